@@ -1,0 +1,54 @@
+// Lines of the files that name identities: blank lines and `#` comments fall away, the rest is
+// split into words. Every problem names the file and the line, and a file with one is refused whole.
+
+import { SftpxError } from "../base/errors.ts";
+import { escapeText } from "../base/text.ts";
+import { parseIdentityName } from "./identity.ts";
+
+/** One line that says something. */
+export interface KeyLine {
+  /** 1-based. */
+  readonly number: number;
+  readonly words: readonly string[];
+}
+
+/** What is read, for errors. */
+export interface KeyFile {
+  /** Noun: `authorized keys`, `known hosts`. */
+  readonly what: string;
+  readonly path: string;
+}
+
+/** The lines of a file that are neither blank nor comment. */
+export function keyLines(text: string): KeyLine[] {
+  const lines: KeyLine[] = [];
+  // A byte order mark is dropped; only blanks and tabs separate, so that nothing else hides.
+  for (const [index, raw] of text.replace(/^\ufeff/, "").split("\n").entries()) {
+    const line = raw.replace(/\r$/, "").replace(/^[ \t]+|[ \t]+$/g, "");
+    if (line === "" || line.startsWith("#")) continue;
+    lines.push({ number: index + 1, words: line.split(/[ \t]+/) });
+  }
+  return lines;
+}
+
+/** The identity a word names. */
+export function keyWord(word: string, line: KeyLine, file: KeyFile): Uint8Array<ArrayBuffer> {
+  try {
+    return parseIdentityName(word);
+  } catch (cause) {
+    throw badLine(`"${escapeText(word, 64)}" is no identity`, line, { ...file, cause });
+  }
+}
+
+/** The error of a line that cannot be used. */
+export function badLine(
+  found: string,
+  line: KeyLine,
+  file: KeyFile & { readonly cause?: unknown },
+): SftpxError {
+  return new SftpxError(
+    "usage",
+    `Cannot read ${file.what} "${escapeText(file.path)}": line ${line.number}: ${found}`,
+    { cause: file.cause },
+  );
+}
