@@ -1,0 +1,114 @@
+// Every bound in sftpx with its reason (I3, I8). A number that guards memory, time or a peer's
+// claim stands here and nowhere else.
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** All bounds, in the unit their name ends with. */
+export const LIMITS = {
+  /** Smallest chunk: below it, per-chunk records and acknowledgements outweigh the bytes. */
+  minChunkBytes: 64 * KiB,
+  /** Largest chunk: one buffer of it is held per pipeline slot. */
+  maxChunkBytes: 16 * MiB,
+  /** Default chunk: large enough for full hash and disk speed, small enough to resume finely. */
+  defaultChunkBytes: 2 * MiB,
+  /** Body of one control message; a full Entries message of long paths stays below it. */
+  controlMessageBytes: 1 * MiB,
+  /** All that an unauthenticated peer may send, as DESIGN fixes it. */
+  unauthenticatedBytes: 64 * KiB,
+  /** Whole handshake of an unauthenticated peer. */
+  handshakeMs: 10_000,
+  /** Patience with a refused peer before its connection is closed under it. */
+  refusalMs: 1_000,
+  /** Patience with a peer that should say goodbye after its last transfer. */
+  partingMs: 3_000,
+  /** Half-open peers held at once; beyond it new ones are dropped at once. */
+  halfOpenPeers: 256,
+  /** Sessions served at once. */
+  sessions: 256,
+  /** Connections of one session. */
+  connections: 16,
+  /** Lanes a connection carries. */
+  lanesPerConnection: 64,
+  /** Transfers open in one session. */
+  transfersPerSession: 16,
+  /** Sources named in one offer or request. */
+  sourcesPerTransfer: 4096,
+  /** UTF-8 bytes of one relative path (PATH_MAX on Linux, less the terminator). */
+  pathBytes: 4095,
+  /** UTF-8 bytes of one path component (NAME_MAX). */
+  nameBytes: 255,
+  /** Components of one path. */
+  pathDepth: 512,
+  /** UTF-8 bytes of a link's target. */
+  linkTargetBytes: 4095,
+  /** Entries in one Entries message. */
+  entriesPerMessage: 512,
+  /** Entries of one transfer: indexes travel as 32 bits; this is what memory is planned for. */
+  entriesPerTransfer: 8_000_000,
+  /** Root-log bytes of one transfer: a record an entry (path, size, digest) on either side. */
+  manifestBytes: 512 * MiB,
+  /** Files announced by the sender and not yet whole at the receiver. */
+  openEntries: 16_384,
+  /** Chunks of one file: bounds digests held for it to 128 MiB. */
+  chunksPerFile: 1 << 22,
+  /** Chunks of all open files together, for the same reason; one file of the largest kind fits. */
+  openChunks: 1 << 22,
+  /** Size of one file: what a JavaScript number counts exactly. */
+  fileBytes: Number.MAX_SAFE_INTEGER,
+  /** Chunk records in one frame: small files packed together. */
+  recordsPerFrame: 512,
+  /** Frames written and not yet acknowledged as stored. */
+  unstoredFrames: 4096,
+  /** Ranges in one acknowledgement or need message. */
+  rangesPerMessage: 4096,
+  /** Digests in one Have message. */
+  digestsPerMessage: 16_384,
+  /** Text of an error or agent field from a peer. */
+  textBytes: 1024,
+  /** Serialised ticket, addresses included. */
+  ticketBytes: 1024,
+  /** Addresses in one ticket. */
+  ticketAddresses: 16,
+  /** Tickets one server holds at once; expired ones are dropped first. */
+  heldTickets: 256,
+  /** Transfers a counted ticket may be minted for. */
+  ticketUses: 1024,
+  /** A file of keys, hosts or tickets: read whole, so bounded; some ten thousand lines. */
+  trustFileBytes: 1 * MiB,
+  /** Nesting of a control message's CBOR. */
+  cborDepth: 8,
+  /** Items in a control message's CBOR: a JavaScript object outweighs its byte on the wire. */
+  cborItems: 65_536,
+  /** Capabilities in one Hello. */
+  capabilitiesPerHello: 64,
+  /** UTF-8 bytes of a short word from a peer: a capability, a compression, an error code. */
+  wordBytes: 64,
+  /** zstd window a decoder accepts, as a power of two: 2^27 is zstd's own limit without --ultra. */
+  zstdWindowLog: 27,
+  /** Bytes stored since the last journal entry, before the journal is written. */
+  journalBytes: 64 * MiB,
+  /** Time since the last journal entry, before the journal is written. */
+  journalMs: 500,
+  /** Zero run that is left as a hole in a sparse file. */
+  holeBytes: 64 * KiB,
+  /** Chunk slots in the pipeline, whatever the number of workers. */
+  minDepth: 16,
+  maxDepth: 64,
+  /** Pipeline slots of a transfer when memory is short: one to fill, one to empty. */
+  minSlots: 2,
+  /** Chunk workers asked for. */
+  workers: 64,
+  /** Bytes held in pipeline buffers of one process. */
+  pipelineBytes: 128 * MiB,
+  /** Age of a parked join or session before it is dropped. */
+  sessionIdleMs: 60_000,
+  /** Silence after which a connection is lost: outlives a route change or a Wi-Fi roam. */
+  connectionIdleMs: 15_000,
+  /** Client's keep-alive: three chances within the silence above, and below a NAT's 30 s. */
+  keepAliveMs: 4_000,
+  /** An address tried alone before the next one is tried beside it (RFC 8305, section 5). */
+  dialStaggerMs: 250,
+  /** Addresses of one host name that are tried. */
+  dialAddresses: 16,
+} as const;

@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { compareBytes, encodeUtf8 } from "./bytes.ts";
+import { LIMITS } from "./limits.ts";
+import { comparePaths, foldPath, isReservedName, pathProblem } from "./path.ts";
+
+Deno.test("pathProblem() accepts what file systems hold", () => {
+  const fine = [
+    "a",
+    "a/b",
+    ".hidden",
+    "...",
+    "..a",
+    "a..",
+    "a b",
+    "~",
+    "-rf",
+    "C:",
+    "é",
+    "e\u0301",
+    "日本",
+    "😀/🙂",
+    "\ufeffa",
+    ".sftp",
+    ".sftpxx",
+    "sftpx",
+    "x.sftpx",
+    "a\u00adb",
+  ];
+  for (const path of fine) assert.equal(pathProblem(path), null, path);
+});
+
+Deno.test("pathProblem() refuses each way to climb, to escape or to deceive", () => {
+  const refused: readonly (readonly [path: string, problem: RegExp])[] = [
+    ["", /empty$/],
+    ["/", /absolute/],
+    ["/a", /absolute/],
+    ["//a", /absolute/],
+    [".", /component "\."/],
+    ["..", /component "\.\."/],
+    ["a/./b", /component "\."/],
+    ["a/../b", /component "\.\."/],
+    ["../a", /component "\.\."/],
+    ["a/..", /component "\.\."/],
+    ["a/", /empty component/],
+    ["a//b", /empty component/],
+    ["a\0b", /NUL/],
+    ["a\nb", /control/],
+    ["a\x1bb", /control/],
+    ["a\x7fb", /control/],
+    ["a\x9bb", /control/],
+    ["a\\b", /backslash/],
+    ["..\\a", /backslash/],
+    ["a\u202eb", /reorders/],
+    ["a\u2066b", /reorders/],
+    ["a\u200fb", /reorders/],
+    ["a\u061cb", /reorders/],
+    ["a\ud800", /Unicode/],
+    ["\udc00a", /Unicode/],
+    [".sftpx", /reserved/],
+    ["a/.sftpx/b", /reserved/],
+    ["a/.SFTPX", /reserved/],
+    [".sftpx-part", /reserved/],
+    ["a/.Sftpx-1", /reserved/],
+  ];
+  for (const [path, problem] of refused) {
+    assert.match(pathProblem(path) ?? "", problem, JSON.stringify(path));
+  }
+});
+
+Deno.test("pathProblem() holds a component, a depth and a path to their limits", () => {
+  const name = "é".repeat(LIMITS.nameBytes >> 1) + "x";
+  assert.equal(encodeUtf8(name).byteLength, LIMITS.nameBytes);
+  assert.equal(pathProblem(name), null);
+  assert.match(pathProblem(name + "x") ?? "", /component longer/);
+
+  const deep = Array.from({ length: LIMITS.pathDepth }, () => "d").join("/");
+  assert.equal(pathProblem(deep), null);
+  assert.match(pathProblem(deep + "/d") ?? "", /deeper/);
+
+  const long = Array.from({ length: LIMITS.pathBytes + 1 >> 8 }, () => "é".repeat(127) + "x")
+    .join("/");
+  assert.equal(encodeUtf8(long).byteLength, LIMITS.pathBytes);
+  assert.equal(pathProblem(long), null);
+  assert.match(pathProblem(long + "x") ?? "", /longer than/);
+});
+
+Deno.test("pathProblem() judges a long path by its length alone", () => {
+  assert.match(pathProblem("/".repeat(LIMITS.pathBytes + 1)) ?? "", /longer than/);
+  assert.match(pathProblem("x".repeat(1 << 24)) ?? "", /longer than/);
+});
+
+Deno.test("pathProblem() accepts a path only if every component stands as it is", () => {
+  const piece = fc.constantFrom("a", ".", "..", "", "/", "\\", "\0", "\u202e", ".sftpx", "b/c");
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+      const path = pieces.join("");
+      if (pathProblem(path) !== null) return;
+      const resolved = new URL("file:///root/" + path.split("/").map(encodeURIComponent).join("/"));
+      assert.ok(resolved.pathname.startsWith("/root/"), path);
+      assert.equal(decodeURIComponent(resolved.pathname), "/root/" + path);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("isReservedName() sees through case, composition and what file systems drop", () => {
+  const reserved = [
+    ".sftpx",
+    ".SFTPX",
+    ".sFtPx",
+    ".\u017fftpx",
+    ".s\u200bftpx",
+    ".sftp\u00adx",
+    "\ufeff.sftpx",
+    ".sftpx.",
+    ".sftpx ",
+    ".sftpx . .",
+    ".sftpx:stream",
+    ".sftpx::$DATA",
+    ".sftpx-",
+    ".SFTPX-a",
+    ".sftpx-\u0301",
+  ];
+  for (const name of reserved) assert.equal(isReservedName(name), true, name);
+  for (const name of [".sftp", "sftpx", ".sftpxy", "..sftpx", ".sftpx_", "a.sftpx", ""]) {
+    assert.equal(isReservedName(name), false, name);
+  }
+});
+
+Deno.test("foldPath() makes one of names that some file system holds for one", () => {
+  const same = [
+    ["README", "readme"],
+    ["\u00e9", "e\u0301"],
+    ["\u00c9", "e\u0301"],
+    ["STRASSE", "stra\u00dfe"],
+    ["\u1e9e", "ss"],
+    ["\u212a", "k"],
+    ["\u03a3\u0391\u03a3", "\u03c3\u03b1\u03c2"],
+    ["\ufb01le", "FILE"],
+  ] as const;
+  for (const [a, b] of same) assert.equal(foldPath(a), foldPath(b), `${a} ${b}`);
+  assert.notEqual(foldPath("a"), foldPath("b"));
+  assert.notEqual(foldPath("e"), foldPath("\u00e9"));
+});
+
+Deno.test("foldPath() of a fold is that fold", () => {
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => {
+    assert.equal(foldPath(foldPath(text)), foldPath(text));
+  }));
+});
+
+Deno.test("comparePaths() orders by UTF-8 bytes, beyond the surrogates too", () => {
+  assert.ok(comparePaths("\uffff", "\u{10000}") < 0);
+  assert.ok(comparePaths("a", "a/b") < 0);
+  assert.ok(comparePaths("a-b", "a/b") < 0);
+  assert.equal(comparePaths("a/b", "a/b"), 0);
+  const text = fc.string({
+    unit: fc.constantFrom("a", "/", "\u007f", "\u07ff", "\ud7ff", "\ue000", "\uffff", "😀", "🙂"),
+  });
+  fc.assert(
+    fc.property(text, text, (a, b) => {
+      const expected = Math.sign(compareBytes(encodeUtf8(a), encodeUtf8(b)));
+      assert.equal(Math.sign(comparePaths(a, b)), expected);
+    }),
+    { numRuns: 2000 },
+  );
+});
