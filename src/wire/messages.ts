@@ -1,0 +1,373 @@
+// The control messages of protocol 1 as TypeScript types. `control.ts` turns them into bytes and
+// back; PROTOCOL.md says what each one means. Nothing here does I/O.
+
+/** What an entry is. Devices, sockets and pipes are never offered. */
+export type EntryKind = "file" | "directory" | "link";
+
+/** What a source looked like when it was read; compared before and after, and on resume. */
+export interface Stamp {
+  readonly device: bigint;
+  readonly inode: bigint;
+  readonly sizeBytes: number;
+  /** Modification time, nanoseconds since 1970, to the runtime's resolution. */
+  readonly mtimeNs: bigint;
+  /** Change time, nanoseconds since 1970, to the runtime's resolution. */
+  readonly ctimeNs: bigint;
+}
+
+/** One line of the manifest. */
+export interface Entry {
+  /** Relative path with `/`, NFC not required, never empty, `.`, `..` or absolute. */
+  readonly path: string;
+  readonly kind: EntryKind;
+  /** Logical size in bytes; 0 for directories and links. */
+  readonly sizeBytes: number;
+  /** Modification time, nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+  /** Permission bits (0o7777 at most). */
+  readonly mode: number;
+  /** The source has holes: zero runs may be left unwritten. */
+  readonly sparse?: boolean;
+  /** Link target, for links only. */
+  readonly target?: string;
+  /** Source stamp, for files only. */
+  readonly stamp?: Stamp;
+}
+
+/** One source of an offer, as its name reaches the destination. */
+export interface OfferedSource {
+  /** Base name; for `contents` the name the directory had (not part of the entries' paths). */
+  readonly name: string;
+  readonly kind: EntryKind;
+  /** The source was written `dir/`, `.` or `..`: its entries come without its own name. */
+  readonly contents: boolean;
+}
+
+/** One source a puller asks for. */
+export interface RequestedSource {
+  /** Path under the grant's root, as given (trailing `/` means contents or follow). */
+  readonly path: string;
+}
+
+/** `[first, count]` of consecutive numbers. */
+export type Range = readonly [first: number, count: number];
+
+/** What the receiver wants of an entry that is not known to be new. */
+export type Verdict =
+  /** Nothing usable is here: send every chunk. */
+  | { readonly entry: number; readonly want: "all" }
+  /** Already in place; `digest` is its file digest, taken into the root unread. */
+  | { readonly entry: number; readonly want: "none"; readonly digest: Uint8Array }
+  /** Chunks named by preceding Have messages are here; send what differs or is missing. */
+  | { readonly entry: number; readonly want: "rest" };
+
+/** An entry that cannot be sent or placed, with the reason. */
+export interface EntryFailure {
+  readonly entry: number;
+  /** A code of base/errors; an unknown one is read as `failed`. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Opens every connection, both ways. */
+export interface Hello {
+  readonly type: "hello";
+  readonly version: number;
+  readonly capabilities: readonly string[];
+  /** 32 random bytes. */
+  readonly nonce: Uint8Array;
+  /** Program and version, for logs only. */
+  readonly agent: string;
+}
+
+/** Client to server: proves its identity, and presents a ticket if it has one. */
+export interface Auth {
+  readonly type: "auth";
+  /** Ed25519 public key, 32 bytes. */
+  readonly identity: Uint8Array;
+  /** Ed25519 signature, 64 bytes; see trust/client_auth for what it signs. */
+  readonly signature: Uint8Array;
+  /** The ticket's bearer secret, 32 bytes. */
+  readonly ticket?: Uint8Array;
+}
+
+/** Server to client: the session is open. */
+export interface Welcome {
+  readonly type: "welcome";
+  /** Names the session in joins; not a secret. */
+  readonly session: number;
+  /** 32 random bytes that prove a join; a secret. */
+  readonly key: Uint8Array;
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly maxConnections: number;
+  readonly maxLanes: number;
+}
+
+/** Client to server on a further connection, after the hellos. */
+export interface Join {
+  readonly type: "join";
+  readonly session: number;
+  /** 1-based number of this connection in its session; 0 is the first connection. */
+  readonly connection: number;
+  /** HMAC-SHA-256, 32 bytes; see trust/join. */
+  readonly mac: Uint8Array;
+}
+
+/** Server to client: the join holds. */
+export interface Joined {
+  readonly type: "joined";
+  readonly connection: number;
+}
+
+/** Either way, last message on a connection: why it ends here. */
+export interface Refuse {
+  readonly type: "refuse";
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Puller to server: offer me these. */
+export interface Request {
+  readonly type: "request";
+  readonly transfer: number;
+  readonly sources: readonly RequestedSource[];
+  readonly chunkBytes: number;
+  /** `auto`, `none`, `zstd` or `zstd:LEVEL`. */
+  readonly compress: string;
+  /** Lanes the sender may open, over all connections. */
+  readonly lanes: number;
+}
+
+/** Sender to receiver: what comes, where to. */
+export interface Offer {
+  readonly type: "offer";
+  readonly transfer: number;
+  /** In request order: index in this list is what `Accept.fresh` answers. */
+  readonly sources: readonly OfferedSource[];
+  /** Path under the grant's root; empty for the root. Not looked at by a puller. */
+  readonly destination: string;
+  /** Written with a trailing `/`, or more than one source: DEST is a directory. */
+  readonly intoDirectory: boolean;
+  readonly chunkBytes: number;
+  readonly checksum: boolean;
+  readonly atomic: boolean;
+  /** Source names exactly as the user gave them; part of the resume key. */
+  readonly given: readonly string[];
+  /** The sender's clock before its walk, nanoseconds since 1970; journalled beside the stamps. */
+  readonly nowNs: bigint;
+}
+
+/** Receiver to sender: go. */
+export interface Accept {
+  readonly type: "accept";
+  readonly transfer: number;
+  /** For each source: nothing stands there and no part is held; its entries get no verdicts. */
+  readonly fresh: readonly boolean[];
+  /** The receiver's chunk size wins where a journal fixes it; else the offered one. */
+  readonly chunkBytes: number;
+}
+
+/** Sender to receiver: entries `first`, `first + 1`, ... in strictly ascending path-byte order. */
+export interface Entries {
+  readonly type: "entries";
+  readonly transfer: number;
+  readonly first: number;
+  readonly entries: readonly Entry[];
+  /** For each entry the index of its source in the offer. */
+  readonly sources: readonly number[];
+}
+
+/** Sender to receiver: the manifest is whole. */
+export interface ManifestEnd {
+  readonly type: "manifest_end";
+  readonly transfer: number;
+  readonly entries: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Receiver to sender: which chunks it holds already, to be trusted or compared. */
+export interface Have {
+  readonly type: "have";
+  readonly transfer: number;
+  readonly entry: number;
+  /** Index of the first chunk. */
+  readonly first: number;
+  /** Chunk digests, 32 bytes each. */
+  readonly digests: Uint8Array;
+  /** The sender's stamp when these were journalled; absent where the receiver read a file. */
+  readonly stamp?: Stamp;
+  /** When that stamp was recorded, nanoseconds since 1970 by the sender's clock. */
+  readonly recordedNs?: bigint;
+}
+
+/** Receiver to sender: verdicts for entries of sources that are not fresh. */
+export interface Need {
+  readonly type: "need";
+  readonly transfer: number;
+  readonly verdicts: readonly Verdict[];
+}
+
+/** One sealed file. */
+export interface SealedFile {
+  readonly entry: number;
+  /** File digest. */
+  readonly digest: Uint8Array;
+  /** Chunks of the receiver's Have that got no record stand as they are (trusted unread). */
+  readonly kept: boolean;
+}
+
+/** Sender to receiver: these files were read whole; nothing of them is left to decide. */
+export interface Sealed {
+  readonly type: "sealed";
+  readonly transfer: number;
+  readonly files: readonly SealedFile[];
+}
+
+/** Either way: these entries failed; the others go on. */
+export interface Failed {
+  readonly type: "failed";
+  readonly transfer: number;
+  readonly failures: readonly EntryFailure[];
+}
+
+/** Receiver to sender: every chunk of these frames is verified and written. */
+export interface Stored {
+  readonly type: "stored";
+  readonly transfer: number;
+  readonly frames: readonly Range[];
+}
+
+/** Receiver to sender: every chunk of these frames is journalled or committed. */
+export interface Durable {
+  readonly type: "durable";
+  readonly transfer: number;
+  readonly frames: readonly Range[];
+}
+
+/** Receiver to sender: these entries stand under their final names. */
+export interface Committed {
+  readonly type: "committed";
+  readonly transfer: number;
+  readonly entries: readonly Range[];
+}
+
+/** Sender to receiver: every entry is sealed or failed; `root` covers the sealed ones. */
+export interface Finish {
+  readonly type: "finish";
+  readonly transfer: number;
+  readonly root: Uint8Array;
+  /** Frames sent in all; lanes may still carry some. */
+  readonly frames: number;
+}
+
+/** Receiver to sender: its signed statement of what it committed. */
+export interface Receipt {
+  readonly type: "receipt";
+  readonly transfer: number;
+  /** Root over what was committed. */
+  readonly root: Uint8Array;
+  readonly files: number;
+  readonly bytes: number;
+  /** Entries that failed, on either side. */
+  readonly failed: number;
+  /** Receiver's identity, 32 bytes. */
+  readonly identity: Uint8Array;
+  /** Ed25519 signature, 64 bytes; see trust/receipt. */
+  readonly signature: Uint8Array;
+}
+
+/** Sender to receiver: the receipt holds; the transfer is over. */
+export interface Done {
+  readonly type: "done";
+  readonly transfer: number;
+}
+
+/** Either way: this transfer ends here, the session goes on. */
+export interface Abort {
+  readonly type: "abort";
+  readonly transfer: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Either way, answered by Pong with the same token: liveness and round-trip time. */
+export interface Ping {
+  readonly type: "ping";
+  readonly token: number;
+}
+
+export interface Pong {
+  readonly type: "pong";
+  readonly token: number;
+}
+
+/** Either way: the session ends in order; nothing follows. */
+export interface Bye {
+  readonly type: "bye";
+}
+
+/** Messages that belong to one transfer. */
+export type TransferMessage =
+  | Request
+  | Offer
+  | Accept
+  | Entries
+  | ManifestEnd
+  | Have
+  | Need
+  | Sealed
+  | Failed
+  | Stored
+  | Durable
+  | Committed
+  | Finish
+  | Receipt
+  | Done
+  | Abort;
+
+/** Every control message. */
+export type Message =
+  | Hello
+  | Auth
+  | Welcome
+  | Join
+  | Joined
+  | Refuse
+  | Ping
+  | Pong
+  | Bye
+  | TransferMessage;
+
+/** Type number on the wire of each message. Bit 15 set: an older peer may ignore it. */
+export const MESSAGE_NUMBERS = {
+  hello: 0x01,
+  auth: 0x02,
+  welcome: 0x03,
+  join: 0x04,
+  joined: 0x05,
+  refuse: 0x06,
+  bye: 0x07,
+  request: 0x10,
+  offer: 0x11,
+  accept: 0x12,
+  entries: 0x13,
+  manifest_end: 0x14,
+  have: 0x15,
+  need: 0x16,
+  sealed: 0x17,
+  failed: 0x18,
+  stored: 0x19,
+  durable: 0x1a,
+  committed: 0x1b,
+  finish: 0x1c,
+  receipt: 0x1d,
+  done: 0x1e,
+  abort: 0x1f,
+  ping: 0x8001,
+  pong: 0x8002,
+} as const satisfies Record<Message["type"], number>;
+
+/** Types at or above this bit may be ignored by a peer that does not know them. */
+export const IGNORABLE_BIT = 0x8000;

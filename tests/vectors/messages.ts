@@ -1,0 +1,387 @@
+// Sample messages and frames whose bytes are committed in control.json and frames.json, and random
+// ones for property tests. Plain values: no test runs from here.
+
+import fc from "fast-check";
+import { LIMITS } from "../../src/base/limits.ts";
+import type * as M from "../../src/wire/messages.ts";
+import type { ChunkRecord } from "../../src/wire/frame.ts";
+
+/** `count` bytes counting up from `first`. */
+export function countingBytes(first: number, count: number): Uint8Array {
+  return Uint8Array.from({ length: count }, (_, i) => first + i & 0xff);
+}
+
+const stamp: M.Stamp = {
+  device: 2049n,
+  inode: (1n << 64n) - 1n,
+  sizeBytes: 5_000_000,
+  mtimeNs: 1_700_000_000_123_456_789n,
+  ctimeNs: -1n,
+};
+
+/** At least one message of every type; the names stand in control.json. */
+export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
+  "hello": {
+    type: "hello",
+    version: 1,
+    capabilities: ["zstd", "sparse"],
+    nonce: countingBytes(0, 32),
+    agent: "sftpx/0.1.0",
+  },
+  "auth": { type: "auth", identity: countingBytes(1, 32), signature: countingBytes(64, 64) },
+  "auth with a ticket": {
+    type: "auth",
+    identity: countingBytes(1, 32),
+    signature: countingBytes(64, 64),
+    ticket: countingBytes(200, 32),
+  },
+  "welcome": {
+    type: "welcome",
+    session: 7,
+    key: countingBytes(3, 32),
+    read: true,
+    write: false,
+    maxConnections: 16,
+    maxLanes: 64,
+  },
+  "join": { type: "join", session: 7, connection: 1, mac: countingBytes(4, 32) },
+  "joined": { type: "joined", connection: 1 },
+  "refuse": { type: "refuse", code: "refused", message: "No grant for this identity" },
+  "ping": { type: "ping", token: Number.MAX_SAFE_INTEGER },
+  "pong": { type: "pong", token: 0 },
+  "bye": { type: "bye" },
+  "request": {
+    type: "request",
+    transfer: 1,
+    sources: [{ path: "" }, { path: "photos/" }, { path: "a/./b" }],
+    chunkBytes: LIMITS.defaultChunkBytes,
+    compress: "zstd:9",
+    lanes: 4,
+  },
+  "offer": {
+    type: "offer",
+    transfer: 0xffff_ffff,
+    sources: [
+      { name: "photos", kind: "directory", contents: false },
+      { name: ".", kind: "directory", contents: true },
+      { name: "naïve.txt", kind: "file", contents: false },
+    ],
+    destination: "backup/2026",
+    intoDirectory: true,
+    chunkBytes: LIMITS.minChunkBytes,
+    checksum: false,
+    atomic: true,
+    given: ["photos", ".", "./naïve.txt"],
+    nowNs: 1_700_000_000_000_000_000n,
+  },
+  "accept": { type: "accept", transfer: 1, fresh: [true, false, true], chunkBytes: 1 << 24 },
+  "entries": {
+    type: "entries",
+    transfer: 1,
+    first: 510,
+    entries: [
+      { path: "photos", kind: "directory", sizeBytes: 0, mtimeNs: -1n, mode: 0o755 },
+      {
+        path: "photos/a.raw",
+        kind: "file",
+        sizeBytes: 5_000_000,
+        mtimeNs: 1_700_000_000_123_456_789n,
+        mode: 0o7777,
+        sparse: true,
+        stamp,
+      },
+      {
+        path: "photos/latest",
+        kind: "link",
+        sizeBytes: 0,
+        mtimeNs: 0n,
+        mode: 0o777,
+        target: "a.raw",
+      },
+    ],
+    sources: [0, 0, 1],
+  },
+  "manifest_end": { type: "manifest_end", transfer: 1, entries: 3, files: 1, bytes: 5_000_000 },
+  "have": {
+    type: "have",
+    transfer: 1,
+    entry: 511,
+    first: 1,
+    digests: countingBytes(0, 64),
+    stamp,
+    recordedNs: 1_700_000_003_000_000_000n,
+  },
+  "have without a stamp": {
+    type: "have",
+    transfer: 1,
+    entry: 511,
+    first: 0,
+    digests: countingBytes(9, 32),
+  },
+  "need": {
+    type: "need",
+    transfer: 1,
+    verdicts: [
+      { entry: 0, want: "all" },
+      { entry: 511, want: "none", digest: countingBytes(5, 32) },
+      { entry: 512, want: "rest" },
+    ],
+  },
+  "sealed": {
+    type: "sealed",
+    transfer: 1,
+    files: [
+      { entry: 511, digest: countingBytes(6, 32), kept: true },
+      { entry: 512, digest: countingBytes(7, 32), kept: false },
+    ],
+  },
+  "failed": {
+    type: "failed",
+    transfer: 1,
+    failures: [{ entry: 9, code: "source_changed", message: "It grew while it was read" }],
+  },
+  "stored": { type: "stored", transfer: 1, frames: [[0, 1], [2, 70_000]] },
+  "durable": { type: "durable", transfer: 1, frames: [[0xffff_ffff, 1]] },
+  "committed": { type: "committed", transfer: 1, entries: [[0, 3]] },
+  "finish": { type: "finish", transfer: 1, root: countingBytes(8, 32), frames: 12 },
+  "receipt": {
+    type: "receipt",
+    transfer: 1,
+    root: countingBytes(8, 32),
+    files: 1,
+    bytes: 5_000_000,
+    failed: 1,
+    identity: countingBytes(10, 32),
+    signature: countingBytes(100, 64),
+  },
+  "done": { type: "done", transfer: 1 },
+  "abort": { type: "abort", transfer: 1, code: "no_space", message: "" },
+};
+
+/** Records of the sample frame, with what each carries. */
+export const SAMPLE_RECORDS: readonly ChunkRecord[] = [
+  {
+    entry: 1,
+    chunk: 2,
+    rawBytes: 3,
+    storedBytes: 3,
+    encoding: "raw",
+    digest: countingBytes(0, 32),
+  },
+  {
+    entry: 0xffff_ffff,
+    chunk: 0xffff_fffe,
+    rawBytes: 70_000,
+    storedBytes: 5,
+    encoding: "zstd",
+    digest: countingBytes(32, 32),
+  },
+  {
+    entry: 3,
+    chunk: 0,
+    rawBytes: 65_536,
+    storedBytes: 0,
+    encoding: "same",
+    digest: countingBytes(64, 32),
+  },
+];
+
+const U32 = 0xffff_ffff;
+const u32 = fc.nat(U32);
+const counter = fc.maxSafeNat();
+const entryNumber = fc.nat(LIMITS.entriesPerTransfer - 1);
+const entryCount = fc.nat(LIMITS.entriesPerTransfer);
+const timeNs = fc.bigInt(-(1n << 63n), (1n << 63n) - 1n);
+const u64 = fc.bigInt(0n, (1n << 64n) - 1n);
+const key32 = exactBytes(32);
+const signature = exactBytes(64);
+const anyText = fc.string({ unit: "binary", maxLength: 20 });
+const prose = anyText.map((text) => text.toWellFormed());
+const path = fc.string({ unit: "grapheme", maxLength: 40 });
+const kind = fc.constantFrom<M.EntryKind>("file", "directory", "link");
+const chunkBytes = fc.integer({ min: 16, max: 24 }).map((log) => 1 << log);
+const stampArbitrary: fc.Arbitrary<M.Stamp> = fc.record({
+  device: u64,
+  inode: u64,
+  sizeBytes: counter,
+  mtimeNs: timeNs,
+  ctimeNs: timeNs,
+}, { noNullPrototype: true });
+
+const entryArbitrary: fc.Arbitrary<M.Entry> = fc.record({
+  path,
+  kind,
+  sizeBytes: counter,
+  mtimeNs: timeNs,
+  mode: fc.nat(0o7777),
+  sparse: fc.boolean(),
+  target: path,
+  stamp: stampArbitrary,
+}, { requiredKeys: ["path", "kind", "sizeBytes", "mtimeNs", "mode"], noNullPrototype: true });
+
+const name = fc.string({ unit: fc.constantFrom("a", "é", ".", "x", "-"), minLength: 3 })
+  .filter((text) => /[^.]/.test(text));
+const destination = fc.array(name, { maxLength: 3 }).map((names) => names.join("/"));
+const verdict: fc.Arbitrary<M.Verdict> = fc.oneof(
+  message<{ entry: number; want: "all" | "rest" }>({
+    entry: entryNumber,
+    want: fc.constantFrom("all", "rest"),
+  }),
+  message<{ entry: number; want: "none"; digest: Uint8Array }>({
+    entry: entryNumber,
+    want: fc.constant("none"),
+    digest: key32,
+  }),
+);
+
+/** Any valid message. */
+export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Message>[]>(
+  of("hello", {
+    version: u32,
+    capabilities: fc.array(prose, { maxLength: 4 }),
+    nonce: key32,
+    agent: prose,
+  }),
+  of("auth", { identity: key32, signature }),
+  of("auth", { identity: key32, signature, ticket: key32 }),
+  of("welcome", {
+    session: counter,
+    key: key32,
+    read: fc.boolean(),
+    write: fc.boolean(),
+    maxConnections: fc.integer({ min: 1, max: LIMITS.connections }),
+    maxLanes: fc.integer({ min: 1, max: LIMITS.lanesPerConnection }),
+  }),
+  of("join", { session: counter, connection: fc.integer({ min: 1, max: U32 }), mac: key32 }),
+  of("joined", { connection: fc.integer({ min: 1, max: U32 }) }),
+  of("refuse", { code: prose, message: prose }),
+  of("ping", { token: counter }),
+  of("pong", { token: counter }),
+  of("bye", {}),
+  of("request", {
+    transfer: u32,
+    sources: fc.array(message({ path: destination }), { maxLength: 3 }),
+    chunkBytes,
+    compress: fc.constantFrom("auto", "none", "zstd", "zstd:-7"),
+    lanes: fc.integer({ min: 1, max: 64 }),
+  }),
+  of("offer", {
+    transfer: u32,
+    sources: fc.array(message({ name, kind, contents: fc.boolean() }), { maxLength: 3 }),
+    destination,
+    intoDirectory: fc.boolean(),
+    chunkBytes,
+    checksum: fc.boolean(),
+    atomic: fc.boolean(),
+    given: fc.array(path, { maxLength: 3 }),
+    nowNs: timeNs,
+  }),
+  of("accept", { transfer: u32, fresh: fc.array(fc.boolean()), chunkBytes }),
+  fc.array(fc.tuple(entryArbitrary, fc.nat(9)), { maxLength: 5 }).chain((pairs) =>
+    of("entries", {
+      transfer: u32,
+      first: fc.nat(LIMITS.entriesPerTransfer - 5),
+      entries: fc.constant(pairs.map(([entry]) => entry)),
+      sources: fc.constant(pairs.map(([, source]) => source)),
+    })
+  ),
+  of("manifest_end", { transfer: u32, entries: entryCount, files: entryCount, bytes: counter }),
+  of("have", {
+    transfer: u32,
+    entry: entryNumber,
+    first: fc.nat(LIMITS.chunksPerFile - 4),
+    digests: fc.nat(4).chain((count) => exactBytes(32 * count)),
+  }),
+  of("have", {
+    transfer: u32,
+    entry: entryNumber,
+    first: fc.nat(LIMITS.chunksPerFile - 1),
+    digests: key32,
+    stamp: stampArbitrary,
+    recordedNs: timeNs,
+  }),
+  of("need", { transfer: u32, verdicts: fc.array(verdict) }),
+  of("sealed", {
+    transfer: u32,
+    files: fc.array(message({ entry: entryNumber, digest: key32, kept: fc.boolean() })),
+  }),
+  of("failed", {
+    transfer: u32,
+    failures: fc.array(message({ entry: entryNumber, code: prose, message: prose })),
+  }),
+  of("stored", { transfer: u32, frames: ranges(U32 + 1) }),
+  of("durable", { transfer: u32, frames: ranges(U32 + 1) }),
+  of("committed", { transfer: u32, entries: ranges(LIMITS.entriesPerTransfer) }),
+  of("finish", { transfer: u32, root: key32, frames: u32 }),
+  of("receipt", {
+    transfer: u32,
+    root: key32,
+    files: entryCount,
+    bytes: counter,
+    failed: entryCount,
+    identity: key32,
+    signature,
+  }),
+  of("done", { transfer: u32 }),
+  of("abort", { transfer: u32, code: prose, message: prose }),
+);
+
+/** Records that one frame of `chunkBytes` may hold together. */
+export function anyRecords(chunkBytes: number): fc.Arbitrary<ChunkRecord[]> {
+  const most = Math.floor(chunkBytes / 8);
+  return fc.array(
+    fc.record({
+      entry: u32,
+      chunk: u32,
+      rawBytes: fc.integer({ min: 2, max: most }),
+      encoding: fc.constantFrom("raw", "zstd", "same"),
+      share: fc.nat(1000),
+      digest: key32,
+    }, { noNullPrototype: true }),
+    { minLength: 1, maxLength: 8 },
+  ).map((drafts) =>
+    drafts.map(({ share, ...draft }) => ({ ...draft, storedBytes: storedBytes(draft, share) }))
+  );
+}
+
+function storedBytes(draft: Pick<ChunkRecord, "encoding" | "rawBytes">, share: number): number {
+  switch (draft.encoding) {
+    case "raw":
+      return draft.rawBytes;
+    case "zstd":
+      return 1 + share % (draft.rawBytes - 1);
+    case "same":
+      return 0;
+  }
+}
+
+function exactBytes(count: number): fc.Arbitrary<Uint8Array> {
+  return fc.uint8Array({ minLength: count, maxLength: count });
+}
+
+function ranges(limit: number): fc.Arbitrary<M.Range[]> {
+  return fc.array(
+    fc.nat(limit - 1).chain((first) =>
+      fc.tuple(fc.constant(first), fc.integer({ min: 1, max: limit - first }))
+    ),
+  );
+}
+
+function message<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record(fields, { noNullPrototype: true }) as fc.Arbitrary<T>;
+}
+
+function of<T extends M.Message["type"]>(
+  type: T,
+  fields: Partial<
+    {
+      [K in Exclude<keyof Extract<M.Message, { type: T }>, "type">]: fc.Arbitrary<
+        Extract<M.Message, { type: T }>[K]
+      >;
+    }
+  >,
+): fc.Arbitrary<M.Message> {
+  return fc.record({ type: fc.constant(type), ...fields }, {
+    noNullPrototype: true,
+  }) as unknown as fc.Arbitrary<M.Message>;
+}
