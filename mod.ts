@@ -1,0 +1,54 @@
+/**
+ * sftpx moves files between machines over QUIC: fast, verified, resumable, safe to expose.
+ *
+ * As a program: `deno run -A mod.ts send FILE TICKET`. As a library: {@linkcode serve},
+ * {@linkcode push} and {@linkcode pull}.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import type { Handlers } from "./src/cli/context.ts";
+import { main as runMain } from "./src/cli/main.ts";
+import { VERSION } from "./src/session/agent.ts";
+import type { WorkerUrls } from "./src/session/options.ts";
+
+export { ERROR_TABLE, SftpxError } from "./src/base/errors.ts";
+export type { ErrorCode, ErrorKind, SftpxErrorOptions } from "./src/base/errors.ts";
+
+/**
+ * URLs of the worker scripts. They are made here because a bundled program knows its own place only
+ * in its entry module.
+ */
+export const WORKERS: WorkerUrls = {
+  chunk: new URL("./workers/chunk.ts", import.meta.url),
+  store: new URL("./workers/store.ts", import.meta.url),
+};
+
+/** Commands load when they run, so that `--help` and `--version` load no transport and no addon. */
+const HANDLERS: Handlers = {
+  serve: async () => (await import("./src/cli/serve.ts")).serveCommand(WORKERS),
+  send: async () => (await import("./src/cli/send.ts")).sendCommand(WORKERS),
+  get: async () => (await import("./src/cli/get.ts")).getCommand(WORKERS),
+  init: async () => (await import("./src/cli/init.ts")).runInit,
+  demo: async () => (await import("./src/cli/demo.ts")).demoCommand(WORKERS, import.meta.url),
+  details: async () => await (await import("./src/cli/details.ts")).versionDetails(),
+};
+
+/**
+ * Runs one command line and returns its exit code; prints, never exits or throws.
+ *
+ * @example Show the version
+ * ```ts
+ * import { main } from "./mod.ts";
+ *
+ * await main(["--version"]);
+ * ```
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  return await runMain(args, { handlers: HANDLERS, version: VERSION });
+}
+
+if (import.meta.main) {
+  main(process.argv.slice(2)).then((code) => process.exit(code));
+}

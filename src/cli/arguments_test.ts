@@ -1,0 +1,311 @@
+import assert from "node:assert/strict";
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { parseCommand } from "./arguments.ts";
+import type { Command, SendCommand, ServeCommand } from "./command.ts";
+
+const IDENTITY = "a".repeat(51) + "q";
+const TICKET = "sftpx1" + "ab23".repeat(20);
+
+function fails(args: string, text: RegExp, code = "usage"): void {
+  assert.throws(
+    () => parseCommand(words(args)),
+    (error: unknown) => {
+      assert.ok(error instanceof SftpxError, `${args}: ${error}`);
+      assert.equal(error.code, code, args);
+      assert.match(error.message, text, args);
+      return true;
+    },
+    args,
+  );
+}
+
+function words(args: string): string[] {
+  return args === "" ? [] : args.split(" ");
+}
+
+function parsed<Name extends Command["name"]>(name: Name, args: string) {
+  const command = parseCommand(words(args));
+  assert.equal(command.name, name);
+  return command as Extract<Command, { name: Name }>;
+}
+
+function send(flags: string): SendCommand {
+  return parsed("send", `send a @ ${flags}`.trim());
+}
+
+function serve(args: string): ServeCommand {
+  return parsed("serve", args);
+}
+
+Deno.test("parseCommand() fills in every default of send", () => {
+  assert.deepEqual(send(""), {
+    name: "send",
+    output: { json: false, quiet: false, verbose: false, notes: [] },
+    transfer: {
+      chunkBytes: LIMITS.defaultChunkBytes,
+      compression: { kind: "auto", level: 1 },
+      workerCount: 0,
+      depth: 0,
+      checksum: false,
+      atomic: false,
+      connections: 1,
+      lanes: 4,
+      congestion: "auto",
+      timeoutMs: 30_000,
+      identityPath: null,
+      knownHostsPath: null,
+      ticketFile: null,
+      pin: null,
+    },
+    sources: ["a"],
+    destination: { kind: "environment", path: "" },
+    failIfUnchanged: false,
+  });
+});
+
+Deno.test("parseCommand() reads every flag of a transfer", () => {
+  const command = send(
+    "--json --quiet --verbose --chunk-size 64KiB --compress zstd:9 --workers 3 --depth 20 " +
+      "--checksum --atomic --transport quic --quic deno --congestion bbr --connections 2 --lanes 8 " +
+      `--timeout 3s --identity i --known-hosts k --pin ${IDENTITY} --ticket-file t --fail-if-unchanged`,
+  );
+  assert.deepEqual(command.transfer, {
+    chunkBytes: 65536,
+    compression: { kind: "zstd", level: 9 },
+    workerCount: 3,
+    depth: 20,
+    checksum: true,
+    atomic: true,
+    connections: 2,
+    lanes: 8,
+    congestion: "bbr",
+    timeoutMs: 3000,
+    identityPath: "i",
+    knownHostsPath: "k",
+    ticketFile: "t",
+    pin: IDENTITY,
+  });
+  assert.equal(command.failIfUnchanged, true);
+  assert.equal(command.output.json && command.output.quiet && command.output.verbose, true);
+});
+
+Deno.test("parseCommand() reads the ways to compress", () => {
+  assert.deepEqual(send("--compress none").transfer.compression, { kind: "none" });
+  assert.deepEqual(send("--compress zstd").transfer.compression, { kind: "zstd", level: 3 });
+  assert.deepEqual(send("--compress zstd:19").transfer.compression, { kind: "zstd", level: 19 });
+});
+
+Deno.test("parseCommand() reads serve and its defaults", () => {
+  const command = serve("serve");
+  assert.equal(command.root, ".");
+  assert.deepEqual(command.listen, { hostname: "::", port: 4443 });
+  assert.deepEqual(command.advertise, []);
+  assert.equal(command.access, "both");
+  assert.equal(command.once, false);
+  assert.equal(command.authorizedKeysPath, null);
+  assert.equal(command.mintTicket, true);
+});
+
+Deno.test("parseCommand() reads the flags of serve", () => {
+  const command = serve(
+    "serve in --listen 127.0.0.1:0 --advertise h --advertise [::1]:7 --once --access read",
+  );
+  assert.equal(command.root, "in");
+  assert.deepEqual(command.listen, { hostname: "127.0.0.1", port: 0 });
+  assert.deepEqual(command.advertise, [{ hostname: "h", port: 4443 }, {
+    hostname: "::1",
+    port: 7,
+  }]);
+  assert.equal(command.access, "read");
+  assert.equal(command.once, true);
+});
+
+Deno.test("parseCommand() mints no ticket with authorized keys or --no-ticket", () => {
+  assert.equal(serve("serve --authorized-keys f").mintTicket, false);
+  assert.equal(serve("serve --authorized-keys f").authorizedKeysPath, "f");
+  assert.equal(serve("serve --no-ticket").mintTicket, false);
+});
+
+Deno.test("parseCommand() makes recv a serve that may only write", () => {
+  assert.equal(serve("recv in --once").access, "write");
+  fails("recv --access read", /Cannot use "--access" with "recv"/);
+});
+
+Deno.test("parseCommand() reads get with several sources on one server", () => {
+  const command = parsed("get", `get sftpx://h/a sftpx://H/b/ out`);
+  assert.deepEqual(command.sources.map((source) => source.path), ["a", "b/"]);
+  assert.equal(command.destination, "out");
+  assert.equal(parsed("get", `get ${TICKET}/a ${TICKET}/b .`).sources.length, 2);
+});
+
+Deno.test("parseCommand() passes local sources as they were given", () => {
+  assert.deepEqual(parsed("send", `send ./sftpx1a dir/ .. ${TICKET}`).sources, [
+    "./sftpx1a",
+    "dir/",
+    "..",
+  ]);
+});
+
+Deno.test("parseCommand() reads help, version, init and demo in all their forms", () => {
+  assert.equal(parsed("help", "").topic, null);
+  assert.equal(parsed("help", "--help").topic, null);
+  assert.equal(parsed("help", "help").topic, null);
+  assert.equal(parsed("help", "help send").topic, "send");
+  assert.equal(parsed("help", "send --help --bwlimit nonsense").topic, "send");
+  assert.equal(parsed("help", "get -h").topic, "get");
+  assert.equal(parsed("version", "--version").output.verbose, false);
+  assert.equal(parsed("version", "version --verbose").output.verbose, true);
+  assert.equal(parsed("version", "send -V").name, "version");
+  assert.equal(parsed("init", "init --identity f").identityPath, "f");
+  assert.equal(parsed("demo", "demo --json").output.json, true);
+});
+
+Deno.test("parseCommand() refuses each wrong way to name a command", () => {
+  fails("sned a @", /Cannot run "sned": no command has that name, did you mean "send"/);
+  fails("frobnicate", /no command has that name$/);
+  fails("help sned", /did you mean "send"/);
+  fails("toString", /no command has that name/);
+  for (const name of ["ls", "status", "ticket", "keys", "bench"]) {
+    fails(name, /it is not in this version yet/);
+  }
+});
+
+Deno.test("parseCommand() refuses missing and surplus arguments", () => {
+  fails("send", /SRC and DEST are missing/);
+  fails("send a", /DEST is missing/);
+  fails("get", /SRC and DEST are missing/);
+  fails("get @", /DEST is missing/);
+  fails("serve a b", /Cannot serve "b": it is one argument too many/);
+  fails("recv a b", /too many/);
+  fails("init x", /too many/);
+  fails("demo x", /too many/);
+  fails("version x", /too many/);
+  fails("help send get", /too many/);
+});
+
+Deno.test("parseCommand() refuses an empty ROOT and an empty SRC", () => {
+  assert.throws(() => parseCommand(["serve", ""]), /ROOT is empty/);
+  assert.throws(() => parseCommand(["send", "", "@"]), /it is empty/);
+});
+
+Deno.test("parseCommand() refuses more sources than an offer holds", () => {
+  const sources = Array.from({ length: LIMITS.sourcesPerTransfer }, (_, index) => `${index}`);
+  assert.equal(
+    (parseCommand(["send", ...sources, "@"]) as SendCommand).sources.length,
+    sources.length,
+  );
+  assert.throws(() => parseCommand(["send", ...sources, "one", "@"]), /is the most/);
+});
+
+Deno.test("parseCommand() refuses a direction that is the other command's", () => {
+  fails("send a b", /Cannot send to "b": DEST is not remote, write TICKET/);
+  fails("send a host:dir", /write a host as sftpx:\/\/HOST\/PATH/);
+  fails("send @/a @", /SRC is a local file, write .\/NAME/);
+  fails(`send ${TICKET} @`, /Cannot send "TICKET"/);
+  fails("get a b", /Cannot get "a": SRC is not remote/);
+  fails("get a @/b", /Cannot get into "@\/b": DEST is a local path/);
+  fails("get @/a b c", /Cannot get "b": SRC is not remote/);
+});
+
+Deno.test("parseCommand() refuses to get from two servers at once", () => {
+  for (
+    const pair of [
+      "sftpx://a/x sftpx://b/x",
+      "sftpx://a/x sftpx://a:1/x",
+      "sftpx://a/x @/x",
+      `${TICKET}/x ${TICKET}22/x`,
+      `sftpx://${IDENTITY}@a/x sftpx://a/x`,
+    ]
+  ) fails(`get ${pair} out`, /two servers at once/);
+});
+
+Deno.test("parseCommand() shows no ticket in an error", () => {
+  const secret = TICKET.slice(6);
+  for (
+    const args of [["send", "a", `${TICKET}!`], ["serve", "x", TICKET], [TICKET], [
+      "get",
+      "@",
+      TICKET,
+    ]]
+  ) {
+    assert.throws(() => parseCommand(args), (error: Error) => {
+      assert.ok(!error.message.includes(secret), error.message);
+      return true;
+    });
+  }
+});
+
+Deno.test("parseCommand() refuses each value that is out of its bound", () => {
+  const cases: [string, RegExp][] = [
+    ["--chunk-size 32KiB", /"--chunk-size 32KiB": it must be from 64 KiB to 16 MiB/],
+    ["--chunk-size 32MiB", /from 64 KiB to 16 MiB/],
+    ["--chunk-size 3MiB", /must be a power of two/],
+    ["--chunk-size 1MB", /must be a power of two/],
+    ["--chunk-size 65536", /no unit/],
+    ["--workers 0", /from 1 to 64/],
+    ["--workers 65", /from 1 to 64/],
+    ["--workers -1", /value N is missing|no flag/],
+    ["--workers two", /not a whole number/],
+    ["--workers 1.5", /not a whole number/],
+    ["--depth 65", /from 1 to 64/],
+    ["--connections 17", /from 1 to 16/],
+    ["--lanes 0", /from 1 to 1024/],
+    ["--lanes 1025", /from 1 to 1024/],
+    ["--timeout 30", /no unit/],
+    ["--timeout 0s", /from 100 ms to/],
+    ["--timeout 2d", /from 100 ms to/],
+    ["--compress gzip", /write auto, none, zstd/],
+    ["--compress zstd:0", /level from 1 to 19/],
+    ["--compress zstd:20", /level from 1 to 19/],
+    ["--congestion reno", /one of auto, cubic, bbr/],
+    ["--transport udp", /one of auto, quic, tcp/],
+    ["--quic bun", /one of auto, deno, npm/],
+    ["--pin abc", /not 52 base32/],
+    ["--bwlimit 10MB/s", /rate limits are not in this version yet/],
+    ["--dry-run", /dry runs are not in this version yet/],
+  ];
+  for (const [flags, text] of cases) fails(`send a @ ${flags}`, text);
+});
+
+Deno.test("parseCommand() takes each value at its bound", () => {
+  assert.equal(send("--chunk-size 64KiB").transfer.chunkBytes, LIMITS.minChunkBytes);
+  assert.equal(send("--chunk-size 16MiB").transfer.chunkBytes, LIMITS.maxChunkBytes);
+  assert.equal(send("--workers 64").transfer.workerCount, 64);
+  assert.equal(send("--lanes 1024").transfer.lanes, 1024);
+  assert.equal(send("--timeout 100ms").transfer.timeoutMs, 100);
+  assert.equal(send("--timeout 24h").transfer.timeoutMs, 86_400_000);
+});
+
+Deno.test("parseCommand() answers unsupported for stacks that are for later", () => {
+  fails(
+    "send a @ --transport tcp",
+    /"--transport tcp": it is not in this version yet/,
+    "unsupported",
+  );
+  fails("serve --quic npm", /"--quic npm"/, "unsupported");
+});
+
+Deno.test("parseCommand() refuses an address that cannot be listened on", () => {
+  fails("serve --listen 127.0.0.1", /port is missing/);
+  fails("serve --advertise h:0", /port 0/);
+  fails("serve --access write-once", /one of read, write, both/);
+});
+
+Deno.test("parseCommand() refuses a flag of another command", () => {
+  fails("send a @ --once", /Cannot use "--once" with "send"/);
+  fails("serve --fail-if-unchanged", /Cannot use "--fail-if-unchanged" with "serve"/);
+});
+
+Deno.test("parseCommand() takes common flags everywhere and notes those without effect", () => {
+  assert.deepEqual(serve("serve --checksum --pin " + IDENTITY).output.notes, [
+    "--checksum, --pin: no effect with serve",
+  ]);
+  assert.deepEqual(send("--json").output.notes, []);
+});
+
+Deno.test("parseCommand() echoes sizes and durations back", () => {
+  assert.deepEqual(send("--chunk-size 1024KiB --timeout 90s --workers 2").output.notes, [
+    "with --chunk-size 1 MiB, --timeout 1 m 30 s",
+  ]);
+});

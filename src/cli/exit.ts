@@ -1,0 +1,34 @@
+// From a result to an exit code, as the command-line contract lists them.
+
+import type { SftpxError } from "../base/errors.ts";
+import type { TransferSummary } from "../session/options.ts";
+
+/** Exit code of `--fail-if-unchanged` when there was nothing to do. */
+const NOTHING_TO_DO = 4;
+/** Exit code when some entries failed and some succeeded. */
+const SOME_FAILED = 3;
+
+/** Exit code of a transfer. */
+export function exitOfSummary(
+  summary: TransferSummary,
+  { failIfUnchanged = false }: { failIfUnchanged?: boolean } = {},
+): number {
+  if (summary.error !== null) return summary.error.exit;
+  if (summary.failed > 0) return SOME_FAILED;
+  if (!summary.ok) return 1;
+  return failIfUnchanged && nothingDone(summary) ? NOTHING_TO_DO : 0;
+}
+
+/** Exit code of an error that ended a command; a signal is how `serve` is meant to end. */
+export function exitOfError(
+  error: SftpxError,
+  { serving = false }: { serving?: boolean } = {},
+): number {
+  const stopped = error.code === "interrupted" || error.code === "terminated";
+  return serving && stopped && !error.remote ? 0 : error.exit;
+}
+
+function nothingDone(summary: TransferSummary): boolean {
+  if (summary.changed !== undefined) return summary.changed === 0;
+  return summary.wireBytes === 0 && summary.bytes === summary.reusedBytes;
+}

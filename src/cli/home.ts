@@ -1,0 +1,55 @@
+// Where a user's files live: $SFTPX_HOME, else $XDG_CONFIG_HOME/sftpx, else ~/.config/sftpx.
+
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { SftpxError } from "../base/errors.ts";
+
+/** Reads one environment variable; undefined when it is not set. */
+export type Environment = (name: string) => string | undefined;
+
+/** A user's files, all absolute. They need not exist. */
+export interface UserFiles {
+  readonly directory: string;
+  readonly identity: string;
+  readonly knownHosts: string;
+}
+
+/** Where this user's files are; a usage error when nothing says where home is. */
+export function userFiles(env: Environment): UserFiles {
+  const directory = userDirectory(env);
+  return {
+    directory,
+    identity: join(directory, "identity"),
+    knownHosts: join(directory, "known_hosts"),
+  };
+}
+
+function userDirectory(env: Environment): string {
+  const own = env("SFTPX_HOME");
+  if (own) return resolve(own);
+  const config = env("XDG_CONFIG_HOME");
+  // The XDG specification has relative values ignored.
+  if (config?.startsWith("/")) return join(config, "sftpx");
+  const home = env("HOME") || systemHome();
+  if (home) return join(home, ".config", "sftpx");
+  throw new SftpxError("usage", "Cannot find the home directory: set SFTPX_HOME or --identity");
+}
+
+/** The system's answer needs a permission that a narrow run does not give. */
+function systemHome(): string | null {
+  try {
+    return homedir();
+  } catch {
+    return null;
+  }
+}
+
+/** The identity file to use, absolute: the one named, or the user's own. */
+export function identityFile(named: string | null, env: Environment): string {
+  return named === null ? userFiles(env).identity : resolve(named);
+}
+
+/** The known-hosts file to use, absolute: the one named, or the user's own. */
+export function knownHostsFile(named: string | null, env: Environment): string {
+  return named === null ? userFiles(env).knownHosts : resolve(named);
+}

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { Recorder, TestClock } from "../../tests/recorder.ts";
+import { SftpxError } from "../base/errors.ts";
+import type { SessionEvent, TransferSummary } from "../session/options.ts";
+import { JsonLines } from "./json.ts";
+
+const TIME = "2027-01-02T03:04:05.000Z";
+
+const SUMMARY: TransferSummary = {
+  ok: true,
+  files: 2,
+  bytes: 100,
+  reusedBytes: 40,
+  wireBytes: 30,
+  seconds: 1.5,
+  root: "f".repeat(64),
+  chunkBytes: 65536,
+  failed: 0,
+  error: null,
+};
+
+function progress(bytesDone: number): SessionEvent {
+  return {
+    kind: "progress",
+    bytesDone,
+    bytesTotal: null,
+    wireBytes: 5,
+    filesDone: 1,
+    filesTotal: null,
+    bytesPerSecond: 12.7,
+  };
+}
+
+function setUp() {
+  const output = new Recorder();
+  const clock = new TestClock();
+  return { output, clock, json: new JsonLines(output, clock.now) };
+}
+
+Deno.test("JsonLines writes listening as the contract has it", () => {
+  const { output, json } = setUp();
+  json.listening({ address: "::", port: 4443, identity: "i", ticket: "t" });
+  assert.equal(
+    output.text,
+    `{"v":1,"event":"listening","time":"${TIME}","address":"::","port":4443,"identity":"i","ticket":"t"}\n`,
+  );
+});
+
+Deno.test("JsonLines writes a null ticket where there is none", () => {
+  const { output, json } = setUp();
+  json.listening({ address: "::", port: 1, identity: "i", ticket: null });
+  assert.equal(output.jsonLines()[0]?.["ticket"], null);
+});
+
+Deno.test("JsonLines writes identity as the contract has it", () => {
+  const { output, json } = setUp();
+  json.identity("abc");
+  assert.deepEqual(output.jsonLines(), [{ v: 1, event: "identity", time: TIME, identity: "abc" }]);
+});
+
+Deno.test("JsonLines writes start and progress, unknown totals as null", () => {
+  const { output, json } = setUp();
+  json.event({ kind: "start", direction: "push", chunkBytes: 65536, peer: "p" });
+  json.event(progress(7));
+  assert.deepEqual(output.jsonLines(), [
+    { v: 1, event: "start", time: TIME, direction: "push", chunkBytes: 65536, peer: "p" },
+    {
+      v: 1,
+      event: "progress",
+      time: TIME,
+      bytesDone: 7,
+      bytesTotal: null,
+      wireBytes: 5,
+      filesDone: 1,
+      filesTotal: null,
+      bytesPerSecond: 13,
+    },
+  ]);
+});
+
+Deno.test("JsonLines writes at most five progress lines in any second", () => {
+  const { output, clock, json } = setUp();
+  const startMs = clock.ms;
+  for (let ms = 0; ms < 3000; ms += 7) {
+    clock.ms = startMs + ms;
+    json.event(progress(ms));
+  }
+  const times = output.jsonLines().map((line) => Date.parse(String(line["time"])));
+  assert.ok(times.length >= 13, `${times.length} lines in 3 s`);
+  for (const time of times) {
+    assert.ok(times.filter((other) => other >= time && other < time + 1000).length <= 5);
+  }
+});
+
+Deno.test("JsonLines thins out each transfer of serve by itself", () => {
+  const { output, json } = setUp();
+  json.event(progress(1), { transfer: 1 });
+  json.event(progress(2), { transfer: 2 });
+  json.event(progress(3), { transfer: 1 });
+  assert.deepEqual(output.jsonLines().map((line) => [line["transfer"], line["bytesDone"]]), [
+    [1, 1],
+    [2, 2],
+  ]);
+});
+
+Deno.test("JsonLines writes failed entries, notices and peers", () => {
+  const { output, json } = setUp();
+  json.event({ kind: "entry_failed", path: "a", code: "io", message: "m" });
+  json.event({ kind: "notice", message: "n" });
+  json.event({ kind: "connected", address: "a:1", transport: "quic" });
+  json.peer({ address: "a:1", identity: "i" });
+  json.peerRefused({ address: "a:1", code: "refused", message: "m" });
+  assert.deepEqual(output.jsonLines().map((line) => line["event"]), [
+    "entry_failed",
+    "notice",
+    "connected",
+    "peer",
+    "peer_refused",
+  ]);
+});
+
+Deno.test("JsonLines writes a summary with every field of the contract and no error", () => {
+  const { output, json } = setUp();
+  json.summary(SUMMARY);
+  assert.deepEqual(output.jsonLines(), [{
+    v: 1,
+    event: "summary",
+    time: TIME,
+    ok: true,
+    files: 2,
+    bytes: 100,
+    reusedBytes: 40,
+    wireBytes: 30,
+    seconds: 1.5,
+    root: "f".repeat(64),
+    chunkBytes: 65536,
+    failed: 0,
+  }]);
+});
+
+Deno.test("JsonLines writes code, message and exit of an error", () => {
+  const { output, json } = setUp();
+  json.summary({ ...SUMMARY, ok: false, error: new SftpxError("lost", "Cannot go on: gone") });
+  assert.deepEqual(output.jsonLines()[0]?.["error"], {
+    code: "lost",
+    message: "Cannot go on: gone",
+    exit: 20,
+  });
+});
+
+Deno.test("JsonLines calls failed entries partial where the session named no error", () => {
+  const { output, json } = setUp();
+  json.summary({ ...SUMMARY, ok: false, failed: 2 });
+  assert.deepEqual(output.jsonLines()[0]?.["error"], {
+    code: "partial",
+    message: "Some entries failed: 2",
+    exit: 3,
+  });
+});
+
+Deno.test("JsonLines writes one summary, whatever comes after it", () => {
+  const { output, json } = setUp();
+  assert.equal(json.summarized, false);
+  json.summary(SUMMARY);
+  json.summary(SUMMARY);
+  json.failure(new SftpxError("usage", "Cannot x"));
+  assert.equal(output.jsonLines().length, 1);
+  assert.equal(json.summarized, true);
+});
+
+Deno.test("JsonLines writes a summary for each transfer of serve", () => {
+  const { output, json } = setUp();
+  json.summary(SUMMARY, { transfer: 1 });
+  json.summary(SUMMARY, { transfer: 2 });
+  assert.deepEqual(output.jsonLines().map((line) => line["transfer"]), [1, 2]);
+});
+
+Deno.test("JsonLines tells a usage error as a summary", () => {
+  const { output, json } = setUp();
+  json.failure(new SftpxError("usage", "Cannot run: no"));
+  const [line] = output.jsonLines();
+  assert.equal(line?.["event"], "summary");
+  assert.equal(line?.["ok"], false);
+  assert.deepEqual(line?.["error"], { code: "usage", message: "Cannot run: no", exit: 2 });
+});
+
+Deno.test("JsonLines escapes what an error carries and keeps tickets out", () => {
+  const { output, json } = setUp();
+  json.failure(new SftpxError("usage", `Cannot \u202e sftpx1${"ab23".repeat(20)}`));
+  assert.doesNotMatch(output.text, /ab23|\u202e/);
+});

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import { Recorder, TestClock } from "../../tests/recorder.ts";
+import { SftpxError } from "../base/errors.ts";
+import type { Command } from "./command.ts";
+import type { CommandContext, Handlers } from "./context.ts";
+import { main } from "./main.ts";
+
+type AnyRun = (command: Command, context: CommandContext) => Promise<number>;
+
+const TICKET = "sftpx1" + "ab23".repeat(20);
+
+function setUp(run: AnyRun = () => Promise.resolve(0), terminal = false) {
+  const stdout = new Recorder();
+  const stderr = new Recorder(terminal ? { isTerminal: true, width: 80 } : {});
+  const signals = new EventEmitter();
+  const exits: number[] = [];
+  const loaded: string[] = [];
+  const load = (name: string) => () => {
+    loaded.push(name);
+    return Promise.resolve(run);
+  };
+  const handlers: Handlers = {
+    serve: load("serve"),
+    send: load("send"),
+    get: load("get"),
+    demo: load("demo"),
+    init: load("init"),
+    details: () => {
+      loaded.push("details");
+      return Promise.resolve({ runtime: "r", platform: "p", codecs: {}, transports: [] });
+    },
+  };
+  const call = (...args: string[]) =>
+    main(args, {
+      handlers,
+      version: "1.2.3",
+      stdout,
+      stderr,
+      signals,
+      exitNow: (code) => exits.push(code),
+      env: (name) => name === "NO_COLOR" ? "1" : undefined,
+      nowMs: new TestClock().now,
+    });
+  return { call, stdout, stderr, signals, exits, loaded };
+}
+
+function throwing(error: unknown): AnyRun {
+  return () => Promise.reject(error);
+}
+
+Deno.test("main() shows help and version on stdout and loads no command for them", async () => {
+  for (const args of [[], ["--help"], ["help", "send"], ["send", "--help"], ["--version"]]) {
+    const { call, stdout, stderr, loaded } = setUp();
+    assert.equal(await call(...args), 0);
+    assert.match(stdout.text, /sftpx/);
+    assert.equal(stderr.text, "");
+    assert.deepEqual(loaded, []);
+  }
+});
+
+Deno.test("main() shows details with --version --verbose, and JSON with --json", async () => {
+  const { call, stdout, loaded } = setUp();
+  assert.equal(await call("--version", "--verbose", "--json"), 0);
+  assert.deepEqual(loaded, ["details"]);
+  assert.equal(stdout.jsonLines()[0]?.["version"], "1.2.3");
+  assert.equal(stdout.jsonLines()[0]?.["runtime"], "r");
+});
+
+Deno.test("main() runs the command asked for and returns its code", async () => {
+  for (
+    const [name, args] of [
+      ["serve", ["serve"]],
+      ["serve", ["recv", "in"]],
+      ["send", ["send", "a", "@"]],
+      ["get", ["get", "@", "a"]],
+      ["init", ["init"]],
+      ["demo", ["demo"]],
+    ] as const
+  ) {
+    const { call, loaded } = setUp(() => Promise.resolve(7));
+    assert.equal(await call(...args), 7);
+    assert.deepEqual(loaded, [name]);
+  }
+});
+
+Deno.test("main() exits 2 for a usage error, on stderr with where to look", async () => {
+  const { call, stdout, stderr } = setUp();
+  assert.equal(await call("send", "a"), 2);
+  assert.equal(stdout.text, "");
+  assert.equal(
+    stderr.text,
+    'error: Cannot send: DEST is missing\n  Run "sftpx send --help" for the usage.\n',
+  );
+});
+
+Deno.test("main() tells a usage error as one JSON summary with --json", async () => {
+  const { call, stdout } = setUp();
+  assert.equal(await call("send", "--json", "--bogus"), 2);
+  const lines = stdout.jsonLines();
+  assert.equal(lines.length, 1);
+  assert.equal(lines[0]?.["event"], "summary");
+  assert.equal((lines[0]?.["error"] as { exit: number }).exit, 2);
+});
+
+Deno.test("main() tells what a command threw, with its code", async () => {
+  const error = new SftpxError("unreachable", "Cannot connect: nothing there");
+  const { call, stdout, stderr } = setUp(throwing(error));
+  assert.equal(await call("send", "a", "@", "--json", "--quiet"), 10);
+  assert.match(stderr.text, /^error: Cannot connect: nothing there\n/);
+  assert.equal((stdout.jsonLines()[0]?.["error"] as { code: string }).code, "unreachable");
+});
+
+Deno.test("main() adds no second summary to one that the command told", async () => {
+  const { call, stdout } = setUp((_command, { json }) => {
+    const error = new SftpxError("lost", "Cannot go on");
+    json?.failure(error);
+    return Promise.reject(error);
+  });
+  assert.equal(await call("send", "a", "@", "--json"), 20);
+  assert.equal(stdout.jsonLines().length, 1);
+});
+
+Deno.test("main() calls what is no SftpxError a defect", async () => {
+  const { call, stderr } = setUp(throwing(new TypeError("x is undefined")));
+  assert.equal(await call("demo"), 1);
+  assert.match(stderr.text, /x is undefined\n {2}This is a defect in sftpx/);
+});
+
+Deno.test("main() turns SIGINT into 130 and SIGTERM into 20, whatever the command threw", async () => {
+  for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 20]] as const) {
+    const test = setUp((_command, { signal }) => {
+      test.signals.emit(name);
+      return Promise.reject(signal.aborted ? new DOMException("aborted", "AbortError") : null);
+    });
+    assert.equal(await test.call("send", "a", "@"), code);
+    assert.match(test.stderr.text, new RegExp(`Stopped by ${name}`));
+    assert.equal(test.signals.listenerCount(name), 0);
+  }
+});
+
+Deno.test("main() exits at once on a second SIGINT", async () => {
+  const test = setUp(() => {
+    test.signals.emit("SIGINT");
+    test.signals.emit("SIGINT");
+    return Promise.resolve(0);
+  });
+  await test.call("serve");
+  assert.deepEqual(test.exits, [130]);
+});
+
+Deno.test("main() takes a signal as the end of serve, but not of serve --once", async () => {
+  for (const [args, code] of [[["serve"], 0], [["serve", "--once"], 130]] as const) {
+    const test = setUp((_command, { signal }) => {
+      test.signals.emit("SIGINT");
+      return Promise.reject(signal.reason);
+    });
+    assert.equal(await test.call(...args), code);
+    assert.equal(test.stderr.text === "", code === 0);
+  }
+});
+
+Deno.test("main() warns of a ticket in argv off a terminal only, and does not repeat it", async () => {
+  for (
+    const [terminal, args] of [[false, ["send", "a", TICKET]], [true, [
+      "get",
+      TICKET,
+      ".",
+    ]]] as const
+  ) {
+    const { call, stderr } = setUp(undefined, terminal);
+    await call(...args);
+    assert.equal(/warning: a ticket on the command line/.test(stderr.text), !terminal);
+    assert.doesNotMatch(stderr.text, /ab23/);
+  }
+});
+
+Deno.test("main() tells values back and flags without effect, unless quiet", async () => {
+  const loud = setUp();
+  await loud.call("serve", "--timeout", "90s", "--checksum");
+  assert.equal(
+    loud.stderr.text,
+    "with --timeout 1 m 30 s\n--checksum: no effect with serve\n",
+  );
+  const quiet = setUp();
+  await quiet.call("serve", "--timeout", "90s", "--quiet");
+  assert.equal(quiet.stderr.text, "");
+});
+
+Deno.test("main() fails where stdout did not take what was written", async () => {
+  const test = setUp();
+  test.stdout.failed = "ENOSPC";
+  assert.equal(await test.call("--version"), 1);
+  assert.match(test.stderr.text, /Cannot write to stdout: ENOSPC/);
+});
+
+Deno.test("main() shows causes with --verbose only", async () => {
+  const error = new SftpxError("io", "Cannot read", { cause: new Error("EIO") });
+  const loud = setUp(throwing(error));
+  await loud.call("demo", "-v");
+  assert.match(loud.stderr.text, /caused by Error: EIO/);
+  const plain = setUp(throwing(error));
+  await plain.call("demo");
+  assert.doesNotMatch(plain.stderr.text, /caused by/);
+});

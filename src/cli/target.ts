@@ -1,0 +1,159 @@
+// What a SRC or DEST on the command line names: a local file or a remote place, by the grammar of
+// the command-line contract. Pure text; `remote.ts` finds out what proves the server.
+
+import { fromBase32 } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import { pathProblem } from "../base/path.ts";
+import { shown } from "./shown.ts";
+
+/** Port of a server that names none. */
+export const DEFAULT_PORT = 4443;
+
+/** A place on a server. `path` is relative to the grant's root and empty for the root itself. */
+export type RemoteTarget =
+  | { readonly kind: "ticket"; readonly text: string; readonly path: string }
+  /** `@`: the ticket comes from a file or the environment. */
+  | { readonly kind: "environment"; readonly path: string }
+  | {
+    readonly kind: "url";
+    readonly hostname: string;
+    readonly port: number;
+    /** 52 base32 characters, or null. */
+    readonly identity: string | null;
+    readonly path: string;
+  };
+
+/** A SRC or DEST. */
+export type Target = { readonly kind: "local"; readonly path: string } | RemoteTarget;
+
+/** An address to listen on or to tell others. */
+export interface HostPort {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** A ticket holds no `/`, and only base32 after its prefix: other names are local files. */
+const TICKET = /^(sftpx1[a-z2-7]+)(?:\/(.*))?$/is;
+const ENVIRONMENT = /^@(?:\/(.*))?$/s;
+const URL_PARTS =
+  /^sftpx:\/\/(?:(?<identity>[^@/]*)@)?(?<host>\[[^\]/]*\]|[^:/@[\]]*)(?::(?<port>[^/@]*))?(?<path>\/.*)?$/is;
+const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
+const HOST_PORT = /^(?<host>\[[^\]]*\]|[^:[\]]*)(?::(?<port>.*))?$/;
+const HOSTNAME = /^(?!-)[a-z0-9_.-]{1,253}$/i;
+const IPV6 = /^[0-9a-f:.]+(?:%[a-z0-9._-]+)?$/i;
+
+/** Reads one SRC or DEST; throws a usage error for a remote place that is not well formed. */
+export function parseTarget(text: string): Target {
+  if (text === "") throw usage(text, "it is empty");
+  const environment = ENVIRONMENT.exec(text);
+  if (environment !== null) {
+    return { kind: "environment", path: remotePath(text, environment[1] ?? "") };
+  }
+  const ticket = TICKET.exec(text);
+  if (ticket !== null) {
+    return {
+      kind: "ticket",
+      text: ticket[1] ?? "",
+      path: remotePath("the ticket's path", ticket[2] ?? ""),
+    };
+  }
+  const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
+  if (scheme === "sftpx") return parseUrl(text);
+  if (scheme !== undefined) throw usage(text, "only sftpx:// is a URL here");
+  return { kind: "local", path: text };
+}
+
+/** Checks that text has the shape of an identity and returns it in lower case. */
+export function checkIdentity(text: string): string {
+  const lower = text.toLowerCase();
+  if (lower.length === 52) {
+    try {
+      fromBase32(lower);
+      return lower;
+    } catch {
+      // Falls through to the one message.
+    }
+  }
+  throw new SftpxError(
+    "usage",
+    `Cannot read the identity "${shown(text, 64)}": it is not 52 base32 characters`,
+  );
+}
+
+/** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`. */
+export function parseHostPort(
+  text: string,
+  { fallbackPort, allowZero = false }: { fallbackPort: number | null; allowZero?: boolean },
+): HostPort {
+  const parts = HOST_PORT.exec(text)?.groups;
+  if (parts === undefined) throw usage(text, "write HOST:PORT, with IPv6 in brackets");
+  const port = parts["port"] === undefined ? fallbackPort : parsePort(text, parts["port"]);
+  if (port === null) throw usage(text, "the port is missing, write HOST:PORT");
+  if (port === 0 && !allowZero) throw usage(text, "port 0 is nowhere to reach");
+  return { hostname: parseHost(text, parts["host"] ?? ""), port };
+}
+
+/** A host and port as they are written: IPv6 in brackets. */
+export function formatHostPort({ hostname, port }: HostPort): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/** What to say about a ticket that stands on the command line, or null. */
+export function ticketWarning(targets: readonly RemoteTarget[]): string | null {
+  if (!targets.some((target) => target.kind === "ticket")) return null;
+  return "a ticket on the command line can be read by other users and in logs; " +
+    "use @ with --ticket-file or SFTPX_TICKET";
+}
+
+function parseUrl(text: string): RemoteTarget {
+  const parts = URL_PARTS.exec(text)?.groups;
+  if (parts === undefined) throw usage(text, "write sftpx://[IDENTITY@]HOST[:PORT]/PATH");
+  const port = parts["port"] === undefined ? DEFAULT_PORT : parsePort(text, parts["port"]);
+  if (port === 0) throw usage(text, "port 0 is nowhere to reach");
+  return {
+    kind: "url",
+    hostname: parseHost(text, parts["host"] ?? ""),
+    port,
+    identity: parts["identity"] === undefined ? null : checkIdentity(parts["identity"]),
+    path: remotePath(text, decodePath(text, (parts["path"] ?? "").slice(1))),
+  };
+}
+
+function parseHost(text: string, host: string): string {
+  if (host.startsWith("[")) {
+    const inner = host.slice(1, -1);
+    if (inner.includes(":") && IPV6.test(inner)) return inner;
+    throw usage(text, "what stands in brackets is no IPv6 address");
+  }
+  if (host === "") throw usage(text, "the host is missing");
+  if (HOSTNAME.test(host)) return host;
+  throw usage(text, "the host has characters that no host name has");
+}
+
+function parsePort(text: string, port: string): number {
+  if (/^\d{1,5}$/.test(port) && Number(port) <= 65535) return Number(port);
+  throw usage(text, "the port is not a number up to 65535");
+}
+
+/** In URLs only; an encoded slash would be a name with a slash in it, which no file has. */
+function decodePath(text: string, path: string): string {
+  if (/%2f/i.test(path)) throw usage(text, 'it has an encoded "/"');
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw usage(text, 'a "%" in a URL is followed by two hex digits that make UTF-8 (%25 for "%")');
+  }
+}
+
+/** Keeps the trailing slash, which has a meaning; a last `.` means contents, as a slash does. */
+function remotePath(text: string, path: string): string {
+  const given = path === "." ? "" : path.endsWith("/.") ? path.slice(0, -1) : path;
+  if (given === "") return "";
+  const problem = pathProblem(given.endsWith("/") ? given.slice(0, -1) : given);
+  if (problem !== null) throw usage(text, `its path cannot be used, ${problem}`);
+  return given;
+}
+
+function usage(text: string, state: string): SftpxError {
+  return new SftpxError("usage", `Cannot read "${shown(text)}": ${state}`);
+}

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { SftpxError } from "../base/errors.ts";
+import {
+  checkIdentity,
+  formatHostPort,
+  parseHostPort,
+  parseTarget,
+  type Target,
+  ticketWarning,
+} from "./target.ts";
+
+const IDENTITY = "a".repeat(51) + "q";
+const TICKET = "sftpx1" + "ab23".repeat(20);
+
+function usage(text: RegExp) {
+  return (error: unknown) =>
+    error instanceof SftpxError && error.code === "usage" && text.test(error.message);
+}
+
+function url(hostname: string, rest: Partial<Extract<Target, { kind: "url" }>> = {}): Target {
+  return { kind: "url", hostname, port: 4443, identity: null, path: "", ...rest };
+}
+
+Deno.test("parseTarget() reads every form of the grammar", () => {
+  const cases: [string, Target][] = [
+    [TICKET, { kind: "ticket", text: TICKET, path: "" }],
+    [`${TICKET}/`, { kind: "ticket", text: TICKET, path: "" }],
+    [`${TICKET}/a/b c`, { kind: "ticket", text: TICKET, path: "a/b c" }],
+    [`${TICKET}/a%20b`, { kind: "ticket", text: TICKET, path: "a%20b" }],
+    ["@", { kind: "environment", path: "" }],
+    ["@/", { kind: "environment", path: "" }],
+    ["@/x%41/", { kind: "environment", path: "x%41/" }],
+    ["@/dir/.", { kind: "environment", path: "dir/" }],
+    ["@/.", { kind: "environment", path: "" }],
+    ["sftpx://host", url("host")],
+    ["sftpx://host/", url("host")],
+    ["SFTPX://host/a", url("host", { path: "a" })],
+    ["sftpx://host:1/a/b/", url("host", { port: 1, path: "a/b/" })],
+    ["sftpx://10.0.0.1/a%20b", url("10.0.0.1", { path: "a b" })],
+    ["sftpx://h/%c3%a9", url("h", { path: "é" })],
+    ["sftpx://h/a%2525", url("h", { path: "a%25" })],
+    ["sftpx://h/a?b#c", url("h", { path: "a?b#c" })],
+    ["sftpx://h/a@b:c", url("h", { path: "a@b:c" })],
+    ["sftpx://[::1]:9/x", url("::1", { port: 9, path: "x" })],
+    ["sftpx://[fe80::1%eth0]", url("fe80::1%eth0")],
+    [`sftpx://${IDENTITY}@host/x`, url("host", { identity: IDENTITY, path: "x" })],
+    [`sftpx://${IDENTITY.toUpperCase()}@host`, url("host", { identity: IDENTITY })],
+  ];
+  for (const [text, target] of cases) assert.deepEqual(parseTarget(text), target, text);
+});
+
+Deno.test("parseTarget() takes everything else as a local file", () => {
+  for (
+    const text of [
+      "a",
+      "./sftpx1abc",
+      "sftpx1",
+      "sftpx1.txt",
+      "sftpx1-a",
+      "@home",
+      "./@",
+      "C:\\x",
+      "host:path",
+      "dir/",
+      "..",
+      "-",
+      "sftpx2abc",
+      "sftpx:/host",
+      "a\nb",
+      "sftpx1abc.bak/x",
+    ]
+  ) {
+    assert.deepEqual(parseTarget(text), { kind: "local", path: text }, text);
+  }
+});
+
+Deno.test("parseTarget() refuses a URL that is not well formed", () => {
+  const cases: [string, RegExp][] = [
+    ["", /it is empty/],
+    ["http://host/x", /only sftpx:\/\//],
+    ["sftpx://", /host is missing/],
+    ["sftpx:///x", /host is missing/],
+    ["sftpx://:1/x", /host is missing/],
+    ["sftpx://h:/x", /port is not a number/],
+    ["sftpx://h:65536", /port is not a number/],
+    ["sftpx://h:0/", /port 0/],
+    ["sftpx://h:1x/", /port is not a number/],
+    ["sftpx://::1/", /write sftpx:|port is not a number/],
+    ["sftpx://[zz]/", /no IPv6/],
+    ["sftpx://[]/", /no IPv6/],
+    ["sftpx://[1.2.3.4]/", /no IPv6/],
+    ["sftpx://ho st/x", /no host name/],
+    ["sftpx://-h/x", /no host name/],
+    ["sftpx://user@host/x", /52 base32/],
+    ["sftpx://@host/x", /52 base32/],
+    ["sftpx://a@b@host/x", /write sftpx:/],
+    ["sftpx://h/%zz", /two hex digits/],
+    ["sftpx://h/%ff", /two hex digits/],
+    ["sftpx://h/a%2fb", /encoded "\/"/],
+    ["sftpx://h/a%2Fb", /encoded "\/"/],
+  ];
+  for (const [text, state] of cases) assert.throws(() => parseTarget(text), usage(state), text);
+});
+
+Deno.test("parseTarget() refuses a path that the server would refuse", () => {
+  for (
+    const path of [
+      "/a",
+      "../a",
+      "a/../b",
+      "a//b",
+      "a/./b",
+      "%00",
+      "a%0ab",
+      ".sftpx/x",
+      "a%5cb",
+      "..",
+    ]
+  ) {
+    assert.throws(() => parseTarget(`sftpx://h/${path}`), usage(/its path cannot be used/), path);
+  }
+  assert.throws(() => parseTarget("@//a"), usage(/it is absolute/));
+});
+
+Deno.test("parseTarget() does not repeat a ticket in an error", () => {
+  assert.throws(() => parseTarget(`${TICKET}/..`), (error: Error) => {
+    assert.doesNotMatch(error.message, /ab23/);
+    return true;
+  });
+});
+
+Deno.test("checkIdentity() refuses a wrong length and wrong characters", () => {
+  assert.equal(checkIdentity(IDENTITY), IDENTITY);
+  for (const text of ["", IDENTITY.slice(1), `${IDENTITY}a`, "1" + IDENTITY.slice(1)]) {
+    assert.throws(() => checkIdentity(text), usage(/not 52 base32 characters/), text);
+  }
+});
+
+Deno.test("parseHostPort() reads hosts, ports and brackets", () => {
+  const fallbackPort = 4443;
+  assert.deepEqual(parseHostPort("h", { fallbackPort }), { hostname: "h", port: 4443 });
+  assert.deepEqual(parseHostPort("h:1", { fallbackPort }), { hostname: "h", port: 1 });
+  assert.deepEqual(parseHostPort("[::]:0", { fallbackPort: null, allowZero: true }), {
+    hostname: "::",
+    port: 0,
+  });
+});
+
+Deno.test("parseHostPort() refuses a missing port, a bare IPv6 address and port 0", () => {
+  const cases: [string, RegExp][] = [
+    ["h", /port is missing/],
+    [":1", /host is missing/],
+    ["::1", /host is missing|IPv6 in brackets|not a number/],
+    ["[::1", /brackets/],
+    ["h:0", /port 0/],
+    ["h:x", /not a number/],
+  ];
+  for (const [text, state] of cases) {
+    assert.throws(() => parseHostPort(text, { fallbackPort: null }), usage(state), text);
+  }
+});
+
+Deno.test("formatHostPort() puts IPv6 in brackets", () => {
+  assert.equal(formatHostPort({ hostname: "::1", port: 5 }), "[::1]:5");
+  assert.equal(formatHostPort({ hostname: "h", port: 5 }), "h:5");
+});
+
+Deno.test("ticketWarning() warns of a ticket on the command line only", () => {
+  assert.match(ticketWarning([{ kind: "ticket", text: TICKET, path: "" }]) ?? "", /SFTPX_TICKET/);
+  assert.equal(ticketWarning([{ kind: "environment", path: "" }]), null);
+});

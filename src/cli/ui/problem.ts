@@ -1,0 +1,54 @@
+// Errors, warnings and failed entries as lines for a person: what was attempted, what was found, what
+// to do.
+
+import { ERROR_TABLE, type SftpxError } from "../../base/errors.ts";
+import { shown } from "../shown.ts";
+import { styled } from "./style.ts";
+
+/** Longest message shown whole. */
+const MESSAGE_CHARS = 1000;
+
+/** `error: ...` and, on its own line, the advice of the table. */
+export function errorLines(
+  error: SftpxError,
+  { color, command }: { color: boolean; command?: string },
+): readonly string[] {
+  const by = error.remote ? " (told by the peer)" : "";
+  const lines = [
+    `${styled("error:", "error", color)} ${shown(error.message, MESSAGE_CHARS)}${by}`,
+  ];
+  const { advice } = ERROR_TABLE[error.code];
+  if (error.code === "usage") {
+    lines.push(`  Run "sftpx ${command === undefined ? "" : `${command} `}--help" for the usage.`);
+  } else if (advice !== null) {
+    lines.push(`  ${advice}`);
+  }
+  return lines;
+}
+
+/** The chain of causes, for `--verbose`. */
+export function causeLines(error: SftpxError): readonly string[] {
+  const lines: string[] = [];
+  let cause = error.cause;
+  while (cause !== undefined && lines.length < 5) {
+    const text = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+    lines.push(`  caused by ${shown(text, MESSAGE_CHARS)}`);
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return lines;
+}
+
+/** One entry that failed while the rest goes on. */
+export function entryFailedLine(
+  entry: { readonly path: string; readonly message: string },
+  { color }: { color: boolean },
+): string {
+  return `${styled("failed:", "error", color)} ${shown(entry.path)}: ${
+    shown(entry.message, MESSAGE_CHARS)
+  }`;
+}
+
+/** Something worth knowing that stops nothing. */
+export function warningLine(message: string, { color }: { color: boolean }): string {
+  return `${styled("warning:", "warning", color)} ${shown(message, MESSAGE_CHARS)}`;
+}

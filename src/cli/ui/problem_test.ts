@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { ERROR_TABLE, type ErrorCode, SftpxError } from "../../base/errors.ts";
+import { causeLines, entryFailedLine, errorLines, warningLine } from "./problem.ts";
+
+const PLAIN = { color: false };
+
+Deno.test("errorLines() gives the advice of the table for every code", () => {
+  for (const [code, { advice }] of Object.entries(ERROR_TABLE)) {
+    if (code === "usage") continue;
+    const lines = errorLines(new SftpxError(code as ErrorCode, "Cannot x: y"), PLAIN);
+    assert.deepEqual(lines, ["error: Cannot x: y", ...advice === null ? [] : [`  ${advice}`]]);
+  }
+});
+
+Deno.test("errorLines() sends a usage error to the help of its command", () => {
+  const error = new SftpxError("usage", "Cannot x");
+  assert.equal(errorLines(error, PLAIN)[1], '  Run "sftpx --help" for the usage.');
+  assert.equal(
+    errorLines(error, { ...PLAIN, command: "send" })[1],
+    '  Run "sftpx send --help" for the usage.',
+  );
+});
+
+Deno.test("errorLines() says when the peer is who told it, and escapes what it told", () => {
+  const error = new SftpxError("refused", "no\x1b[2J\nerror: fake", { remote: true });
+  assert.deepEqual(errorLines(error, PLAIN), [
+    "error: no\\u{1b}[2J\\u{a}error: fake (told by the peer)",
+  ]);
+});
+
+Deno.test("errorLines() colours only the word", () => {
+  const [line] = errorLines(new SftpxError("io", "Cannot x"), { color: true });
+  assert.equal(line, "\x1b[1;31merror:\x1b[0m Cannot x");
+});
+
+Deno.test("causeLines() follows the chain of causes and ends", () => {
+  const loop: { cause?: unknown } & Error = new Error("again");
+  loop.cause = loop;
+  assert.equal(causeLines(new SftpxError("io", "Cannot x", { cause: loop })).length, 5);
+  const cause = new TypeError("b", { cause: "c\n" });
+  assert.deepEqual(causeLines(new SftpxError("io", "Cannot x", { cause })), [
+    "  caused by TypeError: b",
+    "  caused by c\\u{a}",
+  ]);
+  assert.deepEqual(causeLines(new SftpxError("io", "Cannot x")), []);
+});
+
+Deno.test("entryFailedLine() and warningLine() escape what they show", () => {
+  assert.equal(
+    entryFailedLine({ path: "a\u202eb", message: "m\n" }, PLAIN),
+    "failed: a\\u{202e}b: m\\u{a}",
+  );
+  assert.equal(warningLine("m\r", PLAIN), "warning: m\\u{d}");
+});

@@ -1,0 +1,149 @@
+// Quantities as a person writes and reads them: sizes, rates and durations with explicit units.
+// A bare number is refused, because nobody knows whether 64 means bytes or mebibytes.
+
+import { SftpxError } from "../base/errors.ts";
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+
+/** Line rates are sold in bits; a bit is an eighth of a byte. */
+const BIT_UNITS: Readonly<Record<string, number>> = {
+  kbit: 1e3 / 8,
+  mbit: 1e6 / 8,
+  gbit: 1e9 / 8,
+};
+
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+const QUANTITY = /^(\d+(?:\.\d+)?) ?([a-z/]*)$/i;
+
+/** Bytes of `64KiB`, `2MiB`, `1MB`; throws a usage error for anything else. */
+export function parseSize(text: string): number {
+  const { amount, unit } = quantity(text, "size", "KiB, MiB, GiB, or KB, MB, GB");
+  const factor = SIZE_UNITS[unit];
+  if (factor === undefined) throw unknownUnit(text, "size", "KiB, MiB, GiB, or KB, MB, GB");
+  return whole(amount * factor, text, "size");
+}
+
+/** Bytes a second of `10MB/s`, `8MiB/s`, `100Mbit/s`; throws a usage error for anything else. */
+export function parseRate(text: string): number {
+  const { amount, unit } = quantity(text, "rate", "MB/s, MiB/s or Mbit/s");
+  const [amountUnit = "", ...per] = unit.split("/");
+  const factor = SIZE_UNITS[amountUnit] ?? BIT_UNITS[amountUnit];
+  if (factor === undefined || per.join("/") !== "s") {
+    throw unknownUnit(text, "rate", "MB/s, MiB/s or Mbit/s");
+  }
+  return whole(amount * factor, text, "rate");
+}
+
+/** Milliseconds of `500ms`, `3s`, `10m`, `24h`; throws a usage error for anything else. */
+export function parseDuration(text: string): number {
+  const { amount, unit } = quantity(text, "duration", "ms, s, m or h");
+  const factor = DURATION_UNITS[unit];
+  if (factor === undefined) throw unknownUnit(text, "duration", "ms, s, m or h");
+  return whole(amount * factor, text, "duration");
+}
+
+/** A size exactly, for echoing back what was asked: `2 MiB`, `1 MB`, `65537 B`. */
+export function formatSize(bytes: number): string {
+  const units = [["GiB", 2 ** 30], ["GB", 1e9], ["MiB", 2 ** 20], ["MB", 1e6], ["KiB", 1024], [
+    "KB",
+    1e3,
+  ]] as const;
+  for (const [unit, factor] of units) {
+    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor} ${unit}`;
+  }
+  return `${bytes} B`;
+}
+
+/** An amount of data to three digits, in powers of ten as rates are: `3.42 GB`. */
+export function formatBytes(bytes: number): string {
+  if (!Number.isFinite(bytes) || bytes < 0) return "?";
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let amount = bytes;
+  let step = 0;
+  // 999.5 would be shown as 1000: it moves on to the next unit.
+  while (amount >= 999.5 && step < units.length - 1) {
+    amount /= 1000;
+    step += 1;
+  }
+  return `${step === 0 ? String(Math.round(amount)) : threeDigits(amount)} ${units[step]}`;
+}
+
+/** A rate to three digits: `231 MB/s`. */
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatBytes(bytesPerSecond)}/s`;
+}
+
+/** A span of time as a person says it: `340 ms`, `14.8 s`, `3 m 20 s`, `2 h 5 m`, `1 d 3 h`. */
+export function formatDuration(ms: number): string {
+  if (!Number.isFinite(ms) || ms < 0) return "?";
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${trimZero((ms / 1000).toFixed(1))} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 3600) return pair(seconds, 60, "m", "s");
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1440) return pair(minutes, 60, "h", "m");
+  return pair(Math.round(minutes / 60), 24, "d", "h");
+}
+
+/** A count with thousands separated: `1,204`. */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+}
+
+function quantity(text: string, what: string, units: string): { amount: number; unit: string } {
+  const match = QUANTITY.exec(text);
+  if (match === null) throw unknownUnit(text, what, units);
+  const [, digits = "", unit = ""] = match;
+  if (unit === "") {
+    throw new SftpxError(
+      "usage",
+      `Cannot read the ${what} "${text}": it has no unit, write one of ${units}`,
+    );
+  }
+  return { amount: Number(digits), unit: unit.toLowerCase() };
+}
+
+function unknownUnit(text: string, what: string, units: string): SftpxError {
+  return new SftpxError(
+    "usage",
+    `Cannot read the ${what} "${text}": write a number and one of ${units}`,
+  );
+}
+
+function whole(value: number, text: string, what: string): number {
+  const rounded = Math.round(value);
+  if (Number.isSafeInteger(rounded) && Math.abs(value - rounded) < 1e-6) return rounded;
+  throw new SftpxError("usage", `Cannot read the ${what} "${text}": it is not a whole number`);
+}
+
+function threeDigits(amount: number): string {
+  if (amount >= 99.95) return amount.toFixed(0);
+  return amount >= 9.995 ? amount.toFixed(1) : amount.toFixed(2);
+}
+
+function trimZero(text: string): string {
+  return text.endsWith(".0") ? text.slice(0, -2) : text;
+}
+
+function pair(total: number, base: number, high: string, low: string): string {
+  const rest = total % base;
+  const head = `${Math.floor(total / base)} ${high}`;
+  return rest === 0 ? head : `${head} ${rest} ${low}`;
+}

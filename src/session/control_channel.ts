@@ -1,0 +1,110 @@
+// A control stream as messages: ordered sends, bounded reads, the end of the stream never taken for
+// success (I4).
+
+import { concatBytes } from "../base/bytes.ts";
+import { isErrorCode, SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { ControlStream } from "../transport/transport.ts";
+import { CONTROL_HEADER_BYTES, ControlDecoder, encodeMessage } from "../wire/control.ts";
+import type { Message } from "../wire/messages.ts";
+
+const READ_BYTES = 64 * 1024;
+
+export class ControlChannel {
+  readonly #stream: ControlStream;
+  readonly #decoder = new ControlDecoder({ limitBytes: LIMITS.unauthenticatedBytes });
+  /** What arrived before the first message was whole; then exactly its bytes. */
+  #opening: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #opened = false;
+  #buffer: ArrayBuffer = new ArrayBuffer(READ_BYTES);
+  #writes: Promise<void> = Promise.resolve();
+  #writeError: SftpxError | null = null;
+
+  constructor(stream: ControlStream) {
+    this.#stream = stream;
+  }
+
+  /** The peer's first message (its hello) as it crossed the wire: what a signature covers. */
+  get openingBytes(): Uint8Array<ArrayBuffer> {
+    return this.#opening;
+  }
+
+  /** The peer is authenticated: only single messages are bounded from here on. */
+  lift(): void {
+    this.#decoder.lift();
+  }
+
+  /** Queues a message; answers its bytes. A failed write shows in `flushed` and in later sends. */
+  send(message: Message): Uint8Array<ArrayBuffer> {
+    if (this.#writeError !== null) throw this.#writeError;
+    const bytes = encodeMessage(message);
+    this.#writes = this.#writes.then(() => this.#stream.write(bytes)).catch((error) => {
+      this.#writeError ??= error as SftpxError;
+    });
+    return bytes;
+  }
+
+  /** Settles when everything sent so far was taken by the transport. */
+  async flushed(): Promise<void> {
+    await this.#writes;
+    if (this.#writeError !== null) throw this.#writeError;
+  }
+
+  /** The next message, or null at the end of the stream. */
+  async receive(): Promise<Message | null> {
+    for (;;) {
+      const message = this.#decoder.next();
+      if (message !== null) {
+        this.#cutOpening();
+        return message;
+      }
+      const read = await this.#stream.read(new Uint8Array(this.#buffer));
+      if (read === null) {
+        this.#decoder.finish();
+        return null;
+      }
+      if (!this.#opened) this.#opening = concatBytes([this.#opening, read]);
+      this.#decoder.push(read);
+      this.#buffer = read.buffer;
+    }
+  }
+
+  /** The next message, which must be of this type; a refusal becomes its error. */
+  async expect<T extends Message["type"]>(type: T): Promise<Extract<Message, { type: T }>> {
+    const message = await this.receive();
+    if (message === null) {
+      throw new SftpxError("lost", `Cannot go on: the peer left before its "${type}"`);
+    }
+    if (message.type === "refuse") throw refusal(message);
+    if (message.type !== type) {
+      throw new SftpxError("protocol", `Cannot go on: "${message.type}" came for "${type}"`, {
+        remote: true,
+      });
+    }
+    return message as Extract<Message, { type: T }>;
+  }
+
+  async close(): Promise<void> {
+    await this.#writes;
+    if (this.#writeError === null) await this.#stream.close().catch(() => {});
+  }
+
+  abort(): void {
+    this.#stream.abort();
+    this.#stream.cancel();
+  }
+
+  #cutOpening(): void {
+    if (this.#opened) return;
+    this.#opened = true;
+    const bodyBytes = new DataView(this.#opening.buffer).getUint32(2);
+    this.#opening = this.#opening.slice(0, CONTROL_HEADER_BYTES + bodyBytes);
+  }
+}
+
+/** The error a peer's refusal or abort stands for. */
+export function refusal(message: { code: string; message: string }): SftpxError {
+  return new SftpxError(isErrorCode(message.code) ? message.code : "refused", message.message, {
+    remote: true,
+  });
+}

@@ -1,0 +1,77 @@
+// What a process needs for any transfer: its hash, its chunk workers and a fair share of pipeline
+// buffers. Made once and closed once.
+
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { loadHash } from "../codec/hash.ts";
+import type { Hashing } from "../engine/hashing.ts";
+import { ChunkPool } from "../pool/pool.ts";
+import { cores, env } from "../runtime/runtime.ts";
+import { frameCapacityBytes } from "../wire/frame.ts";
+
+export interface EquipmentOptions {
+  readonly chunkWorkerUrl: URL;
+  /** 0 means one a core. */
+  readonly workerCount: number;
+  /** Frames of one transfer in the pipeline; 0 means clamp(4 x workers). */
+  readonly depth: number;
+}
+
+export class Equipment implements AsyncDisposable {
+  readonly hashing: Hashing;
+  readonly pool: ChunkPool;
+  readonly #depth: number;
+  #usedBytes = 0;
+
+  private constructor(hashing: Hashing, pool: ChunkPool, depth: number) {
+    this.hashing = hashing;
+    this.pool = pool;
+    this.#depth = depth;
+  }
+
+  static async start(options: EquipmentOptions): Promise<Equipment> {
+    const count = options.workerCount === 0
+      ? Math.min(cores(), LIMITS.workers)
+      : options.workerCount;
+    const without = codecsLeftOut();
+    const pool = new ChunkPool({ workerUrl: options.chunkWorkerUrl, count, without });
+    try {
+      const [hashing] = await Promise.all([loadHash({ without }), pool.start()]);
+      const depth = options.depth === 0
+        ? Math.min(LIMITS.maxDepth, Math.max(LIMITS.minDepth, 4 * count))
+        : options.depth;
+      return new Equipment(hashing, pool, depth);
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
+  }
+
+  /** Takes a share of the pipeline's memory for one transfer (I8); to be disposed of after it. */
+  reserveSlots(chunkBytes: number): Disposable & { readonly slots: number } {
+    const slotBytes = frameCapacityBytes(LIMITS.recordsPerFrame, chunkBytes);
+    const left = Math.floor((LIMITS.pipelineBytes - this.#usedBytes) / slotBytes);
+    const slots = Math.max(LIMITS.minSlots, Math.min(this.#depth, left));
+    if (left < LIMITS.minSlots && this.#usedBytes > LIMITS.pipelineBytes * 2) {
+      throw new SftpxError("busy", "Cannot start the transfer: too many are under way");
+    }
+    const bytes = slots * slotBytes;
+    this.#usedBytes += bytes;
+    return {
+      slots,
+      [Symbol.dispose]: () => {
+        this.#usedBytes -= bytes;
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.pool.close();
+  }
+}
+
+/** Codecs left out for tests and for finding faults: `SFTPX_WITHOUT`, comma-separated. */
+export function codecsLeftOut(): readonly string[] {
+  const text = env("SFTPX_WITHOUT");
+  return text === undefined || text === "" ? [] : text.split(",");
+}

@@ -1,0 +1,200 @@
+// Both ends of the handshake on a connection's control stream: hellos, then either authentication
+// (first connection) or a join (further ones). Nothing of the client goes out before the transport
+// has pinned the server; nothing of the server is granted before the signature holds.
+
+import { equalBytes } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { signClientAuth, verifyClientAuth } from "../trust/client_auth.ts";
+import type { Grant } from "../trust/grant.ts";
+import type { Identity } from "../trust/identity.ts";
+import { joinMac, verifyJoin } from "../trust/join.ts";
+import type { Hello, Join, Welcome } from "../wire/messages.ts";
+import type { ControlChannel } from "./control_channel.ts";
+
+/** The protocol version both ends speak. */
+export const PROTOCOL_VERSION = 1;
+/** What this program can do beyond the base protocol; none so far. */
+const CAPABILITIES: readonly string[] = [];
+const SECRET_BYTES = 32;
+
+/** A further connection's session, as the server keeps it. */
+export interface OpenSession {
+  readonly key: Uint8Array;
+  /** Whether this connection number is new and within bounds; true reserves it. */
+  reserve(connection: number): boolean;
+}
+
+/** What a server says of an authenticated client: the grant, or why not. */
+export interface Admission {
+  readonly session: number;
+  readonly key: Uint8Array;
+  readonly grant: Grant;
+}
+
+/** How a server's handshake ended. */
+export type Handshaken =
+  | {
+    readonly kind: "session";
+    readonly clientIdentity: Uint8Array;
+    readonly ticket: Uint8Array | null;
+    readonly admission: Admission;
+  }
+  | { readonly kind: "join"; readonly session: number; readonly connection: number };
+
+/** Client, first connection: proves its identity and gets a session. */
+export async function clientHandshake(
+  channel: ControlChannel,
+  { identity, serverIdentity, ticket, agent }: {
+    identity: Identity;
+    serverIdentity: Uint8Array;
+    ticket: Uint8Array | null;
+    agent: string;
+  },
+): Promise<Welcome> {
+  const { sent } = await exchangeHellos(channel, agent);
+  const signature = await signClientAuth(identity, {
+    serverIdentity,
+    clientHello: sent,
+    serverHello: channel.openingBytes,
+  });
+  channel.send({
+    type: "auth",
+    identity: identity.publicKey,
+    signature,
+    ...(ticket === null ? {} : { ticket }),
+  });
+  const welcome = await channel.expect("welcome");
+  channel.lift();
+  return welcome;
+}
+
+/** Client, further connection: joins its session. */
+export async function clientJoin(
+  channel: ControlChannel,
+  { welcome, serverIdentity, connection, agent }: {
+    welcome: Welcome;
+    serverIdentity: Uint8Array;
+    connection: number;
+    agent: string;
+  },
+): Promise<void> {
+  const { nonce, peer } = await exchangeHellos(channel, agent);
+  const mac = await joinMac({
+    key: welcome.key,
+    clientNonce: nonce,
+    serverNonce: peer.nonce,
+    serverIdentity,
+    connection,
+  });
+  channel.send({ type: "join", session: welcome.session, connection, mac });
+  const joined = await channel.expect("joined");
+  if (joined.connection !== connection) {
+    throw new SftpxError("protocol", "Cannot join: the server named another connection");
+  }
+  channel.lift();
+}
+
+/** Server: takes a client in, or throws the refusal that was sent to it. */
+export async function serverHandshake(
+  channel: ControlChannel,
+  { identity, agent, admit, sessionOf }: {
+    identity: Identity;
+    agent: string;
+    /** Decides on a client whose signature holds; throws `refused` and the like. */
+    admit: (client: Uint8Array, ticket: Uint8Array | null) => Admission | Promise<Admission>;
+    sessionOf: (session: number) => OpenSession | null;
+  },
+): Promise<Handshaken> {
+  const peer = await channel.expect("hello");
+  checkVersion(peer);
+  const nonce = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
+  const sent = channel.send(hello(nonce, agent));
+  const answer = await channel.receive();
+  if (answer?.type === "auth") {
+    const holds = await verifyClientAuth({
+      serverIdentity: identity.publicKey,
+      clientIdentity: answer.identity,
+      clientHello: channel.openingBytes,
+      serverHello: sent,
+    }, answer.signature);
+    if (!holds) throw refused("the client's signature does not hold");
+    const ticket = answer.ticket ?? null;
+    const admission = await admit(answer.identity, ticket);
+    channel.send({
+      type: "welcome",
+      session: admission.session,
+      key: admission.key,
+      read: admission.grant.read,
+      write: admission.grant.write,
+      maxConnections: LIMITS.connections,
+      maxLanes: LIMITS.lanesPerConnection,
+    });
+    channel.lift();
+    return { kind: "session", clientIdentity: answer.identity, ticket, admission };
+  }
+  if (answer?.type === "join") {
+    await checkJoin(answer, {
+      clientNonce: peer.nonce,
+      serverNonce: nonce,
+      serverIdentity: identity.publicKey,
+      session: sessionOf(answer.session),
+    });
+    channel.send({ type: "joined", connection: answer.connection });
+    channel.lift();
+    return { kind: "join", session: answer.session, connection: answer.connection };
+  }
+  throw new SftpxError("protocol", "Cannot take the client in: it did not say who it is", {
+    remote: true,
+  });
+}
+
+async function exchangeHellos(
+  channel: ControlChannel,
+  agent: string,
+): Promise<{ nonce: Uint8Array; sent: Uint8Array<ArrayBuffer>; peer: Hello }> {
+  const nonce = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
+  const sent = channel.send(hello(nonce, agent));
+  const peer = await channel.expect("hello");
+  checkVersion(peer);
+  if (equalBytes(peer.nonce, nonce)) {
+    throw new SftpxError("protocol", "Cannot go on: the peer repeats our nonce", { remote: true });
+  }
+  return { nonce, sent, peer };
+}
+
+async function checkJoin(
+  join: Join,
+  { clientNonce, serverNonce, serverIdentity, session }: {
+    clientNonce: Uint8Array;
+    serverNonce: Uint8Array;
+    serverIdentity: Uint8Array;
+    session: OpenSession | null;
+  },
+): Promise<void> {
+  // An unknown session costs the same work as a known one and gets the same answer.
+  const key = session?.key ?? crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
+  const { connection, mac } = join;
+  const parts = { key, clientNonce, serverNonce, serverIdentity, connection };
+  const holds = await verifyJoin(parts, mac);
+  if (!holds || session === null || !session.reserve(connection)) {
+    throw refused("the join does not hold");
+  }
+}
+
+function hello(nonce: Uint8Array, agent: string): Hello {
+  return { type: "hello", version: PROTOCOL_VERSION, capabilities: CAPABILITIES, nonce, agent };
+}
+
+function checkVersion(peer: Hello): void {
+  if (peer.version === PROTOCOL_VERSION) return;
+  throw new SftpxError(
+    "version",
+    `Cannot go on: the peer speaks protocol ${peer.version}, this end ${PROTOCOL_VERSION}`,
+    { remote: true },
+  );
+}
+
+function refused(found: string): SftpxError {
+  return new SftpxError("refused", `Cannot take the client in: ${found}`);
+}

@@ -1,0 +1,220 @@
+// One session's traffic, sorted by transfer: control messages from the first connection, lanes from
+// all of them. Answers pings, ends on bye, turns the loss of the first connection into an error for
+// every transfer. A further connection may die alone; its lanes die with it.
+
+import { type ErrorCode, SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Connection, ReceiveStream, SendStream } from "../transport/transport.ts";
+import type { Message, TransferMessage } from "../wire/messages.ts";
+import { FRAME_HEADER_BYTES } from "../wire/frame.ts";
+import type { ControlChannel } from "./control_channel.ts";
+import { Mailbox } from "./mailbox.ts";
+
+/** A lane the peer opened, with the frame header that told whose it is. */
+export interface IncomingLane {
+  readonly stream: ReceiveStream;
+  readonly opening: Uint8Array<ArrayBuffer>;
+}
+
+/** One transfer's share of a session. */
+export interface TransferChannel {
+  readonly transfer: number;
+  readonly messages: Mailbox<TransferMessage>;
+  readonly lanes: Mailbox<IncomingLane>;
+  send(message: Message): void;
+  /** Opens a lane on one of the session's connections, in turn. */
+  openLane(): Promise<SendStream>;
+  /** Forgets the transfer; what still arrives for it is dropped. */
+  close(): void;
+}
+
+/** How a session ended. */
+export type HubEnd = { readonly kind: "bye" } | {
+  readonly kind: "lost";
+  readonly error: SftpxError;
+};
+
+export class Hub {
+  readonly #control: ControlChannel;
+  readonly #connections: Connection[] = [];
+  readonly #transfers = new Map<number, TransferChannel>();
+  readonly #ended = Promise.withResolvers<HubEnd>();
+  #onOpen: ((channel: TransferChannel, first: TransferMessage) => void) | null = null;
+  #nextConnection = 0;
+  #isEnded = false;
+
+  constructor(control: ControlChannel, connection: Connection) {
+    this.#control = control;
+    this.addConnection(connection);
+    connection.closed.then((info) =>
+      this.#end({
+        kind: "lost",
+        error: new SftpxError(
+          "lost",
+          `Lost the peer${info.reason === "" ? "" : `: ${info.reason}`}`,
+          { remote: info.remote },
+        ),
+      })
+    );
+  }
+
+  /** Settles (never rejects) when the session is over. */
+  get ended(): Promise<HubEnd> {
+    return this.#ended.promise;
+  }
+
+  get connections(): readonly Connection[] {
+    return this.#connections;
+  }
+
+  /** Server: called for a request or offer that opens a transfer. */
+  set onOpen(handler: (channel: TransferChannel, first: TransferMessage) => void) {
+    this.#onOpen = handler;
+  }
+
+  /** Starts taking messages; to be called once the handshake is over. */
+  start(): void {
+    this.#readControl().catch((error) => this.#end({ kind: "lost", error }));
+  }
+
+  addConnection(connection: Connection): void {
+    this.#connections.push(connection);
+    connection.closed.then(() => {
+      const at = this.#connections.indexOf(connection);
+      if (at >= 0) this.#connections.splice(at, 1);
+    });
+    this.#acceptLanes(connection);
+  }
+
+  open(transfer: number): TransferChannel {
+    const channel: TransferChannel = {
+      transfer,
+      messages: new Mailbox(),
+      lanes: new Mailbox(),
+      send: (message) => void this.#control.send(message),
+      openLane: () => this.#openLane(),
+      close: () => void this.#transfers.delete(transfer),
+    };
+    this.#transfers.set(transfer, channel);
+    return channel;
+  }
+
+  /** Says bye, waits for the transport to take it, and ends. */
+  async bye(): Promise<void> {
+    if (this.#isEnded) return;
+    this.#control.send({ type: "bye" });
+    await this.#control.flushed();
+  }
+
+  close(code: ErrorCode | "none", reason: string): void {
+    this.#end({ kind: "lost", error: new SftpxError("lost", "Lost the peer: closed here") });
+    for (const connection of [...this.#connections]) connection.close(code, reason);
+  }
+
+  async #openLane(): Promise<SendStream> {
+    const connection = this.#connections[this.#nextConnection++ % this.#connections.length];
+    if (connection === undefined) throw new SftpxError("lost", "Lost the peer: no connection left");
+    return await connection.openLane();
+  }
+
+  async #readControl(): Promise<void> {
+    for (;;) {
+      const message = await this.#control.receive();
+      if (message === null) {
+        throw new SftpxError("lost", "Lost the peer: it left without a word", { remote: true });
+      }
+      switch (message.type) {
+        case "ping":
+          this.#control.send({ type: "pong", token: message.token });
+          break;
+        case "pong":
+          break;
+        case "bye":
+          return this.#end({ kind: "bye" });
+        case "refuse":
+          throw new SftpxError("refused", message.message, { remote: true });
+        case "hello":
+        case "auth":
+        case "welcome":
+        case "join":
+        case "joined":
+          throw new SftpxError("protocol", `Cannot go on: "${message.type}" is out of place`, {
+            remote: true,
+          });
+        default:
+          this.#dispatch(message);
+      }
+    }
+  }
+
+  #dispatch(message: TransferMessage): void {
+    const known = this.#transfers.get(message.transfer);
+    if (known !== undefined) return known.messages.put(message);
+    const opens = message.type === "request" || message.type === "offer";
+    if (!opens || this.#onOpen === null) return;
+    if (this.#transfers.size >= LIMITS.transfersPerSession) {
+      this.#control.send({
+        type: "abort",
+        transfer: message.transfer,
+        code: "limit",
+        message: `Cannot start: ${LIMITS.transfersPerSession} transfers are open in this session`,
+      });
+      return;
+    }
+    this.#onOpen(this.open(message.transfer), message);
+  }
+
+  async #acceptLanes(connection: Connection): Promise<void> {
+    for (;;) {
+      const stream = await connection.acceptLane().catch(() => null);
+      if (stream === null) return;
+      this.#sortLane(stream).catch(() => stream.cancel());
+    }
+  }
+
+  async #sortLane(stream: ReceiveStream): Promise<void> {
+    const opening = await readExactly(stream, new ArrayBuffer(FRAME_HEADER_BYTES), {
+      bytes: FRAME_HEADER_BYTES,
+    });
+    if (opening === null) return stream.cancel();
+    const transfer = new DataView(opening.buffer).getUint32(4);
+    const channel = this.#transfers.get(transfer);
+    if (channel === undefined) return stream.cancel();
+    channel.lanes.put({ stream, opening });
+  }
+
+  #end(end: HubEnd): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const error = end.kind === "lost"
+      ? end.error
+      : new SftpxError("lost", "Lost the peer: it said bye in mid-transfer", { remote: true });
+    for (const channel of this.#transfers.values()) {
+      channel.messages.fail(error);
+      channel.lanes.close();
+    }
+    this.#ended.resolve(end);
+  }
+}
+
+/**
+ * Reads `bytes` bytes into the front of `buffer` (which is detached); null when the stream ended
+ * before the first of them. An end in between throws `lost` (I4).
+ */
+export async function readExactly(
+  stream: ReceiveStream,
+  buffer: ArrayBuffer,
+  { bytes }: { bytes: number },
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  let held = buffer;
+  for (let filled = 0; filled < bytes;) {
+    const read = await stream.read(new Uint8Array(held, filled, bytes - filled));
+    if (read === null) {
+      if (filled === 0) return null;
+      throw new SftpxError("lost", "Lost the peer: a lane ended within a frame");
+    }
+    filled += read.byteLength;
+    held = read.buffer;
+  }
+  return new Uint8Array(held, 0, bytes);
+}

@@ -1,0 +1,47 @@
+// A queue that is awaited: one side puts, the other takes in order. It ends by closing (takers get
+// null once it is empty) or by failing (takers get the error).
+
+export class Mailbox<T> {
+  readonly #items: T[] = [];
+  readonly #takers: PromiseWithResolvers<T | null>[] = [];
+  #ended = false;
+  #error: Error | null = null;
+
+  put(item: T): void {
+    if (this.#ended) return;
+    const taker = this.#takers.shift();
+    if (taker === undefined) this.#items.push(item);
+    else taker.resolve(item);
+  }
+
+  /** The next item, or null once closed. */
+  take(): Promise<T | null> {
+    const item = this.#items.shift();
+    if (item !== undefined) return Promise.resolve(item);
+    if (this.#error !== null) return Promise.reject(this.#error);
+    if (this.#ended) return Promise.resolve(null);
+    const taker = Promise.withResolvers<T | null>();
+    this.#takers.push(taker);
+    return taker.promise;
+  }
+
+  /** Ends it: what is queued can still be taken. */
+  close(): void {
+    this.#end(null);
+  }
+
+  /** Ends it with an error, after what is queued. */
+  fail(error: Error): void {
+    this.#end(error);
+  }
+
+  #end(error: Error | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    for (const taker of this.#takers.splice(0)) {
+      if (error === null) taker.resolve(null);
+      else taker.reject(error);
+    }
+  }
+}

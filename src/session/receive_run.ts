@@ -1,0 +1,325 @@
+// Drives the receiving engine: lanes in, store and workers out. Everything that happens ends in
+// `#pump`, which carries out what the engine asks for until it asks for nothing.
+
+import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Hashing } from "../engine/hashing.ts";
+import { Receiver, type ReceiverAction } from "../engine/receiver.ts";
+import type { TransferResult } from "../engine/report.ts";
+import { BufferPool } from "../pool/buffers.ts";
+import type { ChunkReply, FrameToLand } from "../pool/messages.ts";
+import type { ChunkPool } from "../pool/pool.ts";
+import type { Begun, Store } from "../store/store.ts";
+import {
+  type ChunkRecord,
+  decodeFrameHeader,
+  decodeRecords,
+  FRAME_HEADER_BYTES,
+  frameCapacityBytes,
+  type FrameHeader,
+} from "../wire/frame.ts";
+import type { Offer, Receipt } from "../wire/messages.ts";
+import { type IncomingLane, readExactly, type TransferChannel } from "./hub.ts";
+import type { SessionEvent, TransferSummary } from "./options.ts";
+import { Progress } from "./progress.ts";
+import { sayAbort } from "./send_run.ts";
+
+const BATCH_FRAMES = 8;
+
+export interface ReceiveRunOptions {
+  readonly channel: TransferChannel;
+  readonly offer: Offer;
+  readonly begun: Begun;
+  readonly hashing: Hashing;
+  readonly store: Store;
+  readonly pool: ChunkPool;
+  /** Frames in the pipeline at once. */
+  readonly slots: number;
+  /** Signs what was committed. */
+  readonly sign: (result: TransferResult) => Promise<Receipt>;
+  readonly onEvent: (event: SessionEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Runs one receiving transfer until the sender confirmed the receipt. Never rejects. */
+export async function runReceive(options: ReceiveRunOptions): Promise<TransferSummary> {
+  return await new ReceiveRun(options).run();
+}
+
+class ReceiveRun {
+  readonly #options: ReceiveRunOptions;
+  readonly #receiver: Receiver;
+  readonly #progress: Progress;
+  readonly #buffers: BufferPool;
+  readonly #stop = new AbortController();
+  readonly #ended = Promise.withResolvers<TransferResult>();
+  readonly #toLand: FrameToLand[] = [];
+  #landJobs = 0;
+  /** Resolved and renewed after every answer of the store: held frames ask again. */
+  #placed = Promise.withResolvers<void>();
+  #freed = Promise.withResolvers<void>();
+
+  constructor(options: ReceiveRunOptions) {
+    this.#options = options;
+    const { fresh, chunkBytes } = options.begun;
+    this.#receiver = new Receiver(options.offer, { fresh, chunkBytes, hashing: options.hashing });
+    const bufferBytes = frameCapacityBytes(LIMITS.recordsPerFrame, chunkBytes);
+    this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * options.slots });
+    this.#progress = new Progress(options.onEvent, {
+      counts: () => this.#receiver.counts,
+      onTick: (nowMs) => {
+        this.#receiver.tick(nowMs);
+        this.#pump();
+      },
+    });
+  }
+
+  async run(): Promise<TransferSummary> {
+    const { channel, begun, signal, store } = this.#options;
+    const onAbort = () => this.#ended.reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      this.#receiver.tick(performance.now());
+      this.#task(this.#takeMessages());
+      this.#task(this.#takeLanes());
+      this.#pump();
+      const result = await this.#ended.promise;
+      this.#progress.stop();
+      return this.#progress.finished(result, begun.chunkBytes);
+    } catch (thrown) {
+      const error = toSftpxError(thrown);
+      this.#progress.stop();
+      sayAbort(channel, error);
+      await store.abandon(begun.id).catch(() => {});
+      return this.#progress.broken(error, begun.chunkBytes);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#stop.abort();
+      this.#freed.resolve();
+      this.#placed.resolve();
+      channel.close();
+    }
+  }
+
+  #task(work: Promise<void>): void {
+    work.catch((error) => this.#ended.reject(error));
+  }
+
+  async #takeMessages(): Promise<void> {
+    for (;;) {
+      const message = await this.#options.channel.messages.take();
+      if (message === null) return;
+      this.#receiver.handle(message);
+      this.#pump();
+      if (this.#receiver.result !== null) return this.#ended.resolve(this.#receiver.result);
+    }
+  }
+
+  async #takeLanes(): Promise<void> {
+    for (;;) {
+      const lane = await this.#options.channel.lanes.take();
+      if (lane === null) return;
+      this.#task(this.#readLane(lane));
+    }
+  }
+
+  /** Reads frames off one lane until its end record; a lane that breaks off is sent again. */
+  async #readLane(lane: IncomingLane): Promise<void> {
+    let opening = lane.opening;
+    try {
+      for (let frames = 0;; frames++) {
+        const header = decodeFrameHeader(opening, this.#receiver.chunkBytes);
+        if (header.transfer !== this.#options.channel.transfer) throw strayFrame();
+        if (header.kind === "end") {
+          if (header.frame !== frames) throw strayFrame();
+          return lane.stream.cancel();
+        }
+        const body = await this.#readBody(lane, header);
+        if (body === null) return;
+        await this.#placeFrame(header, body);
+        const next = await readExactly(lane.stream, opening.buffer, { bytes: FRAME_HEADER_BYTES });
+        if (next === null || this.#stop.signal.aborted) return lane.stream.cancel();
+        opening = next;
+      }
+    } catch (thrown) {
+      lane.stream.cancel();
+      const error = toSftpxError(thrown);
+      if (error.code !== "lost") throw error;
+    }
+  }
+
+  async #readBody(
+    lane: IncomingLane,
+    header: Extract<FrameHeader, { kind: "chunks" }>,
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
+    let buffer = this.#buffers.take();
+    while (buffer === null) {
+      await this.#freed.promise;
+      if (this.#stop.signal.aborted) return null;
+      buffer = this.#buffers.take();
+    }
+    try {
+      const body = await readExactly(lane.stream, buffer, { bytes: header.bodyBytes });
+      if (body !== null) return body;
+      throw new SftpxError("lost", "Lost the peer: a lane ended within a frame");
+    } catch (error) {
+      this.#buffers.forfeit(1);
+      this.#wakeReaders();
+      throw error;
+    }
+  }
+
+  /** Waits until every entry of a frame is placed, then queues it for the workers. */
+  async #placeFrame(
+    header: Extract<FrameHeader, { kind: "chunks" }>,
+    body: Uint8Array<ArrayBuffer>,
+  ): Promise<void> {
+    const records = decodeRecords(body, header.records, this.#receiver.chunkBytes);
+    this.#progress.addWireBytes(FRAME_HEADER_BYTES + header.bodyBytes);
+    let plan = this.#receiver.frame(header.frame, records);
+    while (plan.kind === "hold") {
+      this.#pump();
+      await this.#placed.promise;
+      if (this.#stop.signal.aborted) return;
+      plan = this.#receiver.frame(header.frame, records);
+    }
+    if (plan.kind === "skip") {
+      this.#giveBack(body.buffer);
+    } else {
+      this.#toLand.push({
+        frame: header.frame,
+        buffer: body.buffer,
+        bodyOffset: 0,
+        bodyBytes: header.bodyBytes,
+        chunks: plan.chunks,
+      });
+    }
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#stop.signal.aborted) return;
+    try {
+      for (let action = this.#receiver.poll(); action !== null; action = this.#receiver.poll()) {
+        this.#task(this.#carryOut(action));
+      }
+      for (;;) {
+        const failure = this.#receiver.pollFailure();
+        if (failure === null) break;
+        this.#progress.entryFailed(failure);
+      }
+      this.#land();
+    } catch (error) {
+      this.#ended.reject(error);
+    }
+  }
+
+  async #carryOut(action: ReceiverAction): Promise<void> {
+    const { channel, store, begun, sign } = this.#options;
+    const receiver = this.#receiver;
+    switch (action.kind) {
+      case "send":
+        return channel.send(action.message);
+      case "register": {
+        const { first, entries, sources } = action;
+        receiver.registered(first, await store.register(begun.id, first, entries, sources));
+        break;
+      }
+      case "digest":
+        return await this.#digest(action.entry, action.path);
+      case "land": {
+        const frame = { frame: action.frame, buffer: new ArrayBuffer(0), bodyOffset: 0 };
+        this.#toLand.push({ ...frame, bodyBytes: 0, chunks: action.chunks });
+        break;
+      }
+      case "forget":
+        await store.forget(begun.id, [action.entry]);
+        receiver.forgotten(action.entry);
+        break;
+      case "journal":
+        await store.journal(begun.id, action.runs);
+        receiver.journalled();
+        break;
+      case "place":
+        receiver.directoriesPlaced(await store.placeDirectories(begun.id));
+        break;
+      case "commit":
+        receiver.committed(await store.commit(begun.id, action.files));
+        break;
+      case "finish":
+        receiver.storeFinished(await store.finish(begun.id));
+        break;
+      case "receipt":
+        return channel.send(await sign(action.result));
+    }
+    this.#wakeHeld();
+    this.#pump();
+  }
+
+  async #digest(entry: number, path: string): Promise<void> {
+    const { pool, begun } = this.#options;
+    await pool.run({ kind: "digest", path, chunkBytes: begun.chunkBytes }, {
+      onReply: (reply) => {
+        if (reply.kind === "digested") this.#receiver.digested(entry, reply.digests);
+      },
+      signal: this.#stop.signal,
+    });
+    this.#wakeHeld();
+    this.#pump();
+  }
+
+  /** Frames gather while all workers are busy, and leave as one batch when one is not. */
+  #land(): void {
+    const { pool } = this.#options;
+    while (this.#toLand.length > 0 && this.#landJobs < 2 * pool.count) {
+      const frames = this.#toLand.splice(0, BATCH_FRAMES);
+      this.#landJobs++;
+      this.#task(this.#runJob(frames));
+    }
+  }
+
+  async #runJob(frames: readonly FrameToLand[]): Promise<void> {
+    const { pool } = this.#options;
+    try {
+      await pool.run({ kind: "land", frames }, {
+        onReply: (reply) => this.#take(reply),
+        signal: this.#stop.signal,
+      });
+    } finally {
+      this.#landJobs--;
+    }
+    this.#pump();
+  }
+
+  #take(reply: ChunkReply): void {
+    if (reply.kind !== "landed") return;
+    if (reply.frame >= 0) this.#giveBack(reply.buffer);
+    if (this.#stop.signal.aborted) return;
+    try {
+      this.#receiver.landed(reply.frame, reply.failures);
+    } catch (error) {
+      return this.#ended.reject(error);
+    }
+    this.#pump();
+  }
+
+  #giveBack(buffer: ArrayBuffer): void {
+    this.#buffers.give(buffer);
+    this.#wakeReaders();
+  }
+
+  #wakeReaders(): void {
+    this.#freed.resolve();
+    this.#freed = Promise.withResolvers();
+  }
+
+  #wakeHeld(): void {
+    this.#placed.resolve();
+    this.#placed = Promise.withResolvers();
+  }
+}
+
+function strayFrame(): SftpxError {
+  return new SftpxError("protocol", "Cannot read lane: its frames do not add up", { remote: true });
+}
