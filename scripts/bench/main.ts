@@ -1,0 +1,38 @@
+// `deno task bench NAME [options]`: finds the benchmark and hands it its arguments.
+
+interface Benchmark {
+  readonly summary: string;
+  readonly load: () => Promise<{ run(args: string[]): Promise<void> }>;
+}
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  pipe: {
+    summary: "bytes through the transport alone: no files, no hashing",
+    load: () => import("./pipe.ts"),
+  },
+  file: {
+    summary: "one file, disk to disk, against the pipe and scp",
+    load: () => import("./file.ts"),
+  },
+  hash: {
+    summary: "digests of a tree with 1, 2, ... workers",
+    load: () => import("./hash.ts"),
+  },
+};
+
+async function main(args: string[]): Promise<number> {
+  const [name = "", ...rest] = args;
+  const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
+  if (benchmark === undefined) {
+    console.error(`Usage: deno task bench NAME [--help]\n`);
+    for (const [known, { summary }] of Object.entries(BENCHMARKS)) {
+      console.error(`  ${known.padEnd(8)}${summary}`);
+    }
+    return 2;
+  }
+  const { run } = await benchmark.load();
+  await run(rest);
+  return 0;
+}
+
+if (import.meta.main) main(Deno.args).then((code) => Deno.exit(code));

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import type { Codecs } from "./codecs.ts";
+import { Digester } from "./digest.ts";
+import { noise, Scratch, testCodecs } from "./testing/fixture.ts";
+
+Deno.test("digests come in chunk order, with a short last chunk", async () => {
+  using scratch = new Scratch();
+  const codecs = await testCodecs();
+  const digester = new Digester(codecs);
+  for (const length of [0, 1, 999, 1000, 1001, 3500]) {
+    const content = noise(length);
+    const path = scratch.file("a", content);
+    const found = digester.digest({ kind: "digest", job: 3, path, chunkBytes: 1000 });
+    const expected: number[] = [];
+    for (let at = 0; at < length; at += 1000) {
+      expected.push(...codecs.hash.digest(content.subarray(at, at + 1000)));
+    }
+    assert.deepEqual(found, {
+      kind: "digested",
+      job: 3,
+      digests: Uint8Array.from(expected),
+      sizeBytes: length,
+      failure: null,
+    });
+  }
+});
+
+Deno.test("what is not a readable file is a failure, not a crash", async () => {
+  using scratch = new Scratch();
+  const digester = new Digester(await testCodecs());
+  const target = scratch.file("a", noise(10));
+  fs.symlinkSync(target, join(scratch.path, "link"));
+  const cases: [string, string][] = [
+    [join(scratch.path, "absent"), "source_missing"],
+    [join(scratch.path, "link"), "source_changed"],
+    [scratch.path, "source_changed"],
+    ["/dev/null", "source_changed"],
+  ];
+  for (const [path, code] of cases) {
+    const found = digester.digest({ kind: "digest", job: 3, path, chunkBytes: 1000 });
+    assert.deepEqual([found.digests, found.failure?.code], [null, code], path);
+  }
+});
+
+Deno.test("a file that changes while it is hashed yields no digests", async () => {
+  using scratch = new Scratch();
+  const path = scratch.file("a", noise(3000));
+  const codecs = await testCodecs();
+  const changing = (change: () => void): Codecs => ({
+    ...codecs,
+    hash: {
+      ...codecs.hash,
+      digest: (bytes) => {
+        change();
+        return codecs.hash.digest(bytes);
+      },
+    },
+  });
+  for (const change of [() => fs.utimesSync(path, 1000, 1000), () => fs.truncateSync(path, 500)]) {
+    const digester = new Digester(changing(change));
+    const found = digester.digest({ kind: "digest", job: 3, path, chunkBytes: 1000 });
+    assert.equal(found.failure?.code, "source_changed");
+  }
+});
+
+Deno.test("a file of more chunks than any transfer may have is refused unread", async () => {
+  using scratch = new Scratch();
+  const path = scratch.file("a", new Uint8Array(0));
+  fs.truncateSync(path, 2 ** 22 + 1);
+  const digester = new Digester(await testCodecs());
+  const found = digester.digest({ kind: "digest", job: 3, path, chunkBytes: 1 });
+  assert.equal(found.failure?.code, "limit");
+});

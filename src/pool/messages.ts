@@ -1,0 +1,169 @@
+// What the main thread and `workers/chunk.ts` say to each other. Buffers named `buffer` are always
+// transferred, never cloned; a reply hands a buffer back so that it can be used again.
+
+import type { ErrorCode } from "../base/errors.ts";
+import type { Stamp } from "../wire/messages.ts";
+import type { ChunkRecord } from "../wire/frame.ts";
+
+/** How a worker compresses; settled once for a transfer. */
+export type Compression =
+  | { readonly kind: "none" }
+  /** zstd where a sample of the chunk shrinks. */
+  | { readonly kind: "auto"; readonly level: number }
+  /** zstd always, kept only where the result is smaller. */
+  | { readonly kind: "zstd"; readonly level: number };
+
+/** One chunk to read at the source. */
+export interface ChunkToPack {
+  readonly entry: number;
+  readonly chunk: number;
+  /** Index into `PackJob.files`. */
+  readonly file: number;
+  readonly offsetBytes: number;
+  readonly rawBytes: number;
+  /** Digest the receiver holds for it: equal means the record says `same` and carries no bytes. */
+  readonly held?: Uint8Array;
+}
+
+/** One source file of a job. */
+export interface FileToPack {
+  /** Absolute path. */
+  readonly path: string;
+  /** What it looked like in the walk; a difference before or after reading fails the entry. */
+  readonly stamp: Stamp;
+}
+
+/** One frame to build: several small chunks, or one large. */
+export interface FrameToPack {
+  readonly transfer: number;
+  readonly frame: number;
+  readonly chunks: readonly ChunkToPack[];
+  /** At least `frameCapacityBytes` long. */
+  readonly buffer: ArrayBuffer;
+}
+
+/** Read, hash and compress into frames. Replies: one `packed` a frame, in any order. */
+export interface PackJob {
+  readonly kind: "pack";
+  readonly job: number;
+  readonly files: readonly FileToPack[];
+  readonly frames: readonly FrameToPack[];
+  readonly compression: Compression;
+}
+
+/** Where one record of a frame goes at the receiver. */
+export interface ChunkToLand {
+  readonly record: ChunkRecord;
+  /** Absolute path of the part; created when absent. */
+  readonly path: string;
+  readonly offsetBytes: number;
+  /** Size of the whole file; the part is extended to it. */
+  readonly fileBytes: number;
+  /** Zero runs may be left unwritten. */
+  readonly sparse: boolean;
+  /** This chunk is the whole file: sync it before the reply. */
+  readonly sync: boolean;
+  /** For a `same` record: absolute path to copy the chunk from at the same offset; null when the part has it. */
+  readonly copyFrom: string | null;
+}
+
+/** One frame to decompress, verify and write. */
+export interface FrameToLand {
+  readonly frame: number;
+  /** The frame's body (record table and stored bytes) in `buffer`, from `bodyOffset`. */
+  readonly buffer: ArrayBuffer;
+  readonly bodyOffset: number;
+  readonly bodyBytes: number;
+  /** In the order of the record table; null for a record to be passed over. */
+  readonly chunks: readonly (ChunkToLand | null)[];
+}
+
+/** Decompress, verify and write. Replies: one `landed` a frame. */
+export interface LandJob {
+  readonly kind: "land";
+  readonly job: number;
+  readonly frames: readonly FrameToLand[];
+}
+
+/** Read and hash a file that stands at the receiver (or for `bench`). Reply: one `digested`. */
+export interface DigestJob {
+  readonly kind: "digest";
+  readonly job: number;
+  readonly path: string;
+  readonly chunkBytes: number;
+}
+
+export type ChunkJob = PackJob | LandJob | DigestJob;
+
+/** Why one chunk failed; the others of its frame go on. */
+export interface ChunkFailure {
+  readonly entry: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** A frame is ready to be written to a lane. */
+export interface Packed {
+  readonly kind: "packed";
+  readonly job: number;
+  readonly frame: number;
+  readonly buffer: ArrayBuffer;
+  /** Bytes of the frame from offset 0; 0 when every chunk of it failed. */
+  readonly frameBytes: number;
+  /** The records in it: chunks that failed are left out. */
+  readonly records: readonly ChunkRecord[];
+  readonly failures: readonly ChunkFailure[];
+}
+
+/** A frame's chunks were dealt with. */
+export interface Landed {
+  readonly kind: "landed";
+  readonly job: number;
+  readonly frame: number;
+  /** Handed back for use again. */
+  readonly buffer: ArrayBuffer;
+  readonly failures: readonly ChunkFailure[];
+}
+
+/** A file was hashed. */
+export interface Digested {
+  readonly kind: "digested";
+  readonly job: number;
+  /** Chunk digests in order, 32 bytes each; null when it could not be read. */
+  readonly digests: Uint8Array | null;
+  readonly sizeBytes: number;
+  readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
+}
+
+/** A job failed as a whole: a defect, not a bad file. */
+export interface JobFailed {
+  readonly kind: "job_failed";
+  readonly job: number;
+  readonly message: string;
+}
+
+/** The worker is up; first message of all. */
+export interface Ready {
+  readonly kind: "ready";
+  /** Names of the codecs it loaded, for `--version --verbose`. */
+  readonly codecs: {
+    readonly hash: string;
+    readonly compress: string;
+    readonly decompress: string;
+  };
+}
+
+/** End of a job: all its replies were posted. */
+export interface JobDone {
+  readonly kind: "job_done";
+  readonly job: number;
+}
+
+export type ChunkReply = Ready | Packed | Landed | Digested | JobFailed | JobDone;
+
+/** First message to a worker: what to load. */
+export interface ChunkInit {
+  readonly kind: "init";
+  /** Codec names to leave out, for tests (`SFTPX_WITHOUT`, comma-separated). */
+  readonly without: readonly string[];
+}

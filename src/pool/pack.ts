@@ -1,0 +1,189 @@
+// Source files into frames: positional read straight into the frame's place, BLAKE3, zstd if it pays.
+// Promises that a chunk of a frame is what the walk's stamp describes, or is left out with a reason.
+// Source bytes are read once and hashed once (I6).
+
+import { closeSync } from "node:fs";
+import { equalBytes } from "../base/bytes.ts";
+import { SAMPLED_BYTES, SampleScratch, shrinks } from "../codec/sample.ts";
+import {
+  type ChunkRecord,
+  FRAME_HEADER_BYTES,
+  frameCapacityBytes,
+  RECORD_BYTES,
+  writeFrameHeader,
+  writeRecord,
+} from "../wire/frame.ts";
+import type { Codecs } from "./codecs.ts";
+import { openToRead, readError, readWhole, sameStamp, sourceChanged, stampOf } from "./files.ts";
+import type {
+  ChunkFailure,
+  ChunkToPack,
+  Compression,
+  FileToPack,
+  FrameToPack,
+  Packed,
+  PackJob,
+} from "./messages.ts";
+
+/** Packs jobs one after the other, with memory it keeps. */
+export class Packer {
+  readonly #codecs: Codecs;
+  readonly #scratch = new SampleScratch();
+
+  constructor(codecs: Codecs) {
+    this.#codecs = codecs;
+  }
+
+  /** Packs every frame of a job; each is posted as soon as it is ready. */
+  pack(job: PackJob, post: (reply: Packed) => void): void {
+    for (const frame of job.frames) post(this.#packFrame(frame, job));
+  }
+
+  #packFrame(frame: FrameToPack, job: PackJob): Packed {
+    const draft = new FrameDraft(frame);
+    for (const run of runsOf(frame.chunks)) {
+      const mark = draft.mark();
+      const file = job.files[run[0]!.file]!;
+      try {
+        this.#packRun(run, { file, draft, compression: job.compression });
+      } catch (thrown) {
+        draft.rewind(mark, run[0]!.entry, readError(thrown, file.path));
+      }
+    }
+    return { kind: "packed", job: job.job, frame: frame.frame, ...draft.finish() };
+  }
+
+  // The stamp is compared around the reads of one frame, so that a frame is right when it is posted.
+  #packRun(run: readonly ChunkToPack[], into: RunTarget): void {
+    const { file, draft } = into;
+    const fd = openToRead(file.path);
+    try {
+      expectStamp(fd, file);
+      for (const chunk of run) {
+        const place = draft.place(chunk.rawBytes);
+        if (readWhole(fd, place, chunk.offsetBytes) < place.length) throw sourceChanged(file.path);
+        draft.push(this.#encode(chunk, place, into.compression));
+      }
+      expectStamp(fd, file);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  // Leaves the stored bytes at the beginning of `place`.
+  #encode(chunk: ChunkToPack, place: Uint8Array, compression: Compression): ChunkRecord {
+    const { entry, rawBytes } = chunk;
+    const digest = this.#codecs.hash.digest(place);
+    const base = { entry, chunk: chunk.chunk, rawBytes, digest };
+    if (chunk.held !== undefined && equalBytes(chunk.held, digest)) {
+      return { ...base, encoding: "same", storedBytes: 0 };
+    }
+    const packed = this.#compress(place, compression);
+    if (packed === null || packed.length >= rawBytes) {
+      return { ...base, encoding: "raw", storedBytes: rawBytes };
+    }
+    place.set(packed);
+    return { ...base, encoding: "zstd", storedBytes: packed.length };
+  }
+
+  #compress(bytes: Uint8Array, compression: Compression): Uint8Array | null {
+    const { zstd } = this.#codecs;
+    switch (compression.kind) {
+      case "none":
+        return null;
+      case "auto":
+        return bytes.length <= SAMPLED_BYTES || shrinks(zstd, bytes, this.#scratch)
+          ? zstd.compress(bytes, compression.level)
+          : null;
+      case "zstd":
+        return zstd.compress(bytes, compression.level);
+    }
+  }
+}
+
+interface RunTarget {
+  readonly file: FileToPack;
+  readonly draft: FrameDraft;
+  readonly compression: Compression;
+}
+
+// A frame under construction. The table is laid out for every chunk asked for; stored bytes follow
+// one another behind it, so a chunk that shrank or failed leaves no gap.
+class FrameDraft {
+  readonly #frame: FrameToPack;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #records: ChunkRecord[] = [];
+  readonly #failures: ChunkFailure[] = [];
+  readonly #storedAt: number;
+  #end: number;
+
+  constructor(frame: FrameToPack) {
+    const rawBytes = frame.chunks.reduce((sum, chunk) => sum + chunk.rawBytes, 0);
+    if (frame.buffer.byteLength < frameCapacityBytes(frame.chunks.length, rawBytes)) {
+      throw new RangeError(`frame ${frame.frame}: ${frame.buffer.byteLength} bytes do not hold it`);
+    }
+    this.#frame = frame;
+    this.#bytes = new Uint8Array(frame.buffer);
+    this.#storedAt = FRAME_HEADER_BYTES + frame.chunks.length * RECORD_BYTES;
+    this.#end = this.#storedAt;
+  }
+
+  /** Where the next chunk is read to. */
+  place(rawBytes: number): Uint8Array {
+    return this.#bytes.subarray(this.#end, this.#end + rawBytes);
+  }
+
+  push(record: ChunkRecord): void {
+    this.#records.push(record);
+    this.#end += record.storedBytes;
+  }
+
+  mark(): { readonly records: number; readonly end: number } {
+    return { records: this.#records.length, end: this.#end };
+  }
+
+  /** Takes back what came after `mark`, for a reason. */
+  rewind(
+    mark: { records: number; end: number },
+    entry: number,
+    reason: ReturnType<typeof readError>,
+  ): void {
+    this.#records.length = mark.records;
+    this.#end = mark.end;
+    this.#failures.push({ entry, code: reason.code, message: reason.message });
+  }
+
+  finish(): Pick<Packed, "buffer" | "frameBytes" | "records" | "failures"> {
+    const { buffer } = this.#frame;
+    const records = this.#records;
+    const failures = this.#failures;
+    if (records.length === 0) return { buffer, frameBytes: 0, records, failures };
+    const storedAt = FRAME_HEADER_BYTES + records.length * RECORD_BYTES;
+    if (storedAt < this.#storedAt) this.#bytes.copyWithin(storedAt, this.#storedAt, this.#end);
+    const frameBytes = storedAt + this.#end - this.#storedAt;
+    records.forEach((record, index) => writeRecord(this.#bytes, index, record));
+    writeFrameHeader(this.#bytes, {
+      transfer: this.#frame.transfer,
+      frame: this.#frame.frame,
+      records: records.length,
+      bodyBytes: frameBytes - FRAME_HEADER_BYTES,
+    });
+    return { buffer, frameBytes, records, failures };
+  }
+}
+
+// Consecutive chunks of one entry.
+function* runsOf(chunks: readonly ChunkToPack[]): Generator<readonly ChunkToPack[]> {
+  let first = 0;
+  for (let next = 1; next <= chunks.length; next++) {
+    const same = next < chunks.length && chunks[next]!.file === chunks[first]!.file &&
+      chunks[next]!.entry === chunks[first]!.entry;
+    if (same) continue;
+    yield chunks.slice(first, next);
+    first = next;
+  }
+}
+
+function expectStamp(fd: number, file: FileToPack): void {
+  if (!sameStamp(stampOf(fd), file.stamp)) throw sourceChanged(file.path);
+}

@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { ChunkPool, type JobReply, type PoolJob } from "./pool.ts";
+import type { ChunkToPack, Digested, FrameToPack, Landed, Packed, PackJob } from "./messages.ts";
+import { bufferFor, landingOf, noise, prose, Scratch, walked } from "./testing/fixture.ts";
+
+const CHUNK_WORKER = new URL("../../workers/chunk.ts", import.meta.url);
+const BROKEN_WORKER = new URL("./testing/broken_worker.ts", import.meta.url);
+const CHUNK_BYTES = 64 * 1024;
+
+for (const without of [[], ["@napi-rs/blake-hash", "zstd-napi"]]) {
+  Deno.test(`a file packed and landed by workers is the same file (without ${without})`, async () => {
+    using scratch = new Scratch();
+    await using pool = await started({ without });
+    const content = new Uint8Array(20 * CHUNK_BYTES + 17);
+    for (let at = 0; at < content.length; at += 2 * CHUNK_BYTES) {
+      content.set(noise(Math.min(CHUNK_BYTES, content.length - at), at + 1), at);
+    }
+    content.set(prose(3 * CHUNK_BYTES), 5 * CHUNK_BYTES);
+    const part = join(scratch.path, "part");
+
+    const packed = await packFile(pool, scratch.file("source", content));
+    assert.ok(packed.every((each) => each.failures.length === 0));
+    assert.ok(
+      new Set(packed.flatMap(({ records }) => records.map((each) => each.encoding))).size > 1,
+    );
+    const frames = packed.toReversed().map((each) =>
+      landingOf(each, (record) => ({
+        path: part,
+        offsetBytes: record.chunk * CHUNK_BYTES,
+        fileBytes: content.length,
+        sparse: record.chunk % 2 === 0,
+        sync: record.chunk === 0,
+        copyFrom: null,
+      }))
+    );
+    const replies = await gather<Landed>(pool, [
+      { kind: "land", frames: frames.slice(0, 7) },
+      { kind: "land", frames: frames.slice(7) },
+    ]);
+    assert.ok(frames.every((frame) => frame.buffer.byteLength === 0), "a buffer was cloned");
+    assert.equal(replies.length, frames.length);
+    assert.ok(replies.every((reply) => reply.failures.length === 0 && reply.buffer.byteLength > 0));
+    assert.deepEqual(Uint8Array.from(fs.readFileSync(part)), content);
+
+    const [digested] = await gather<Digested>(pool, [
+      { kind: "digest", path: part, chunkBytes: CHUNK_BYTES },
+    ]);
+    const digests = packed.flatMap(({ records }) => records)
+      .toSorted((left, right) => left.chunk - right.chunk)
+      .flatMap((record) => [...record.digest]);
+    assert.deepEqual(digested?.digests, Uint8Array.from(digests));
+  });
+}
+
+Deno.test("a bad file fails in its reply; the job and the pool go on", async () => {
+  using scratch = new Scratch();
+  await using pool = await started();
+  const path = scratch.file("a", noise(100));
+  const packing = filePacking(path);
+  fs.rmSync(path);
+  const [reply] = await gather<Packed>(pool, [packing]);
+  assert.equal(reply?.failures[0]?.code, "source_missing");
+  assert.ok(reply.buffer.byteLength > 0, "the buffer comes back all the same");
+  const [digested] = await gather<Digested>(pool, [{ kind: "digest", path, chunkBytes: 1024 }]);
+  assert.equal(digested?.failure?.code, "source_missing");
+});
+
+Deno.test("codecs are known once the pool is started", async () => {
+  const without = ["@napi-rs/blake-hash", "zstd-napi", "node:zlib"];
+  const pool = new ChunkPool({ workerUrl: CHUNK_WORKER, count: 1, without });
+  assert.equal(pool.codecs, null);
+  await using _closing = pool;
+  await pool.start();
+  assert.deepEqual(pool.codecs, { hash: "blake3-jit", compress: "none", decompress: "fzstd" });
+});
+
+for (const how of ["throw", "reject"]) {
+  Deno.test(`a worker that dies of a ${how} fails every job in clear words`, async () => {
+    const dying: PoolJob = { kind: "digest", path: how, chunkBytes: 1 };
+    await using pool = await started({ workerUrl: BROKEN_WORKER, count: 2 });
+    // Five hang: one beside the killer, two at the other worker, two that wait.
+    const jobs = [hung(), hung(), hung(), dying, hung(), hung()];
+    const settled = Promise.allSettled(jobs.map((job) => run(pool, job)));
+    assert.equal(pool.waiting, 2);
+    for (const outcome of await settled) {
+      assert.ok(outcome.status === "rejected");
+      const { name, code, message } = outcome.reason;
+      assert.deepEqual([name, code], ["SftpxError", "worker"]);
+      assert.match(message, /^Cannot go on: a chunk worker ended: .*out of/);
+    }
+    await assert.rejects(run(pool, hung()), { code: "worker", message: /out of/ });
+  });
+}
+
+Deno.test("a job that fails as a whole fails alone", async () => {
+  await using pool = await started({ workerUrl: BROKEN_WORKER, count: 1 });
+  await assert.rejects(run(pool, { kind: "digest", path: "fail", chunkBytes: 1 }), {
+    code: "worker",
+    message: "Cannot run job: this job only",
+  });
+  await run(pool, { kind: "digest", path: "done", chunkBytes: 1 });
+});
+
+Deno.test("a worker that cannot begin fails start()", async () => {
+  for (const workerUrl of [BROKEN_WORKER, new URL("./no_such_worker.ts", import.meta.url)]) {
+    const pool = new ChunkPool({ workerUrl, count: 2, without: ["everything"] });
+    await assert.rejects(pool.start(), { name: "SftpxError", code: "worker" });
+    await pool.close();
+  }
+});
+
+Deno.test("a mistake in a job does not kill its worker", async () => {
+  using scratch = new Scratch();
+  await using pool = await started({ count: 1 });
+  const path = scratch.file("a", noise(100));
+  const good = filePacking(path);
+  const bad = { ...good, frames: [{ ...good.frames[0]!, buffer: new ArrayBuffer(10) }] };
+  await assert.rejects(run(pool, bad), { code: "worker", message: /do not hold/ });
+  assert.equal((await gather<Packed>(pool, [good])).length, 1);
+});
+
+Deno.test("abort drops a job that waits, and its buffers stay with the caller", async () => {
+  using scratch = new Scratch();
+  await using pool = await started({ count: 1 });
+  const path = scratch.file("a", noise(4 * CHUNK_BYTES));
+  const stop = new AbortController();
+  const jobs = [0, 1, 2, 3].map(() => filePacking(path));
+  const replies: JobReply[][] = [[], [], [], []];
+  const runs = jobs.map((job, index) =>
+    pool.run(job, { onReply: (reply) => replies[index]!.push(reply), signal: stop.signal })
+  );
+  assert.equal(pool.waiting, 2);
+  const reason = new Error("enough");
+  stop.abort(reason);
+  assert.equal(pool.waiting, 0);
+  const outcomes = await Promise.allSettled(runs);
+  assert.deepEqual(outcomes.map(({ status }) => status), [
+    "fulfilled",
+    "fulfilled",
+    "rejected",
+    "rejected",
+  ]);
+  assert.deepEqual(outcomes.slice(2).map((each) => each.status === "rejected" && each.reason), [
+    reason,
+    reason,
+  ]);
+  assert.deepEqual(replies.map((list) => list.length), [4, 4, 0, 0]);
+  const kept = (job: Omit<PackJob, "job">) =>
+    job.frames.every((frame) => frame.buffer.byteLength > 0);
+  assert.deepEqual(jobs.map(kept), [false, false, true, true]);
+  await assert.rejects(
+    pool.run(filePacking(path), { onReply: () => {}, signal: stop.signal }),
+    reason,
+  );
+});
+
+Deno.test("close() rejects what runs and what waits, and may be called twice", async () => {
+  const pool = await started({ workerUrl: BROKEN_WORKER, count: 1 });
+  const runs = [hung(), hung(), hung()].map((job) => run(pool, job));
+  const settled = Promise.allSettled(runs);
+  await pool.close();
+  await pool.close();
+  for (const outcome of await settled) {
+    assert.ok(outcome.status === "rejected" && outcome.reason.code === "worker");
+  }
+  await assert.rejects(run(pool, hung()), { code: "worker", message: /closed/ });
+});
+
+Deno.test("jobs are spread over the workers, two to each, and the rest waits", async () => {
+  await using pool = await started({ workerUrl: BROKEN_WORKER, count: 3 });
+  const settled = Promise.allSettled(Array.from({ length: 10 }, () => run(pool, hung())));
+  assert.equal(pool.waiting, 4);
+  await pool.close();
+  await settled;
+});
+
+Deno.test("a pool is used as it is meant to be", async () => {
+  assert.throws(
+    () => new ChunkPool({ workerUrl: CHUNK_WORKER, count: 0, without: [] }),
+    RangeError,
+  );
+  const pool = new ChunkPool({ workerUrl: BROKEN_WORKER, count: 1, without: [] });
+  assert.throws(() => run(pool, hung()), TypeError);
+  await pool.start();
+  await assert.rejects(pool.start(), TypeError);
+  await pool.close();
+});
+
+interface Setup {
+  readonly workerUrl?: URL;
+  readonly count?: number;
+  readonly without?: readonly string[];
+}
+
+async function started(setup: Setup = {}): Promise<ChunkPool> {
+  const { workerUrl = CHUNK_WORKER, count = 2, without = [] } = setup;
+  const pool = new ChunkPool({ workerUrl, count, without });
+  await pool.start();
+  return pool;
+}
+
+function hung(): PoolJob {
+  return { kind: "digest", path: "never answered", chunkBytes: 1 };
+}
+
+function run(pool: ChunkPool, job: PoolJob): Promise<void> {
+  return pool.run(job, { onReply: () => {} });
+}
+
+async function gather<Reply extends JobReply>(
+  pool: ChunkPool,
+  jobs: readonly PoolJob[],
+): Promise<Reply[]> {
+  const replies: Reply[] = [];
+  await Promise.all(
+    jobs.map((job) => pool.run(job, { onReply: (reply) => replies.push(reply as Reply) })),
+  );
+  return replies;
+}
+
+function filePacking(path: string): Omit<PackJob, "job"> {
+  const file = walked(path);
+  const frames: FrameToPack[] = [];
+  for (let at = 0; at < file.stamp.sizeBytes; at += CHUNK_BYTES) {
+    const rawBytes = Math.min(CHUNK_BYTES, file.stamp.sizeBytes - at);
+    const chunk = at / CHUNK_BYTES;
+    const chunks: ChunkToPack[] = [{ entry: 0, chunk, file: 0, offsetBytes: at, rawBytes }];
+    frames.push({ transfer: 1, frame: chunk, chunks, buffer: bufferFor(chunks) });
+  }
+  return { kind: "pack", files: [file], frames, compression: { kind: "auto", level: 3 } };
+}
+
+async function packFile(pool: ChunkPool, path: string): Promise<Packed[]> {
+  const job = filePacking(path);
+  const half = job.frames.length >> 1;
+  const jobs = [job.frames.slice(0, half), job.frames.slice(half)];
+  return await gather<Packed>(pool, jobs.map((frames) => ({ ...job, frames })));
+}

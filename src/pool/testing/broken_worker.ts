@@ -1,0 +1,29 @@
+// A chunk worker gone wrong: what it does is told by the path of the digest job it is given.
+
+import type { ChunkInit, ChunkJob, ChunkReply } from "../messages.ts";
+import { workerPort } from "../../runtime/runtime.ts";
+
+const port = workerPort<ChunkInit | ChunkJob, ChunkReply>();
+
+port.receive((message) => {
+  if (message.kind === "init") {
+    if (message.without.includes("everything")) throw new Error("no codec left");
+    const codecs = { hash: "none", compress: "none", decompress: "none" };
+    port.post({ kind: "ready", codecs }, []);
+    return;
+  }
+  if (message.kind !== "digest") return; // keeps the job for ever
+  switch (message.path) {
+    case "throw":
+      throw new Error("out of ideas");
+    case "reject":
+      Promise.reject(new Error("out of promises"));
+      return;
+    case "fail":
+      port.post({ kind: "job_failed", job: message.job, message: "this job only" }, []);
+      return;
+    case "done":
+      port.post({ kind: "job_done", job: message.job }, []);
+      return;
+  }
+});
