@@ -86,7 +86,7 @@ async function transfer(
   work: string,
   { file, bytes, sendFlags }: { file: string; bytes: number; sendFlags: readonly string[] },
 ): Promise<Sample> {
-  const served = join(work, "served");
+  const served = mkdtempSync(join(work, "served-"));
   const env = { SFTPX_HOME: join(work, "home") };
   await using server = spawnDeno(MAIN, {
     args: ["recv", served, "--listen", "127.0.0.1:0", "--json"],
@@ -105,7 +105,6 @@ async function transfer(
     checkSame(file, join(served, "copy"));
     const receiverCost = server.cost();
     const gigabytes = bytes / 1e9;
-    rmSync(served, { recursive: true });
     return {
       megabytesPerSecond: bytes / 1e6 / event.seconds,
       receiverCpuSecondsPerGigabyte: receiverCost.cpuSeconds / gigabytes,

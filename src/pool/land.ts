@@ -41,7 +41,7 @@ export class Lander {
 
   async #landFrame(frame: FrameToLand): Promise<ChunkFailure[]> {
     const body = new Uint8Array(frame.buffer, frame.bodyOffset, frame.bodyBytes);
-    const records = decodeRecords(body, frame.chunks.length, LIMITS.maxChunkBytes);
+    const records = recordsOf(frame, body);
     const failures = new Failures();
     const parts = new OpenParts({ failures, sync: this.#sync });
     let at = records.length * RECORD_BYTES;
@@ -121,6 +121,12 @@ export class Lander {
     const text = `Cannot reuse chunk ${chunk} of the file that stands there: it has changed`;
     throw new SftpxError("source_changed", text);
   }
+}
+
+/** The table of a frame; copies that no frame carried name their records themselves. */
+function recordsOf(frame: FrameToLand, body: Uint8Array): readonly ChunkRecord[] {
+  if (body.byteLength > 0) return decodeRecords(body, frame.chunks.length, LIMITS.maxChunkBytes);
+  return frame.chunks.flatMap((chunk) => chunk === null ? [] : [chunk.record]);
 }
 
 interface ChunkSource {

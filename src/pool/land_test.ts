@@ -329,3 +329,28 @@ function codes(failures: readonly ChunkFailure[]): [number, string][] {
 function chunksOf(content: Uint8Array, chunkBytes: number): number[] {
   return Array.from({ length: Math.ceil(content.length / chunkBytes) }, (_, index) => index);
 }
+
+Deno.test("standing chunks that no frame carried are copied", async () => {
+  using scratch = new Scratch();
+  const codecs = await testCodecs();
+  const content = noise(3000);
+  const standing = scratch.file("standing", content);
+  const part = join(scratch.path, "part");
+  const record = {
+    entry: 0,
+    chunk: 0,
+    rawBytes: content.byteLength,
+    storedBytes: 0,
+    encoding: "same",
+    digest: codecs.hash.digest(content),
+  } as const;
+  const frame = {
+    frame: -1,
+    buffer: new ArrayBuffer(0),
+    bodyOffset: 0,
+    bodyBytes: 0,
+    chunks: [{ record, ...place(part, content.byteLength), copyFrom: standing }],
+  };
+  assert.deepEqual(await landOne(codecs, frame), []);
+  assert.deepEqual(Uint8Array.from(fs.readFileSync(part)), content);
+});

@@ -70,7 +70,10 @@ export interface ChunkToLand {
 /** One frame to decompress, verify and write. */
 export interface FrameToLand {
   readonly frame: number;
-  /** The frame's body (record table and stored bytes) in `buffer`, from `bodyOffset`. */
+  /**
+   * The frame's body (record table and stored bytes) in `buffer`, from `bodyOffset`; of no bytes
+   * for copies of standing chunks, which no frame carried.
+   */
   readonly buffer: ArrayBuffer;
   readonly bodyOffset: number;
   readonly bodyBytes: number;
