@@ -2,6 +2,7 @@
 // figures told the same way everywhere. MB = 10^6 bytes.
 
 import { readFileSync } from "node:fs";
+import { linesOf } from "../../src/cli/lines.ts";
 
 export interface ChildOptions {
   readonly args?: readonly string[];
@@ -109,14 +110,4 @@ export function printTable(rows: readonly Readonly<Record<string, string | numbe
     });
     console.log(line.join("  ").trimEnd());
   }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }

@@ -28,8 +28,8 @@ export const LIMITS = {
   sessions: 256,
   /** Connections of one session. */
   connections: 16,
-  /** Lanes a connection carries. */
-  lanesPerConnection: 64,
+  /** Lanes a connection carries: an unauthenticated peer could fill that many stream windows. */
+  lanesPerConnection: 16,
   /** Transfers open in one session. */
   transfersPerSession: 16,
   /** Sources named in one offer or request. */

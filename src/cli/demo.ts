@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { selfCommand } from "../runtime/runtime.ts";
@@ -16,6 +16,7 @@ import { chooseTransport } from "../session/transports.ts";
 import { decodeTicket } from "../trust/ticket.ts";
 import type { DemoCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
+import { linesOf } from "./lines.ts";
 import { compareTrees } from "./demo_compare.ts";
 import { buildTree } from "./demo_tree.ts";
 import { type Deed, styledMark } from "./ui/summary.ts";
@@ -132,13 +133,10 @@ class Demo {
       env: { ...process.env, SFTPX_HOME: join(this.#place.work, "receiver") },
       stdio: ["ignore", "pipe", "ignore"],
     });
-    const lines = createInterface({ input: child.stdout! });
-    const first = await new Promise<string | null>((resolve) => {
-      lines.once("line", resolve);
-      child.once("exit", () => resolve(null));
-      child.once("error", () => resolve(null));
-    });
-    const ticket: unknown = first === null ? null : JSON.parse(first).ticket;
+    child.on("error", () => {}); // shows as an end of its output
+    const lines = linesOf(Readable.toWeb(child.stdout!) as ReadableStream<Uint8Array>);
+    const first = (await lines.next()).value;
+    const ticket: unknown = first === undefined ? null : JSON.parse(first).ticket;
     if (typeof ticket === "string") return { child, ticket };
     await stop(child);
     throw new SftpxError("failed", "Cannot run the demo: its receiver did not start");

@@ -52,12 +52,19 @@ export function mayReadPackage(resolved: string | null): boolean {
     mayRead(dirname(fileURLToPath(resolved)));
 }
 
-/** The command that starts this program again: runtime and entry module, or the binary itself. */
+/** Permissions a process may hand on to one it starts. */
+const PERMISSIONS = ["read", "write", "net", "env", "sys", "ffi"] as const;
+
+/**
+ * The command that starts this program again, with no more permissions than it has: runtime and
+ * entry module, or the binary itself.
+ */
 export function selfCommand(mainUrl: string): readonly string[] {
   if (!mainUrl.startsWith("file:")) return [process.execPath];
   const entry = fileURLToPath(mainUrl);
   if (!isDeno()) return [process.execPath, entry];
-  return [process.execPath, "run", "-A", "--unstable-net", entry];
+  const flags = PERMISSIONS.filter((name) => granted({ name })).map((name) => `--allow-${name}`);
+  return [process.execPath, "run", "--no-prompt", "--unstable-net", ...flags, entry];
 }
 
 /** Starts a module worker. */

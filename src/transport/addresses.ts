@@ -1,0 +1,149 @@
+// Where a connection goes: host names become addresses, addresses become text, and several of them
+// are tried side by side until one answers. Shared by every transport that dials.
+
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { type ErrorCode, SftpxError, toSftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { escapeText } from "../base/text.ts";
+
+/** A resolved address. */
+export interface Address {
+  /** IPv4 or IPv6 literal, without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+  readonly family: 4 | 6;
+}
+
+export interface DialOptions {
+  /** How long an attempt runs alone before the next one starts beside it. */
+  readonly staggerMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What {@linkcode dialFirst} needs to know of a connection that came too late. */
+export interface Dialed {
+  close(code: "none", reason: string): void;
+}
+
+/** `address:port`; IPv6 in brackets, IPv4-mapped addresses as plain IPv4. */
+export function formatAddress(hostname: string, port: number): string {
+  const tail = hostname.replace(/^::ffff:/i, "");
+  const plain = isIP(tail) === 4 ? tail : hostname;
+  return plain.includes(":") ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+/** Every address of a host name, IPv6 and IPv4 in turn. Throws `unreachable`. */
+export async function resolveAddresses(
+  hostname: string,
+  port: number,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Address[]> {
+  options.signal?.throwIfAborted();
+  const literal = hostname.replace(/^\[(.*)\]$/, "$1");
+  // A scope ("fe80::1%eth0") is no literal to isIP() in every runtime; the resolver takes it.
+  const family = isIP(literal);
+  if (family === 4 || family === 6) return [{ hostname: literal, port, family }];
+  const shown = escapeText(hostname);
+  let found;
+  try {
+    found = await untilAborted(lookup(hostname, { all: true, verbatim: true }), options.signal);
+  } catch (thrown) {
+    if (options.signal?.aborted) throw options.signal.reason;
+    const code = (thrown as { code?: unknown }).code;
+    const state = code === "ENOTFOUND" ? "the name is unknown" : "the name cannot be resolved";
+    throw new SftpxError("unreachable", `Cannot connect to "${shown}": ${state}`, {
+      cause: thrown,
+    });
+  }
+  const addresses = found.map((entry): Address => ({
+    hostname: entry.address,
+    port,
+    family: entry.family === 6 ? 6 : 4,
+  }));
+  return alternate(addresses).slice(0, LIMITS.dialAddresses);
+}
+
+/**
+ * Tries addresses side by side (RFC 8305): the next one starts when the one before failed, or after
+ * `staggerMs`. The first connection wins; the other attempts are aborted, and one that connects
+ * nevertheless is closed. When all fail, the error that says most is thrown.
+ */
+export function dialFirst<A, T extends Dialed>(
+  addresses: readonly A[],
+  attempt: (address: A, signal: AbortSignal) => Promise<T>,
+  options: DialOptions = {},
+): Promise<T> {
+  const { signal, staggerMs = LIMITS.dialStaggerMs } = options;
+  if (addresses.length === 0) {
+    return Promise.reject(new RangeError("Cannot dial: there is no address"));
+  }
+  return new Promise<T>((resolve, reject) => {
+    const losers = new AbortController();
+    const errors: unknown[] = [];
+    let started = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let over = false;
+
+    const finish = (settle: () => void) => {
+      over = true;
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      settle();
+      losers.abort();
+    };
+    const onAbort = () => finish(() => reject(signal?.reason));
+    const startNext = () => {
+      clearTimeout(timer);
+      const address = addresses[started];
+      if (address === undefined) return;
+      started++;
+      if (started < addresses.length) timer = setTimeout(startNext, staggerMs);
+      attempt(address, losers.signal).then(
+        (made) => over ? made.close("none", "") : finish(() => resolve(made)),
+        (thrown) => {
+          if (over) return;
+          errors.push(thrown);
+          if (errors.length === addresses.length) finish(() => reject(mostTelling(errors)));
+          else startNext();
+        },
+      );
+    };
+
+    if (signal?.aborted) return reject(signal.reason);
+    signal?.addEventListener("abort", onAbort);
+    startNext();
+  });
+}
+
+/** Settles as the promise does, or rejects with the signal's reason. Leaves no listener behind. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+function alternate(addresses: readonly Address[]): Address[] {
+  const six = addresses.filter((address) => address.family === 6);
+  const four = addresses.filter((address) => address.family === 4);
+  const out: Address[] = [];
+  for (let i = 0; i < Math.max(six.length, four.length); i++) {
+    out.push(...six.slice(i, i + 1), ...four.slice(i, i + 1));
+  }
+  return out;
+}
+
+/** A server that answered with the wrong identity says more than an address without an answer. */
+function mostTelling(errors: readonly unknown[]): SftpxError {
+  const ranked: readonly ErrorCode[] = ["identity_mismatch", "version", "failed", "permission"];
+  const translated = errors.map((thrown) => toSftpxError(thrown));
+  for (const code of ranked) {
+    const found = translated.find((error) => error.code === code);
+    if (found !== undefined) return found;
+  }
+  return translated[0] ?? new SftpxError("internal", "Cannot dial: no attempt was made");
+}

@@ -1,0 +1,296 @@
+// A transport inside one process, for tests: the same interface and the same manners as QUIC (a
+// read detaches its buffer, a lane shows once it carries bytes, a stream given up ends cleanly), with
+// bounded buffers and faults on demand. Knows no TLS: it never checks an anchor.
+
+import { SftpxError } from "../base/errors.ts";
+import { formatAddress } from "./addresses.ts";
+import { lost } from "./quic_errors.ts";
+import { MemoryPipe } from "./memory_pipe.ts";
+import type {
+  CloseInfo,
+  Connection,
+  ConnectionStats,
+  ConnectOptions,
+  ControlStream,
+  Listener,
+  ListenOptions,
+  ReceiveStream,
+  SendStream,
+  Transport,
+} from "./transport.ts";
+import { controlStream } from "./web_streams.ts";
+
+export interface MemoryOptions {
+  /** Bytes written and not yet read, a stream. */
+  readonly inFlightBytes?: number;
+  /** Most bytes one read answers: small values cut records at awkward places. */
+  readonly readBytes?: number;
+  /** Bytes after which a connection is cut, both directions counted; null for never. */
+  readonly cutAfterBytes?: number | null;
+  /** Awaited before bytes reach the reader: a test's own clock delays or reorders with it. */
+  readonly deliver?: (bytes: number) => Promise<void> | void;
+}
+
+export interface MemoryTransport extends Transport {
+  /** Loses every open connection in silence, as a pulled cable does. */
+  cut(): void;
+}
+
+const FIRST_PORT = 50_000;
+
+/** A network of its own: only its own listeners can be reached. */
+export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
+  const listeners = new Map<number, MemoryListener>();
+  const links = new Set<Link>();
+  let nextPort = FIRST_PORT;
+  return {
+    name: "memory",
+    unavailable: () => null,
+    // deno-lint-ignore require-await -- every failure is a rejection
+    connect: async ({ hostname, port, signal }: ConnectOptions) => {
+      signal?.throwIfAborted();
+      const listener = listeners.get(port);
+      if (listener === undefined) {
+        const shown = formatAddress(hostname, port);
+        throw new SftpxError("unreachable", `Cannot connect to "${shown}": no answer`);
+      }
+      const link = new Link(options, nextPort++, port);
+      links.add(link);
+      link.closed.then(() => links.delete(link));
+      listener.deliver(link.server);
+      return link.client;
+    },
+    // deno-lint-ignore require-await -- every failure is a rejection
+    listen: async ({ hostname, port, signal }: ListenOptions) => {
+      signal?.throwIfAborted();
+      const bound = port === 0 ? nextPort++ : port;
+      if (listeners.has(bound)) {
+        const shown = formatAddress(hostname, bound);
+        throw new SftpxError("io", `Cannot listen on "${shown}": the port is taken`);
+      }
+      const listener = new MemoryListener({ hostname, port: bound }, {
+        signal,
+        onClosed: () => listeners.delete(bound),
+      });
+      listeners.set(bound, listener);
+      return listener;
+    },
+    cut: () => {
+      for (const link of [...links]) link.end(null);
+    },
+  };
+}
+
+class MemoryListener implements Listener {
+  readonly address: { readonly hostname: string; readonly port: number };
+  readonly #connections = new Queue<MemoryConnection>();
+  readonly #onClosed: () => void;
+
+  constructor(
+    address: { readonly hostname: string; readonly port: number },
+    options: { readonly signal: AbortSignal | undefined; readonly onClosed: () => void },
+  ) {
+    this.address = address;
+    const onAbort = () => this.close();
+    options.signal?.addEventListener("abort", onAbort);
+    this.#onClosed = () => {
+      options.signal?.removeEventListener("abort", onAbort);
+      options.onClosed();
+    };
+  }
+
+  deliver(connection: MemoryConnection): void {
+    this.#connections.push(connection);
+  }
+
+  accept(): Promise<Connection | null> {
+    return this.#connections.take();
+  }
+
+  close(): void {
+    this.#onClosed();
+    for (const left of this.#connections.end()) left.close("none", "the server stopped listening");
+  }
+}
+
+/** Both ends of one connection, and what ended it. */
+class Link {
+  readonly client: MemoryConnection;
+  readonly server: MemoryConnection;
+  readonly closed: Promise<void>;
+  #settleClosed: () => void = () => {};
+  #carriedBytes = 0;
+  #ended = false;
+  readonly #options: MemoryOptions;
+
+  constructor(options: MemoryOptions, clientPort: number, serverPort: number) {
+    this.#options = options;
+    this.client = new MemoryConnection(this, `127.0.0.1:${serverPort}`);
+    this.server = new MemoryConnection(this, `127.0.0.1:${clientPort}`);
+    this.closed = new Promise((resolve) => this.#settleClosed = resolve);
+  }
+
+  peerOf(connection: MemoryConnection): MemoryConnection {
+    return connection === this.client ? this.server : this.client;
+  }
+
+  pipe(onFirstBytes: () => void): MemoryPipe {
+    const { inFlightBytes = 1 << 20, readBytes = Infinity, deliver } = this.#options;
+    return new MemoryPipe({
+      inFlightBytes,
+      readBytes,
+      onFirstBytes,
+      deliver: async (bytes) => {
+        await deliver?.(bytes);
+        this.#carry(bytes);
+      },
+    });
+  }
+
+  /** `by` is the end that closed; null for a cut. */
+  end(by: { end: MemoryConnection; info: CloseInfo } | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const end of [this.client, this.server]) {
+      if (by === null) end.finish({ code: null, reason: "cut", remote: false });
+      else end.finish({ ...by.info, remote: end !== by.end });
+    }
+    this.#settleClosed();
+  }
+
+  #carry(bytes: number): void {
+    this.#carriedBytes += bytes;
+    const limit = this.#options.cutAfterBytes ?? null;
+    if (limit !== null && this.#carriedBytes > limit) this.end(null);
+  }
+}
+
+class MemoryConnection implements Connection {
+  readonly remoteAddress: string;
+  readonly closed: Promise<CloseInfo>;
+  readonly #link: Link;
+  readonly #lanes = new Queue<ReceiveStream>();
+  readonly #controls = new Queue<ControlStream>();
+  readonly #pipes = new Set<MemoryPipe>();
+  #settleClosed: (info: CloseInfo) => void = () => {};
+  #ended: CloseInfo | null = null;
+  #controlTaken = false;
+
+  constructor(link: Link, remoteAddress: string) {
+    this.#link = link;
+    this.remoteAddress = remoteAddress;
+    this.closed = new Promise((resolve) => this.#settleClosed = resolve);
+  }
+
+  // deno-lint-ignore require-await -- every failure is a rejection
+  async openControl(): Promise<ControlStream> {
+    this.#takeControl();
+    this.#throwIfEnded();
+    const peer = this.#link.peerOf(this);
+    const toPeer = this.#pipe(() =>
+      peer.#controls.push(controlStream(peer.#end(toUs), peer.#end(toPeer)))
+    );
+    const toUs = this.#pipe(() => {});
+    return controlStream(this.#end(toPeer), this.#end(toUs));
+  }
+
+  async acceptControl(): Promise<ControlStream> {
+    this.#takeControl();
+    const control = await this.#controls.take();
+    if (control === null) throw lost(this.remoteAddress, await this.closed);
+    return control;
+  }
+
+  // deno-lint-ignore require-await -- every failure is a rejection
+  async openLane(): Promise<SendStream> {
+    this.#throwIfEnded();
+    const peer = this.#link.peerOf(this);
+    const pipe = this.#pipe(() => peer.#lanes.push(peer.#end(pipe)));
+    return this.#end(pipe);
+  }
+
+  acceptLane(): Promise<ReceiveStream | null> {
+    return this.#lanes.take();
+  }
+
+  stats(): ConnectionStats {
+    return { rttMs: null, lossRatio: null, windowBytes: null };
+  }
+
+  close(code: CloseInfo["code"] & string, reason: string): void {
+    this.#link.end({ end: this, info: { code, reason, remote: false } });
+  }
+
+  /** The link's word that it is over. */
+  finish(info: CloseInfo): void {
+    this.#ended = info;
+    for (const pipe of this.#pipes) pipe.fail();
+    this.#pipes.clear();
+    this.#lanes.end();
+    this.#controls.end();
+    this.#settleClosed(info);
+  }
+
+  #takeControl(): void {
+    if (this.#controlTaken) throw new TypeError("Cannot open the control stream twice");
+    this.#controlTaken = true;
+  }
+
+  #throwIfEnded(): void {
+    if (this.#ended !== null) throw lost(this.remoteAddress, this.#ended);
+  }
+
+  #pipe(onFirstBytes: () => void): MemoryPipe {
+    const pipe = this.#link.pipe(onFirstBytes);
+    this.#pipes.add(pipe);
+    return pipe;
+  }
+
+  /** One end of a pipe as this connection's owner sees it: its failures name this connection. */
+  #end(pipe: MemoryPipe): SendStream & ReceiveStream {
+    const explain = (thrown: unknown): unknown => {
+      if (thrown instanceof TypeError) return thrown;
+      const info = this.#ended;
+      if (info !== null) return lost(this.remoteAddress, info);
+      const text = `Cannot go on with "${this.remoteAddress}": the stream is gone`;
+      return new SftpxError("lost", text);
+    };
+    const rethrow = (thrown: unknown): never => {
+      throw explain(thrown);
+    };
+    return {
+      write: (bytes) => pipe.write(bytes).catch(rethrow),
+      close: () => pipe.close().catch(rethrow),
+      abort: () => void pipe.close().catch(() => {}),
+      read: (into) => pipe.read(into).catch(rethrow),
+      cancel: () => pipe.fail(),
+    };
+  }
+}
+
+/** Things handed over in order; `take` waits, and answers null once it has ended. */
+class Queue<T> {
+  readonly #items: T[] = [];
+  readonly #waiting: ((item: T | null) => void)[] = [];
+  #ended = false;
+
+  push(item: T): void {
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) waiting(item);
+    else if (!this.#ended) this.#items.push(item);
+  }
+
+  take(): Promise<T | null> {
+    const item = this.#items.shift();
+    if (item !== undefined) return Promise.resolve(item);
+    if (this.#ended) return Promise.resolve(null);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Ends it and hands back what nobody took. */
+  end(): T[] {
+    this.#ended = true;
+    for (const resolve of this.#waiting.splice(0)) resolve(null);
+    return this.#items.splice(0);
+  }
+}

@@ -1,0 +1,108 @@
+// The one interface every transport has: deno_quic and memory now, quiche and TLS later. A
+// transport moves bytes between two programs that pinned each other's identity; it knows nothing of
+// messages, frames or files. Bytes written are never copied by contract: a buffer belongs to the
+// transport until the promise of its write settles.
+
+import type { ErrorCode } from "../base/errors.ts";
+
+/** Congestion controllers a user may name; `auto` leaves it to the transport. */
+export type Congestion = "auto" | "cubic" | "bbr";
+
+/** A way to move bytes: one object for each stack. */
+export interface Transport {
+  /** Stable name for logs and `--version --verbose`. */
+  readonly name: string;
+  /** Whether this runtime, with its permissions and flags, can use it; a reason when not. */
+  unavailable(): string | null;
+  /** Opens one connection to a server pinned by its identity (or by an anchor of the caller's). */
+  connect(options: ConnectOptions): Promise<Connection>;
+  /** Binds and listens. Port 0 picks one. */
+  listen(options: ListenOptions): Promise<Listener>;
+}
+
+export interface ConnectOptions {
+  /** Host name or address; resolved by the transport, all addresses tried. */
+  readonly hostname: string;
+  readonly port: number;
+  /** DER or PEM anchor that the server's chain must lead to; see trust/anchor. */
+  readonly anchorPem: string;
+  readonly congestion?: Congestion;
+  readonly signal?: AbortSignal;
+}
+
+export interface ListenOptions {
+  readonly hostname: string;
+  readonly port: number;
+  /** Leaf and chain, PEM, and the leaf's PKCS#8 key, PEM; see trust/certificate. */
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly congestion?: Congestion;
+  readonly signal?: AbortSignal;
+}
+
+export interface Listener {
+  /** The address bound, with the port picked. */
+  readonly address: { readonly hostname: string; readonly port: number };
+  /** Next connection, or null once the listener is closed. A failed handshake is not reported. */
+  accept(): Promise<Connection | null>;
+  /** Stops listening; connections accepted before go on. */
+  close(): void;
+}
+
+/** Figures a transport may know of a connection; null where it does not. */
+export interface ConnectionStats {
+  readonly rttMs: number | null;
+  readonly lossRatio: number | null;
+  readonly windowBytes: number | null;
+}
+
+/** How a connection ended. `code` is null for a silent loss (idle, reset). */
+export interface CloseInfo {
+  readonly code: ErrorCode | "none" | null;
+  readonly reason: string;
+  readonly remote: boolean;
+}
+
+export interface Connection {
+  /** The other end, `address:port`, IPv4-mapped addresses shown as plain IPv4. */
+  readonly remoteAddress: string;
+  /** Client: opens the control stream. Exactly once. */
+  openControl(): Promise<ControlStream>;
+  /** Server: the control stream the client opened. Exactly once. */
+  acceptControl(): Promise<ControlStream>;
+  /** Opens a lane towards the peer. */
+  openLane(): Promise<SendStream>;
+  /** Next lane the peer opened, or null once the connection is closed. */
+  acceptLane(): Promise<ReceiveStream | null>;
+  stats(): ConnectionStats;
+  /** Closes with an error code (QUIC: application code of the table), or in order with "none". */
+  close(code: ErrorCode | "none", reason: string): void;
+  /** Settles (never rejects) when the connection has ended, whoever ended it. */
+  readonly closed: Promise<CloseInfo>;
+}
+
+export interface SendStream {
+  /**
+   * Settles when the transport has taken all bytes and the buffer may be used again. Rejects with
+   * SftpxError `lost` when the connection or stream is gone.
+   */
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Ends the stream in order. */
+  close(): Promise<void>;
+  /** Gives the stream up; what was written may or may not arrive. Never throws. */
+  abort(): void;
+}
+
+export interface ReceiveStream {
+  /**
+   * Reads at least one byte into `into`, whose buffer is detached; the answer is a view of the same
+   * memory, `into`'s offset kept, its length what was read. Null at end of stream (which is never
+   * success, I4). Rejects with SftpxError `lost` when the connection is gone.
+   */
+  read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** Gives the stream up. Never throws. */
+  cancel(): void;
+}
+
+/** A stream both ways; one for each connection, opened by the client. */
+export interface ControlStream extends SendStream, ReceiveStream {}
