@@ -1,0 +1,152 @@
+// The moment a part becomes a file (I1): its bytes are durable, its mode and times are set, and then
+// one rename puts it under its final name. What stood there is replaced whole or not at all.
+
+import * as fs from "node:fs";
+import { toHex } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import { escapeText } from "../base/text.ts";
+import type { Stamp } from "../wire/messages.ts";
+import { type Disk, lookAt, sameStamp, stampOf } from "./disk.ts";
+import { diskError, osCode } from "./disk_error.ts";
+import type { Door } from "./door.ts";
+import { writtenOnce } from "./placement.ts";
+
+/** A whole file to be put in place. */
+export interface FileToCommit {
+  /** Final relative path. */
+  readonly path: string;
+  /** Absolute path of its part. */
+  readonly part: string;
+  readonly sizeBytes: number;
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+  readonly synced: boolean;
+  readonly writeOnce: boolean;
+}
+
+/** A file that stands there with the right bytes. */
+export interface FileToKeep {
+  readonly path: string;
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+  /** What it was when it was compared. */
+  readonly standing: Stamp;
+}
+
+export interface Place {
+  readonly disk: Disk;
+  readonly door: Door;
+}
+
+/** Errors with which file systems say that they have no hard links, or not across these two. */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EMLINK",
+]);
+
+/** Puts a part under its final name; answers the stamp of what stands there then. */
+export function commitFile(file: FileToCommit, { disk, door }: Place): Stamp {
+  const attempted = `place "${escapeText(file.path)}"`;
+  try {
+    if (file.sizeBytes === 0 && lookAt(file.part) === null) disk.createEmpty(file.part);
+    // A part of another size lost bytes after they were verified.
+    if (!disk.finish(file.part, finishOf(file, !file.synced))) {
+      throw new SftpxError("integrity", `Cannot ${attempted}: its part is not whole`);
+    }
+    const target = door.enter(file.path);
+    moveIn(file, target, disk);
+    return stampAt(target, attempted);
+  } catch (thrown) {
+    reopen(file.part);
+    throw diskError(thrown, attempted);
+  }
+}
+
+/** A part that stays behind may have a mode already that forbids the next attempt to use it. */
+function reopen(part: string): void {
+  try {
+    if (lookAt(part)?.isFile()) fs.chmodSync(part, 0o600);
+  } catch {
+    // The commit's own failure is the one to tell.
+  }
+}
+
+/** Gives a file that is right already its mode and times, if it is still the one compared. */
+export function keepFile(file: FileToKeep, { disk, door }: Place): Stamp {
+  const attempted = `keep "${escapeText(file.path)}"`;
+  try {
+    const stat = door.look(file.path);
+    if (stat === null || !sameStamp(stampOf(stat), file.standing)) {
+      throw new SftpxError("conflict", `Cannot ${attempted}: it changed during the transfer`);
+    }
+    const target = door.enter(file.path);
+    // Its bytes may be someone's unsynced write: I1 holds for them too.
+    if (!disk.finish(target, { ...finishOf(file, true), sizeBytes: file.standing.sizeBytes })) {
+      throw new SftpxError("conflict", `Cannot ${attempted}: it changed during the transfer`);
+    }
+    return stampAt(target, attempted);
+  } catch (thrown) {
+    throw diskError(thrown, attempted);
+  }
+}
+
+function moveIn(file: FileToCommit, target: string, disk: Disk): void {
+  try {
+    putInPlace(file.part, target, { file, disk });
+  } catch (thrown) {
+    if (osCode(thrown) !== "EXDEV") throw thrown;
+    // A mount point below the root: the bytes go beside the target under a reserved name.
+    const beside = besideOf(target);
+    try {
+      disk.copy(file.part, beside);
+      disk.finish(beside, finishOf(file, true));
+      putInPlace(beside, target, { file, disk });
+      disk.remove(file.part);
+    } catch (thrownBeside) {
+      disk.remove(beside);
+      throw thrownBeside;
+    }
+  }
+}
+
+function putInPlace(
+  from: string,
+  target: string,
+  { file, disk }: { file: FileToCommit; disk: Disk },
+): void {
+  if (!file.writeOnce) {
+    disk.rename(from, target);
+    return;
+  }
+  // A second name, not a rename: the kernel refuses to replace whatever came in between.
+  try {
+    disk.link(from, target);
+  } catch (thrown) {
+    if (osCode(thrown) === "EEXIST") throw writtenOnce(file.path);
+    if (!NO_LINKS.has(osCode(thrown))) throw thrown;
+    if (lookAt(target) !== null) throw writtenOnce(file.path);
+    disk.rename(from, target);
+    return;
+  }
+  disk.remove(from);
+}
+
+/** A name beside a target that no walk, listing or peer ever sees. */
+export function besideOf(target: string): string {
+  const name = `.sftpx-${toHex(crypto.getRandomValues(new Uint8Array(8)))}`;
+  return target.replace(/[^/]*$/, name);
+}
+
+function finishOf(file: { mode: number; mtimeNs: bigint; sizeBytes?: number }, sync: boolean) {
+  const { mode, mtimeNs, sizeBytes } = file;
+  return { mode, mtimeNs, sync, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
+}
+
+function stampAt(target: string, attempted: string): Stamp {
+  const stat = lookAt(target);
+  if (stat === null) throw new SftpxError("io", `Cannot ${attempted}: it went away at once`);
+  return stampOf(stat);
+}

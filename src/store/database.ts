@@ -1,0 +1,153 @@
+// SQLite as the store uses it; the only importer of `node:sqlite`. Besides the database itself it
+// offers a lock that the kernel gives back when its holder dies: a process id in a file does not.
+
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import * as fs from "node:fs";
+import { isDamage } from "./disk_error.ts";
+
+export type Statement = StatementSync;
+export type Database = DatabaseSync;
+
+/** How long a call waits for another process's transaction. */
+const BUSY_TIMEOUT_MS = 5000;
+/** `statfs` types of NFS and SMB (1, 2, 3): WAL needs memory shared between all its users. */
+const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42]);
+
+/** Opens a database in the journal mode its file system can carry. */
+export function openDatabase(path: string): Database {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    const wanted = isOnNetwork(path) ? "DELETE" : "WAL";
+    database.exec(`PRAGMA journal_mode = ${wanted}`);
+    database.exec(`PRAGMA synchronous = ${synchronousOf(database)}`);
+    return database;
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+}
+
+/**
+ * What a database syncs at a commit. FORMAT.md, "Why NORMAL": with WAL a lost tail loses reuse only;
+ * without it, the soundness of the file is at stake.
+ */
+export function synchronousOf(database: Database): "NORMAL" | "FULL" {
+  const mode = database.prepare("PRAGMA journal_mode").get()?.["journal_mode"];
+  return mode === "wal" ? "NORMAL" : "FULL";
+}
+
+/** Runs `body` in one transaction that takes the write lock at once. */
+export function inTransaction<T>(database: Database, body: () => T): T {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const result = body();
+    database.exec("COMMIT");
+    return result;
+  } catch (thrown) {
+    rollBack(database);
+    throw thrown;
+  }
+}
+
+/**
+ * A lock on a file, shared or exclusive, between threads and processes. It is a transaction on an
+ * empty database: SQLite knows how to lock on every platform, and the kernel unlocks for the dead.
+ */
+export class FileLock {
+  readonly #path: string;
+  readonly #inode: bigint;
+  readonly #database: Database;
+  #isHeld = false;
+
+  /** Opens (and makes) the lock file without locking it. */
+  constructor(path: string) {
+    fs.closeSync(fs.openSync(path, fs.constants.O_CREAT | fs.constants.O_RDWR, 0o600));
+    this.#path = path;
+    this.#inode = fs.lstatSync(path, { bigint: true }).ino;
+    this.#database = new DatabaseSync(path);
+  }
+
+  /**
+   * Whether the file locked is still the one under its name. A holder may remove it before it lets
+   * go, so whoever got the lock asks this, and opens it anew if the answer is no.
+   */
+  get isCurrent(): boolean {
+    const stat = fs.lstatSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    return stat !== undefined && stat.ino === this.#inode;
+  }
+
+  /** Takes it for this holder alone; false when someone else has it in any way. */
+  tryExclusive(): boolean {
+    return this.#try(0, () => this.#database.exec("BEGIN EXCLUSIVE"));
+  }
+
+  /** Takes it together with others; waits for an exclusive holder to finish, within limits. */
+  tryShared(waitMs = 0): boolean {
+    return this.#try(waitMs, () => {
+      this.#database.exec("BEGIN");
+      this.#database.prepare("SELECT count(*) FROM sqlite_schema").get();
+    });
+  }
+
+  release(): void {
+    if (!this.#isHeld) return;
+    rollBack(this.#database);
+    this.#isHeld = false;
+  }
+
+  close(): void {
+    this.release();
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  /** Removes the file under the lock, then lets go; only for an exclusive holder. */
+  discard(): void {
+    if (!this.#isHeld) return;
+    fs.rmSync(this.#path, { force: true });
+    this.close();
+  }
+
+  #try(waitMs: number, take: () => void): boolean {
+    this.release();
+    this.#database.exec(`PRAGMA busy_timeout = ${waitMs}`);
+    try {
+      take();
+    } catch (thrown) {
+      rollBack(this.#database);
+      // SQLite refuses to write to a file that lost its name; the caller begins again.
+      if (/locked|busy/.test(String(thrown)) || !this.isCurrent) return false;
+      throw thrown;
+    }
+    this.#isHeld = true;
+    return true;
+  }
+}
+
+/** Whether a database reads as sound from end to end. */
+export function isSound(database: Database): boolean {
+  try {
+    const row = database.prepare("PRAGMA quick_check(1)").get();
+    return row?.["quick_check"] === "ok";
+  } catch (thrown) {
+    if (isDamage(thrown)) return false;
+    throw thrown;
+  }
+}
+
+function rollBack(database: Database): void {
+  try {
+    database.exec("ROLLBACK");
+  } catch {
+    // SQLite ended the transaction itself, or none was begun: either way there is none now.
+  }
+}
+
+function isOnNetwork(path: string): boolean {
+  try {
+    return NETWORK_FILE_SYSTEMS.has(fs.statfsSync(path.replace(/[^/\\]*$/, "")).type >>> 0);
+  } catch {
+    // Needs --allow-sys; without it the PRAGMA's own answer decides.
+    return false;
+  }
+}

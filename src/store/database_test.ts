@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { inDirectory } from "./_fixture.ts";
+import { FileLock, openDatabase, synchronousOf } from "./database.ts";
+
+async function withLocks(body: (open: () => FileLock, path: string) => void): Promise<void> {
+  await inDirectory((root) => {
+    const locks: FileLock[] = [];
+    const path = join(root, "lock");
+    try {
+      body(() => {
+        const lock = new FileLock(path);
+        locks.push(lock);
+        return lock;
+      }, path);
+    } finally {
+      for (const lock of locks) lock.close();
+    }
+  });
+}
+
+Deno.test("FileLock is shared by many or held by one", () =>
+  withLocks((open) => {
+    const [a, b] = [open(), open()];
+    assert.deepEqual([a.tryShared(), b.tryShared()], [true, true]);
+    b.release();
+    assert.equal(b.tryExclusive(), false);
+    a.release();
+    assert.equal(b.tryExclusive(), true);
+    assert.deepEqual([a.tryShared(), a.tryExclusive()], [false, false]);
+    b.release();
+    assert.equal(a.tryExclusive(), true);
+  }));
+
+Deno.test("FileLock tells who waited at a removed file that it is not the one", () =>
+  withLocks((open, path) => {
+    const [first, waiting] = [open(), open()];
+    assert.equal(first.tryExclusive() && first.isCurrent, true);
+    first.discard();
+    assert.equal(fs.existsSync(path), false);
+    assert.equal(waiting.tryExclusive() && waiting.isCurrent, false);
+    const third = open();
+    assert.equal(third.tryExclusive() && third.isCurrent, true);
+    assert.equal(waiting.tryExclusive() && waiting.isCurrent, false);
+    assert.equal(waiting.tryShared() && waiting.isCurrent, false);
+  }));
+
+Deno.test("FileLock.discard() removes nothing that it does not hold", () =>
+  withLocks((open, path) => {
+    open().discard();
+    assert.equal(fs.existsSync(path), true);
+  }));
+
+Deno.test("openDatabase() syncs as its journal mode asks for", () =>
+  inDirectory((root) => {
+    const database = openDatabase(join(root, "a.db"));
+    try {
+      assert.equal(synchronousOf(database), "NORMAL");
+      assert.equal(database.prepare("PRAGMA synchronous").get()?.["synchronous"], 1);
+      database.exec("PRAGMA journal_mode = DELETE");
+      assert.equal(synchronousOf(database), "FULL");
+    } finally {
+      database.close();
+    }
+  }));

@@ -1,0 +1,115 @@
+// The system calls that put data under a name, behind one seam: what must happen before what (I1,
+// I2) is tested by recording them. All are synchronous; they run in the store's worker.
+
+import * as fs from "node:fs";
+import { osCode } from "./disk_error.ts";
+import type { Stamp } from "../wire/messages.ts";
+
+/** What a finished file or directory gets. */
+export interface Finish {
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+  /** Make its bytes durable too. */
+  readonly sync: boolean;
+  /** Refuse (answer false, touch nothing) unless it is a regular file of this size. */
+  readonly sizeBytes?: number;
+}
+
+export interface Disk {
+  /** Makes a file's bytes durable. */
+  syncFile(path: string): void;
+  /** Makes the names in a directory durable. */
+  syncDirectory(path: string): void;
+  /** Sets mode and times of a file or directory that is not a link. */
+  finish(path: string, finish: Finish): boolean;
+  createEmpty(path: string): void;
+  copy(from: string, to: string): void;
+  /** Replaces atomically what stands at `to`, a link itself and never what it leads to. */
+  rename(from: string, to: string): void;
+  /** Gives a file a second name; fails with EEXIST where something stands. */
+  link(from: string, to: string): void;
+  /** Removes a file if it is there. */
+  remove(path: string): void;
+}
+
+/** Set-user-id, set-group-id and sticky bits of a peer are never restored. */
+export const MODE_MASK = 0o777;
+/** Times before 1970 become "now" in the runtimes (FACTS 3); the epoch is the better lie. */
+const EPOCH_NS = 0n;
+const MILLISECOND_NS = 1_000_000n;
+
+/** The real one. */
+export const DISK: Disk = {
+  syncFile: (path) => withOpen(path, fs.constants.O_RDONLY, (fd) => fs.fdatasyncSync(fd)),
+  syncDirectory: (path) => withOpen(path, fs.constants.O_RDONLY, (fd) => fs.fsyncSync(fd)),
+  finish: finishFile,
+  createEmpty: (path) => fs.closeSync(fs.openSync(path, "wx")),
+  copy: (from, to) => {
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL);
+  },
+  rename: (from, to) => fs.renameSync(from, to),
+  link: (from, to) => fs.linkSync(from, to),
+  remove: (path) => {
+    try {
+      fs.unlinkSync(path);
+    } catch (thrown) {
+      if (osCode(thrown) !== "ENOENT") throw thrown;
+    }
+  },
+};
+
+/** What stands at a path, links not followed; null for nothing. */
+export function lookAt(path: string): fs.BigIntStats | null {
+  return fs.lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
+}
+
+/** The stamp of a file as this runtime sees it. */
+export function stampOf(stat: fs.BigIntStats): Stamp {
+  return {
+    device: stat.dev,
+    inode: stat.ino,
+    sizeBytes: Number(stat.size),
+    mtimeNs: stat.mtimeNs,
+    ctimeNs: stat.ctimeNs,
+  };
+}
+
+export function sameStamp(a: Stamp, b: Stamp): boolean {
+  return a.device === b.device && a.inode === b.inode && a.sizeBytes === b.sizeBytes &&
+    a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+}
+
+/**
+ * Seconds for `futimes` and `lutimes`, which take a double and cut it off: a whole millisecond must
+ * not become the one before, nor its last microsecond the one after.
+ */
+export function secondsOf(timeNs: bigint): number {
+  const clamped = timeNs < EPOCH_NS ? EPOCH_NS : timeNs;
+  const rest = clamped % MILLISECOND_NS;
+  const safe = rest > 999_000n ? clamped - rest + 999_000n : clamped;
+  return Number(safe) / 1e9 + 3e-7;
+}
+
+function finishFile(path: string, finish: Finish): boolean {
+  // O_NOFOLLOW: a part or directory swapped for a link must not pass mode and time on.
+  const flags = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
+  return withOpen(path, flags, (fd) => {
+    if (finish.sizeBytes !== undefined) {
+      const stat = fs.fstatSync(fd);
+      if (!stat.isFile() || stat.size !== finish.sizeBytes) return false;
+    }
+    fs.futimesSync(fd, Date.now() / 1000, secondsOf(finish.mtimeNs));
+    fs.fchmodSync(fd, finish.mode & MODE_MASK);
+    if (finish.sync) fs.fsyncSync(fd);
+    return true;
+  });
+}
+
+function withOpen<T>(path: string, flags: number, use: (fd: number) => T): T {
+  const fd = fs.openSync(path, flags);
+  try {
+    return use(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}

@@ -1,0 +1,91 @@
+// The one table from what the operating system, the runtime or SQLite says to an `SftpxError`.
+// Messages name what the peer may know: never an absolute path of this machine.
+
+import { type ErrorCode, SftpxError } from "../base/errors.ts";
+
+interface Meaning {
+  readonly code: ErrorCode;
+  /** The state found, as the end of a sentence. */
+  readonly found: string;
+}
+
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  ENOSPC: { code: "no_space", found: "the disk is full" },
+  EDQUOT: { code: "no_space", found: "the disk quota is used up" },
+  EFBIG: { code: "no_space", found: "it is larger than the file system allows" },
+  EACCES: { code: "permission", found: "permission denied" },
+  EPERM: { code: "permission", found: "the operation is not permitted" },
+  EROFS: { code: "permission", found: "the file system is read-only" },
+  ENAMETOOLONG: { code: "bad_name", found: "the name is too long for the file system" },
+  EILSEQ: { code: "bad_name", found: "the file system cannot hold the name" },
+  EINVAL: { code: "bad_name", found: "the file system does not accept the name" },
+  ERR_INVALID_ARG_VALUE: { code: "bad_name", found: "the name has a NUL character" },
+  ENOTDIR: { code: "conflict", found: "a parent is not a directory" },
+  ELOOP: { code: "conflict", found: "a link stands in the way" },
+  EISDIR: { code: "conflict", found: "a directory stands there" },
+  EEXIST: { code: "conflict", found: "something stands there" },
+  ENOTEMPTY: { code: "conflict", found: "a directory stands there" },
+  ENOENT: { code: "io", found: "it does not exist" },
+};
+
+/** SQLite result codes (primary, 8 bits) that mean more than `io`. */
+const SQLITE_MEANINGS: Readonly<Record<number, Meaning>> = {
+  3: { code: "permission", found: "permission denied" },
+  5: { code: "busy", found: "another process holds the state" },
+  6: { code: "busy", found: "another process holds the state" },
+  8: { code: "permission", found: "the state cannot be written" },
+  11: { code: "io", found: "the state is damaged" },
+  13: { code: "no_space", found: "the disk is full" },
+  14: { code: "permission", found: "the state cannot be opened" },
+  26: { code: "io", found: "the state is damaged" },
+};
+
+/** SQLite's own words, for calls whose error carries no number. */
+const SQLITE_TEXTS: readonly (readonly [RegExp, number])[] = [
+  [/database is locked/, 5],
+  [/readonly database/, 8],
+  [/malformed|not a database/, 11],
+  [/disk is full/, 13],
+  [/unable to open/, 14],
+];
+
+/** Translates whatever a file or database call threw; `attempted` follows "Cannot". */
+export function diskError(thrown: unknown, attempted: string): SftpxError {
+  if (thrown instanceof SftpxError) return thrown;
+  const { code, found } = meaningOf(thrown);
+  return new SftpxError(code, `Cannot ${attempted}: ${found}`, { cause: thrown });
+}
+
+/** The operating system's name for an error (`ENOENT`), or an empty string. */
+export function osCode(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+}
+
+/** Whether SQLite says that the file is not, or no longer, a sound database. */
+export function isDamage(thrown: unknown): boolean {
+  const number = sqliteNumber(thrown);
+  return number === 11 || number === 26;
+}
+
+function meaningOf(thrown: unknown): Meaning {
+  if (!(thrown instanceof Error)) return { code: "io", found: String(thrown) };
+  if (thrown.name === "NotCapable") {
+    const flag = /--allow-[a-z]+/.exec(thrown.message)?.[0] ?? "--allow-write";
+    return { code: "permission", found: `Deno was started without ${flag} for it` };
+  }
+  const number = sqliteNumber(thrown);
+  if (number !== null) {
+    return SQLITE_MEANINGS[number] ?? { code: "io", found: "the state cannot be used" };
+  }
+  const code = osCode(thrown);
+  const meaning = MEANINGS[code];
+  if (meaning !== undefined) return meaning;
+  return { code: "io", found: code === "" ? "the system call failed" : code };
+}
+
+function sqliteNumber(thrown: unknown): number | null {
+  if (osCode(thrown) !== "ERR_SQLITE_ERROR" || !(thrown instanceof Error)) return null;
+  if ("errcode" in thrown && typeof thrown.errcode === "number") return thrown.errcode & 0xff;
+  for (const [text, number] of SQLITE_TEXTS) if (text.test(thrown.message)) return number;
+  return 1;
+}

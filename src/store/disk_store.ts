@@ -1,0 +1,141 @@
+// The store's work as plain synchronous calls, without a worker around it: what `workers/store.ts`
+// owns, and what tests can hold directly. One object for one root.
+
+import { toHex } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import type { Entry } from "../wire/messages.ts";
+import { DISK, type Disk } from "./disk.ts";
+import { diskError } from "./disk_error.ts";
+import { Receiving } from "./receive.ts";
+import { StateDirectory } from "./state_directory.ts";
+import type {
+  Begun,
+  JournalRun,
+  Outcome,
+  Placement,
+  ReceiveTransfer,
+  Resumable,
+  WholeFile,
+} from "./store.ts";
+
+export interface DiskStoreOptions {
+  readonly root: string | null;
+  readonly keep: boolean;
+  /** System calls that order matters for; replaced in tests. */
+  readonly disk?: Disk;
+}
+
+export class DiskStore {
+  readonly #state: StateDirectory | null;
+  readonly #keep: boolean;
+  readonly #disk: Disk;
+  readonly #transfers = new Map<number, Receiving>();
+  /** Resume keys in use here, hexadecimal. */
+  readonly #keys = new Set<string>();
+  #nextId = 1;
+
+  constructor(options: DiskStoreOptions) {
+    this.#state = options.root === null ? null : StateDirectory.open(options.root);
+    this.#keep = options.keep;
+    this.#disk = options.disk ?? DISK;
+  }
+
+  begin(transfer: ReceiveTransfer): Begun {
+    const state = this.#opened();
+    const key = toHex(transfer.key);
+    if (this.#keys.has(key)) {
+      throw new SftpxError("busy", "Cannot begin the transfer: it is being received already");
+    }
+    try {
+      const lock = state.lock(transfer.key);
+      try {
+        const { root, partsDirectory, journal, ignoresCase } = state;
+        const disk = this.#disk;
+        const context = { root, partsDirectory, journal, lock, disk, ignoresCase };
+        const receiving = new Receiving(transfer, context);
+        const id = this.#nextId++;
+        this.#transfers.set(id, receiving);
+        this.#keys.add(key);
+        return { id, fresh: receiving.fresh, chunkBytes: receiving.chunkBytes };
+      } catch (thrown) {
+        lock.discard();
+        throw thrown;
+      }
+    } catch (thrown) {
+      throw diskError(thrown, "begin the transfer");
+    }
+  }
+
+  register(
+    id: number,
+    first: number,
+    entries: readonly Entry[],
+    sources: readonly number[],
+  ): readonly Placement[] {
+    return this.#transfer(id).register(first, entries, sources);
+  }
+
+  journal(id: number, runs: readonly JournalRun[]): void {
+    this.#transfer(id).journal(runs);
+  }
+
+  forget(id: number, entries: readonly number[]): void {
+    this.#transfer(id).forget(entries);
+  }
+
+  placeDirectories(id: number): Outcome {
+    return this.#transfer(id).placeDirectories();
+  }
+
+  commit(id: number, files: readonly WholeFile[]): Outcome {
+    return this.#transfer(id).commit(files);
+  }
+
+  finish(id: number): Outcome {
+    const outcome = this.#transfer(id).finish();
+    this.#drop(id);
+    return outcome;
+  }
+
+  abandon(id: number): void {
+    const receiving = this.#transfer(id);
+    try {
+      receiving.abandon();
+    } finally {
+      this.#drop(id);
+    }
+  }
+
+  resumable(): readonly Resumable[] {
+    try {
+      return this.#opened().journal.resumable();
+    } catch (thrown) {
+      throw diskError(thrown, "list what can be resumed");
+    }
+  }
+
+  close(): void {
+    try {
+      for (const id of [...this.#transfers.keys()]) this.abandon(id);
+    } finally {
+      this.#state?.close({ keep: this.#keep });
+    }
+  }
+
+  #opened(): StateDirectory {
+    if (this.#state === null) throw new TypeError("Cannot receive: the store has no root");
+    return this.#state;
+  }
+
+  #transfer(id: number): Receiving {
+    const receiving = this.#transfers.get(id);
+    if (receiving === undefined) throw new RangeError(`Cannot use transfer ${id}: it is not open`);
+    return receiving;
+  }
+
+  #drop(id: number): void {
+    const receiving = this.#transfers.get(id);
+    if (receiving !== undefined) this.#keys.delete(toHex(receiving.key));
+    this.#transfers.delete(id);
+  }
+}

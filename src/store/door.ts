@@ -1,0 +1,116 @@
+// The one door (I5): every name from a peer becomes a path on this machine here and nowhere else.
+// Each parent must be a real directory, never a link, and each name one that `pathProblem` lets
+// pass; so nothing outside the root can be reached, looked at or made.
+
+import * as fs from "node:fs";
+import { SftpxError } from "../base/errors.ts";
+import { pathProblem } from "../base/path.ts";
+import { escapeText } from "../base/text.ts";
+import { lookAt } from "./disk.ts";
+import { diskError, osCode } from "./disk_error.ts";
+
+export class Door {
+  /** Real path of the root; no link in it is ours to judge. */
+  readonly root: string;
+  /** Relative paths seen as real directories since the last `forget`. */
+  readonly #directories = new Set<string>();
+  readonly #onMade: (absolute: string) => void;
+
+  /** `onMade` hears of every directory that got a new one in it, to be synced. */
+  constructor(root: string, onMade: (absolute: string) => void = () => {}) {
+    this.root = root;
+    this.#onMade = onMade;
+  }
+
+  /**
+   * Drops what was seen. The store calls it at the start of each of its calls, so that a directory
+   * swapped for a link between two calls is noticed, and one call looks at each parent once.
+   */
+  forget(): void {
+    this.#directories.clear();
+  }
+
+  /** What stands at a relative path, links not followed; null when it or a parent is absent. */
+  look(path: string): fs.BigIntStats | null {
+    const cut = this.#checked(path);
+    if (cut > 0 && !this.#enter(path.slice(0, cut), false, path)) return null;
+    return this.#lstat(path, path);
+  }
+
+  /** Absolute path of a relative one whose parents are real directories; missing ones are made. */
+  enter(path: string): string {
+    const cut = this.#checked(path);
+    if (cut > 0) this.#enter(path.slice(0, cut), true, path);
+    return this.#absolute(path);
+  }
+
+  /** Makes a relative path a directory unless it is one; answers its absolute path. */
+  enterDirectory(path: string): string {
+    if (path !== "") {
+      this.#checked(path);
+      this.#enter(path, true, path);
+    }
+    return this.#absolute(path);
+  }
+
+  /** Absolute path of the directory a relative path lies in. */
+  parentOf(path: string): string {
+    const cut = path.lastIndexOf("/");
+    return cut < 0 ? this.root : this.#absolute(path.slice(0, cut));
+  }
+
+  /** Refuses a bad name; answers where the last component's slash is, or -1. */
+  #checked(path: string): number {
+    const problem = pathProblem(path);
+    if (problem !== null) {
+      throw new SftpxError("bad_name", `Cannot place "${escapeText(path)}": ${problem}`);
+    }
+    return path.lastIndexOf("/");
+  }
+
+  /** Walks down to `directory`; false when it is absent and not to be made. */
+  #enter(directory: string, make: boolean, wanted: string): boolean {
+    if (this.#directories.has(directory)) return true;
+    const cut = directory.lastIndexOf("/");
+    if (cut > 0 && !this.#enter(directory.slice(0, cut), make, wanted)) return false;
+    let stat = this.#lstat(directory, wanted);
+    if (stat === null) {
+      if (!make) return false;
+      this.#make(directory, wanted);
+      stat = this.#lstat(directory, wanted);
+    }
+    if (stat === null || !stat.isDirectory()) {
+      const found = stat?.isSymbolicLink() ? "a link" : "not a directory";
+      throw new SftpxError(
+        "conflict",
+        `Cannot place "${escapeText(wanted)}": "${escapeText(directory)}" is ${found}`,
+      );
+    }
+    this.#directories.add(directory);
+    return true;
+  }
+
+  #make(directory: string, wanted: string): void {
+    try {
+      fs.mkdirSync(this.#absolute(directory));
+    } catch (thrown) {
+      // Someone else made it, or something else: the look that follows tells.
+      if (osCode(thrown) === "EEXIST") return;
+      throw diskError(thrown, `make a directory for "${escapeText(wanted)}"`);
+    }
+    this.#onMade(this.parentOf(directory));
+  }
+
+  #lstat(path: string, wanted: string): fs.BigIntStats | null {
+    try {
+      return lookAt(this.#absolute(path));
+    } catch (thrown) {
+      throw diskError(thrown, `place "${escapeText(wanted)}"`);
+    }
+  }
+
+  #absolute(path: string): string {
+    if (path === "") return this.root;
+    return this.root.endsWith("/") ? this.root + path : `${this.root}/${path}`;
+  }
+}

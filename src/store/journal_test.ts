@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { digest, inDirectory, stampFor } from "./_fixture.ts";
+import { Journal, mergeRuns, packStamp, unpackStamp } from "./journal.ts";
+import { openState } from "./schema.ts";
+
+const KEY = digest(1);
+
+async function withJournal(body: (journal: Journal) => void): Promise<void> {
+  await inDirectory((root) => {
+    const journal = new Journal(openState(`${root}/state.db`, true));
+    try {
+      body(journal);
+    } finally {
+      journal.close();
+    }
+  });
+}
+
+const UNSIGNED = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
+const SIGNED = fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n });
+
+Deno.test("packStamp() and unpackStamp() are each other's reverse", () => {
+  const stamps = fc.record({
+    device: UNSIGNED,
+    inode: UNSIGNED,
+    sizeBytes: fc.maxSafeNat(),
+    mtimeNs: SIGNED,
+    ctimeNs: SIGNED,
+  });
+  fc.assert(fc.property(stamps, (stamp) => {
+    assert.deepEqual(unpackStamp(packStamp(stamp)), { ...stamp });
+  }));
+});
+
+Deno.test("packStamp() writes the bytes FORMAT describes", () => {
+  const bytes = packStamp({ device: 1n, inode: 2n, sizeBytes: 3, mtimeNs: -1n, ctimeNs: 4n });
+  const view = new DataView(bytes.buffer);
+  assert.deepEqual([0, 8, 16, 24, 32].map((at) => view.getBigInt64(at)), [1n, 2n, 3n, -1n, 4n]);
+});
+
+Deno.test("mergeRuns() yields what the rows say, later rows winning, in whole runs", () => {
+  const rows = fc.array(
+    fc.record({ first: fc.nat(12), fills: fc.array(fc.nat(255), { minLength: 1, maxLength: 5 }) }),
+    { maxLength: 8 },
+  );
+  fc.assert(fc.property(rows, fc.nat(16), (given, chunks) => {
+    const expected = new Map<number, number>();
+    for (const { first, fills } of given) {
+      fills.forEach((fill, i) => first + i < chunks && expected.set(first + i, fill));
+    }
+    const runs = mergeRuns(
+      given.map(({ first, fills }) => ({
+        first,
+        digests: Uint8Array.from(fills.flatMap((fill) => Array(32).fill(fill))),
+      })),
+      chunks,
+    );
+    const found = runs.flatMap(({ first, digests }) =>
+      Array.from({ length: digests.byteLength / 32 }, (_, i) => [first + i, digests[i * 32]])
+    );
+    assert.deepEqual(found, [...expected].sort((a, b) => a[0] - b[0]));
+    runs.slice(1).forEach((run, i) => {
+      const before = runs[i];
+      assert.ok(before !== undefined && run.first > before.first + before.digests.byteLength / 32);
+    });
+  }));
+});
+
+Deno.test("Journal keeps the transfers of two keys apart", () =>
+  withJournal((journal) => {
+    const part = { path: "f", sizeBytes: 1, stamp: stampFor(1), recordedNs: 5n };
+    for (const fill of [1, 2]) {
+      const key = digest(fill);
+      journal.addTransfer({ key, destination: "", chunkBytes: 1, startedNs: BigInt(fill) });
+      journal.addRun(journal.addPart(key, { ...part, name: `${fill}` }), {
+        first: 0,
+        digests: digest(fill),
+      });
+    }
+    journal.forget(KEY, new Set());
+    assert.deepEqual([journal.transfer(KEY), journal.parts(KEY)], [null, []]);
+    assert.deepEqual(journal.parts(digest(2)).map((row) => row.name), ["2"]);
+    assert.deepEqual(journal.resumable().map((row) => [row.key, row.chunks]), [[digest(2), 1]]);
+  }));
+
+Deno.test("Journal takes a new chunk size once no part fixes the old one", () =>
+  withJournal((journal) => {
+    const row = { key: KEY, destination: "", startedNs: 7n };
+    journal.addTransfer({ ...row, chunkBytes: 1 });
+    journal.addTransfer({ ...row, chunkBytes: 2, startedNs: 8n });
+    assert.deepEqual(journal.transfer(KEY), { ...row, chunkBytes: 2 });
+  }));
+
+Deno.test("Journal.transaction() leaves nothing of a body that throws", () =>
+  withJournal((journal) => {
+    assert.throws(() =>
+      journal.transaction(() => {
+        journal.addTransfer({ key: KEY, destination: "", chunkBytes: 1, startedNs: 0n });
+        throw new Error("stop");
+      }), /stop/);
+    assert.equal(journal.transfer(KEY), null);
+  }));
+
+Deno.test("Journal.durably() syncs its own transaction and no later one", () =>
+  inDirectory((root) => {
+    const database = openState(`${root}/state.db`, true);
+    const journal = new Journal(database);
+    const synchronous = () => database.prepare("PRAGMA synchronous").get()?.["synchronous"];
+    try {
+      journal.durably(() => assert.equal(synchronous(), 2));
+      assert.equal(synchronous(), 1);
+      assert.throws(() =>
+        journal.durably(() => {
+          throw new Error("stop");
+        })
+      );
+      assert.equal(synchronous(), 1);
+    } finally {
+      journal.close();
+    }
+  }));
+
+Deno.test("Journal holds times before 1970 and beyond 2^53", () =>
+  withJournal((journal) => {
+    for (const mtimeNs of [-5n, 1_900_000_000_123_456_789n]) {
+      const row = { path: "p", digest: digest(3), chunkBytes: 1, mtimeNs, stamp: stampFor(1) };
+      journal.addCommitted(row);
+      assert.deepEqual(journal.committed("p"), row);
+    }
+  }));

@@ -1,0 +1,43 @@
+// What the main thread and `workers/store.ts` say to each other: numbered calls and their answers,
+// and walks that are pulled batch by batch. Nothing is transferred; everything is cloned.
+
+import type { ErrorCode } from "../base/errors.ts";
+import type { Store, WalkBatch, WalkSource } from "./store.ts";
+
+/** The store's calls that are one question and one answer. */
+export type StoreMethod = Exclude<keyof Store, "walk">;
+
+/** Main thread to worker. */
+export type StoreRequest =
+  | {
+    readonly kind: "open";
+    readonly call: number;
+    readonly root: string | null;
+    readonly keep: boolean;
+  }
+  | {
+    [M in StoreMethod]: {
+      readonly kind: "call";
+      readonly call: number;
+      readonly method: M;
+      readonly args: Parameters<Store[M]>;
+    };
+  }[StoreMethod]
+  | { readonly kind: "walk"; readonly walk: number; readonly sources: readonly WalkSource[] }
+  /** One more batch of a walk; the answer is null at its end. */
+  | { readonly kind: "walk_next"; readonly call: number; readonly walk: number }
+  | { readonly kind: "walk_end"; readonly walk: number };
+
+/** Worker to main thread. */
+export type StoreReply =
+  | { readonly kind: "answer"; readonly call: number; readonly value: unknown }
+  | {
+    readonly kind: "failure";
+    readonly call: number;
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly remote: boolean;
+  };
+
+/** What `walk_next` is answered with. */
+export type WalkAnswer = WalkBatch | null;

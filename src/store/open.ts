@@ -1,0 +1,170 @@
+// Opens a store: starts its worker and answers with the asynchronous face of it. When the worker
+// dies, every promise waiting and every later call rejects with `worker`; nothing is repeated.
+
+import { SftpxError } from "../base/errors.ts";
+import { spawnWorker } from "../runtime/runtime.ts";
+import type { StoreMethod, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
+import type { Store, StoreOptions, WalkBatch, WalkSource } from "./store.ts";
+
+/** Batches of one walk asked for before the first is taken: keeps the disk busy, bounds memory. */
+const WALK_BATCHES_AHEAD = 4;
+
+/** A request as its sender writes it; the call's number comes on top. */
+type Numbered = Extract<StoreRequest, { readonly call: number }>;
+type Unnumbered = Numbered extends infer R ? R extends Numbered ? Omit<R, "call"> : never : never;
+
+interface Waiter {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: SftpxError) => void;
+}
+
+/** Opens a store on a root, or one that only walks. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const proxy = new StoreProxy(options.workerUrl);
+  try {
+    await proxy.ask({ kind: "open", root: options.root, keep: options.keep });
+    return proxy;
+  } catch (thrown) {
+    proxy.terminate();
+    throw thrown;
+  }
+}
+
+class StoreProxy implements Store {
+  readonly #worker: Worker;
+  readonly #waiters = new Map<number, Waiter>();
+  #nextCall = 1;
+  #nextWalk = 1;
+  #death: SftpxError | null = null;
+
+  constructor(url: URL) {
+    this.#worker = spawnWorker(url, { name: "sftpx store" });
+    this.#worker.onmessage = (event: MessageEvent<StoreReply>) => this.#settle(event.data);
+    this.#worker.onmessageerror = () => this.#die("a message could not be read");
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#die(event.message);
+    };
+  }
+
+  /** Sends one request; the answer's type is the caller's to know. */
+  ask<T>(request: Unnumbered): Promise<T> {
+    if (this.#death !== null) return Promise.reject(this.#death);
+    const call = this.#nextCall++;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#waiters.set(call, { resolve, reject });
+    this.#post({ ...request, call } as StoreRequest);
+    return promise as Promise<T>;
+  }
+
+  terminate(): void {
+    this.#worker.terminate();
+    this.#die("it was closed");
+  }
+
+  async *walk(sources: readonly WalkSource[], signal?: AbortSignal): AsyncIterable<WalkBatch> {
+    const walk = this.#nextWalk++;
+    this.#post({ kind: "walk", walk, sources });
+    const ahead: Promise<WalkAnswer>[] = [];
+    const more = () => {
+      const next = this.ask<WalkAnswer>({ kind: "walk_next", walk });
+      // Looked at when its turn comes; until then its failure is nobody's surprise.
+      next.catch(() => {});
+      ahead.push(next);
+    };
+    try {
+      for (let i = 0; i < WALK_BATCHES_AHEAD; i++) more();
+      for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
+        signal?.throwIfAborted();
+        const batch = await untilAborted(next, signal);
+        if (batch === null) return;
+        more();
+        yield batch;
+      }
+    } finally {
+      this.#post({ kind: "walk_end", walk });
+    }
+  }
+
+  begin(...args: Parameters<Store["begin"]>): ReturnType<Store["begin"]> {
+    return this.#call("begin", args);
+  }
+
+  register(...args: Parameters<Store["register"]>): ReturnType<Store["register"]> {
+    return this.#call("register", args);
+  }
+
+  journal(...args: Parameters<Store["journal"]>): ReturnType<Store["journal"]> {
+    return this.#call("journal", args);
+  }
+
+  forget(...args: Parameters<Store["forget"]>): ReturnType<Store["forget"]> {
+    return this.#call("forget", args);
+  }
+
+  placeDirectories(
+    ...args: Parameters<Store["placeDirectories"]>
+  ): ReturnType<Store["placeDirectories"]> {
+    return this.#call("placeDirectories", args);
+  }
+
+  commit(...args: Parameters<Store["commit"]>): ReturnType<Store["commit"]> {
+    return this.#call("commit", args);
+  }
+
+  finish(...args: Parameters<Store["finish"]>): ReturnType<Store["finish"]> {
+    return this.#call("finish", args);
+  }
+
+  abandon(...args: Parameters<Store["abandon"]>): ReturnType<Store["abandon"]> {
+    return this.#call("abandon", args);
+  }
+
+  resumable(): ReturnType<Store["resumable"]> {
+    return this.#call("resumable", []);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#call("close", []);
+    } finally {
+      this.terminate();
+    }
+  }
+
+  #call<M extends StoreMethod>(method: M, args: Parameters<Store[M]>): ReturnType<Store[M]> {
+    const request = { kind: "call", method, args } as Unnumbered;
+    return this.ask(request) as ReturnType<Store[M]>;
+  }
+
+  #post(request: StoreRequest): void {
+    if (this.#death === null) this.#worker.postMessage(request);
+  }
+
+  #settle(reply: StoreReply): void {
+    const waiter = this.#waiters.get(reply.call);
+    this.#waiters.delete(reply.call);
+    if (reply.kind === "answer") waiter?.resolve(reply.value);
+    else waiter?.reject(new SftpxError(reply.code, reply.message, { remote: reply.remote }));
+  }
+
+  #die(found: string): void {
+    this.#death ??= new SftpxError("worker", `Cannot use the store: ${found}`);
+    const waiters = [...this.#waiters.values()];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.reject(this.#death);
+  }
+}
+
+/** Settles like `next`, or rejects with the signal's reason, and leaves no listener behind. */
+async function untilAborted<T>(next: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await next;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([next, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,109 @@
+// Where parts lie: `.sftpx/parts/RUN/SHARD/ENTRY`, hexadecimal. A run is one `begin`; its random
+// name keeps the parts of two runs apart whatever either forgot, so a journal row can never come
+// to mean another run's bytes.
+
+import * as fs from "node:fs";
+import { toHex } from "../base/bytes.ts";
+import { lookAt } from "./disk.ts";
+import { osCode } from "./disk_error.ts";
+
+/** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
+const SHARD_BITS = 10;
+const RUN_BYTES = 8;
+
+export class PartsRun {
+  /** Absolute path of `.sftpx/parts`. */
+  readonly #parts: string;
+  readonly #run: string;
+  readonly #shards = new Set<number>();
+
+  constructor(partsDirectory: string) {
+    this.#parts = partsDirectory;
+    this.#run = toHex(crypto.getRandomValues(new Uint8Array(RUN_BYTES)));
+    fs.mkdirSync(`${partsDirectory}/${this.#run}`, { recursive: true, mode: 0o700 });
+  }
+
+  /** Name of an entry's part below `.sftpx/parts`; its directory is made. */
+  nameOf(entry: number): string {
+    const shard = entry >>> SHARD_BITS;
+    const name = `${this.#run}/${shard.toString(16)}`;
+    if (!this.#shards.has(shard)) {
+      fs.mkdirSync(`${this.#parts}/${name}`, { recursive: true, mode: 0o700 });
+      this.#shards.add(shard);
+    }
+    return `${name}/${entry.toString(16)}`;
+  }
+
+  /** Absolute path of a part, of this run or an earlier one. */
+  pathOf(name: string): string {
+    return `${this.#parts}/${name}`;
+  }
+
+  /** Absolute path for something short-lived of this run: a link before its rename. */
+  get scratch(): string {
+    return `${this.#parts}/${this.#run}/scratch`;
+  }
+
+  /** Absolute directories whose names must be durable before a row about this part. */
+  directoriesOf(name: string): [shard: string, run: string, parts: string] {
+    const [run, shard] = name.split("/");
+    return [`${this.#parts}/${run}/${shard}`, `${this.#parts}/${run}`, this.#parts];
+  }
+
+  /** Removes this run's parts, but those named in `keep`. */
+  sweep(keep: ReadonlySet<string>): void {
+    sweepRun(this.#parts, this.#run, keep);
+  }
+
+  /** Removes parts of any run by name, and directories that became empty. */
+  remove(names: readonly string[]): void {
+    for (const name of names) {
+      fs.rmSync(this.pathOf(name), { force: true });
+      for (const directory of this.directoriesOf(name).slice(0, 2)) {
+        if (!removeIfEmpty(directory)) break;
+      }
+    }
+  }
+}
+
+/** Removes every part that `keep` does not name. Only for a process that is alone in the state. */
+export function sweepParts(partsDirectory: string, keep: ReadonlySet<string>): void {
+  for (const run of directoriesIn(partsDirectory)) sweepRun(partsDirectory, run, keep);
+}
+
+function sweepRun(partsDirectory: string, run: string, keep: ReadonlySet<string>): void {
+  for (const shard of directoriesIn(`${partsDirectory}/${run}`)) {
+    const directory = `${partsDirectory}/${run}/${shard}`;
+    for (const name of fs.readdirSync(directory)) {
+      if (!keep.has(`${run}/${shard}/${name}`)) {
+        fs.rmSync(`${directory}/${name}`, { recursive: true, force: true });
+      }
+    }
+    removeIfEmpty(directory);
+  }
+  removeIfEmpty(`${partsDirectory}/${run}`);
+}
+
+/**
+ * Real directories in a directory; anything else is removed. A link left by a crash must never be
+ * entered: it may lead to a user's files.
+ */
+function directoriesIn(directory: string): string[] {
+  if (!(lookAt(directory)?.isDirectory() ?? false)) return [];
+  const names: string[] = [];
+  for (const found of fs.readdirSync(directory, { withFileTypes: true })) {
+    if (found.isDirectory()) names.push(found.name);
+    else fs.rmSync(`${directory}/${found.name}`, { force: true });
+  }
+  return names;
+}
+
+function removeIfEmpty(directory: string): boolean {
+  try {
+    fs.rmdirSync(directory);
+    return true;
+  } catch (thrown) {
+    if (["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR"].includes(osCode(thrown))) return false;
+    throw thrown;
+  }
+}

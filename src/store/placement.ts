@@ -1,0 +1,103 @@
+// Decides for one file entry of a source that is not fresh what is here already: our own commit, a
+// part with journalled chunks, or a file to be compared. Looks, but changes nothing on disk.
+
+import type { BigIntStats } from "node:fs";
+import { SftpxError } from "../base/errors.ts";
+import { escapeText } from "../base/text.ts";
+import type { Entry, Stamp } from "../wire/messages.ts";
+import { lookAt, sameStamp, stampOf } from "./disk.ts";
+import type { Journal, PartRow } from "./journal.ts";
+import type { ChunkRun } from "./store.ts";
+
+const MILLISECOND_NS = 1_000_000n;
+
+export interface PlacementRules {
+  readonly chunkBytes: number;
+  readonly checksum: boolean;
+  readonly writeOnce: boolean;
+}
+
+/** What was found for a file entry. */
+export type Found =
+  | { readonly kind: "new"; readonly stale: PartRow | null }
+  | { readonly kind: "unchanged"; readonly digest: Uint8Array; readonly stat: BigIntStats }
+  | { readonly kind: "held"; readonly row: PartRow; readonly runs: readonly ChunkRun[] }
+  | { readonly kind: "stands"; readonly standing: Stamp; readonly stale: PartRow | null };
+
+export interface PlacementQuestion {
+  readonly entry: Entry;
+  /** Final relative path. */
+  readonly path: string;
+  /** What stands there. */
+  readonly stat: BigIntStats | null;
+  readonly row: PartRow | null;
+  /** Absolute path of the journalled part, if there is a row. */
+  readonly part: string | null;
+}
+
+/** Throws an `SftpxError` when the entry cannot be placed at all. */
+export function placeFile(
+  question: PlacementQuestion,
+  context: { readonly rules: PlacementRules; readonly journal: Journal },
+): Found {
+  const { entry, path, stat, row, part } = question;
+  const { rules, journal } = context;
+  if (stat?.isDirectory()) {
+    throw new SftpxError(
+      "conflict",
+      `Cannot place "${escapeText(path)}": a directory stands there`,
+    );
+  }
+  if (stat?.isFile() && !rules.checksum) {
+    const digest = unchanged(entry, stat, { path, rules, journal });
+    if (digest !== null) return { kind: "unchanged", digest, stat };
+  }
+  if (stat !== null && rules.writeOnce) throw writtenOnce(path);
+  if (row !== null && part !== null && isWholePart(entry, row, part)) {
+    const chunks = Math.ceil(entry.sizeBytes / rules.chunkBytes);
+    const runs = journal.runs(row.id, chunks);
+    if (runs.length > 0) return { kind: "held", row, runs };
+  }
+  if (stat?.isFile() && isWorthComparing(entry.sizeBytes, Number(stat.size), rules.chunkBytes)) {
+    return { kind: "stands", standing: stampOf(stat), stale: row };
+  }
+  return { kind: "new", stale: row };
+}
+
+/** A grant that forbids replacing, and something to replace. */
+export function writtenOnce(path: string): SftpxError {
+  return new SftpxError(
+    "refused",
+    `Cannot replace "${escapeText(path)}": it exists and the grant is write-once`,
+  );
+}
+
+function unchanged(
+  entry: Entry,
+  stat: BigIntStats,
+  context: { path: string; rules: PlacementRules; journal: Journal },
+): Uint8Array | null {
+  if (Number(stat.size) !== entry.sizeBytes) return null;
+  const record = context.journal.committed(context.path);
+  if (record === null || record.chunkBytes !== context.rules.chunkBytes) return null;
+  // The two walks may have run on runtimes that see different fractions of a millisecond.
+  if (floorMs(record.mtimeNs) !== floorMs(entry.mtimeNs)) return null;
+  return sameStamp(record.stamp, stampOf(stat)) ? record.digest : null;
+}
+
+/** A part is extended to the file's size by its first write, so another size means another file. */
+function isWholePart(entry: Entry, row: PartRow, part: string): boolean {
+  if (row.sizeBytes !== entry.sizeBytes) return false;
+  const stat = lookAt(part);
+  return stat !== null && stat.isFile() && Number(stat.size) === row.sizeBytes;
+}
+
+function isWorthComparing(sizeBytes: number, standingBytes: number, chunkBytes: number): boolean {
+  if (sizeBytes === 0) return false;
+  return sizeBytes === standingBytes || (sizeBytes >= chunkBytes && standingBytes >= chunkBytes);
+}
+
+function floorMs(timeNs: bigint): bigint {
+  const rest = ((timeNs % MILLISECOND_NS) + MILLISECOND_NS) % MILLISECOND_NS;
+  return timeNs - rest;
+}

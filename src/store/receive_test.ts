@@ -1,0 +1,595 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { only } from "./_conformance.ts";
+import {
+  CHUNK_BYTES,
+  digest,
+  directoryEntry,
+  directorySource,
+  fileEntry,
+  fileSource,
+  fillPart,
+  inDirectory,
+  linkEntry,
+  listTree,
+  makeTree,
+  MTIME_NS,
+  receive,
+  stampFor,
+  transferOf,
+  wholeFile,
+  withStore,
+} from "./_fixture.ts";
+import { DISK, type Disk } from "./disk.ts";
+import type { DiskStore } from "./disk_store.ts";
+
+Deno.test("modes and times are restored, set-id and sticky bits are not", () =>
+  inDirectory((root) => {
+    const entries = [
+      directoryEntry("d", { mode: 0o1555 }),
+      fileEntry("d/read-only", 1, { mode: 0o4400 }),
+      fileEntry("d/script", 1, { mode: 0o755, mtimeNs: 1_650_000_000_001_000_000n }),
+    ];
+    withStore(root, (store) => {
+      const contents = { "d/read-only": "x", "d/script": "y" };
+      const { failures, committed } = receive(store, transferOf(), { entries, contents });
+      assert.deepEqual([failures, committed], [[], [0, 1, 2]]);
+    });
+    const stat = (path: string) => fs.lstatSync(join(root, path), { bigint: true });
+    const modes = ["d", "d/read-only", "d/script"].map((path) => stat(path).mode & 0o7777n);
+    assert.deepEqual(modes, [0o555n, 0o400n, 0o755n]);
+    assert.equal(stat("d").mtimeNs / 1_000_000n, MTIME_NS / 1_000_000n);
+    assert.equal(stat("d/script").mtimeNs / 1_000_000n, 1_650_000_000_001n);
+    fs.chmodSync(join(root, "d"), 0o755);
+  }));
+
+Deno.test("a read-only directory of an earlier transfer takes new entries and is closed again", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/old"]);
+    fs.chmodSync(join(root, "d"), 0o555);
+    const entries = [directoryEntry("d", { mode: 0o555 }), fileEntry("d/new", 1)];
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const placements = store.register(id, 0, entries, [0, 0]);
+      fillPart(placements[1], "x");
+      store.placeDirectories(id);
+      assert.equal(fs.statSync(join(root, "d")).mode & 0o777, 0o755);
+      assert.deepEqual(store.commit(id, [wholeFile(1)]).failures, []);
+      assert.deepEqual(store.finish(id).failures, []);
+    });
+    assert.equal(fs.statSync(join(root, "d")).mode & 0o777, 0o555);
+    fs.chmodSync(join(root, "d"), 0o755);
+  }));
+
+Deno.test("a private directory is private from its first moment", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      store.register(id, 0, [directoryEntry("d", { mode: 0o500 })], [0]);
+      store.placeDirectories(id);
+      assert.equal(fs.statSync(join(root, "d")).mode & 0o777, 0o700);
+      store.finish(id);
+    });
+    assert.equal(fs.statSync(join(root, "d")).mode & 0o777, 0o500);
+  }));
+
+Deno.test("a link at a final name is replaced itself, what it leads to is untouched", () =>
+  inDirectory((root) => {
+    makeTree(root, ["victim", "d/f->../victim", "d/l->../victim"]);
+    const entries = [directoryEntry("d"), fileEntry("d/f", 1), linkEntry("d/l", "elsewhere")];
+    withStore(root, (store) => {
+      const { failures } = receive(store, transferOf(), { entries, contents: { "d/f": "x" } });
+      assert.deepEqual(failures, []);
+    });
+    assert.equal(fs.readFileSync(join(root, "victim"), "utf8"), "victim");
+    assert.equal(fs.lstatSync(join(root, "d/f")).isFile(), true);
+    assert.equal(fs.readlinkSync(join(root, "d/l")), "elsewhere");
+  }));
+
+Deno.test("a link gets its own time and never sets that of its target", () =>
+  inDirectory((root) => {
+    makeTree(root, ["victim"]);
+    fs.utimesSync(join(root, "victim"), 5, 5);
+    const transfer = transferOf({ sources: [{ name: "l", kind: "link", contents: false }] });
+    withStore(root, (store) => {
+      for (let i = 0; i < 2; i++) receive(store, transfer, { entries: [linkEntry("l", "victim")] });
+    });
+    assert.equal(fs.statSync(join(root, "victim")).mtimeMs, 5000);
+    const { mtimeNs } = fs.lstatSync(join(root, "l"), { bigint: true });
+    assert.equal(mtimeNs / 1_000_000n, MTIME_NS / 1_000_000n);
+  }));
+
+Deno.test("file against directory fails that entry only, either way", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/a/in", "d/b", "d/c/in", "d/e->a"]);
+    const entries = [
+      directoryEntry("d"),
+      fileEntry("d/a", 1),
+      directoryEntry("d/b"),
+      fileEntry("d/b/x", 1),
+      linkEntry("d/c", "x"),
+      directoryEntry("d/e"),
+      fileEntry("d/ok", 1),
+    ];
+    withStore(root, (store) => {
+      const { failures, placements, committed } = receive(store, transferOf(), {
+        entries,
+        contents: { "d/ok": "x" },
+      });
+      assert.equal(only(placements[1], "failed").code, "conflict");
+      assert.equal(only(placements[3], "failed").code, "conflict");
+      assert.deepEqual(failures.map(({ entry, code }) => [entry, code]).sort(), [
+        [2, "conflict"],
+        [4, "conflict"],
+        [5, "conflict"],
+      ]);
+      assert.deepEqual(committed, [0, 6]);
+    });
+    assert.deepEqual(listTree(root), [
+      "d/",
+      "d/a/",
+      "d/a/in",
+      "d/b",
+      "d/c/",
+      "d/c/in",
+      "d/e",
+      "d/ok",
+    ]);
+  }));
+
+Deno.test("a directory that appears where a fresh file goes fails the commit", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf({ sources: [fileSource("f")] }));
+      const [placement] = store.register(id, 0, [fileEntry("f", 1)], [0]);
+      fillPart(placement, "x");
+      store.placeDirectories(id);
+      fs.mkdirSync(join(root, "f"));
+      assert.equal(store.commit(id, [wholeFile(0)]).failures[0]?.code, "conflict");
+    });
+  }));
+
+Deno.test("a part whose commit failed can be opened by the next attempt", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf({ sources: [fileSource("f")] }));
+      const [placement] = store.register(id, 0, [fileEntry("f", 1, { mode: 0o000 })], [0]);
+      fillPart(placement, "x");
+      store.placeDirectories(id);
+      fs.mkdirSync(join(root, "f"));
+      store.commit(id, [wholeFile(0)]);
+      assert.equal(fs.statSync(only(placement, "new").part).mode & 0o777, 0o600);
+    });
+  }));
+
+Deno.test("a directory swapped for a link between two calls takes nothing", () =>
+  inDirectory((root) => {
+    makeTree(root, ["out/", "in/"]);
+    withStore(join(root, "in"), (store) => {
+      const { id } = store.begin(transferOf());
+      const placements = store.register(id, 0, [directoryEntry("d"), fileEntry("d/f", 1)], [0, 0]);
+      fillPart(placements[1], "x");
+      store.placeDirectories(id);
+      fs.rmdirSync(join(root, "in/d"));
+      fs.symlinkSync("../out", join(root, "in/d"));
+      assert.equal(store.commit(id, [wholeFile(1)]).failures[0]?.code, "conflict");
+      assert.equal(store.finish(id).failures[0]?.code, "conflict");
+    });
+    assert.deepEqual(fs.readdirSync(join(root, "out")), []);
+  }));
+
+Deno.test("names from a peer that climb or touch .sftpx fail their entry", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const paths = ["d/../../x", "d/.SFTPX/state.db", "d/.sftpx-1", "d/\u202ex"];
+      const entries = paths.map((path) => fileEntry(path, 1));
+      const placements = store.register(id, 0, entries, entries.map(() => 0));
+      store.placeDirectories(id);
+      placements.forEach((placement, i) => {
+        if (placement.kind === "new") fillPart(placement, "x");
+        else assert.equal(only(placement, "failed").code, "bad_name");
+        const code = store.commit(id, [wholeFile(i)]).failures[0]?.code;
+        assert.ok(code === "bad_name" || code === "internal", paths[i]);
+      });
+      store.abandon(id);
+    });
+    assert.deepEqual(listTree(root), []);
+  }));
+
+Deno.test("an entry below a file or link of its own manifest is refused", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const entries = [
+        directoryEntry("d"),
+        linkEntry("d/l", "/etc"),
+        fileEntry("d/l-x", 0),
+        fileEntry("d/l/passwd", 1),
+        directoryEntry("d/m"),
+        fileEntry("d/m/x", 1),
+      ];
+      const placements = store.register(id, 0, entries, entries.map(() => 0));
+      assert.equal(only(placements[3], "failed").code, "conflict");
+      assert.deepEqual(placements.map((p) => p.kind), [
+        "later",
+        "later",
+        "new",
+        "failed",
+        "later",
+        "new",
+      ]);
+    });
+  }));
+
+Deno.test("an entry outside the source it is said to be of is refused", () =>
+  inDirectory((root) => {
+    makeTree(root, ["kept"]);
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf({ sources: [fileSource("f"), directorySource("d")] }));
+      const entries = [fileEntry("d-x", 1), fileEntry("f/x", 1), fileEntry("kept", 1)];
+      const placements = store.register(id, 0, entries, [1, 0, 2]);
+      assert.deepEqual(placements.map((p) => only(p, "failed").code), [
+        "protocol",
+        "protocol",
+        "protocol",
+      ]);
+    });
+  }));
+
+Deno.test("write-once never replaces, whatever came in between", () =>
+  inDirectory((root) => {
+    const transfer = transferOf({ writeOnce: true });
+    const entries = [fileEntry("d/a", 1), fileEntry("d/b", 1), linkEntry("d/l", "new")];
+    withStore(root, (store) => {
+      const { id } = store.begin(transfer);
+      const placements = store.register(id, 0, entries, [0, 0, 0]);
+      for (const placement of placements.slice(0, 2)) fillPart(placement, "x");
+      store.placeDirectories(id);
+      makeTree(root, ["d/b", "d/l->old"]);
+      const outcome = store.commit(id, [wholeFile(0), wholeFile(1)]);
+      assert.deepEqual(outcome.committed, [0]);
+      assert.deepEqual(outcome.failures.map((f) => f.code), ["refused"]);
+      assert.deepEqual(store.finish(id).failures.map((f) => f.code), ["refused"]);
+    });
+    assert.equal(fs.readFileSync(join(root, "d/a"), "utf8"), "x");
+    assert.equal(fs.readFileSync(join(root, "d/b"), "utf8"), "d/b");
+    assert.equal(fs.readlinkSync(join(root, "d/l")), "old");
+    assert.equal(fs.statSync(join(root, "d/a")).nlink, 1);
+  }));
+
+Deno.test("a file that stands is kept when it is the same, with new mode and time", () =>
+  inDirectory((root) => {
+    makeTree(root, ["f"]);
+    withStore(root, (store) => {
+      const { id, fresh } = store.begin(transferOf({ sources: [fileSource("f")] }));
+      assert.deepEqual(fresh, [false]);
+      const [placement] = store.register(id, 0, [fileEntry("f", 1, { mode: 0o600 })], [0]);
+      const stands = only(placement, "stands");
+      assert.deepEqual([stands.path, stands.sizeBytes], [join(root, "f"), 1]);
+      const inode = fs.statSync(join(root, "f")).ino;
+      store.placeDirectories(id);
+      assert.deepEqual(store.commit(id, [wholeFile(0, { keep: true })]).failures, []);
+      const stat = fs.statSync(join(root, "f"));
+      assert.deepEqual([stat.ino, stat.mode & 0o777], [inode, 0o600]);
+      store.finish(id);
+    });
+  }));
+
+Deno.test("a file that changed since it was compared is not kept", () =>
+  inDirectory((root) => {
+    makeTree(root, ["f"]);
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf({ sources: [fileSource("f")] }));
+      store.register(id, 0, [fileEntry("f", 1)], [0]);
+      store.placeDirectories(id);
+      fs.utimesSync(join(root, "f"), 1, 1);
+      const { failures } = store.commit(id, [wholeFile(0, { keep: true })]);
+      assert.equal(failures[0]?.code, "conflict");
+      assert.equal(fs.statSync(join(root, "f")).mtimeMs, 1000);
+    });
+  }));
+
+Deno.test("a part that is not whole is not committed", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, [fileEntry("d/f", 2)], [0]);
+      fillPart(placement, "x");
+      store.placeDirectories(id);
+      assert.equal(store.commit(id, [wholeFile(0)]).failures[0]?.code, "integrity");
+    });
+    assert.deepEqual(listTree(root), []);
+  }));
+
+Deno.test("an unchanged file gets the manifest's mode at the end", () =>
+  inDirectory((root) => {
+    const transfer = transferOf({ sources: [fileSource("f")] });
+    const contents = { f: "x" };
+    withStore(root, (store) => {
+      receive(store, transfer, { entries: [fileEntry("f", 1)], contents });
+      for (let i = 0; i < 2; i++) {
+        const entries = [fileEntry("f", 1, { mode: 0o755 })];
+        const { placements, failures } = receive(store, transfer, { entries, contents });
+        assert.equal(placements[0]?.kind, "unchanged");
+        assert.deepEqual(failures, []);
+      }
+    });
+    assert.equal(fs.statSync(join(root, "f")).mode & 0o777, 0o755);
+  }));
+
+Deno.test("a part that went missing or short, or another size, is begun anew", () =>
+  inDirectory((root) => {
+    const spoil: Record<string, (part: string) => void> = {
+      missing: (part) => fs.rmSync(part),
+      short: (part) => fs.truncateSync(part, 3),
+      link: (part) => {
+        fs.rmSync(part);
+        fs.symlinkSync("/etc/hostname", part);
+      },
+    };
+    for (const [what, harm] of Object.entries(spoil)) {
+      withStore(root, (store) => {
+        const { id } = store.begin(transferOf());
+        const [placement] = store.register(id, 0, [fileEntry("d/f", 5)], [0]);
+        fillPart(placement, "hello");
+        store.journal(id, [{ entry: 0, first: 0, digests: digest(1), synced: false }]);
+        store.abandon(id);
+        harm(only(placement, "new").part);
+        const again = store.begin(transferOf());
+        const [next] = store.register(again.id, 0, [fileEntry("d/f", 5)], [0]);
+        assert.equal(next?.kind, "new", what);
+        store.abandon(again.id);
+        assert.deepEqual(store.resumable(), [], what);
+      });
+    }
+    assert.deepEqual(fs.readdirSync(root), []);
+  }));
+
+Deno.test("a source of another size does not get the old part", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, [fileEntry("d/f", 5)], [0]);
+      fillPart(placement, "hello");
+      store.journal(id, [{ entry: 0, first: 0, digests: digest(1), synced: false }]);
+      store.abandon(id);
+      const again = store.begin(transferOf());
+      const [next] = store.register(again.id, 0, [fileEntry("d/f", 6)], [0]);
+      assert.equal(next?.kind, "new");
+    });
+  }));
+
+Deno.test("chunks of a changed source replace the journal of the old one", () =>
+  inDirectory((root) => {
+    const size = 2 * CHUNK_BYTES;
+    const changed = fileEntry("d/f", size, { stamp: stampFor(size, 8n) });
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, [fileEntry("d/f", size)], [0]);
+      fillPart(placement, new Uint8Array(size));
+      const digests = new Uint8Array(64).fill(1);
+      store.journal(id, [{ entry: 0, first: 0, digests, synced: true }]);
+      store.abandon(id);
+      const second = store.begin(transferOf());
+      const [held] = store.register(second.id, 0, [changed], [0]);
+      assert.deepEqual(only(held, "held").stamp, stampFor(size));
+      store.journal(second.id, [{ entry: 0, first: 1, digests: digest(2), synced: true }]);
+      store.abandon(second.id);
+      const third = store.begin(transferOf());
+      const [last] = store.register(third.id, 0, [changed], [0]);
+      assert.deepEqual(only(last, "held").runs, [{ first: 1, digests: digest(2) }]);
+      assert.deepEqual(only(last, "held").stamp, stampFor(size, 8n));
+    });
+  }));
+
+Deno.test("finish keeps the journal of an entry that failed and drops the rest", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const entries = [fileEntry("d/a", 1), fileEntry("d/b", 1), fileEntry("d/c", 1)];
+      const { id } = store.begin(transferOf());
+      const placements = store.register(id, 0, entries, [0, 0, 0]);
+      placements.forEach((placement) => fillPart(placement, "x"));
+      store.journal(
+        id,
+        [0, 1].map((entry) => ({
+          entry,
+          first: 0,
+          digests: digest(1),
+          synced: false,
+        })),
+      );
+      store.placeDirectories(id);
+      store.commit(id, [wholeFile(0)]);
+      store.finish(id);
+      assert.equal(store.resumable()[0]?.chunks, 1);
+      assert.equal(fs.existsSync(only(placements[1], "new").part), true);
+      assert.equal(fs.existsSync(only(placements[2], "new").part), false);
+    });
+    assert.equal(fs.existsSync(join(root, ".sftpx/state.db")), true);
+  }));
+
+/** A disk that writes down what is asked of it, by path below the root. */
+function recording(root: string, overrides: Partial<Disk> = {}): { disk: Disk; calls: string[] } {
+  const calls: string[] = [];
+  const base: Disk = { ...DISK, ...overrides };
+  const disk = Object.fromEntries(
+    Object.entries(base).map(([name, call]) => [name, (...args: unknown[]) => {
+      const shown = args.map((arg) =>
+        typeof arg === "string"
+          ? arg.replace(root, "").replace(/parts\/[^/]+/, "parts/RUN")
+          : (arg as { sync: boolean }).sync
+          ? "sync"
+          : "no sync"
+      );
+      calls.push(`${name} ${shown.join(" ")}`);
+      return (call as (...args: unknown[]) => unknown)(...args);
+    }]),
+  ) as unknown as Disk;
+  return { disk, calls };
+}
+
+Deno.test("bytes are synced before the rename, names before the end (I1)", () =>
+  inDirectory((root) => {
+    const { disk, calls } = recording(root);
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const entries = [directoryEntry("d"), fileEntry("d/f", 1), fileEntry("d/g", 1)];
+      const placements = store.register(id, 0, entries, [0, 0, 0]);
+      placements.slice(1).forEach((placement) => fillPart(placement, "x"));
+      store.placeDirectories(id);
+      assert.deepEqual(calls, []);
+      store.commit(id, [wholeFile(1), wholeFile(2, { synced: true })]);
+      store.finish(id);
+    }, { disk });
+    assert.deepEqual(calls, [
+      "finish /.sftpx/parts/RUN/0/1 sync",
+      "rename /.sftpx/parts/RUN/0/1 /d/f",
+      "finish /.sftpx/parts/RUN/0/2 no sync",
+      "rename /.sftpx/parts/RUN/0/2 /d/g",
+      "finish /d sync",
+      "syncDirectory ",
+    ]);
+  }));
+
+Deno.test("directories get mode and time from the deepest up, after the links in them", () =>
+  inDirectory((root) => {
+    const { disk, calls } = recording(root);
+    withStore(root, (store) => {
+      const entries = [directoryEntry("d"), directoryEntry("d/e"), linkEntry("d/e/l", "x")];
+      assert.deepEqual(receive(store, transferOf(), { entries }).failures, []);
+    }, { disk });
+    assert.deepEqual(calls.filter((call) => /^(rename|finish)/.test(call)), [
+      "rename /.sftpx/parts/RUN/scratch /d/e/l",
+      "finish /d/e sync",
+      "finish /d sync",
+    ]);
+  }));
+
+Deno.test("a committed file is out of the journal before the transfer ends", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, [fileEntry("d/f", 1)], [0]);
+      fillPart(placement, "x");
+      store.journal(id, [{ entry: 0, first: 0, digests: digest(1), synced: false }]);
+      store.placeDirectories(id);
+      store.commit(id, [wholeFile(0)]);
+      store.abandon(id);
+      assert.deepEqual(store.resumable(), []);
+      const again = store.begin(transferOf());
+      const [next] = store.register(again.id, 0, [fileEntry("d/f", 1)], [0]);
+      assert.deepEqual(next, { kind: "unchanged", digest: digest(9) });
+    });
+  }));
+
+Deno.test("bytes and part names are synced before the journal knows them (I2)", () =>
+  inDirectory((root) => {
+    const rowsAtSync: number[] = [];
+    const opened: DiskStore[] = [];
+    const { disk, calls } = recording(root, {
+      syncFile: (path) => {
+        rowsAtSync.push(opened[0]?.resumable().length ?? -1);
+        DISK.syncFile(path);
+      },
+    });
+    withStore(root, (store) => {
+      opened.push(store);
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, [fileEntry("d/f", 2 * CHUNK_BYTES)], [0]);
+      fillPart(placement, new Uint8Array(2 * CHUNK_BYTES));
+      const run = { entry: 0, digests: digest(1) };
+      store.journal(id, [{ ...run, first: 0, synced: false }]);
+      store.journal(id, [{ ...run, first: 1, synced: true }]);
+    }, { disk });
+    assert.deepEqual(calls, [
+      "syncFile /.sftpx/parts/RUN/0/0",
+      "syncDirectory /.sftpx/parts/RUN/0",
+      "syncDirectory /.sftpx/parts/RUN",
+      "syncDirectory /.sftpx/parts",
+    ]);
+    assert.deepEqual(rowsAtSync, [0]);
+  }));
+
+Deno.test("a failed sync leaves the journal without the chunk (I2)", () =>
+  inDirectory((root) => {
+    const disk: Disk = {
+      ...DISK,
+      syncFile: () => {
+        throw Object.assign(new Error("full"), { code: "ENOSPC" });
+      },
+    };
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, [fileEntry("d/f", 1)], [0]);
+      fillPart(placement, "x");
+      const run = { entry: 0, first: 0, digests: digest(1), synced: false };
+      assert.throws(() => store.journal(id, [run]), { code: "no_space" });
+      assert.deepEqual(store.resumable(), []);
+    }, { disk });
+  }));
+
+Deno.test("across a mount point the part goes beside its target, synced, then is renamed", () =>
+  inDirectory((root) => {
+    const acrossMounts = (from: string, to: string) => {
+      if (from.includes("/parts/")) throw Object.assign(new Error("mount"), { code: "EXDEV" });
+      DISK.rename(from, to);
+    };
+    const { disk, calls } = recording(root, { rename: acrossMounts });
+    withStore(root, (store) => {
+      const entries = [fileEntry("d/f", 1), linkEntry("d/l", "f")];
+      const contents = { "d/f": "x" };
+      const { failures } = receive(store, transferOf(), { entries, contents });
+      assert.deepEqual(failures, []);
+    }, { disk });
+    assert.equal(calls.filter((call) => /^finish \/d\/\.sftpx-\w+ sync$/.test(call)).length, 1);
+    assert.deepEqual(listTree(root), ["d/", "d/f", "d/l"]);
+    assert.equal(fs.readlinkSync(join(root, "d/l")), "f");
+  }));
+
+Deno.test("one file to a new name, into a directory, and with a trailing slash", () =>
+  inDirectory((root) => {
+    makeTree(root, ["dir/"]);
+    const sources = [fileSource("f")];
+    const place = (destination: string, intoDirectory = false) =>
+      withStore(root, (store) => {
+        const entries = [fileEntry("f", 1)];
+        const transfer = transferOf({ sources, destination, intoDirectory });
+        assert.deepEqual(receive(store, transfer, { entries, contents: { f: "x" } }).failures, []);
+      });
+    place("");
+    place("new/name");
+    place("dir");
+    place("made", true);
+    assert.deepEqual(listTree(root), ["dir/", "dir/f", "f", "made/", "made/f", "new/", "new/name"]);
+  }));
+
+Deno.test("a directory goes into its destination, its contents go without its name", () =>
+  inDirectory((root) => {
+    const place = (destination: string, contents: boolean) =>
+      withStore(root, (store) => {
+        const sources = [{ ...directorySource("d"), contents }];
+        const entries = contents ? [fileEntry("f", 1)] : [directoryEntry("d"), fileEntry("d/f", 1)];
+        const given = { entries, contents: { f: "x", "d/f": "x" } };
+        receive(store, transferOf({ sources, destination }), given);
+      });
+    place("x", false);
+    place("y", true);
+    place("", true);
+    withStore(root, (store) => {
+      const sources = [{ ...directorySource("d"), contents: true }];
+      receive(store, transferOf({ sources, destination: "empty" }), { entries: [] });
+    });
+    assert.deepEqual(listTree(root), ["empty/", "f", "x/", "x/d/", "x/d/f", "y/", "y/f"]);
+  }));
+
+Deno.test("a renaming transfer places one entry only", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const transfer = transferOf({ sources: [fileSource("f")], destination: "g" });
+      const { id } = store.begin(transfer);
+      const placements = store.register(id, 0, [fileEntry("f", 0), fileEntry("f/x", 0)], [0, 0]);
+      assert.deepEqual(placements.map((p) => p.kind), ["new", "failed"]);
+    });
+  }));

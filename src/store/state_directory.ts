@@ -1,0 +1,142 @@
+// `.sftpx` in a root: made, shared with other processes, tidied and removed. Whoever uses it holds
+// its lock shared; whoever gets the lock alone may check, sweep and remove what is in it.
+
+import * as fs from "node:fs";
+import { toHex } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import { FileLock } from "./database.ts";
+import { lookAt } from "./disk.ts";
+import { besideOf } from "./commit.ts";
+import { diskError, osCode } from "./disk_error.ts";
+import { Journal } from "./journal.ts";
+import { sweepParts } from "./parts.ts";
+import { openState } from "./schema.ts";
+
+const STATE_NAME = ".sftpx";
+/** How long another process may tidy before this one gives up. */
+const TIDY_WAIT_MS = 5000;
+/** A race with a process that removes the directory is lost at most this often. */
+const OPEN_ATTEMPTS = 16;
+
+export class StateDirectory {
+  /** Real path of the root. */
+  readonly root: string;
+  readonly journal: Journal;
+  /** Whether two names that differ in case only are one file here. */
+  readonly ignoresCase: boolean;
+  readonly #path: string;
+  readonly #lock: FileLock;
+
+  private constructor(root: string, path: string, lock: FileLock) {
+    this.root = root;
+    this.#path = path;
+    this.#lock = lock;
+    this.journal = new Journal(openState(`${path}/state.db`, false));
+    this.ignoresCase = lookAt(`${path}/STATE.DB`) !== null;
+  }
+
+  /** Opens the state of a root; makes both if need be. */
+  static open(root: string): StateDirectory {
+    try {
+      fs.mkdirSync(root, { recursive: true });
+      const real = fs.realpathSync(root);
+      for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
+        const state = StateDirectory.#tryOpen(real);
+        if (state !== null) return state;
+      }
+    } catch (thrown) {
+      throw diskError(thrown, `open the state in "${root}"`);
+    }
+    throw new SftpxError("busy", `Cannot open the state in "${root}": others keep removing it`);
+  }
+
+  /** Absolute path of the directory that parts lie under. */
+  get partsDirectory(): string {
+    return `${this.#path}/parts`;
+  }
+
+  /** Locks a resume key among all processes, until it is discarded. `busy` when it is taken. */
+  lock(key: Uint8Array): FileLock {
+    fs.mkdirSync(`${this.#path}/locks`, { recursive: true, mode: 0o700 });
+    for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
+      const lock = new FileLock(`${this.#path}/locks/${toHex(key)}`);
+      if (lock.tryExclusive() && lock.isCurrent) return lock;
+      const wasLost = !lock.isCurrent;
+      lock.close();
+      if (!wasLost) break;
+    }
+    throw new SftpxError("busy", "Cannot begin the transfer: another process is receiving it");
+  }
+
+  /** Closes it. Without `keep` the directory goes too, unless something can be resumed. */
+  close(options: { readonly keep: boolean }): void {
+    try {
+      this.journal.close();
+      this.#lock.release();
+      if (this.#lock.tryExclusive() && this.#lock.isCurrent) {
+        const isResumable = tidy(this.#path);
+        if (!isResumable && !options.keep) this.#remove();
+      }
+    } catch (thrown) {
+      throw diskError(thrown, "close the state");
+    } finally {
+      this.#lock.close();
+    }
+  }
+
+  /** In one step, so that whoever opens it next finds all of it or nothing. */
+  #remove(): void {
+    const beside = besideOf(this.#path);
+    fs.renameSync(this.#path, beside);
+    fs.rmSync(beside, { recursive: true, force: true });
+  }
+
+  /** Null when another process removed the directory meanwhile. */
+  static #tryOpen(root: string): StateDirectory | null {
+    const path = `${root}/${STATE_NAME}`;
+    const lock = openLock(path);
+    if (lock === null) return null;
+    try {
+      // SQLite cannot turn an exclusive lock into a shared one, so tidying is a turn of its own.
+      if (lock.tryExclusive() && lock.isCurrent) tidy(path);
+      if (lock.tryShared(TIDY_WAIT_MS) && lock.isCurrent) {
+        return new StateDirectory(root, path, lock);
+      }
+    } catch (thrown) {
+      lock.close();
+      throw thrown;
+    }
+    const wasRemoved = !lock.isCurrent;
+    lock.close();
+    if (wasRemoved) return null;
+    throw new SftpxError("busy", `Cannot use "${path}": another process is tidying it`);
+  }
+}
+
+/** Makes the directory and opens its lock; null when it was removed in between. */
+function openLock(path: string): FileLock | null {
+  try {
+    if (lookAt(path) === null) fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+    const stat = lookAt(path);
+    if (stat !== null && !stat.isDirectory()) {
+      throw new SftpxError("conflict", `Cannot use "${path}": it is not a directory`);
+    }
+    return new FileLock(`${path}/lock`);
+  } catch (thrown) {
+    if (thrown instanceof SftpxError || lookAt(`${path}/lock`) !== null) throw thrown;
+    if (osCode(thrown) === "ENOENT" || osCode(thrown) === "ERR_SQLITE_ERROR") return null;
+    throw thrown;
+  }
+}
+
+/** Drops damaged state and parts without a row; answers whether something can be resumed. */
+function tidy(path: string): boolean {
+  const journal = new Journal(openState(`${path}/state.db`, true));
+  try {
+    sweepParts(`${path}/parts`, journal.partNames());
+    fs.rmSync(`${path}/locks`, { recursive: true, force: true });
+    return journal.resumable().length > 0;
+  } finally {
+    journal.close();
+  }
+}

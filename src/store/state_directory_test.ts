@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { only } from "./_conformance.ts";
+import {
+  digest,
+  fileEntry,
+  fillPart,
+  inDirectory,
+  listTree,
+  makeTree,
+  receive,
+  transferOf,
+  withStore,
+} from "./_fixture.ts";
+import { DiskStore } from "./disk_store.ts";
+
+/** Leaves a transfer with one journalled chunk behind; answers where its part lies. */
+function interrupt(root: string): string {
+  return withStore(root, (store) => {
+    const { id } = store.begin(transferOf());
+    const [placement] = store.register(id, 0, [fileEntry("d/f", 5)], [0]);
+    fillPart(placement, "hello");
+    store.journal(id, [{ entry: 0, first: 0, digests: digest(1), synced: false }]);
+    return only(placement, "new").part;
+  });
+}
+
+Deno.test("state is private to its user", () =>
+  inDirectory((root) => {
+    withStore(root, () => {
+      assert.equal(fs.statSync(join(root, ".sftpx")).mode & 0o777, 0o700);
+    });
+  }));
+
+Deno.test("the root is made when it is absent", () =>
+  inDirectory((root) => {
+    withStore(join(root, "a/b"), () => {});
+    assert.deepEqual(listTree(root), ["a/", "a/b/"]);
+  }));
+
+Deno.test("a link or file called .sftpx is refused and left alone", () =>
+  inDirectory((root) => {
+    makeTree(root, ["other/", "root/.sftpx->../other"]);
+    const options = { root: join(root, "root"), keep: false };
+    assert.throws(() => new DiskStore(options), { code: "conflict" });
+    assert.deepEqual(fs.readdirSync(join(root, "other")), []);
+  }));
+
+for (
+  const [what, harm] of Object.entries({
+    "is not a database": (path: string) => fs.writeFileSync(path, "garbage".repeat(1000)),
+    "has a damaged page": (path: string) => {
+      const bytes = fs.readFileSync(path);
+      bytes.fill(0xff, 4096, bytes.byteLength);
+      fs.writeFileSync(path, bytes);
+    },
+    "is cut off": (path: string) => fs.truncateSync(path, 5000),
+    "is of another version": (path: string) => {
+      const bytes = fs.readFileSync(path);
+      bytes.writeUInt32BE(99, 60);
+      fs.writeFileSync(path, bytes);
+    },
+  })
+) {
+  Deno.test(`state that ${what} is dropped with its parts, a user's files are not`, () =>
+    inDirectory((root) => {
+      makeTree(root, ["mine"]);
+      const part = interrupt(root);
+      assert.equal(fs.existsSync(part), true);
+      harm(join(root, ".sftpx/state.db"));
+      withStore(root, (store) => {
+        assert.deepEqual(store.resumable(), []);
+        assert.equal(fs.existsSync(part), false);
+        const contents = { "d/f": "hello" };
+        receive(store, transferOf(), { entries: [fileEntry("d/f", 5)], contents });
+      });
+      assert.deepEqual(listTree(root), ["d/", "d/f", "mine"]);
+      assert.equal(fs.readFileSync(join(root, "mine"), "utf8"), "mine");
+    }));
+}
+
+Deno.test("parts without a row are swept at open, and no link in them is followed", () =>
+  inDirectory((root) => {
+    makeTree(root, ["mine/precious"]);
+    const part = interrupt(root);
+    const parts = join(root, ".sftpx/parts");
+    makeTree(parts, ["dead/0/1", "dead/scratch->../../../mine", "stray", "link->../../mine"]);
+    withStore(root, () => {
+      assert.equal(fs.existsSync(part), true);
+      assert.equal(fs.readdirSync(parts).length, 1);
+    });
+    assert.deepEqual(listTree(root), ["mine/", "mine/precious"]);
+  }));
+
+Deno.test("parts of a running transfer are not swept by another store", () =>
+  inDirectory((root) => {
+    withStore(root, (first) => {
+      const { id } = first.begin(transferOf());
+      const [placement] = first.register(id, 0, [fileEntry("d/f", 5)], [0]);
+      fillPart(placement, "hello");
+      withStore(root, () => {});
+      assert.equal(fs.existsSync(only(placement, "new").part), true);
+      assert.equal(fs.existsSync(join(root, ".sftpx/state.db")), true);
+    });
+  }));
+
+Deno.test("parts that no journal row names are gone after abandon", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, [fileEntry("d/f", 5)], [0]);
+      fillPart(placement, "hello");
+      store.abandon(id);
+      assert.equal(fs.existsSync(only(placement, "new").part), false);
+    });
+    assert.deepEqual(fs.readdirSync(root), []);
+  }));
+
+Deno.test("a receiver killed in the middle is resumed by the next", () =>
+  inDirectory(async (root) => {
+    // Journals one chunk, writes a second part, holds its locks, and waits to be killed.
+    const fixture = new URL("./_fixture.ts", import.meta.url).href;
+    const store = new URL("./disk_store.ts", import.meta.url).href;
+    const script = `
+      import { digest, fileEntry, fillPart, transferOf } from ${JSON.stringify(fixture)};
+      import { DiskStore } from ${JSON.stringify(store)};
+      const store = new DiskStore({ root: ${JSON.stringify(root)}, keep: false });
+      const { id } = store.begin(transferOf());
+      const placements = store.register(id, 0, [fileEntry("d/f", 5), fileEntry("d/g", 5)], [0, 0]);
+      placements.forEach((placement) => fillPart(placement, "hello"));
+      store.journal(id, [{ entry: 0, first: 0, digests: digest(1), synced: false }]);
+      console.log("journalled");
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ["eval", "--no-check", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+      cwd: new URL("../..", import.meta.url),
+    });
+    await firstOutput(child);
+    withStore(root, (other) => {
+      assert.throws(() => other.begin(transferOf()), { code: "busy" });
+    });
+    assert.equal(fs.existsSync(join(root, ".sftpx")), true, "in use by the child");
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.once("close", resolve));
+    assert.deepEqual(listTree(root), [], "no final name before its commit");
+    withStore(root, (next) => {
+      const { id } = next.begin(transferOf());
+      const entries = [fileEntry("d/f", 5), fileEntry("d/g", 5)];
+      const placements = next.register(id, 0, entries, [0, 0]);
+      assert.deepEqual(placements.map((p) => p.kind), ["held", "new"]);
+      const kept = fs.readdirSync(join(root, ".sftpx/parts"));
+      assert.equal(
+        kept.length,
+        2,
+        "the killed run, swept down to its journalled part, and this one",
+      );
+      next.finish(id);
+    });
+  }));
+
+async function firstOutput(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.once("data", () => resolve());
+    child.once("exit", () => reject(new Error("The child ended early")));
+  });
+}

@@ -1,0 +1,163 @@
+// The store as the session sees it: an asynchronous face over `workers/store.ts`, which owns the
+// disk and SQLite. Nothing here blocks the main thread. One store serves one ROOT, whatever the
+// number of transfers; a sender's store only walks.
+
+import type { ErrorCode } from "../base/errors.ts";
+import type { Entry, EntryFailure, OfferedSource, Stamp } from "../wire/messages.ts";
+
+/** A source to walk, resolved on this machine. */
+export interface WalkSource {
+  /** Absolute path. */
+  readonly path: string;
+  /** First component of its entries' paths; unused for `contents`. */
+  readonly name: string;
+  /** Entries come without the source's own name (`dir/`, `.`, `..`). */
+  readonly contents: boolean;
+  /** The source itself may be a link and is followed (`link/`). Links below it never are. */
+  readonly follow: boolean;
+}
+
+/** What a walk found, in strictly ascending path-byte order over all batches. */
+export interface WalkBatch {
+  readonly entries: readonly Entry[];
+  /** Absolute path of each entry. */
+  readonly paths: readonly string[];
+  /** Index of each entry's source. */
+  readonly sources: readonly number[];
+  /** What was left out: special files, unreadable directories, names that cannot travel. */
+  readonly notices: readonly WalkNotice[];
+}
+
+export interface WalkNotice {
+  /** Path as it would have travelled; not yet escaped for display. */
+  readonly path: string;
+  /** Null for a mere notice (a socket was skipped); a code when the entry counts as failed. */
+  readonly code: ErrorCode | null;
+  readonly message: string;
+}
+
+/** A receiving transfer as the store needs to know it. */
+export interface ReceiveTransfer {
+  /** Resume key, 32 bytes: hash of peer identity, direction, destination and given names. */
+  readonly key: Uint8Array;
+  /** Destination under the store's root, relative with `/`; empty for the root itself. */
+  readonly destination: string;
+  readonly intoDirectory: boolean;
+  readonly sources: readonly OfferedSource[];
+  readonly chunkBytes: number;
+  readonly checksum: boolean;
+  /** An existing file is never replaced. */
+  readonly writeOnce: boolean;
+  /** The sender's clock before its walk: what a held part's `recordedNs` is set to. */
+  readonly senderNowNs: bigint;
+}
+
+export interface Begun {
+  /** Handle for the calls below. */
+  readonly id: number;
+  /** For each source: nothing stands there and no part is held. */
+  readonly fresh: readonly boolean[];
+  /** Chunk size a journal of this key fixes, else the one asked for. */
+  readonly chunkBytes: number;
+}
+
+/** Where an entry goes. `part` is the absolute path its chunks are written to. */
+export type Placement =
+  | { readonly kind: "new"; readonly part: string }
+  /** In place already by our own record; `digest` is the file digest. */
+  | { readonly kind: "unchanged"; readonly digest: Uint8Array }
+  /** A part with journalled chunks. */
+  | {
+    readonly kind: "held";
+    readonly part: string;
+    readonly runs: readonly ChunkRun[];
+    readonly stamp: Stamp;
+    readonly recordedNs: bigint;
+  }
+  /** A file stands there without a record: hash it, compare, copy what is the same. */
+  | {
+    readonly kind: "stands";
+    readonly part: string;
+    readonly path: string;
+    readonly sizeBytes: number;
+  }
+  /** Directories and links: placed when the manifest is closed. */
+  | { readonly kind: "later" }
+  | { readonly kind: "failed"; readonly code: ErrorCode; readonly message: string };
+
+/** Consecutive chunks with their digests, 32 bytes each. */
+export interface ChunkRun {
+  readonly first: number;
+  readonly digests: Uint8Array;
+}
+
+/** Verified chunks of one entry to be journalled. */
+export interface JournalRun extends ChunkRun {
+  readonly entry: number;
+  /** The worker that wrote them has synced the part. */
+  readonly synced: boolean;
+}
+
+/** A file whose every chunk is verified and written. */
+export interface WholeFile {
+  readonly entry: number;
+  /** File digest. */
+  readonly digest: Uint8Array;
+  readonly synced: boolean;
+  /** The file that stands there is the same: keep it, set its mode and time only. */
+  readonly keep: boolean;
+}
+
+/** What became of some entries. */
+export interface Outcome {
+  readonly committed: readonly number[];
+  readonly failures: readonly EntryFailure[];
+}
+
+/** What can be resumed under a root. */
+export interface Resumable {
+  readonly key: Uint8Array;
+  readonly destination: string;
+  readonly chunks: number;
+  readonly startedNs: bigint;
+}
+
+/** The store's face. Every promise rejects with SftpxError; `worker` when the worker died. */
+export interface Store {
+  /** Walks sources; batches are produced only as fast as they are taken. */
+  walk(sources: readonly WalkSource[], signal?: AbortSignal): AsyncIterable<WalkBatch>;
+  /** Locks the destination for this key and resolves it. `busy` when another transfer holds it. */
+  begin(transfer: ReceiveTransfer): Promise<Begun>;
+  /** Registers entries `first`, `first + 1`, ...; the answer is in the same order. */
+  register(
+    id: number,
+    first: number,
+    entries: readonly Entry[],
+    sources: readonly number[],
+  ): Promise<readonly Placement[]>;
+  /** Syncs the parts, then journals the runs, in this order (I2). */
+  journal(id: number, runs: readonly JournalRun[]): Promise<void>;
+  /** Drops what is journalled of these entries, before their chunks are overwritten (I2). */
+  forget(id: number, entries: readonly number[]): Promise<void>;
+  /** The manifest is closed and checked: makes its directories. */
+  placeDirectories(id: number): Promise<Outcome>;
+  /** Puts whole files under their final names (I1). Directories must have been placed. */
+  commit(id: number, files: readonly WholeFile[]): Promise<Outcome>;
+  /** Links, then directory modes and times, then directory syncs; forgets the journal of this key
+   * unless entries failed with something to resume. */
+  finish(id: number): Promise<Outcome>;
+  /** Releases the lock and keeps parts and journal for a resume. */
+  abandon(id: number): Promise<void>;
+  resumable(): Promise<readonly Resumable[]>;
+  /** Closes the database and the worker; removes `.sftpx` unless kept or something is resumable. */
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  /** Absolute root, existing or to be made; null for a store that only walks. */
+  readonly root: string | null;
+  /** URL of `workers/store.ts`, made in `mod.ts`. */
+  readonly workerUrl: URL;
+  /** Keep `.sftpx` after a clean close (`serve`). */
+  readonly keep: boolean;
+}

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { describeStore } from "./_conformance.ts";
+import {
+  asyncFace,
+  digest,
+  fileEntry,
+  fileSource,
+  fillPart,
+  inDirectory,
+  makeTree,
+  transferOf,
+  wholeFile,
+} from "./_fixture.ts";
+import { DiskStore } from "./disk_store.ts";
+import { openStore } from "./open.ts";
+
+const WORKER_URL = new URL("../../workers/store.ts", import.meta.url);
+
+describeStore(
+  "DiskStore",
+  (root, keep) => Promise.resolve(asyncFace(new DiskStore({ root, keep }))),
+);
+describeStore("openStore()", (root, keep) => openStore({ root, keep, workerUrl: WORKER_URL }));
+
+Deno.test("openStore() rejects with the reason when the root cannot be used", () =>
+  inDirectory(async (root) => {
+    makeTree(root, ["file"]);
+    const options = { root: join(root, "file"), keep: false, workerUrl: WORKER_URL };
+    await assert.rejects(openStore(options), { name: "SftpxError", code: "conflict" });
+  }));
+
+Deno.test("a store whose worker dies rejects what waits and what comes", () =>
+  inDirectory(async (root) => {
+    // Answers the opening, then dies of the next message.
+    const dying = join(root, "dying.js");
+    fs.writeFileSync(
+      dying,
+      `self.onmessage = (event) => {
+        if (event.data.kind !== "open") throw new Error("bang");
+        self.postMessage({ kind: "answer", call: event.data.call, value: undefined });
+      };`,
+    );
+    const workerUrl = new URL(`file://${dying}`);
+    const store = await openStore({ root: null, keep: false, workerUrl });
+    const waiting = [store.begin(transferOf()), store.resumable()];
+    for (const call of waiting) await assert.rejects(call, { name: "SftpxError", code: "worker" });
+    await assert.rejects(store.resumable(), { code: "worker" });
+    await assert.rejects(async () => {
+      for await (const _ of store.walk([]));
+    }, { code: "worker" });
+    await assert.rejects(store.close(), { code: "worker" });
+  }));
+
+Deno.test("stores that open and close one root at once never trip over each other", () =>
+  inDirectory(async (root) => {
+    await Promise.all([1, 2, 3, 4].map(async (number) => {
+      for (let round = 0; round < 5; round++) {
+        const store = await openStore({ root, keep: false, workerUrl: WORKER_URL });
+        const key = digest(number);
+        const name = `${number}-${round}`;
+        const { id } = await store.begin(transferOf({ key, sources: [fileSource(name)] }));
+        const [placement] = await store.register(id, 0, [fileEntry(name, 1)], [0]);
+        fillPart(placement, "x");
+        const run = { entry: 0, first: 0, digests: digest(1), synced: false };
+        await store.journal(id, [run]);
+        await store.placeDirectories(id);
+        assert.deepEqual((await store.commit(id, [wholeFile(0)])).failures, []);
+        await store.finish(id);
+        await store.close();
+      }
+    }));
+    const names = fs.readdirSync(root);
+    assert.deepEqual([names.length, names.filter((name) => name.startsWith("."))], [20, []]);
+  }));
+
+Deno.test("openStore() ends a walk when its signal aborts", () =>
+  inDirectory(async (root) => {
+    makeTree(root, ["a", "b"]);
+    const store = await openStore({ root: null, keep: false, workerUrl: WORKER_URL });
+    const stop = new AbortController();
+    const source = { path: root, name: "r", contents: true, follow: false };
+    await assert.rejects(async () => {
+      for await (const _ of store.walk([source], stop.signal)) stop.abort(new Error("enough"));
+    }, /enough/);
+    await store.close();
+  }));

@@ -1,0 +1,108 @@
+// Directories and links of a transfer: directories are made before any file is committed, links come
+// after all files, and directory modes and times last, deepest first, for whatever is put into a
+// directory moves its time and needs its write permission.
+
+import * as fs from "node:fs";
+import { escapeText } from "../base/text.ts";
+import type { Place } from "./commit.ts";
+import { besideOf } from "./commit.ts";
+import { lookAt, MODE_MASK, secondsOf } from "./disk.ts";
+import { diskError, osCode } from "./disk_error.ts";
+import { writtenOnce } from "./placement.ts";
+
+/** Read, write and search for the owner: what placing entries into a directory takes. */
+const OWNER_ALL = 0o700;
+
+export interface DirectoryToPlace {
+  readonly path: string;
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+}
+
+export interface LinkToPlace {
+  readonly path: string;
+  readonly target: string;
+  readonly mtimeNs: bigint;
+  readonly writeOnce: boolean;
+  /** Absolute path for the link before its rename, on the parts' file system. */
+  readonly scratch: string;
+}
+
+/** Makes a directory, or opens up an existing one for the time of the transfer. */
+export function placeDirectory(directory: DirectoryToPlace, { door }: Place): void {
+  try {
+    const stat = door.look(directory.path);
+    const absolute = door.enterDirectory(directory.path);
+    if (stat === null) {
+      // Never more open than it will be, not even for the time of the transfer.
+      fs.chmodSync(absolute, (directory.mode & MODE_MASK) | OWNER_ALL);
+    } else if ((Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
+      // A read-only directory that was sent before must take its new entries; `finish` closes it.
+      fs.chmodSync(absolute, Number(stat.mode & 0o7777n) | OWNER_ALL);
+    }
+  } catch (thrown) {
+    throw diskError(thrown, `make directory "${escapeText(directory.path)}"`);
+  }
+}
+
+/** Gives a directory its mode and times; makes the names in it durable if it was touched. */
+export function finishDirectory(
+  directory: DirectoryToPlace,
+  { disk, door, touched }: Place & { readonly touched: Set<string> },
+): void {
+  try {
+    const absolute = door.enterDirectory(directory.path);
+    const { mode, mtimeNs } = directory;
+    disk.finish(absolute, { mode, mtimeNs, sync: touched.has(absolute) });
+    touched.delete(absolute);
+  } catch (thrown) {
+    throw diskError(thrown, `finish directory "${escapeText(directory.path)}"`);
+  }
+}
+
+/** Puts a link under its name; it replaces a file or link there, never a directory. */
+export function placeLink(link: LinkToPlace, { disk, door }: Place): void {
+  const attempted = `place link "${escapeText(link.path)}"`;
+  try {
+    const target = door.enter(link.path);
+    const stat = lookAt(target);
+    if (stat?.isSymbolicLink() && fs.readlinkSync(target) === link.target) {
+      setTime(target, link.mtimeNs);
+    } else if (link.writeOnce) {
+      createOnce(link, target);
+    } else {
+      replace(link, target, disk);
+    }
+  } catch (thrown) {
+    throw diskError(thrown, attempted);
+  }
+}
+
+function createOnce(link: LinkToPlace, target: string): void {
+  try {
+    fs.symlinkSync(link.target, target);
+  } catch (thrown) {
+    if (osCode(thrown) === "EEXIST") throw writtenOnce(link.path);
+    throw thrown;
+  }
+  setTime(target, link.mtimeNs);
+}
+
+function replace(link: LinkToPlace, target: string, disk: Place["disk"]): void {
+  for (const temporary of [link.scratch, besideOf(target)]) {
+    disk.remove(temporary);
+    fs.symlinkSync(link.target, temporary);
+    setTime(temporary, link.mtimeNs);
+    try {
+      disk.rename(temporary, target);
+      return;
+    } catch (thrown) {
+      disk.remove(temporary);
+      if (osCode(thrown) !== "EXDEV" || temporary !== link.scratch) throw thrown;
+    }
+  }
+}
+
+function setTime(path: string, mtimeNs: bigint): void {
+  fs.lutimesSync(path, Date.now() / 1000, secondsOf(mtimeNs));
+}
