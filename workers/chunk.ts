@@ -2,6 +2,7 @@
 // message, takes jobs strictly in order, and never ends by itself (a worker that does ends unseen).
 
 import { codecNames, loadCodecs } from "../src/pool/codecs.ts";
+import { DirectWriter } from "../src/pool/direct.ts";
 import { Digester } from "../src/pool/digest.ts";
 import { Lander } from "../src/pool/land.ts";
 import type { ChunkInit, ChunkJob, ChunkReply } from "../src/pool/messages.ts";
@@ -32,7 +33,7 @@ async function start({ without }: ChunkInit): Promise<Crew> {
   post({ kind: "ready", codecs: codecNames(codecs) });
   return {
     packer: new Packer(codecs),
-    lander: new Lander(codecs),
+    lander: new Lander(codecs, { direct: new DirectWriter({ without }) }),
     digester: new Digester(codecs),
   };
 }

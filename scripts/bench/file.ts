@@ -87,6 +87,8 @@ async function transfer(
   { file, bytes, sendFlags }: { file: string; bytes: number; sendFlags: readonly string[] },
 ): Promise<Sample> {
   const served = mkdtempSync(join(work, "served-"));
+  // Freed when both processes have ended: every run then writes to pages the machine has in hand.
+  using _ = { [Symbol.dispose]: () => rmSync(served, { recursive: true }) };
   const env = { SFTPX_HOME: join(work, "home") };
   await using server = spawnDeno(MAIN, {
     args: ["recv", served, "--listen", "127.0.0.1:0", "--json"],

@@ -92,6 +92,8 @@ export const LIMITS = {
   journalMs: 500,
   /** Zero run that is left as a hole in a sparse file. */
   holeBytes: 64 * KiB,
+  /** Smallest write that goes past the page cache: below it, waiting for the device costs more. */
+  directWriteBytes: 1 * MiB,
   /** Chunk slots in the pipeline, whatever the number of workers. */
   minDepth: 16,
   maxDepth: 64,

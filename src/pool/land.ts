@@ -9,6 +9,7 @@ import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type ChunkRecord, decodeRecords, RECORD_BYTES } from "../wire/frame.ts";
 import type { Codecs } from "./codecs.ts";
+import { DirectWriter } from "./direct.ts";
 import { openToRead, openToWrite, readError, readWhole, writeError, writeWhole } from "./files.ts";
 import { writeAroundHoles } from "./holes.ts";
 import type { ChunkFailure, ChunkToLand, FrameToLand, Landed, LandJob } from "./messages.ts";
@@ -23,11 +24,19 @@ export type Sync = (fd: number) => Promise<void>;
 export class Lander {
   readonly #codecs: Codecs;
   readonly #sync: Sync;
+  readonly #direct: DirectWriter;
   #copy = new Uint8Array(0);
 
-  constructor(codecs: Codecs, options: { sync: Sync } = { sync: promisify(fdatasync) }) {
+  constructor(
+    codecs: Codecs,
+    { sync = promisify(fdatasync), direct = new DirectWriter() }: {
+      readonly sync?: Sync;
+      readonly direct?: DirectWriter;
+    } = {},
+  ) {
     this.#codecs = codecs;
-    this.#sync = options.sync;
+    this.#sync = sync;
+    this.#direct = direct;
   }
 
   /** Lands every frame of a job; each is answered as soon as it is dealt with. */
@@ -72,8 +81,11 @@ export class Lander {
     const bytes = this.#contentOf(record, { stored, chunk });
     if (bytes === null) return;
     const fd = parts.open(chunk, record);
-    if (chunk.sparse) writeAroundHoles(fd, bytes, chunk.offsetBytes);
-    else writeWhole(fd, bytes, chunk.offsetBytes);
+    const { path, offsetBytes } = chunk;
+    if (chunk.sparse) return writeAroundHoles(fd, bytes, offsetBytes);
+    const written = this.#direct.suits(bytes, offsetBytes) &&
+      this.#direct.write(path, bytes, offsetBytes);
+    if (!written) writeWhole(fd, bytes, offsetBytes);
   }
 
   // The verified bytes of a chunk, or null when the part has them.
