@@ -1,8 +1,8 @@
 /**
  * sftpx moves files between machines over QUIC: fast, verified, resumable, safe to expose.
  *
- * As a program: `deno run -A mod.ts send FILE TICKET`. As a library: {@linkcode serve},
- * {@linkcode push} and {@linkcode pull}.
+ * A program first: `deno run -P=sftpx mod.ts send FILE TICKET`; {@linkcode main} runs the same
+ * command line from code.
  *
  * @module
  */
@@ -13,6 +13,8 @@ import { main as runMain } from "./src/cli/main.ts";
 import { VERSION } from "./src/session/agent.ts";
 import type { WorkerUrls } from "./src/session/options.ts";
 
+export { VERSION } from "./src/session/agent.ts";
+export type { WorkerUrls } from "./src/session/options.ts";
 export { ERROR_TABLE, SftpxError } from "./src/base/errors.ts";
 export type { ErrorCode, ErrorKind, SftpxErrorOptions } from "./src/base/errors.ts";
 

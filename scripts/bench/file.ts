@@ -2,15 +2,7 @@
 // same run: the bare pipe of the transport, and scp where sshd is installed. Ratios are what counts.
 
 import { parseArgs } from "@std/cli/parse-args";
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { measurePipe } from "./pipe.ts";

@@ -13,8 +13,38 @@ export interface ErrorKind {
   readonly advice: string | null;
 }
 
+/** Every code; the table below says what each means. */
+export type ErrorCode =
+  | "failed"
+  | "internal"
+  | "worker"
+  | "usage"
+  | "partial"
+  | "source_missing"
+  | "source_unreadable"
+  | "source_changed"
+  | "bad_name"
+  | "name_collision"
+  | "conflict"
+  | "unsupported"
+  | "io"
+  | "busy"
+  | "permission"
+  | "unreachable"
+  | "identity_mismatch"
+  | "identity_unknown"
+  | "refused"
+  | "protocol"
+  | "version"
+  | "limit"
+  | "integrity"
+  | "no_space"
+  | "lost"
+  | "terminated"
+  | "interrupted";
+
 /** The one table of error codes. */
-export const ERROR_TABLE = {
+export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorKind>> = {
   failed: kind(1, 0x01, false, null),
   internal: kind(1, 0x02, false, "This is a defect in sftpx; please report it."),
   worker: kind(1, 0x03, true, null),
@@ -42,10 +72,7 @@ export const ERROR_TABLE = {
   lost: kind(20, 0x50, true, "Run the same command again: it resumes."),
   terminated: kind(20, 0x51, true, "Run the same command again: it resumes."),
   interrupted: kind(130, 0x52, true, "Run the same command again: it resumes."),
-} as const satisfies Record<string, ErrorKind>;
-
-/** A key of {@linkcode ERROR_TABLE}. */
-export type ErrorCode = keyof typeof ERROR_TABLE;
+};
 
 /** How {@linkcode SftpxError} was caused. */
 export interface SftpxErrorOptions {
@@ -57,10 +84,14 @@ export interface SftpxErrorOptions {
 
 /** The only error class that crosses a room's wall. */
 export class SftpxError extends Error {
+  /** Always `SftpxError`. */
   override readonly name = "SftpxError";
+  /** What went wrong, as the table names it. */
   readonly code: ErrorCode;
+  /** The peer reported it or is at fault. */
   readonly remote: boolean;
 
+  /** `message` is the attempted action and the state found. */
   constructor(code: ErrorCode, message: string, options: SftpxErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;

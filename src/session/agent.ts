@@ -1,4 +1,7 @@
 // This program's name and version: in hellos for logs, and for `--version`.
 
-export const VERSION = "0.1.0";
-export const AGENT = `sftpx/${VERSION}`;
+/** Version of this program. */
+export const VERSION: string = "0.1.0";
+
+/** What a hello names as its agent. */
+export const AGENT: string = `sftpx/${VERSION}`;

@@ -6,7 +6,9 @@ import type { Compression } from "../pool/messages.ts";
 
 /** URLs of the workers, made in `mod.ts` because a bundled binary knows them only there. */
 export interface WorkerUrls {
+  /** `workers/chunk.ts`: reads, hashes, compresses; decompresses, verifies, writes. */
   readonly chunk: URL;
+  /** `workers/store.ts`: walks, journals, commits. */
   readonly store: URL;
 }
 

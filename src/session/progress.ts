@@ -5,6 +5,7 @@ import { toHex } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { FailureReport, TransferCounts, TransferResult } from "../engine/report.ts";
+import type { ChunkRecord } from "../wire/frame.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 
 const INTERVAL_MS = 200;
@@ -32,9 +33,9 @@ export class Progress {
     }, INTERVAL_MS);
   }
 
-  /** Payload bytes that crossed the wire. */
-  addWireBytes(bytes: number): void {
-    this.#wireBytes += bytes;
+  /** A frame that crossed the wire: its payload counts, so that a frame of digests alone is none. */
+  addFrame(records: readonly ChunkRecord[]): void {
+    for (const { storedBytes } of records) this.#wireBytes += storedBytes;
   }
 
   entryFailed(failure: FailureReport): void {

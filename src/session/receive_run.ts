@@ -11,7 +11,6 @@ import type { ChunkReply, FrameToLand } from "../pool/messages.ts";
 import type { ChunkPool } from "../pool/pool.ts";
 import type { Begun, Store } from "../store/store.ts";
 import {
-  type ChunkRecord,
   decodeFrameHeader,
   decodeRecords,
   FRAME_HEADER_BYTES,
@@ -176,7 +175,7 @@ class ReceiveRun {
     body: Uint8Array<ArrayBuffer>,
   ): Promise<void> {
     const records = decodeRecords(body, header.records, this.#receiver.chunkBytes);
-    this.#progress.addWireBytes(FRAME_HEADER_BYTES + header.bodyBytes);
+    this.#progress.addFrame(records);
     let plan = this.#receiver.frame(header.frame, records);
     while (plan.kind === "hold") {
       this.#pump();

@@ -233,7 +233,7 @@ class SendRun {
         lane.frames.push(packed.frame);
         await lane.stream.write(new Uint8Array(packed.buffer, 0, packed.frameBytes));
         written++;
-        this.#progress.addWireBytes(packed.frameBytes);
+        this.#progress.addFrame(packed.records);
         this.#buffers?.give(packed.buffer);
         if (lane.frames.length > LANE_MEMORY_FRAMES) {
           lane.frames = lane.frames.filter((frame) => this.#sender.isUnstored(frame));
