@@ -40,6 +40,8 @@ export class Hub {
   readonly #transfers = new Map<number, TransferChannel>();
   readonly #ended = Promise.withResolvers<HubEnd>();
   #onOpen: ((channel: TransferChannel, first: TransferMessage) => void) | null = null;
+  readonly #pongs = new Map<number, () => void>();
+  #nextPing = 1;
   #nextConnection = 0;
   #isEnded = false;
 
@@ -99,6 +101,23 @@ export class Hub {
     return channel;
   }
 
+  /** Whether the peer answers a ping in time; false once the session is over. */
+  async answers(withinMs: number): Promise<boolean> {
+    if (this.#isEnded) return false;
+    const token = this.#nextPing++;
+    const pong = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => pong.resolve(false), withinMs);
+    this.#pongs.set(token, () => pong.resolve(true));
+    this.#ended.promise.then(() => pong.resolve(false));
+    try {
+      this.#control.send({ type: "ping", token });
+      return await pong.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#pongs.delete(token);
+    }
+  }
+
   /** Says bye, waits for the transport to take it, and ends. */
   async bye(): Promise<void> {
     if (this.#isEnded) return;
@@ -128,6 +147,7 @@ export class Hub {
           this.#control.send({ type: "pong", token: message.token });
           break;
         case "pong":
+          this.#pongs.get(message.token)?.();
           break;
         case "bye":
           return this.#end({ kind: "bye" });

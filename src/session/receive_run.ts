@@ -110,6 +110,7 @@ class ReceiveRun {
       const message = await this.#options.channel.messages.take();
       if (message === null) return;
       this.#receiver.handle(message);
+      this.#wakeHeld(); // an end of the manifest or a failure may settle a held frame
       this.#pump();
       if (this.#receiver.result !== null) return this.#ended.resolve(this.#receiver.result);
     }

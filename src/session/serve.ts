@@ -23,6 +23,7 @@ import { Hub } from "./hub.ts";
 import type { ServeHandle, ServeOptions, TransferSummary } from "./options.ts";
 import { advertisedAddresses } from "./advertise.ts";
 import { ServedSession } from "./served_session.ts";
+import { Takeover } from "./takeover.ts";
 
 /** How long a ticket of `serve` is good for. */
 const TICKET_LIFE_MS = 24 * 60 * 60 * 1000;
@@ -38,6 +39,7 @@ class Server {
   readonly #options: ServeOptions;
   readonly #sessions = new Map<number, ServedSession>();
   readonly #ended = Promise.withResolvers<TransferSummary | null>();
+  readonly #takeover = new Takeover();
   readonly #stop = new AbortController();
   readonly #connections = new Set<Connection>();
   #identity!: Identity;
@@ -206,6 +208,7 @@ class Server {
       root: this.#root,
       store: this.#store,
       equipment: this.#equipment,
+      takeover: this.#takeover,
       claimTicket: async () => {
         if (ticket === null || authorized !== null) return null;
         const bearer = { identity: clientIdentity, nowMs: Date.now() };

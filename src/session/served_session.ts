@@ -18,6 +18,7 @@ import { resumeKey } from "./resume_key.ts";
 import { runSend, sayAbort } from "./send_run.ts";
 import { resolveServedSource } from "./sources.ts";
 import { LIMITS } from "../base/limits.ts";
+import type { Takeover } from "./takeover.ts";
 
 export interface ServedSessionOptions {
   readonly hub: Hub;
@@ -27,6 +28,7 @@ export interface ServedSessionOptions {
   readonly root: string;
   readonly store: Store;
   readonly equipment: Equipment;
+  readonly takeover: Takeover;
   /** Claims the ticket's use for a transfer that begins; null where none is counted. */
   readonly claimTicket: () => Promise<TicketUse | null>;
   readonly nextTransfer: () => number;
@@ -165,15 +167,18 @@ export class ServedSession implements OpenSession {
     onEvent: (event: SessionEvent) => void,
   ): Promise<TransferSummary> {
     const { admission, clientIdentity, identity, store, equipment, signal } = this.#options;
+    const { takeover, hub } = this.#options;
     const { grant } = admission;
     if (!grant.write) throw new SftpxError("refused", "Cannot push: the grant is to read");
+    const key = resumeKey(equipment.hashing, {
+      peer: clientIdentity,
+      direction: "push",
+      destination: offer.destination,
+      given: offer.given,
+    });
+    await takeover.clear(key);
     const begun = await store.begin({
-      key: resumeKey(equipment.hashing, {
-        peer: clientIdentity,
-        direction: "push",
-        destination: offer.destination,
-        given: offer.given,
-      }),
+      key,
       destination: offer.destination,
       intoDirectory: offer.intoDirectory,
       sources: offer.sources,
@@ -182,6 +187,7 @@ export class ServedSession implements OpenSession {
       writeOnce: grant.writeOnce,
       senderNowNs: offer.nowNs,
     });
+    using _held = takeover.hold(key, hub);
     const peer = identityName(clientIdentity);
     onEvent({ kind: "start", direction: "push", chunkBytes: begun.chunkBytes, peer });
     using share = equipment.reserveSlots(begun.chunkBytes);

@@ -1,0 +1,162 @@
+// One file on its way in: which chunks are missing, landing, stored or held from before, and what
+// is still to be journalled.
+
+import type { ChunkRun } from "../store/store.ts";
+import type { Entry, SealedFile, Stamp } from "../wire/messages.ts";
+import { type ChunkRecord, DIGEST_BYTES } from "../wire/frame.ts";
+import { chunkLengthBytes } from "./geometry.ts";
+
+const MISSING = 0;
+const LANDING = 1;
+const STORED = 2;
+/** In the part or in the standing file since before; a record must settle it, or `kept`. */
+const HELD = 3;
+
+export class ReceiveFile {
+  readonly index: number;
+  readonly entry: Entry;
+  readonly chunks: number;
+  /** Nothing stands at its source's place: the sender awaits no verdict. */
+  readonly fresh: boolean;
+  digests: Uint8Array;
+  /** Absolute path chunks are written to; empty until it was placed. */
+  part = "";
+  /** Known to the store, and the sender was answered: chunks may land. */
+  placed = false;
+  /** A file that stands at the destination and may lend its chunks. */
+  standing: { readonly path: string; readonly sizeBytes: number } | null = null;
+  sealed: SealedFile | null = null;
+  /** Frames with a stored chunk of this file that is not durable yet. */
+  readonly undurable: number[] = [];
+  /** `same` records of a standing file, kept back until a chunk differs. */
+  deferred: ChunkRecord[] = [];
+  /** What the part was of: the sender's stamp when its chunks were journalled. */
+  heldStamp: Stamp | null = null;
+  /** A chunk is written to the part, or is about to be. */
+  touched = false;
+  /** Whether the journal's old chunks were dropped, so that they may be overwritten. */
+  forgotten: "no" | "asked" | "yes" = "no";
+  readonly #states: Uint8Array;
+  /** The frame that each landing chunk came in. */
+  readonly #carriers = new Map<number, number>();
+  #unjournalled: number[] = [];
+  #isWhole = false;
+  #stored = 0;
+  #held = 0;
+
+  constructor(
+    index: number,
+    { entry, chunks, fresh }: { entry: Entry; chunks: number; fresh: boolean },
+  ) {
+    this.index = index;
+    this.entry = entry;
+    this.fresh = fresh;
+    this.chunks = chunks;
+    this.digests = new Uint8Array(chunks * DIGEST_BYTES);
+    this.#states = new Uint8Array(chunks);
+  }
+
+  /** Every chunk is in the part, or stands where it is. */
+  get isComplete(): boolean {
+    const kept = this.sealed?.kept === true ? this.#held : 0;
+    return this.#stored + kept === this.chunks;
+  }
+
+  /** The standing file is what was sent: nothing needs to be written. */
+  get keepsStanding(): boolean {
+    return this.standing !== null && !this.touched &&
+      this.standing.sizeBytes === this.entry.sizeBytes;
+  }
+
+  wants(chunk: number): boolean {
+    const state = this.#states[chunk];
+    return state === MISSING || state === HELD;
+  }
+
+  digestOf(chunk: number): Uint8Array {
+    return this.digests.subarray(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
+  }
+
+  isHeld(chunk: number): boolean {
+    return this.#states[chunk] === HELD;
+  }
+
+  /** Bytes of the chunks held and not settled by a record. */
+  heldBytes(chunkBytes: number): number {
+    let bytes = 0;
+    for (let chunk = 0; chunk < this.chunks; chunk++) {
+      if (this.isHeld(chunk)) bytes += chunkLengthBytes(this.entry.sizeBytes, chunkBytes, chunk);
+    }
+    return bytes;
+  }
+
+  hold(run: ChunkRun): void {
+    this.digests.set(run.digests, run.first * DIGEST_BYTES);
+    const end = run.first + run.digests.byteLength / DIGEST_BYTES;
+    for (let chunk = run.first; chunk < end; chunk++) {
+      if (this.#states[chunk] === MISSING) this.#held++;
+      this.#states[chunk] = HELD;
+    }
+  }
+
+  land(chunk: number, frame: number): void {
+    if (this.#states[chunk] === HELD) this.#held--;
+    this.#states[chunk] = LANDING;
+    this.#carriers.set(chunk, frame);
+  }
+
+  /** The frame in which a chunk is landing; null when it is not. */
+  carrierOf(chunk: number): number | null {
+    return this.#carriers.get(chunk) ?? null;
+  }
+
+  /** The chunk is verified and where it belongs; `written` when the journal must hear of it. */
+  store(record: ChunkRecord, { written }: { written: boolean }): void {
+    if (this.#states[record.chunk] === HELD) this.#held--;
+    this.#states[record.chunk] = STORED;
+    this.#carriers.delete(record.chunk);
+    this.#stored++;
+    this.digests.set(record.digest, record.chunk * DIGEST_BYTES);
+    if (written) this.#unjournalled.push(record.chunk);
+  }
+
+  /** A chunk taken as standing is to be copied after all. */
+  unstore(chunk: number, frame: number): void {
+    this.#stored--;
+    this.land(chunk, frame);
+  }
+
+  /** The file is whole: of its digests only those that await the journal are still needed. */
+  shed(): void {
+    if (this.#unjournalled.length === 0) this.digests = new Uint8Array(0);
+    this.#isWhole = true;
+  }
+
+  /** The journal dropped the part: what is stored is to be journalled again. */
+  reopen(): void {
+    this.#unjournalled = [];
+    for (let chunk = 0; chunk < this.chunks; chunk++) {
+      if (this.#states[chunk] === STORED) this.#unjournalled.push(chunk);
+    }
+  }
+
+  /** Takes out what is to be journalled, as runs of consecutive chunks. */
+  takeRuns(): ChunkRun[] {
+    const chunks = this.#unjournalled.sort((a, b) => a - b);
+    this.#unjournalled = [];
+    const runs: ChunkRun[] = [];
+    for (let at = 0; at < chunks.length;) {
+      let end = at + 1;
+      while (end < chunks.length && chunks[end] === chunks[end - 1]! + 1) end++;
+      const first = chunks[at]!;
+      const last = chunks[end - 1]!;
+      runs.push({
+        first,
+        digests: this.digests.slice(first * DIGEST_BYTES, (last + 1) * DIGEST_BYTES),
+      });
+      at = end;
+    }
+    if (this.#isWhole) this.shed();
+    return runs;
+  }
+}

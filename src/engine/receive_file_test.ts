@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { concatBytes } from "../base/bytes.ts";
+import { digest, fileEntry, recordOf } from "./_fixture.ts";
+import { ReceiveFile } from "./receive_file.ts";
+
+const WRITTEN = { written: true };
+
+function fileOf(sizeBytes: number): ReceiveFile {
+  const entry = fileEntry("a", sizeBytes);
+  return new ReceiveFile(0, { entry, chunks: Math.ceil(sizeBytes / 4), fresh: false });
+}
+
+function sealedAs(kept: boolean) {
+  return { entry: 0, digest: digest(0), kept };
+}
+
+Deno.test("ReceiveFile wants a chunk until it lands, and is complete when all are stored", () => {
+  const file = fileOf(8);
+  assert.equal(file.wants(0), true);
+  file.land(0, 7);
+  assert.equal(file.wants(0), false);
+  assert.equal(file.carrierOf(0), 7);
+  file.store(recordOf(0, 0), WRITTEN);
+  assert.equal(file.wants(0), false);
+  assert.equal(file.carrierOf(0), null);
+  assert.equal(file.isComplete, false);
+  file.land(1, 8);
+  file.store(recordOf(0, 1), WRITTEN);
+  assert.equal(file.isComplete, true);
+  assert.deepEqual(file.digestOf(1), recordOf(0, 1).digest);
+});
+
+Deno.test("an empty file is complete", () => {
+  assert.equal(fileOf(0).isComplete, true);
+});
+
+Deno.test("held chunks count only for a file that is kept", () => {
+  const file = fileOf(8);
+  file.hold({ first: 0, digests: digest(1) });
+  file.store(recordOf(0, 1), WRITTEN);
+  assert.equal(file.wants(0), true);
+  assert.equal(file.isComplete, false);
+  file.sealed = sealedAs(false);
+  assert.equal(file.isComplete, false);
+  file.sealed = sealedAs(true);
+  assert.equal(file.isComplete, true);
+  assert.equal(file.heldBytes(4), 4);
+});
+
+Deno.test("a held chunk that lands, or is held twice, is not counted twice", () => {
+  const file = fileOf(8);
+  file.sealed = sealedAs(true);
+  file.hold({ first: 0, digests: digest(1) });
+  file.hold({ first: 0, digests: digest(2) });
+  assert.equal(file.isComplete, false);
+  file.land(0, 1);
+  assert.equal(file.isHeld(0), false);
+  file.store(recordOf(0, 0), WRITTEN);
+  assert.equal(file.isComplete, false, "one of two chunks");
+  file.hold({ first: 1, digests: digest(3) });
+  file.store(recordOf(0, 1, { encoding: "same" }), { written: false });
+  assert.equal(file.isComplete, true);
+});
+
+Deno.test("takeRuns() joins neighbours, gives each chunk once, and none that is not written", () => {
+  const file = fileOf(24);
+  for (const chunk of [4, 1, 0]) file.store(recordOf(0, chunk), WRITTEN);
+  file.store(recordOf(0, 3), { written: false });
+  const runs = file.takeRuns();
+  assert.deepEqual(runs, [
+    { first: 0, digests: concatBytes([recordOf(0, 0).digest, recordOf(0, 1).digest]) },
+    { first: 4, digests: recordOf(0, 4).digest },
+  ]);
+  assert.deepEqual(file.takeRuns(), []);
+});
+
+Deno.test("takeRuns() gives digests that later chunks do not change", () => {
+  const file = fileOf(8);
+  file.store(recordOf(0, 0), WRITTEN);
+  const [run] = file.takeRuns();
+  file.digests.fill(0);
+  assert.deepEqual(run!.digests, recordOf(0, 0).digest);
+});
+
+Deno.test("reopen() has everything stored journalled again, once", () => {
+  const file = fileOf(16);
+  for (const chunk of [0, 1]) file.store(recordOf(0, chunk), WRITTEN);
+  file.takeRuns();
+  file.store(recordOf(0, 2), WRITTEN);
+  file.reopen();
+  assert.deepEqual(file.takeRuns().map(({ first, digests }) => [first, digests.length / 32]), [
+    [0, 3],
+  ]);
+});
+
+Deno.test("keepsStanding holds while nothing is written and the size is the same", () => {
+  const file = fileOf(8);
+  assert.equal(file.keepsStanding, false);
+  file.standing = { path: "/a", sizeBytes: 9 };
+  assert.equal(file.keepsStanding, false);
+  file.standing = { path: "/a", sizeBytes: 8 };
+  assert.equal(file.keepsStanding, true);
+  file.touched = true;
+  assert.equal(file.keepsStanding, false);
+});
+
+Deno.test("unstore() sends a chunk taken as standing back to landing", () => {
+  const file = fileOf(4);
+  file.hold({ first: 0, digests: digest(1) });
+  file.store(recordOf(0, 0), { written: false });
+  assert.equal(file.isComplete, true);
+  file.unstore(0, -1);
+  assert.equal(file.isComplete, false);
+  assert.equal(file.wants(0), false);
+  assert.equal(file.carrierOf(0), -1);
+});
+
+Deno.test("shed() gives digests up only when the journal has them", () => {
+  const file = fileOf(8);
+  for (const chunk of [0, 1]) file.store(recordOf(0, chunk), WRITTEN);
+  file.shed();
+  assert.equal(file.digests.byteLength, 64);
+  assert.equal(file.takeRuns()[0]!.digests.byteLength, 64);
+  assert.equal(file.digests.byteLength, 0);
+});

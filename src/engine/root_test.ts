@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { concatBytes, encodeUtf8, toHex } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import { loadHash } from "../codec/hash.ts";
+import type { Entry } from "../wire/messages.ts";
+import { digest, directoryEntry, fileEntry, HASHING, linkEntry } from "./_fixture.ts";
+import type { Hashing } from "./hashing.ts";
+import { fileDigest, RootLog } from "./root.ts";
+
+const NOTHING_LEFT_OUT = { leaveOut: () => false };
+
+/** A hash that answers what it was fed, so that a test sees the bytes themselves. */
+function fedHashing(): { hashing: Hashing; fed: () => string } {
+  let text = "";
+  const hashing: Hashing = {
+    deriveKey(context) {
+      text = `${context}|`;
+      return {
+        update: (bytes) => void (text += toHex(bytes)),
+        digest: () => new Uint8Array(32),
+      };
+    },
+  };
+  return { hashing, fed: () => text };
+}
+
+/** One record of the root by its definition, written without the log. */
+function recordHex(entry: Entry, content: string): string {
+  const path = Buffer.from(entry.path, "utf8");
+  const kind = { file: "01", directory: "02", link: "03" }[entry.kind];
+  const size = entry.sizeBytes.toString(16).padStart(16, "0");
+  const executable = entry.kind === "file" && (entry.mode & 0o111) !== 0 ? "01" : "00";
+  return kind + path.byteLength.toString(16).padStart(8, "0") + path.toString("hex") + size +
+    executable + content;
+}
+
+Deno.test("fileDigest() hashes size, chunk size and chunk digests in order", () => {
+  const { hashing, fed } = fedHashing();
+  const digests = concatBytes([digest(1), digest(2)]);
+  fileDigest(hashing, { sizeBytes: 2 ** 33 + 5, chunkBytes: 65_536, digests });
+  assert.equal(
+    fed(),
+    `sftpx 1 file digest|000000020000000500010000${"01".repeat(32)}${"02".repeat(32)}`,
+  );
+});
+
+Deno.test("fileDigest() has these values with BLAKE3", async () => {
+  const hash = await loadHash({ without: [] });
+  const chunk = hash.digest(encodeUtf8("hello"));
+  const full = fileDigest(hash, { sizeBytes: 5, chunkBytes: 2 ** 21, digests: chunk });
+  const empty = fileDigest(hash, { sizeBytes: 0, chunkBytes: 2 ** 21, digests: new Uint8Array(0) });
+  assert.equal(toHex(full), "b9e12fbb613e555afa0214fcbd56cbdf42b24a06ae5d8680b4662089a3a76b30");
+  assert.equal(toHex(empty), "368ffd3071662aa2f0eaec96bff0ea4efa57daab5bd4d6e21201cd547d2683be");
+});
+
+Deno.test("RootLog root() has this value with BLAKE3", async () => {
+  const hash = await loadHash({ without: [] });
+  const log = new RootLog();
+  log.add(directoryEntry("d"));
+  log.add({ ...fileEntry("d/é", 5), mode: 0o755 });
+  log.add(linkEntry("l", "d/é"));
+  log.seal(1, digest(7));
+  assert.equal(
+    toHex(log.root(hash, NOTHING_LEFT_OUT)),
+    "73d62578d2e0785340ab9941fea72ac11e063d44bd6ed55918e419af622ff771",
+  );
+});
+
+Deno.test("root() hashes one record an entry, as PROTOCOL gives its bytes", () => {
+  const { hashing, fed } = fedHashing();
+  const log = new RootLog();
+  const entries = [
+    directoryEntry("d"),
+    { ...fileEntry("d/日本", 2 ** 40), mode: 0o100 },
+    fileEntry("d/plain", 0),
+    linkEntry("l", "→"),
+  ];
+  for (const entry of entries) log.add(entry);
+  log.seal(1, digest(1));
+  log.seal(2, digest(2));
+  log.root(hashing, NOTHING_LEFT_OUT);
+  const expected = [
+    recordHex(entries[0]!, ""),
+    recordHex(entries[1]!, "01".repeat(32)),
+    recordHex(entries[2]!, "02".repeat(32)),
+    recordHex(entries[3]!, "00000003e28692"),
+  ];
+  assert.equal(fed(), `sftpx 1 root|${expected.join("")}`);
+});
+
+Deno.test("root() takes no times and no mode but the executable bit", () => {
+  const rootOf = (entry: Entry) => {
+    const log = new RootLog();
+    log.add(entry);
+    log.seal(0, digest(1));
+    return toHex(log.root(HASHING, NOTHING_LEFT_OUT));
+  };
+  const plain = fileEntry("a", 3);
+  assert.equal(rootOf(plain), rootOf({ ...plain, mode: 0o600, mtimeNs: 99n }));
+  assert.notEqual(rootOf(plain), rootOf({ ...plain, mode: 0o645 }));
+  assert.notEqual(rootOf(plain), rootOf({ ...plain, sizeBytes: 4 }));
+});
+
+Deno.test("root() leaves out what it is told to, and files without a digest", () => {
+  const log = new RootLog();
+  for (const path of ["a", "b", "c"]) log.add(fileEntry(path, 1));
+  log.seal(0, digest(1));
+  log.seal(2, digest(3));
+  const { hashing, fed } = fedHashing();
+  log.root(hashing, { leaveOut: (index) => index === 2 });
+  assert.equal(fed(), `sftpx 1 root|${recordHex(fileEntry("a", 1), "01".repeat(32))}`);
+  assert.deepEqual([0, 1, 2].map((index) => log.isComplete(index)), [true, false, true]);
+});
+
+Deno.test("RootLog knows paths and kinds, also where a record begins a new slab", () => {
+  const log = new RootLog();
+  const long = "x".repeat(4000);
+  const paths = Array.from({ length: 600 }, (_, at) => `${long}${at}`);
+  for (const path of paths) log.add(fileEntry(path, 1));
+  log.add(directoryEntry("z"));
+  assert.equal(log.length, 601);
+  for (const at of [0, 257, 258, 259, 599]) assert.equal(log.path(at), paths[at]);
+  assert.equal(log.isFile(599), true);
+  assert.equal(log.isFile(600), false);
+  assert.equal(log.isFile(601), false);
+});
+
+Deno.test("RootLog seals files only, and answers no path beyond its end", () => {
+  const log = new RootLog();
+  log.add(directoryEntry("d"));
+  assert.throws(() => log.seal(0, digest(1)), RangeError);
+  assert.throws(() => log.seal(1, digest(1)), RangeError);
+  assert.throws(() => log.path(1), RangeError);
+  assert.throws(() => log.path(-1), RangeError);
+});
+
+Deno.test("RootLog takes a manifest up to its bytes, and not one more", () => {
+  const recordBytes = 1 + 4 + 1 + 8 + 1;
+  const log = new RootLog({ limitBytes: 3 * recordBytes });
+  for (const path of ["a", "b", "c"]) log.add(directoryEntry(path));
+  assert.throws(
+    () => log.add(directoryEntry("d")),
+    (error) => error instanceof SftpxError && error.code === "limit",
+  );
+});

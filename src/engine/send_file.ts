@@ -1,0 +1,150 @@
+// One file on its way out: which chunks are planned, known (hashed) and stored, and what the
+// receiver said it holds.
+
+import { equalBytes } from "../base/bytes.ts";
+import type { Entry, Stamp } from "../wire/messages.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
+import { chunkLengthBytes } from "./geometry.ts";
+
+/**
+ * git's racily-clean rule: a stamp says nothing about writes in the tick it was recorded in. Two
+ * seconds cover the coarsest clock here, whole-second change times (FACTS section 3).
+ */
+const SETTLED_NS = 2_000_000_000n;
+
+const KNOWN = 1;
+const STORED = 2;
+const HELD = 4;
+
+/** Where a file is read from; one object for each file. */
+export interface Origin {
+  /** Absolute path. */
+  readonly path: string;
+  readonly stamp: Stamp;
+}
+
+export class SendFile {
+  readonly index: number;
+  readonly origin: Origin;
+  readonly entry: Entry;
+  readonly chunks: number;
+  /** Digests of known chunks, in place. */
+  readonly digests: Uint8Array;
+  /** The receiver needs no further answer about it. */
+  decided = false;
+  /** What the receiver holds need not be read again. */
+  trusted = false;
+  /** Held chunks were taken over unread. */
+  kept = false;
+  /** Its digest is settled; and said to the receiver. */
+  sealed: "no" | "yes" | "sent" = "no";
+  readonly #flags: Uint8Array;
+  #held: Uint8Array | null = null;
+  #next = 0;
+  #known = 0;
+  #stored = 0;
+
+  constructor(
+    index: number,
+    { origin, entry, chunks }: { origin: Origin; entry: Entry; chunks: number },
+  ) {
+    this.index = index;
+    this.origin = origin;
+    this.entry = entry;
+    this.chunks = chunks;
+    this.digests = new Uint8Array(chunks * DIGEST_BYTES);
+    this.#flags = new Uint8Array(chunks);
+  }
+
+  get isKnown(): boolean {
+    return this.#known === this.chunks;
+  }
+
+  get isAllStored(): boolean {
+    return this.#stored === this.chunks;
+  }
+
+  isStored(chunk: number): boolean {
+    return (this.#flags[chunk]! & STORED) !== 0;
+  }
+
+  /** Next chunk to plan, or null. */
+  nextChunk(): number | null {
+    while (this.#next < this.chunks && (this.#flags[this.#next]! & STORED) !== 0) this.#next++;
+    return this.#next < this.chunks ? this.#next : null;
+  }
+
+  advance(): void {
+    this.#next++;
+  }
+
+  /** Records the digest of a chunk; a chunk read twice must be the same twice. */
+  know(chunk: number, digest: Uint8Array): "new" | "same" | "differs" {
+    const at = chunk * DIGEST_BYTES;
+    if ((this.#flags[chunk]! & KNOWN) !== 0) {
+      return equalBytes(this.digests.subarray(at, at + DIGEST_BYTES), digest) ? "same" : "differs";
+    }
+    this.#flags[chunk]! |= KNOWN;
+    this.digests.set(digest, at);
+    this.#known++;
+    return "new";
+  }
+
+  /** Marks a chunk as stored; false when it was. */
+  store(chunk: number): boolean {
+    if (this.isStored(chunk)) return false;
+    this.#flags[chunk]! |= STORED;
+    this.#stored++;
+    return true;
+  }
+
+  /** The receiver holds these chunks, by digest. */
+  hold(first: number, digests: Uint8Array): void {
+    this.#held ??= new Uint8Array(this.chunks * DIGEST_BYTES);
+    this.#held.set(digests, first * DIGEST_BYTES);
+    const end = first + digests.byteLength / DIGEST_BYTES;
+    for (let chunk = first; chunk < end; chunk++) this.#flags[chunk]! |= HELD;
+  }
+
+  forgetHeld(): void {
+    this.#held = null;
+    for (let chunk = 0; chunk < this.chunks; chunk++) this.#flags[chunk]! &= ~HELD;
+  }
+
+  /** Digest the receiver holds for a chunk, or null. */
+  heldDigest(chunk: number): Uint8Array | null {
+    if (this.#held === null || (this.#flags[chunk]! & HELD) === 0) return null;
+    // A copy: a view would take its whole buffer along to a worker.
+    return this.#held.slice(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
+  }
+
+  /** Takes all held chunks over unread; answers their bytes. */
+  keepHeld(chunkBytes: number): number {
+    let bytes = 0;
+    for (let chunk = 0; chunk < this.chunks; chunk++) {
+      const digest = this.heldDigest(chunk);
+      if (digest === null) continue;
+      this.know(chunk, digest);
+      this.store(chunk);
+      bytes += chunkLengthBytes(this.entry.sizeBytes, chunkBytes, chunk);
+    }
+    this.kept = true;
+    return bytes;
+  }
+}
+
+/** Whether a source with stamp `now` may be taken unread as what was recorded with stamp `then`. */
+export function mayTrustUnread(
+  now: Stamp | undefined,
+  then: Stamp,
+  recordedNs: bigint,
+): boolean {
+  if (now === undefined) return false;
+  const newest = then.mtimeNs > then.ctimeNs ? then.mtimeNs : then.ctimeNs;
+  return sameStamp(now, then) && newest + SETTLED_NS <= recordedNs;
+}
+
+export function sameStamp(a: Stamp, b: Stamp): boolean {
+  return a.device === b.device && a.inode === b.inode && a.sizeBytes === b.sizeBytes &&
+    a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+}

@@ -1,0 +1,544 @@
+import assert from "node:assert/strict";
+import { concatBytes } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { ChunkRecord } from "../wire/frame.ts";
+import type { Accept, Entry, Message, Receipt, TransferMessage } from "../wire/messages.ts";
+import {
+  acceptOf,
+  digest,
+  directoryEntry,
+  fileEntry,
+  HASHING,
+  offerOf,
+  recordOf,
+  stampOf,
+} from "./_fixture.ts";
+import { fileDigest, RootLog } from "./root.ts";
+import { type PlannedFrame, Sender } from "./sender.ts";
+
+const MANY = 1_000;
+
+/** A sender that was accepted and has these entries. */
+function senderWith(
+  entries: readonly Entry[],
+  { accept = {}, end = true }: { accept?: Partial<Accept>; end?: boolean } = {},
+): Sender {
+  const sender = new Sender(offerOf(), { hashing: HASHING });
+  sender.handle(acceptOf(accept));
+  add(sender, entries);
+  if (end) sender.endEntries();
+  return sender;
+}
+
+function add(sender: Sender, entries: readonly Entry[]): void {
+  const paths = entries.map(({ path }) => `/src/${path}`);
+  sender.addEntries({ entries, paths, sources: entries.map(() => 0) });
+}
+
+function messagesOf(sender: Sender): Message[] {
+  const messages: Message[] = [];
+  for (let next = sender.pollMessage(); next !== null; next = sender.pollMessage()) {
+    messages.push(next);
+  }
+  return messages;
+}
+
+function typesOf(sender: Sender): string[] {
+  return messagesOf(sender).map(({ type }) => type);
+}
+
+function find<T extends Message["type"]>(
+  messages: readonly Message[],
+  type: T,
+): Extract<Message, { type: T }> {
+  const found = messages.find((message) => message.type === type);
+  assert.ok(found, `a message "${type}" is sent`);
+  return found as Extract<Message, { type: T }>;
+}
+
+/** Packs a frame as a worker does that finds every chunk. */
+function pack(sender: Sender, { frame, chunks }: PlannedFrame): void {
+  const records = chunks.map(({ entry, chunk, rawBytes, held }) => {
+    const record = recordOf(entry, chunk, { rawBytes, storedBytes: rawBytes });
+    return held === undefined ? record : { ...record, encoding: "same" as const, storedBytes: 0 };
+  });
+  sender.packed(frame, { records, failures: [] });
+}
+
+function packAll(sender: Sender): number[] {
+  const frames = sender.pollFrames(MANY);
+  for (const frame of frames) pack(sender, frame);
+  return frames.map(({ frame }) => frame);
+}
+
+function store(sender: Sender, ...frames: number[]): void {
+  sender.handle({ type: "stored", transfer: 1, frames: frames.map((frame) => [frame, 1]) });
+}
+
+function chunksOf(frames: readonly PlannedFrame[]): string[][] {
+  return frames.map(({ chunks }) => chunks.map(({ entry, chunk }) => `${entry}/${chunk}`));
+}
+
+function receiptOf(root: Uint8Array): Receipt {
+  const [identity, signature] = [digest(0), new Uint8Array(64)];
+  const counts = { files: 1, bytes: 4, failed: 0 };
+  return { type: "receipt", transfer: 1, root, ...counts, identity, signature };
+}
+
+function assertRefused(sender: Sender, message: TransferMessage): void {
+  assert.throws(() => sender.handle(message), (error) => {
+    assert.ok(error instanceof SftpxError);
+    assert.equal(error.code, "protocol");
+    assert.equal(error.remote, true);
+    return true;
+  });
+}
+
+function need(want: "all" | "rest", ...entries: number[]): TransferMessage {
+  const verdicts = entries.map((entry) => ({ entry, want }));
+  return { type: "need", transfer: 1, verdicts };
+}
+
+Deno.test("a sender offers, and wants entries only once it is accepted", () => {
+  const sender = new Sender(offerOf(), { hashing: HASHING });
+  assert.deepEqual(typesOf(sender), ["offer"]);
+  assert.equal(sender.wantsEntries, false);
+  sender.handle(acceptOf());
+  assert.equal(sender.wantsEntries, true);
+  sender.endEntries();
+  assert.equal(sender.wantsEntries, false);
+});
+
+Deno.test("the receiver's chunk size is in force once it accepted", () => {
+  const sender = new Sender(offerOf(), { hashing: HASHING });
+  assert.equal(sender.chunkBytes, 4);
+  sender.handle(acceptOf({ chunkBytes: 2 }));
+  assert.equal(sender.chunkBytes, 2);
+  add(sender, [fileEntry("a", 4)]);
+  assert.deepEqual(chunksOf(sender.pollFrames(MANY)), [["0/0"], ["0/1"]]);
+});
+
+Deno.test("an accept for other sources, or a second one, is refused", () => {
+  const sender = new Sender(offerOf(), { hashing: HASHING });
+  assertRefused(sender, acceptOf({ fresh: [true, true] }));
+  const accepted = senderWith([]);
+  assertRefused(accepted, acceptOf());
+});
+
+Deno.test("files of a fresh source flow at once, and nothing else does", () => {
+  const fresh = senderWith([fileEntry("a", 8)], { end: false });
+  assert.equal(fresh.pollFrames(MANY).length, 2);
+  const asked = senderWith([fileEntry("a", 8)], { accept: { fresh: [false] }, end: false });
+  assert.deepEqual(asked.pollFrames(MANY), []);
+  asked.handle(need("all", 0));
+  assert.equal(asked.pollFrames(MANY).length, 2);
+});
+
+Deno.test("small chunks share a frame up to a chunk's bytes and a frame's records", () => {
+  const small = senderWith(["a", "b", "c", "d"].map((path) => fileEntry(path, 2)));
+  assert.deepEqual(chunksOf(small.pollFrames(MANY)), [["0/0", "1/0"], ["2/0", "3/0"]]);
+  const count = LIMITS.recordsPerFrame + 1;
+  const paths = Array.from({ length: count }, (_, at) => `f${1000 + at}`);
+  const tiny = senderWith(paths.map((path) => fileEntry(path, 1)), {
+    accept: { chunkBytes: 65_536 },
+  });
+  const sizes = tiny.pollFrames(MANY).map(({ chunks }) => chunks.length);
+  assert.deepEqual(sizes, [LIMITS.recordsPerFrame, 1]);
+});
+
+Deno.test("a planned chunk says where it lies", () => {
+  const sender = senderWith([fileEntry("a", 7)]);
+  const [, last] = sender.pollFrames(MANY);
+  assert.deepEqual(last, {
+    frame: 1,
+    rawBytes: 3,
+    chunks: [{
+      origin: { path: "/src/a", stamp: stampOf(7) },
+      entry: 0,
+      chunk: 1,
+      offsetBytes: 4,
+      rawBytes: 3,
+    }],
+  });
+});
+
+Deno.test("a file is sealed with its digest when its last chunk is known, then all is finished", () => {
+  const sender = senderWith([fileEntry("a", 8)]);
+  assert.deepEqual(typesOf(sender), ["offer", "entries", "manifest_end"]);
+  const [first, second] = sender.pollFrames(MANY);
+  pack(sender, second!);
+  assert.deepEqual(typesOf(sender), []);
+  pack(sender, first!);
+  const messages = messagesOf(sender);
+  assert.deepEqual(messages.map(({ type }) => type), ["sealed", "finish"]);
+  const digests = concatBytes([recordOf(0, 0).digest, recordOf(0, 1).digest]);
+  const sealed = fileDigest(HASHING, { sizeBytes: 8, chunkBytes: 4, digests });
+  assert.deepEqual(find(messages, "sealed").files, [{ entry: 0, digest: sealed, kept: false }]);
+  const log = new RootLog();
+  log.add(fileEntry("a", 8));
+  log.seal(0, sealed);
+  assert.deepEqual(find(messages, "finish").root, log.root(HASHING, { leaveOut: () => false }));
+});
+
+Deno.test("an empty file is sealed without a frame", () => {
+  const sender = senderWith([fileEntry("a", 0)]);
+  assert.deepEqual(sender.pollFrames(MANY), []);
+  const types = ["offer", "entries", "manifest_end", "sealed", "finish"];
+  assert.deepEqual(typesOf(sender), types);
+});
+
+Deno.test("the finish leaves after every seal and every failure", () => {
+  const sender = senderWith([fileEntry("a", 4), fileEntry("b", 4)]);
+  const [first, second] = sender.pollFrames(MANY);
+  pack(sender, first!);
+  const failures = [{ entry: 1, code: "io", message: "Cannot read it" }] as const;
+  sender.packed(second!.frame, { records: [], failures });
+  assert.deepEqual(typesOf(sender).slice(3), ["sealed", "failed", "finish"]);
+});
+
+Deno.test("a chunk that fails fails its entry, and the root leaves it out", () => {
+  const sender = senderWith([directoryEntry("d"), fileEntry("d/a", 4)]);
+  const [frame] = sender.pollFrames(MANY);
+  const message = "x".repeat(2 * LIMITS.textBytes);
+  sender.packed(frame!.frame, { records: [], failures: [{ entry: 1, code: "io", message }] });
+  const messages = messagesOf(sender);
+  const [failure] = find(messages, "failed").failures;
+  assert.equal(failure?.entry, 1);
+  assert.ok(failure.message.length <= LIMITS.textBytes / 4);
+  const log = new RootLog();
+  log.add(directoryEntry("d"));
+  log.add(fileEntry("d/a", 4));
+  assert.deepEqual(find(messages, "finish").root, log.root(HASHING, { leaveOut: () => false }));
+  assert.deepEqual(sender.pollFailure(), { path: "d/a", code: "io", message, remote: false });
+  assert.equal(sender.pollFailure(), null);
+});
+
+Deno.test("a file that fails is not planned any further", () => {
+  const sender = senderWith([fileEntry("a", 12), fileEntry("b", 4)]);
+  const [frame] = sender.pollFrames(1);
+  const failures = [{ entry: 0, code: "io", message: "" }] as const;
+  sender.packed(frame!.frame, { records: [], failures });
+  assert.deepEqual(chunksOf(sender.pollFrames(MANY)), [["1/0"]]);
+});
+
+Deno.test("a lost frame is planned again in a new one, before anything else", () => {
+  const sender = senderWith([fileEntry("a", 12)]);
+  const [first, second] = sender.pollFrames(2);
+  pack(sender, first!);
+  pack(sender, second!);
+  sender.lost([second!.frame]);
+  assert.equal(sender.isUnstored(second!.frame), false);
+  const frames = sender.pollFrames(MANY);
+  assert.deepEqual(chunksOf(frames), [["0/1"], ["0/2"]]);
+  assert.deepEqual(frames.map(({ frame }) => frame), [2, 3]);
+});
+
+Deno.test("a lost chunk that was stored after all, or by another frame, is not sent again", () => {
+  const sender = senderWith([fileEntry("a", 8)]);
+  const [first, second] = packAll(sender);
+  store(sender, first!);
+  sender.lost([first!, second!]);
+  const [again] = sender.pollFrames(MANY);
+  assert.deepEqual(chunksOf([again!]), [["0/1"]]);
+  pack(sender, again!);
+  sender.lost([again!.frame]);
+  const [third] = sender.pollFrames(MANY);
+  pack(sender, third!);
+  store(sender, third!.frame);
+  sender.lost([third!.frame]);
+  assert.deepEqual(sender.pollFrames(MANY), []);
+});
+
+Deno.test("chunks that failed in a lost frame are not planned again", () => {
+  const sender = senderWith([fileEntry("a", 2), fileEntry("b", 2)]);
+  const [frame] = sender.pollFrames(MANY);
+  const records = [recordOf(0, 0, { rawBytes: 2, storedBytes: 2 })];
+  const failures = [{ entry: 1, code: "io", message: "" }] as const;
+  sender.packed(frame!.frame, { records, failures });
+  sender.lost([frame!.frame]);
+  assert.deepEqual(chunksOf(sender.pollFrames(MANY)), [["0/0"]]);
+});
+
+Deno.test("a chunk read again that differs fails its entry after the seal", () => {
+  const sender = senderWith([fileEntry("a", 4)]);
+  sender.lost(packAll(sender));
+  messagesOf(sender);
+  const [again] = sender.pollFrames(MANY);
+  const record: ChunkRecord = recordOf(0, 0, { digest: digest(99) });
+  sender.packed(again!.frame, { records: [record], failures: [] });
+  const [failure] = find(messagesOf(sender), "failed").failures;
+  assert.equal(failure?.code, "source_changed");
+});
+
+Deno.test("a file that failed after its seal stands when the receiver committed it", () => {
+  for (const isCommitted of [true, false]) {
+    const sender = senderWith([fileEntry("a", 4)]);
+    sender.lost(packAll(sender));
+    const { root } = find(messagesOf(sender), "finish");
+    const [again] = sender.pollFrames(MANY);
+    const failures = [{ entry: 0, code: "source_changed", message: "" }] as const;
+    sender.packed(again!.frame, { records: [], failures });
+    if (isCommitted) sender.handle({ type: "committed", transfer: 1, entries: [[0, 1]] });
+    const log = new RootLog();
+    log.add(fileEntry("a", 4));
+    const none = log.root(HASHING, { leaveOut: () => true });
+    sender.handle(receiptOf(isCommitted ? root : none));
+    assert.notEqual(sender.result, null);
+    assert.equal(sender.pollFailure()?.code, isCommitted ? undefined : "source_changed");
+  }
+});
+
+Deno.test("packed() of a frame that was not planned is a mistake of the caller", () => {
+  const sender = senderWith([fileEntry("a", 4)]);
+  assert.throws(() => sender.packed(0, { records: [], failures: [] }), RangeError);
+});
+
+Deno.test("stored is refused for frames not planned, or planned and not packed", () => {
+  const sender = senderWith([fileEntry("a", 4)]);
+  assertRefused(sender, { type: "stored", transfer: 1, frames: [[0, 1]] });
+  sender.pollFrames(MANY);
+  assertRefused(sender, { type: "stored", transfer: 1, frames: [[0, 1]] });
+});
+
+Deno.test("counts take what is stored, once, and the totals when the manifest is whole", () => {
+  const sender = senderWith([fileEntry("a", 6)], { end: false });
+  assert.equal(sender.counts.bytesTotal, null);
+  const frames = packAll(sender);
+  assert.equal(sender.counts.bytesDone, 0, "what is packed is not done (I10)");
+  store(sender, frames[0]!);
+  store(sender, frames[0]!);
+  assert.equal(sender.counts.bytesDone, 4);
+  sender.endEntries();
+  assert.deepEqual(sender.counts, {
+    bytesDone: 4,
+    bytesTotal: 6,
+    reusedBytes: 0,
+    filesDone: 0,
+    filesTotal: 1,
+  });
+});
+
+Deno.test("no more frames are planned than may be unstored (I8)", () => {
+  const sender = senderWith([fileEntry("a", 4 * (LIMITS.unstoredFrames + 5))]);
+  const frames = sender.pollFrames(2 * LIMITS.unstoredFrames);
+  assert.equal(frames.length, LIMITS.unstoredFrames);
+  assert.deepEqual(sender.pollFrames(1), []);
+  pack(sender, frames[0]!);
+  store(sender, frames[0]!.frame);
+  assert.equal(sender.pollFrames(9).length, 1);
+});
+
+Deno.test("a file that stands is reused whole, with the receiver's digest", () => {
+  const sender = senderWith([fileEntry("a", 6)], { accept: { fresh: [false] } });
+  const verdicts = [{ entry: 0, want: "none", digest: digest(5) }] as const;
+  sender.handle({ type: "need", transfer: 1, verdicts });
+  assert.equal(sender.counts.reusedBytes, 6);
+  const log = new RootLog();
+  log.add(fileEntry("a", 6));
+  log.seal(0, digest(5));
+  const { root } = find(messagesOf(sender), "finish");
+  assert.deepEqual(root, log.root(HASHING, { leaveOut: () => false }));
+});
+
+Deno.test("held chunks are compared where the stamp cannot be trusted", () => {
+  const sender = senderWith([fileEntry("a", 8)], { accept: { fresh: [false] } });
+  const digests = recordOf(0, 1).digest;
+  sender.handle({ type: "have", transfer: 1, entry: 0, first: 1, digests });
+  sender.handle(need("rest", 0));
+  const [first, second] = sender.pollFrames(MANY);
+  assert.equal(first!.chunks[0]!.held, undefined);
+  assert.deepEqual(second!.chunks[0]!.held, digests);
+  pack(sender, first!);
+  pack(sender, second!);
+  store(sender, first!.frame, second!.frame);
+  assert.equal(sender.counts.bytesDone, 8);
+  assert.equal(sender.counts.reusedBytes, 4);
+});
+
+Deno.test("held chunks are kept unread where the stamp is unchanged and settled", () => {
+  const sender = senderWith([fileEntry("a", 8)], { accept: { fresh: [false] } });
+  const [digests, recordedNs] = [recordOf(0, 1).digest, 5_000_000_000n];
+  const have = { type: "have", transfer: 1, entry: 0, first: 1, digests } as const;
+  sender.handle({ ...have, stamp: stampOf(8), recordedNs });
+  sender.handle(need("rest", 0));
+  assert.equal(sender.counts.reusedBytes, 4);
+  const frames = sender.pollFrames(MANY);
+  assert.deepEqual(chunksOf(frames), [["0/0"]]);
+  pack(sender, frames[0]!);
+  assert.equal(find(messagesOf(sender), "sealed").files[0]!.kept, true);
+});
+
+Deno.test("what was held is forgotten when all is needed", () => {
+  const sender = senderWith([fileEntry("a", 4)], { accept: { fresh: [false] } });
+  sender.handle({ type: "have", transfer: 1, entry: 0, first: 0, digests: digest(1) });
+  sender.handle(need("all", 0));
+  assert.equal(sender.pollFrames(MANY)[0]!.chunks[0]!.held, undefined);
+});
+
+Deno.test("have and need are refused for entries that are unknown, fresh or decided", () => {
+  const have = { type: "have", transfer: 1, first: 0, digests: digest(1) } as const;
+  const fresh = senderWith([fileEntry("a", 4)]);
+  assertRefused(fresh, { ...have, entry: 0 });
+  assertRefused(fresh, need("all", 0));
+  const asked = senderWith([fileEntry("a", 4)], { accept: { fresh: [false] } });
+  assertRefused(asked, { ...have, entry: 1 });
+  assertRefused(asked, need("all", 1));
+  assertRefused(asked, { ...have, entry: 0, first: 1 });
+  asked.handle(need("all", 0));
+  assertRefused(asked, need("all", 0));
+  assertRefused(asked, { ...have, entry: 0 });
+});
+
+Deno.test("a failure of the receiver drops the entry, and is reported once", () => {
+  const sender = senderWith([fileEntry("a", 4), fileEntry("b", 4)]);
+  const failures = [{ entry: 0, code: "made_up", message: "No" }];
+  sender.handle({ type: "failed", transfer: 1, failures });
+  sender.handle({ type: "failed", transfer: 1, failures });
+  assert.deepEqual(sender.pollFailure(), {
+    path: "a",
+    code: "failed",
+    message: "No",
+    remote: true,
+  });
+  assert.equal(sender.pollFailure(), null);
+  assert.deepEqual(chunksOf(sender.pollFrames(MANY)), [["1/0"]]);
+  assertRefused(sender, { type: "failed", transfer: 1, failures: [{ ...failures[0]!, entry: 2 }] });
+});
+
+Deno.test("committed counts files, not directories, and refuses a second time and strangers", () => {
+  const sender = senderWith([directoryEntry("d"), fileEntry("d/a", 4)]);
+  const committed = { type: "committed", transfer: 1 } as const;
+  sender.handle({ ...committed, entries: [[0, 2]] });
+  assert.equal(sender.counts.filesDone, 1);
+  assertRefused(sender, { ...committed, entries: [[1, 1]] });
+  assertRefused(sender, { ...committed, entries: [[2, 1]] });
+});
+
+Deno.test("a receipt holds when its root does, and is answered by done", () => {
+  const sender = senderWith([fileEntry("a", 4)]);
+  assertRefused(sender, receiptOf(digest(0)));
+  packAll(sender);
+  const { root } = find(messagesOf(sender), "finish");
+  assert.throws(
+    () => sender.handle(receiptOf(digest(0))),
+    (error) => error instanceof SftpxError && error.code === "integrity",
+  );
+  sender.handle(receiptOf(root));
+  assert.deepEqual(sender.result, { root, files: 1, bytes: 4, failed: 0 });
+  assert.deepEqual(typesOf(sender), ["done"]);
+  assertRefused(sender, receiptOf(root));
+});
+
+Deno.test("the receipt's root leaves out what failed over there", () => {
+  const sender = senderWith([directoryEntry("d"), fileEntry("d/a", 4)]);
+  packAll(sender);
+  messagesOf(sender);
+  const failures = [{ entry: 1, code: "conflict", message: "" }];
+  sender.handle({ type: "failed", transfer: 1, failures });
+  const log = new RootLog();
+  log.add(directoryEntry("d"));
+  sender.handle(receiptOf(log.root(HASHING, { leaveOut: () => false })));
+  assert.notEqual(sender.result, null);
+});
+
+Deno.test("an abort ends the transfer with its code, and a stranger's with failed", () => {
+  const sender = senderWith([]);
+  for (const [code, expected] of [["no_space", "no_space"], ["made_up", "failed"]] as const) {
+    assert.throws(
+      () => sender.handle({ type: "abort", transfer: 1, code, message: "No" }),
+      (error) => error instanceof SftpxError && error.code === expected && error.remote,
+    );
+  }
+});
+
+Deno.test("messages that only a sender says are refused", () => {
+  const sender = senderWith([]);
+  assertRefused(sender, { type: "done", transfer: 1 });
+  assertRefused(sender, offerOf());
+});
+
+Deno.test("entries go in messages of bounded count and bytes", () => {
+  const entries = Array.from({ length: 600 }, (_, at) => directoryEntry(`d${1000 + at}`));
+  const sender = senderWith(entries, { end: false });
+  const counts = messagesOf(sender).flatMap((message) =>
+    message.type === "entries" ? [[message.first, message.entries.length]] : []
+  );
+  assert.deepEqual(counts, [[0, LIMITS.entriesPerMessage], [512, 88]]);
+  const long = Array.from(
+    { length: 300 },
+    (_, at) => directoryEntry(`${1000 + at}/${"x".repeat(4000)}`),
+  );
+  const messages = messagesOf(senderWith(long, { end: false }));
+  assert.ok(messages.filter(({ type }) => type === "entries").length > 4);
+});
+
+Deno.test("no more files are announced than may be open, and the rest follows (I8)", () => {
+  const count = LIMITS.openEntries + 10;
+  const entries = Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
+  const sender = senderWith(entries);
+  const announced = () =>
+    messagesOf(sender).reduce(
+      (sum, message) => message.type === "entries" ? sum + message.entries.length : sum,
+      0,
+    );
+  assert.equal(announced(), LIMITS.openEntries);
+  assert.equal(sender.wantsEntries, false);
+  assert.equal(sender.counts.filesTotal, null, "the manifest is not closed");
+  const [frame] = sender.pollFrames(1);
+  pack(sender, frame!);
+  assert.equal(announced(), 0, "the file is open until it is stored");
+  store(sender, frame!.frame);
+  assert.equal(announced(), 1);
+});
+
+Deno.test("a file that is stored stays open until its seal is sent", () => {
+  const count = LIMITS.openEntries + 1;
+  const entries = Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
+  const sender = senderWith(entries);
+  while (sender.pollMessage() !== null);
+  const [frame] = sender.pollFrames(1);
+  pack(sender, frame!);
+  store(sender, frame!.frame);
+  assert.deepEqual(typesOf(sender), ["sealed", "entries", "manifest_end"]);
+});
+
+Deno.test("open files have bounded chunks together (I8)", () => {
+  const half = 4 * LIMITS.openChunks / 2;
+  const sender = senderWith(["a", "b", "c"].map((path) => fileEntry(path, half)));
+  const { entries } = find(messagesOf(sender), "entries");
+  assert.equal(entries.length, 2);
+  const failures = [{ entry: 0, code: "io", message: "" }];
+  sender.handle({ type: "failed", transfer: 1, failures });
+  assert.equal(find(messagesOf(sender), "entries").first, 2);
+});
+
+Deno.test("a file of too many chunks fails alone", () => {
+  const huge = fileEntry("a", 4 * LIMITS.chunksPerFile + 1);
+  const sender = senderWith([huge, fileEntry("b", 4), fileEntry("c", Number.MAX_SAFE_INTEGER)]);
+  const failed = find(messagesOf(sender), "failed").failures;
+  assert.deepEqual(failed.map(({ entry, code }) => [entry, code]), [[0, "limit"], [2, "limit"]]);
+  assert.deepEqual(chunksOf(sender.pollFrames(MANY)), [["1/0"]]);
+});
+
+Deno.test("a file without a stamp is a mistake of the caller", () => {
+  const { stamp: _stamp, ...entry } = fileEntry("a", 4);
+  assert.throws(() => senderWith([entry]), TypeError);
+});
+
+Deno.test("a file that fails between its seal and the telling of it is not finished", () => {
+  const sender = senderWith([fileEntry("a", 4)]);
+  sender.lost(packAll(sender));
+  const [again] = sender.pollFrames(MANY);
+  const failures = [{ entry: 0, code: "io", message: "" }] as const;
+  sender.packed(again!.frame, { records: [], failures });
+  assert.deepEqual(typesOf(sender).slice(3), ["sealed", "failed", "finish"]);
+});
+
+Deno.test("have and need are ignored for an entry that failed here", () => {
+  const huge = fileEntry("a", 4 * LIMITS.chunksPerFile + 1);
+  const sender = senderWith([huge], { accept: { fresh: [false] } });
+  sender.handle({ type: "have", transfer: 1, entry: 0, first: 0, digests: digest(1) });
+  sender.handle(need("rest", 0));
+  assert.deepEqual(sender.pollFrames(MANY), []);
+});

@@ -1,0 +1,323 @@
+import assert from "node:assert/strict";
+import { SftpxError } from "../base/errors.ts";
+import type { Entry } from "../wire/messages.ts";
+import { digest, directoryEntry, fileEntry, HASHING } from "./_fixture.ts";
+import { ReceiveFile } from "./receive_file.ts";
+import type { ReceiverAction } from "./receiver.ts";
+import { RootLog } from "./root.ts";
+import { Settlement } from "./settlement.ts";
+
+const ENTRIES: readonly Entry[] = [directoryEntry("d"), fileEntry("d/a", 4), fileEntry("d/b", 4)];
+const END = { type: "manifest_end", transfer: 1, entries: 3, files: 2, bytes: 8 } as const;
+
+function settlementOf({ atomic = false, close = true } = {}): Settlement {
+  const settlement = new Settlement({ hashing: HASHING, atomic });
+  for (const entry of ENTRIES) settlement.add(entry);
+  if (close) settlement.closeManifest(END);
+  return settlement;
+}
+
+/** A sealed file is whole: every chunk verified and written. */
+function whole(settlement: Settlement, index: number): ReceiveFile {
+  const file = new ReceiveFile(index, { entry: ENTRIES[index]!, chunks: 1, fresh: true });
+  file.sealed = { entry: index, digest: digest(index), kept: false };
+  settlement.seal(index, digest(index));
+  settlement.whole(file);
+  return file;
+}
+
+/** The finish of a sender that stands by all entries but some. */
+function finishWithout(...leftOut: number[]) {
+  const log = new RootLog();
+  for (const entry of ENTRIES) log.add(entry);
+  for (const index of [1, 2]) log.seal(index, digest(index));
+  const root = log.root(HASHING, { leaveOut: (index) => leftOut.includes(index) });
+  return { type: "finish", transfer: 1, root, frames: 0 } as const;
+}
+
+function kindsOf(settlement: Settlement): string[] {
+  const kinds: string[] = [];
+  for (let action = settlement.poll(); action !== null; action = settlement.poll()) {
+    kinds.push(action.kind);
+  }
+  return kinds;
+}
+
+function committedIn(action: ReceiverAction | null): number[] {
+  assert.equal(action?.kind, "commit");
+  return action.kind === "commit" ? action.files.map(({ entry }) => entry) : [];
+}
+
+function assertThrows(act: () => unknown, code: string, found: RegExp): void {
+  assert.throws(act, (error) => {
+    assert.ok(error instanceof SftpxError);
+    assert.equal(error.code, code);
+    assert.match(error.message, found);
+    return true;
+  });
+}
+
+function commitAll(settlement: Settlement): void {
+  for (const index of committedIn(settlement.poll())) settlement.committed(index);
+  settlement.commitEnded();
+}
+
+Deno.test("nothing is placed before the manifest is closed (I1)", () => {
+  const settlement = settlementOf({ close: false });
+  whole(settlement, 1);
+  assert.equal(settlement.poll(), null);
+  settlement.closeManifest(END);
+  assert.deepEqual(settlement.poll(), { kind: "place" });
+  assert.equal(settlement.poll(), null, "no commit before directories are placed");
+  settlement.placed();
+  assert.deepEqual(committedIn(settlement.poll()), [1]);
+});
+
+Deno.test("one commit is under way at a time", () => {
+  const settlement = settlementOf();
+  settlement.poll();
+  settlement.placed();
+  whole(settlement, 1);
+  assert.deepEqual(committedIn(settlement.poll()), [1]);
+  whole(settlement, 2);
+  assert.equal(settlement.poll(), null);
+  settlement.committed(1);
+  settlement.commitEnded();
+  assert.deepEqual(committedIn(settlement.poll()), [2]);
+});
+
+Deno.test("a transfer goes place, commit, finish, receipt, and is confirmed at last", () => {
+  const settlement = settlementOf();
+  assert.deepEqual(kindsOf(settlement), ["place"]);
+  settlement.placed();
+  for (const index of [1, 2]) whole(settlement, index);
+  const { root } = finishWithout();
+  settlement.finish(finishWithout());
+  commitAll(settlement);
+  assert.deepEqual(kindsOf(settlement), ["finish"]);
+  settlement.committed(0);
+  settlement.storeFinished();
+  const result = { root, files: 2, bytes: 8, failed: 0 };
+  assert.deepEqual(settlement.poll(), { kind: "receipt", result });
+  assert.equal(settlement.confirmed, null);
+  settlement.confirm();
+  assert.deepEqual(settlement.confirmed, result);
+  assert.deepEqual(settlement.drainCommitted(9), [[0, 3]]);
+});
+
+Deno.test("the store is not finished before the sender is, nor while a file is open", () => {
+  const settlement = settlementOf();
+  settlement.poll();
+  settlement.placed();
+  whole(settlement, 1);
+  commitAll(settlement);
+  assert.equal(settlement.poll(), null);
+  settlement.seal(2, digest(2));
+  settlement.finish(finishWithout());
+  assert.equal(settlement.poll(), null, "the second file is sealed and not whole");
+});
+
+Deno.test("closeManifest() refuses counts that are not those of the entries, and a second end", () => {
+  for (const name of ["entries", "files", "bytes"] as const) {
+    const settlement = settlementOf({ close: false });
+    assertThrows(
+      () => settlement.closeManifest({ ...END, [name]: END[name] + 1 }),
+      "protocol",
+      /does not count/,
+    );
+  }
+  assertThrows(() => settlementOf().closeManifest(END), "protocol", /does not count/);
+});
+
+Deno.test("counts give no totals before the manifest is closed", () => {
+  const settlement = settlementOf({ close: false });
+  assert.deepEqual(settlement.counts, { filesDone: 0, filesTotal: null, bytesTotal: null });
+  settlement.closeManifest(END);
+  assert.deepEqual(settlement.counts, { filesDone: 0, filesTotal: 2, bytesTotal: 8 });
+});
+
+Deno.test("seal() refuses what is no file, and a second seal, also of what is unchanged", () => {
+  const settlement = settlementOf();
+  assertThrows(() => settlement.seal(0, digest(0)), "protocol", /not announced/);
+  assertThrows(() => settlement.seal(3, digest(0)), "protocol", /not announced/);
+  settlement.seal(1, digest(1));
+  assertThrows(() => settlement.seal(1, digest(9)), "protocol", /sealed twice/);
+  settlement.unchanged(2, ENTRIES[2]!, digest(2));
+  assertThrows(() => settlement.seal(2, digest(9)), "protocol", /sealed twice/);
+});
+
+Deno.test("finish() refuses another root before anything atomic is placed", () => {
+  const settlement = settlementOf({ atomic: true });
+  for (const index of [1, 2]) whole(settlement, index);
+  assertThrows(
+    () => settlement.finish({ ...finishWithout(), root: digest(0) }),
+    "integrity",
+    /root differs/,
+  );
+});
+
+Deno.test("finish() is refused before the end of the manifest, and a second time", () => {
+  const open = settlementOf({ close: false });
+  assertThrows(() => open.finish(finishWithout()), "protocol", /out of place/);
+  const settlement = settlementOf();
+  for (const index of [1, 2]) settlement.seal(index, digest(index));
+  settlement.finish(finishWithout());
+  assertThrows(() => settlement.finish(finishWithout()), "protocol", /out of place/);
+});
+
+Deno.test("finish() refuses to leave a file open that is neither sealed nor failed", () => {
+  const settlement = settlementOf();
+  settlement.seal(1, digest(1));
+  assertThrows(() => settlement.finish(finishWithout(2)), "protocol", /leaves a file out/);
+});
+
+Deno.test("finish() leaves out what the sender called failed, not what failed here", () => {
+  const settlement = settlementOf();
+  settlement.seal(1, digest(1));
+  settlement.seal(2, digest(2));
+  settlement.fail(1, { code: "source_changed", remote: true });
+  settlement.fail(2, { code: "io", remote: false });
+  settlement.finish(finishWithout(1));
+});
+
+Deno.test("a failure of the sender does not undo a file that is whole or in place", () => {
+  const settlement = settlementOf();
+  settlement.poll();
+  settlement.placed();
+  whole(settlement, 1);
+  settlement.unchanged(2, ENTRIES[2]!, digest(2));
+  for (const index of [1, 2]) {
+    assert.equal(settlement.fail(index, { code: "source_changed", remote: true }), false);
+  }
+  settlement.finish(finishWithout(1, 2));
+  commitAll(settlement);
+  assert.deepEqual(kindsOf(settlement), ["finish"]);
+  settlement.storeFinished();
+  const action = settlement.poll();
+  assert.equal(action?.kind === "receipt" ? action.result.files : -1, 2);
+  assert.deepEqual(action?.kind === "receipt" ? action.result.root : null, finishWithout().root);
+});
+
+Deno.test("fail() counts an entry once, and the receipt's root leaves it out", () => {
+  const settlement = settlementOf();
+  settlement.poll();
+  settlement.placed();
+  whole(settlement, 1);
+  settlement.seal(2, digest(2));
+  assert.equal(settlement.fail(2, { code: "io", remote: false }), true);
+  assert.equal(settlement.fail(2, { code: "io", remote: false }), false);
+  assert.equal(settlement.fail(2, { code: "io", remote: true }), false);
+  settlement.finish(finishWithout(2));
+  commitAll(settlement);
+  assert.deepEqual(kindsOf(settlement), ["finish"]);
+  settlement.storeFinished();
+  const result = { root: finishWithout(2).root, files: 1, bytes: 4, failed: 1 };
+  assert.deepEqual(settlement.poll(), { kind: "receipt", result });
+});
+
+Deno.test("a file whose commit fails is failed, and a later one does not wait for it", () => {
+  const settlement = settlementOf();
+  settlement.poll();
+  settlement.placed();
+  whole(settlement, 1);
+  settlement.poll();
+  assert.equal(settlement.fail(1, { code: "conflict", remote: false }), true);
+  settlement.commitEnded();
+  assert.equal(settlement.wholeFile(1), null);
+  whole(settlement, 2);
+  settlement.finish(finishWithout());
+  commitAll(settlement);
+  assert.deepEqual(kindsOf(settlement), ["finish"]);
+});
+
+Deno.test("an entry that failed is not announced as committed", () => {
+  const settlement = settlementOf();
+  settlement.fail(0, { code: "conflict", remote: false });
+  assert.equal(settlement.committed(0), null);
+  assert.deepEqual(settlement.drainCommitted(9), []);
+});
+
+Deno.test("an entry committed twice is announced once", () => {
+  const settlement = settlementOf();
+  settlement.committed(0);
+  settlement.drainCommitted(9);
+  settlement.committed(0);
+  assert.deepEqual(settlement.drainCommitted(9), []);
+});
+
+Deno.test("atomic waits for the finish and for every file, then places", () => {
+  const settlement = settlementOf({ atomic: true });
+  whole(settlement, 1);
+  assert.equal(settlement.poll(), null);
+  settlement.seal(2, digest(2));
+  settlement.finish(finishWithout());
+  assert.equal(settlement.poll(), null, "one file is not whole");
+  const file = new ReceiveFile(2, { entry: ENTRIES[2]!, chunks: 1, fresh: true });
+  file.sealed = { entry: 2, digest: digest(2), kept: false };
+  settlement.whole(file);
+  assert.deepEqual(kindsOf(settlement), ["place"]);
+});
+
+Deno.test("atomic ends with the first cause when an entry failed", () => {
+  const settlement = settlementOf({ atomic: true });
+  whole(settlement, 1);
+  settlement.fail(2, { code: "source_unreadable", remote: true });
+  settlement.fail(0, { code: "io", remote: false });
+  settlement.finish(finishWithout(2));
+  assertThrows(() => settlement.poll(), "source_unreadable", /all or nothing/);
+});
+
+Deno.test("confirm() is refused before the receipt is signed", () => {
+  const settlement = settlementOf();
+  assertThrows(() => settlement.confirm(), "protocol", /before its receipt/);
+});
+
+Deno.test("commits go in batches", () => {
+  const settlement = new Settlement({ hashing: HASHING, atomic: false });
+  const count = 300;
+  for (let index = 0; index < count; index++) settlement.add(fileEntry(`${1000 + index}`, 4));
+  const end = { ...END, entries: count, files: count, bytes: 4 * count };
+  settlement.closeManifest(end);
+  settlement.poll();
+  settlement.placed();
+  for (let index = 0; index < count; index++) {
+    const entry = fileEntry(`${1000 + index}`, 4);
+    const file = new ReceiveFile(index, { entry, chunks: 1, fresh: true });
+    file.sealed = { entry: index, digest: digest(1), kept: false };
+    settlement.seal(index, digest(1));
+    settlement.whole(file);
+  }
+  const first = committedIn(settlement.poll());
+  assert.equal(first.length, 256);
+  settlement.commitEnded();
+  assert.equal(committedIn(settlement.poll()).length, count - 256);
+});
+
+Deno.test("a commit says whether the file was synced, and whether it stands already", () => {
+  const settlement = settlementOf();
+  settlement.poll();
+  settlement.placed();
+  const kept = new ReceiveFile(1, { entry: ENTRIES[1]!, chunks: 1, fresh: false });
+  kept.sealed = { entry: 1, digest: digest(1), kept: false };
+  kept.standing = { path: "/d/a", sizeBytes: 4 };
+  settlement.seal(1, digest(1));
+  settlement.whole(kept);
+  whole(settlement, 2);
+  assert.deepEqual(settlement.poll(), {
+    kind: "commit",
+    files: [
+      { entry: 1, digest: digest(1), synced: false, keep: true },
+      { entry: 2, digest: digest(2), synced: true, keep: false },
+    ],
+  });
+});
+
+Deno.test("commitsSoon() holds for a whole file once directories are placed", () => {
+  const settlement = settlementOf();
+  whole(settlement, 1);
+  assert.equal(settlement.commitsSoon(1), false);
+  settlement.poll();
+  settlement.placed();
+  assert.equal(settlement.commitsSoon(1), true);
+  assert.equal(settlement.commitsSoon(2), false);
+});

@@ -1,0 +1,241 @@
+// The store of a simulated run over the model disk: the same answers as `workers/store.ts` gives,
+// with faults on request. Time is the caller's matter.
+
+import assert from "node:assert/strict";
+import { fileDigest } from "../../src/engine/root.ts";
+import { sameStamp } from "../../src/engine/send_file.ts";
+import type { ChunkRun, JournalRun, Outcome, Placement, WholeFile } from "../../src/store/store.ts";
+import { concatBytes } from "../../src/base/bytes.ts";
+import { DIGEST_BYTES } from "../../src/wire/frame.ts";
+import type { Entry, EntryFailure, Offer } from "../../src/wire/messages.ts";
+import { chunkDigest, HASHING } from "../../src/engine/_fixture.ts";
+import type { JournalRow, ModelDisk } from "./model_disk.ts";
+
+interface Registered {
+  readonly entry: Entry;
+  readonly part: string;
+  /** The journal's row is of another state of the source: the next run begins it anew. */
+  isStale: boolean;
+}
+
+export class ModelStore {
+  readonly chunkBytes: number;
+  readonly fresh: readonly boolean[];
+  /** Whether the manifest was closed: nothing may be placed before (I1). */
+  isManifestClosed = false;
+  /** Paths at which a commit finds something in its way. */
+  readonly conflicts: ReadonlySet<string>;
+  /** Paths put in place by this transfer. */
+  readonly committed = new Set<string>();
+  readonly #disk: ModelDisk;
+  readonly #offer: Offer;
+  readonly #attempt: number;
+  readonly #entries: Registered[] = [];
+  #isPlaced = false;
+
+  constructor(
+    disk: ModelDisk,
+    { offer, attempt, conflicts }: {
+      offer: Offer;
+      attempt: number;
+      conflicts: ReadonlySet<string>;
+    },
+  ) {
+    this.#disk = disk;
+    this.#offer = offer;
+    this.#attempt = attempt;
+    this.conflicts = conflicts;
+    const [row] = disk.journal.values();
+    this.chunkBytes = row?.chunkBytes ?? offer.chunkBytes;
+    const known = [...disk.finals.keys(), ...disk.journal.keys()];
+    this.fresh = offer.sources.map(({ name, contents }) =>
+      !known.some((path) => contents || path === name || path.startsWith(`${name}/`))
+    );
+  }
+
+  /** Path of an entry, null while it is not registered. */
+  pathOf(index: number): string | null {
+    return this.#entries[index]?.entry.path ?? null;
+  }
+
+  /** Path of an entry's part; empty where it has none. */
+  partOf(index: number): string {
+    return this.#entries[index]?.part ?? "";
+  }
+
+  register(first: number, entries: readonly Entry[], sources: readonly number[]): Placement[] {
+    assert.equal(first, this.#entries.length, "entries are registered in order");
+    return entries.map((entry, offset) => {
+      const row = this.#disk.journal.get(entry.path);
+      const placement = this.#place(first + offset, entry, this.fresh[sources[offset]!] === true);
+      const part = "part" in placement ? placement.part : "";
+      const isStale = placement.kind === "held" && !sameStamp(row!.stamp, entry.stamp!);
+      this.#entries.push({ entry, part, isStale });
+      if (placement.kind !== "held" && row !== undefined) this.#disk.journal.delete(entry.path);
+      return placement;
+    });
+  }
+
+  /** Data first, then the rows (I2). */
+  journal(runs: readonly JournalRun[]): void {
+    for (const run of runs) {
+      const registered = this.#entries[run.entry]!;
+      const part = this.#disk.partAt(registered.part);
+      if (run.synced) assert.ok(part.isSynced, "a chunk that is called synced is synced");
+      else part.sync();
+    }
+    for (const run of runs) this.#addRun(this.#entries[run.entry]!, run);
+    this.#disk.checkJournal();
+  }
+
+  forget(entry: number): void {
+    const registered = this.#entries[entry]!;
+    this.#disk.journal.delete(registered.entry.path);
+    registered.isStale = false;
+  }
+
+  placeDirectories(): Outcome {
+    assert.ok(this.isManifestClosed, "I1: a directory is placed before the manifest is closed");
+    this.#isPlaced = true;
+    return { committed: [], failures: this.#eachOf("directory", ({ entry }) => this.#put(entry)) };
+  }
+
+  commit(files: readonly WholeFile[]): Outcome {
+    assert.ok(this.#isPlaced, "I1: a file is committed before directories are placed");
+    const committed: number[] = [];
+    const failures: EntryFailure[] = [];
+    for (const file of files) {
+      const { entry, part } = this.#entries[file.entry]!;
+      const problem = this.#inTheWay(entry);
+      if (problem !== null) {
+        failures.push({ entry: file.entry, code: "conflict", message: problem });
+        continue;
+      }
+      this.#commitOne(file, entry, part);
+      committed.push(file.entry);
+    }
+    return { committed, failures };
+  }
+
+  finish(): Outcome {
+    const failures = this.#eachOf("link", ({ entry }) => this.#put(entry));
+    const failed = new Set(failures.map(({ entry }) => entry));
+    const committed = this.#entries.flatMap(({ entry }, index) => {
+      const stands = this.#disk.finals.get(entry.path)?.kind === entry.kind && !failed.has(index);
+      return entry.kind !== "file" && stands ? [index] : [];
+    });
+    const open = new Set(this.#entries.map(({ entry }) => entry.path));
+    for (const path of this.#disk.journal.keys()) {
+      if (!open.has(path) || this.committed.has(path)) this.#disk.journal.delete(path);
+    }
+    this.#disk.sweep();
+    return { committed, failures };
+  }
+
+  #place(index: number, entry: Entry, isFresh: boolean): Placement {
+    if (entry.kind !== "file") return { kind: "later" };
+    const part = `part/${this.#attempt}/${index}`;
+    if (isFresh) return { kind: "new", part };
+    const stands = this.#disk.finals.get(entry.path);
+    if (stands?.kind === "directory") {
+      return { kind: "failed", code: "conflict", message: "A directory stands there" };
+    }
+    if (stands?.kind === "file" && stands.bytes.byteLength === entry.sizeBytes) {
+      const { record } = stands;
+      const isOurs = record !== null && record.mtimeNs === entry.mtimeNs &&
+        record.chunkBytes === this.chunkBytes && !this.#offer.checksum;
+      if (isOurs) return { kind: "unchanged", digest: record.digest };
+    }
+    const row = this.#disk.journal.get(entry.path);
+    if (row !== undefined && row.stamp.sizeBytes === entry.sizeBytes && row.chunks.size > 0) {
+      const { stamp, recordedNs } = row;
+      return { kind: "held", part: row.part, runs: runsOf(row), stamp, recordedNs };
+    }
+    if (stands?.kind === "file") {
+      return { kind: "stands", part, path: entry.path, sizeBytes: stands.bytes.byteLength };
+    }
+    return { kind: "new", part };
+  }
+
+  #addRun(registered: Registered, run: JournalRun): void {
+    const { entry, part } = registered;
+    let row = registered.isStale ? undefined : this.#disk.journal.get(entry.path);
+    if (row === undefined) {
+      const { stamp } = entry;
+      const recordedNs = this.#offer.nowNs;
+      row = { part, stamp: stamp!, recordedNs, chunkBytes: this.chunkBytes, chunks: new Map() };
+      this.#disk.journal.set(entry.path, row);
+      registered.isStale = false;
+    }
+    for (let at = 0; at < run.digests.byteLength; at += DIGEST_BYTES) {
+      row.chunks.set(run.first + at / DIGEST_BYTES, run.digests.slice(at, at + DIGEST_BYTES));
+    }
+  }
+
+  /** Only bytes that are what the digest says get a final name (I1). */
+  #commitOne(file: WholeFile, entry: Entry, partPath: string): void {
+    const standing = this.#disk.finals.get(entry.path);
+    let bytes: Uint8Array;
+    if (file.keep) {
+      assert.ok(standing?.kind === "file", "a file that is kept stands there");
+      bytes = standing.bytes;
+    } else {
+      const part = this.#disk.partAt(partPath);
+      if (entry.sizeBytes > 0 && file.synced) assert.ok(part.isSynced, "I1: synced before commit");
+      bytes = part.bytes.slice(0, entry.sizeBytes);
+    }
+    assert.equal(bytes.byteLength, entry.sizeBytes, "I1: a committed file has its size");
+    const digest = digestOf(bytes, this.chunkBytes);
+    assert.deepEqual(digest, file.digest, `I1: ${entry.path} is not what was sealed`);
+    const record = { digest, mtimeNs: entry.mtimeNs, chunkBytes: this.chunkBytes };
+    this.#disk.finals.set(entry.path, { kind: "file", bytes, record });
+    this.#disk.journal.delete(entry.path);
+    this.committed.add(entry.path);
+  }
+
+  #eachOf(kind: Entry["kind"], put: (registered: Registered) => void): EntryFailure[] {
+    const failures: EntryFailure[] = [];
+    this.#entries.forEach((registered, entry) => {
+      if (registered.entry.kind !== kind) return;
+      const problem = this.#inTheWay(registered.entry);
+      if (problem === null) put(registered);
+      else failures.push({ entry, code: "conflict", message: problem });
+    });
+    return failures;
+  }
+
+  #put(entry: Entry): void {
+    const target = entry.target ?? "";
+    this.#disk.finals.set(
+      entry.path,
+      entry.kind === "link" ? { kind: "link", target } : { kind: "directory" },
+    );
+    this.committed.add(entry.path);
+  }
+
+  #inTheWay({ path, kind }: Entry): string | null {
+    if (this.conflicts.has(path)) return "Something stands there";
+    const slash = path.lastIndexOf("/");
+    if (slash >= 0 && this.#disk.finals.get(path.slice(0, slash))?.kind !== "directory") {
+      return "Its directory could not be made";
+    }
+    const stands = this.#disk.finals.get(path);
+    if (stands === undefined) return null;
+    const clashes = (stands.kind === "directory") !== (kind === "directory");
+    return clashes ? `A ${stands.kind} stands there` : null;
+  }
+}
+
+/** File digest by the plain definition, over bytes that are all there. */
+export function digestOf(bytes: Uint8Array, chunkBytes: number): Uint8Array {
+  const digests: Uint8Array[] = [];
+  for (let at = 0; at < bytes.byteLength; at += chunkBytes) {
+    digests.push(chunkDigest(bytes.subarray(at, at + chunkBytes)));
+  }
+  const all = concatBytes(digests);
+  return fileDigest(HASHING, { sizeBytes: bytes.byteLength, chunkBytes, digests: all });
+}
+
+function runsOf({ chunks }: JournalRow): ChunkRun[] {
+  return [...chunks].sort(([a], [b]) => a - b).map(([first, digests]) => ({ first, digests }));
+}

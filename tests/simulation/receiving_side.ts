@@ -1,0 +1,245 @@
+// The receiving end of a simulated run: does what the session does with a Receiver. Store calls are
+// carried out strictly in order; workers write first and answer later.
+
+import type { ErrorCode } from "../../src/base/errors.ts";
+import { concatBytes, equalBytes } from "../../src/base/bytes.ts";
+import { Receiver, type ReceiverAction } from "../../src/engine/receiver.ts";
+import type { TransferCounts, TransferResult } from "../../src/engine/report.ts";
+import type { ChunkToLand } from "../../src/pool/messages.ts";
+import type { Message, Offer, TransferMessage } from "../../src/wire/messages.ts";
+import type { Clock, Random } from "./clock.ts";
+import { chunkDigest, HASHING } from "../../src/engine/_fixture.ts";
+import type { Lane } from "./link.ts";
+import type { ModelDisk } from "./model_disk.ts";
+import type { SimulatedFrame } from "./model_source.ts";
+import type { ModelStore } from "./model_store.ts";
+import { Side } from "./side.ts";
+
+const LANDINGS = 8;
+const TICK_MS = 20;
+/** The journal's clock runs ahead, so that short runs meet many of its writes. */
+const JOURNAL_HASTE = 20;
+
+export interface ReceivingOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: ModelDisk;
+  readonly store: ModelStore;
+  readonly offer: Offer;
+  readonly crashStep: number;
+  /** Chunks the disk takes before it is full. */
+  readonly roomChunks: number;
+  readonly say: (message: Message) => void;
+}
+
+interface Reading {
+  readonly queue: SimulatedFrame[];
+}
+
+export class ReceivingSide extends Side {
+  /** What the receipt says, as soon as it is signed. */
+  signed: TransferResult | null = null;
+  readonly #options: ReceivingOptions;
+  readonly #receiver: Receiver;
+  readonly #lanes = new Map<Lane, Reading>();
+  readonly #storeCalls: (() => () => void)[] = [];
+  #isStoreBusy = false;
+  #landings = 0;
+  #written = 0;
+
+  constructor(options: ReceivingOptions) {
+    super(options.crashStep);
+    this.#options = options;
+    const { fresh, chunkBytes } = options.store;
+    this.#receiver = new Receiver(options.offer, { fresh, chunkBytes, hashing: HASHING });
+    this.#tick();
+  }
+
+  start(): void {
+    this.input(() => {});
+  }
+
+  handle(message: TransferMessage): void {
+    this.input(() => {
+      if (message.type === "manifest_end") this.#options.store.isManifestClosed = true;
+      this.#receiver.handle(message);
+    });
+  }
+
+  /** A frame comes off a lane. */
+  arrive(lane: Lane, frame: SimulatedFrame): void {
+    this.input(() => {
+      const reading = this.#lanes.get(lane) ?? { queue: [] };
+      this.#lanes.set(lane, reading);
+      reading.queue.push(frame);
+    });
+  }
+
+  protected override counts(): TransferCounts {
+    return this.#receiver.counts;
+  }
+
+  protected override pump(): void {
+    for (let busy = true; busy;) {
+      busy = this.#readLanes();
+      this.drainFailures(() => this.#receiver.pollFailure());
+      for (let act = this.#receiver.poll(); act !== null; act = this.#receiver.poll()) {
+        busy = true;
+        this.#carryOut(act);
+      }
+    }
+    const { result } = this.#receiver;
+    if (result !== null) this.end({ result, error: null, crashed: false });
+  }
+
+  #tick(): void {
+    this.#receiver.tick(this.#options.clock.nowMs * JOURNAL_HASTE);
+    this.#options.clock.after(TICK_MS, () => {
+      if (this.ending !== null) return;
+      this.#tick();
+      this.input(() => {});
+    });
+  }
+
+  /** Reads on every lane until its next frame is held; answers whether any frame went on. */
+  #readLanes(): boolean {
+    let moved = false;
+    for (const { queue } of this.#lanes.values()) {
+      for (let frame = queue[0]; frame !== undefined; frame = queue[0]) {
+        if (this.#landings >= LANDINGS) return moved;
+        const plan = this.#receiver.frame(frame.frame, frame.records);
+        if (plan.kind === "hold") break;
+        queue.shift();
+        moved = true;
+        if (plan.kind === "land") this.#land(frame.frame, plan.chunks, frame.bytes);
+      }
+    }
+    return moved;
+  }
+
+  #carryOut(action: ReceiverAction): void {
+    const receiver = this.#receiver;
+    const { say, store } = this.#options;
+    switch (action.kind) {
+      case "send":
+        return say(action.message);
+      case "register":
+        return this.#call(() => {
+          const placed = store.register(action.first, action.entries, action.sources);
+          return () => receiver.registered(action.first, placed);
+        });
+      case "digest":
+        return this.#digest(action.entry, action.path);
+      case "land":
+        return this.#land(action.frame, action.chunks, action.chunks.map(() => null));
+      case "forget":
+        return this.#call(() => {
+          store.forget(action.entry);
+          return () => receiver.forgotten(action.entry);
+        });
+      case "journal":
+        return this.#call(() => {
+          store.journal(structuredClone(action.runs));
+          return () => receiver.journalled();
+        });
+      case "place":
+        return this.#call(() => {
+          const outcome = store.placeDirectories();
+          return () => receiver.directoriesPlaced(outcome);
+        });
+      case "commit":
+        return this.#call(() => {
+          const outcome = store.commit(action.files);
+          return () => receiver.committed(outcome);
+        });
+      case "finish":
+        return this.#call(() => {
+          const outcome = store.finish();
+          return () => receiver.storeFinished(outcome);
+        });
+      case "receipt":
+        return this.#sayReceipt(action.result);
+    }
+  }
+
+  #sayReceipt(result: TransferResult): void {
+    this.signed = result;
+    const { offer: { transfer }, say } = this.#options;
+    const identity = new Uint8Array(32);
+    say({ type: "receipt", transfer, ...result, identity, signature: new Uint8Array(64) });
+  }
+
+  #call(call: () => () => void): void {
+    this.#storeCalls.push(call);
+    this.#nextCall();
+  }
+
+  #nextCall(): void {
+    const { clock, random } = this.#options;
+    if (this.#isStoreBusy) return;
+    const call = this.#storeCalls.shift();
+    if (call === undefined) return;
+    this.#isStoreBusy = true;
+    clock.after(random.below(15), () => {
+      if (this.ending !== null) return;
+      const answer = call();
+      clock.after(random.below(15), () =>
+        this.input(() => {
+          this.#isStoreBusy = false;
+          this.#nextCall();
+          answer();
+        }));
+    });
+  }
+
+  #digest(entry: number, path: string): void {
+    const { clock, random, disk, store: { chunkBytes } } = this.#options;
+    clock.after(random.below(50), () =>
+      this.input(() => {
+        const node = disk.finals.get(path);
+        if (node?.kind !== "file") return this.#receiver.digested(entry, null);
+        const digests: Uint8Array[] = [];
+        for (let at = 0; at < node.bytes.byteLength; at += chunkBytes) {
+          digests.push(chunkDigest(node.bytes.subarray(at, at + chunkBytes)));
+        }
+        this.#receiver.digested(entry, concatBytes(digests));
+      }));
+  }
+
+  #land(
+    frame: number,
+    chunks: readonly (ChunkToLand | null)[],
+    bytes: readonly (Uint8Array | null)[],
+  ): void {
+    const { clock, random } = this.#options;
+    this.#landings++;
+    clock.after(random.below(40), () => {
+      if (this.ending !== null) return;
+      const failures = chunks.flatMap((chunk, at) => {
+        const code = chunk === null ? null : this.#landChunk(chunk, bytes[at] ?? null);
+        return code === null
+          ? []
+          : [{ entry: chunk!.record.entry, code, message: "Cannot land it" }];
+      });
+      clock.after(random.below(20), () =>
+        this.input(() => {
+          this.#landings--;
+          this.#receiver.landed(frame, failures);
+        }));
+    });
+  }
+
+  #landChunk(chunk: ChunkToLand, sent: Uint8Array | null): ErrorCode | null {
+    const { disk } = this.#options;
+    const { record, path, offsetBytes: atBytes, fileBytes, copyFrom, sync } = chunk;
+    const node = copyFrom === null ? undefined : disk.finals.get(copyFrom);
+    const bytes = node?.kind === "file"
+      ? node.bytes.slice(atBytes, atBytes + record.rawBytes)
+      : sent;
+    if (bytes === null || !equalBytes(chunkDigest(bytes), record.digest)) return "integrity";
+    if (++this.#written > this.#options.roomChunks) return "no_space";
+    disk.writeChunk(path, { atBytes, bytes, fileBytes });
+    if (sync) disk.partAt(path).sync();
+    return null;
+  }
+}

@@ -1,0 +1,177 @@
+// Whole transfers between two engines under a virtual clock: random trees, latencies, lost lanes,
+// crashes and resumes. A failing seed replays by itself.
+
+import assert from "node:assert/strict";
+import { Random } from "./clock.ts";
+import { assertDone, assertResumed, failedPaths, journalled } from "./expectation.ts";
+import { ModelDisk } from "./model_disk.ts";
+import { ModelSource, START_NS } from "./model_source.ts";
+import { digestOf } from "./model_store.ts";
+import { type Attempt, type AttemptOptions, nowNsOf, runAttempt } from "./simulation.ts";
+
+interface World {
+  readonly random: Random;
+  readonly source: ModelSource;
+  readonly disk: ModelDisk;
+  readonly chunkBytes: number;
+}
+
+function makeWorld(seed: number): World {
+  const random = new Random(seed);
+  const chunkBytes = random.pick([4, 16, 64]);
+  const source = new ModelSource(random, { chunkBytes });
+  return { random, source, disk: new ModelDisk(), chunkBytes };
+}
+
+/** Puts files at the destination as an earlier transfer or another program left them. */
+function standSome({ random, source, disk, chunkBytes }: World, share: number): void {
+  for (const { entry, bytes, stamp } of source.nodes) {
+    if (!random.chance(share)) continue;
+    const slash = entry.path.lastIndexOf("/");
+    if (slash >= 0 && !disk.finals.has(entry.path.slice(0, slash))) continue;
+    if (entry.kind === "directory") disk.finals.set(entry.path, { kind: "directory" });
+    if (entry.kind !== "file") continue;
+    const standing = random.chance(0.5) ? bytes : altered(random, bytes);
+    const digest = digestOf(standing, chunkBytes);
+    const record = standing === bytes && random.chance(0.5)
+      ? { digest, mtimeNs: stamp!.mtimeNs, chunkBytes }
+      : null;
+    disk.finals.set(entry.path, { kind: "file", bytes: standing, record });
+  }
+}
+
+function altered(random: Random, bytes: Uint8Array): Uint8Array {
+  const other = new Uint8Array(Math.max(0, bytes.byteLength + random.pick([0, 0, 5, -5])));
+  other.set(bytes.subarray(0, other.byteLength));
+  if (other.byteLength > 0) other[random.below(other.byteLength)]! ^= 1;
+  return other;
+}
+
+/** Runs a body for each seed; a failure names the seed. */
+function forSeeds(count: number, body: (seed: number) => void): void {
+  for (let seed = 1; seed <= count; seed++) {
+    try {
+      body(seed);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+}
+
+function attemptIn(world: World, options: Partial<AttemptOptions> = {}): Attempt {
+  return runAttempt({ attempt: 0, ...world, ...options });
+}
+
+Deno.test("a fresh transfer ends with every entry in place, whatever the lanes do", () => {
+  forSeeds(150, (seed) => {
+    const world = makeWorld(seed);
+    const attempt = attemptIn(world, { losses: seed % 4, atomic: seed % 5 === 0 });
+    assertDone(attempt, world.disk);
+    assert.equal(failedPaths(attempt).size, 0);
+    assert.equal(world.disk.parts.size, 0, "no part is left");
+  });
+});
+
+Deno.test("a transfer onto what stands there ends with every entry in place", () => {
+  forSeeds(150, (seed) => {
+    const world = makeWorld(seed);
+    standSome(world, 0.7);
+    const attempt = attemptIn(world, { losses: seed % 3, atomic: seed % 4 === 0 });
+    assertDone(attempt, world.disk);
+    assert.equal(failedPaths(attempt).size, 0);
+  });
+});
+
+Deno.test("a second transfer of the same tree sends nothing", () => {
+  forSeeds(40, (seed) => {
+    const world = makeWorld(seed);
+    assertDone(attemptIn(world), world.disk);
+    const again = attemptIn(world, { attempt: 1 });
+    assertDone(again, world.disk);
+    assert.equal(again.sending.sentRaw.size, 0);
+  });
+});
+
+Deno.test("a transfer that crashes is resumed, by either end, and sends no journalled chunk", () => {
+  let resumed = 0;
+  forSeeds(300, (seed) => {
+    const world = makeWorld(seed);
+    const { random, source, disk } = world;
+    if (random.chance(0.4)) standSome(world, 0.4);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const side = random.pick(["sender", "receiver"] as const);
+      const crash = { side, step: random.below(120) };
+      const held = journalled(disk.journal);
+      if (held.size > 0) resumed++;
+      const ended = attemptIn(world, { attempt, crash, losses: random.below(2) });
+      assertResumed(held, ended);
+      if (ended.sender.result === null) assert.ok(ended.sender.error ?? ended.sender.crashed);
+      for (const node of source.files) {
+        if (random.chance(0.15)) {
+          source.change(node, nowNsOf(attempt) + 1_000_000_000n, { resize: random.chance(0.3) });
+        }
+      }
+    }
+    const held = journalled(disk.journal);
+    const last = attemptIn(world, { attempt: 3 });
+    assertResumed(held, last);
+    assertDone(last, disk);
+    assert.equal(failedPaths(last).size, 0);
+    assert.equal(disk.journal.size, 0, "a transfer that succeeded leaves no journal");
+  });
+  assert.ok(resumed > 100, `only ${resumed} attempts had a journal to resume from`);
+});
+
+Deno.test("entries that fail at either end fail alone", () => {
+  forSeeds(200, (seed) => {
+    const world = makeWorld(seed);
+    const { random, source, disk } = world;
+    if (random.chance(0.5)) standSome(world, 0.4);
+    const disturb = [];
+    const conflicts = new Set<string>();
+    for (const node of source.nodes) {
+      if (random.chance(0.1)) conflicts.add(node.entry.path);
+      if (node.entry.kind !== "file") continue;
+      if (random.chance(0.1)) node.isUnreadable = true;
+      if (!random.chance(0.2)) continue;
+      const nowNs = START_NS + 5n;
+      const act = () => source.change(node, nowNs, { resize: random.chance(0.3) });
+      disturb.push({ atMs: random.below(400), act });
+    }
+    const attempt = attemptIn(world, { disturb, conflicts, losses: seed % 3 });
+    assertDone(attempt, disk);
+  });
+});
+
+Deno.test("with atomic, one failed entry keeps every other from its final name", () => {
+  let refused = 0;
+  forSeeds(60, (seed) => {
+    const world = makeWorld(seed);
+    const victim = world.random.pick(world.source.files);
+    if (victim.bytes.byteLength === 0) return;
+    victim.isUnreadable = true;
+    const attempt = attemptIn(world, { atomic: true });
+    assert.equal(attempt.receiver.error?.code, "source_unreadable");
+    assert.equal(attempt.sender.result, null);
+    assert.equal(world.disk.finals.size, 0);
+    refused++;
+  });
+  assert.ok(refused > 20);
+});
+
+Deno.test("a full disk ends the transfer, and a larger one resumes it", () => {
+  let filled = 0;
+  forSeeds(80, (seed) => {
+    const world = makeWorld(seed);
+    const attempt = attemptIn(world, { roomChunks: world.random.below(20) });
+    if (attempt.receiver.result === null) {
+      filled++;
+      assert.equal(attempt.receiver.error?.code, "no_space");
+    }
+    const held = journalled(world.disk.journal);
+    const last = attemptIn(world, { attempt: 1 });
+    assertResumed(held, last);
+    assertDone(last, world.disk);
+  });
+  assert.ok(filled > 30, `only ${filled} disks were filled`);
+});
