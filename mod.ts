@@ -11,6 +11,7 @@ import process from "node:process";
 import type { Handlers } from "./src/cli/context.ts";
 import { main as runMain } from "./src/cli/main.ts";
 import { VERSION } from "./src/session/agent.ts";
+import { emptyRootStore } from "./src/trust/root_store.ts";
 import type { WorkerUrls } from "./src/session/options.ts";
 
 export { VERSION } from "./src/session/agent.ts";
@@ -48,7 +49,21 @@ const HANDLERS: Handlers = {
  * ```
  */
 export async function main(args: readonly string[]): Promise<number> {
+  closeRootStoreEarly();
   return await runMain(args, { handlers: HANDLERS, version: VERSION });
+}
+
+/**
+ * `deno run` looks for a newer Deno half a second after its start, and reads the authorities in the
+ * environment for it: by then they must be gone. Without the permission, a client says so when it
+ * connects; the other commands do not need it.
+ */
+function closeRootStoreEarly(): void {
+  try {
+    emptyRootStore();
+  } catch {
+    // Told by the client, which does it again.
+  }
 }
 
 if (import.meta.main) {

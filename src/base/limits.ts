@@ -20,6 +20,8 @@ export const LIMITS = {
   handshakeMs: 10_000,
   /** Patience with a refused peer before its connection is closed under it. */
   refusalMs: 1_000,
+  /** Patience with a client whose transfer is begun anew: a long path and a busy machine fit. */
+  takeoverMs: 2_000,
   /** Patience with a peer that should say goodbye after its last transfer. */
   partingMs: 3_000,
   /** Half-open peers held at once; beyond it new ones are dropped at once. */

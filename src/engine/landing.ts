@@ -1,9 +1,9 @@
 // Frames with the workers, and frames that only repeat chunks another frame is landing: a frame is
 // stored when all of its chunks are, whichever frame brought them (I7).
 
-import { SftpxError } from "../base/errors.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 import type { ReceiveFile } from "./receive_file.ts";
+import { violation } from "./violation.ts";
 
 /** One chunk with the workers. */
 export interface Landing {
@@ -36,11 +36,7 @@ export class LandingFrames {
 
   /** Chunks go to the workers. */
   start(frame: number, landings: readonly Landing[]): void {
-    if (this.#landings.has(frame)) {
-      throw new SftpxError("protocol", "Cannot go on with the transfer: a frame came twice", {
-        remote: true,
-      });
-    }
+    if (this.#landings.has(frame)) throw violation("a frame came twice");
     this.#landings.set(frame, landings);
   }
 

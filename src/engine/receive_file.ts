@@ -5,6 +5,7 @@ import type { ChunkRun } from "../store/store.ts";
 import type { Entry, SealedFile, Stamp } from "../wire/messages.ts";
 import { type ChunkRecord, DIGEST_BYTES } from "../wire/frame.ts";
 import { chunkLengthBytes } from "./geometry.ts";
+import { sameStamp } from "./send_file.ts";
 
 const MISSING = 0;
 const LANDING = 1;
@@ -66,6 +67,12 @@ export class ReceiveFile {
   get keepsStanding(): boolean {
     return this.standing !== null && !this.touched &&
       this.standing.sizeBytes === this.entry.sizeBytes;
+  }
+
+  /** The journal goes on with the part's row; for another stamp it begins a new one. */
+  get keepsStamp(): boolean {
+    const { heldStamp: then, entry: { stamp: now } } = this;
+    return then !== null && now !== undefined && sameStamp(now, then);
   }
 
   wants(chunk: number): boolean {

@@ -8,10 +8,11 @@ import { RangeSet } from "../base/ranges.ts";
 import type { WholeFile } from "../store/store.ts";
 import type { Entry, Finish, ManifestEnd, Range } from "../wire/messages.ts";
 import type { Hashing } from "./hashing.ts";
+import type { ReceiverAction } from "./receive_action.ts";
 import type { ReceiveFile } from "./receive_file.ts";
-import type { ReceiverAction } from "./receiver.ts";
 import type { TransferResult } from "./report.ts";
 import { RootLog } from "./root.ts";
+import { violation } from "./violation.ts";
 
 /** Files one store call commits: large enough for one SQLite transaction to be cheap. */
 const COMMIT_BATCH = 256;
@@ -82,15 +83,15 @@ export class Settlement {
     if (
       this.#closed || end.entries !== this.#log.length || end.files !== files || end.bytes !== bytes
     ) {
-      throw broken("its end does not count what was announced");
+      throw violation("its end does not count what was announced");
     }
     this.#closed = true;
   }
 
   /** The sender stands by a file with this digest. */
   seal(index: number, digest: Uint8Array): void {
-    if (!this.#log.isFile(index)) throw broken("a file is sealed that was not announced");
-    if (this.#log.isComplete(index)) throw broken("a file is sealed twice");
+    if (!this.#log.isFile(index)) throw violation("a file is sealed that was not announced");
+    if (this.#log.isComplete(index)) throw violation("a file is sealed twice");
     this.#log.seal(index, digest);
   }
 
@@ -140,9 +141,9 @@ export class Settlement {
 
   /** The sender names its root. Checked before the last commit, so that `atomic` means it. */
   finish(message: Finish): void {
-    if (!this.#closed || this.#finish !== null) throw broken("its finish is out of place");
+    if (!this.#closed || this.#finish !== null) throw violation("its finish is out of place");
     for (const index of this.#open) {
-      if (!this.#log.isComplete(index)) throw broken("its finish leaves a file out");
+      if (!this.#log.isComplete(index)) throw violation("its finish leaves a file out");
     }
     const root = this.#log.root(this.#hashing, {
       leaveOut: (index) => this.#peerFailed.has(index),
@@ -179,7 +180,7 @@ export class Settlement {
 
   /** The sender checked the receipt. */
   confirm(): void {
-    if (this.#stage !== "signed") throw broken("it is called done before its receipt");
+    if (this.#stage !== "signed") throw violation("it is called done before its receipt");
     this.#stage = "confirmed";
   }
 
@@ -251,8 +252,4 @@ export class Settlement {
     this.#settled.add(index);
     this.#committedEntries.add(index);
   }
-}
-
-function broken(found: string): SftpxError {
-  return new SftpxError("protocol", `Cannot go on with the transfer: ${found}`, { remote: true });
 }

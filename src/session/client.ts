@@ -7,6 +7,7 @@ import { equalBytes } from "../base/bytes.ts";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { dialFirst, untilAborted } from "../transport/addresses.ts";
+import { diskError } from "../store/disk_error.ts";
 import { openStore } from "../store/open.ts";
 import type { ReceiveTransfer, Store } from "../store/store.ts";
 import { anchorPem } from "../trust/certificate.ts";
@@ -104,7 +105,7 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
         peer: session.ends.serverIdentity,
         direction: "pull",
         destination: place.destination,
-        given: offer.given,
+        given: options.remotes.map(({ path }) => path),
       }),
       destination: place.destination,
       intoDirectory: place.intoDirectory,
@@ -167,8 +168,9 @@ class ClientSession implements AsyncDisposable {
   static async open(options: TransferOptions, remote: Remote): Promise<ClientSession> {
     emptyRootStore();
     const identity = await loadIdentity(options.identityPath, { create: true });
-    const timeout = AbortSignal.timeout(options.timeoutMs);
-    const signal = AbortSignal.any([options.signal, timeout]);
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(timeoutReason()), options.timeoutMs);
+    const signal = AbortSignal.any([options.signal, timeout.signal]);
     const connect = (): Promise<Connection> => connectTo(options, { remote, signal });
     let first: Connection | null = null;
     try {
@@ -195,7 +197,7 @@ class ClientSession implements AsyncDisposable {
       return session;
     } catch (thrown) {
       first?.close("none", "");
-      if (timeout.aborted && !options.signal.aborted) {
+      if (timeout.signal.aborted && !options.signal.aborted) {
         const { hostname, port } = remote.addresses[0]!;
         const seconds = options.timeoutMs / 1000;
         throw new SftpxError(
@@ -205,15 +207,17 @@ class ClientSession implements AsyncDisposable {
         );
       }
       throw thrown;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   /** Says bye and waits until the server has closed, so that nothing sent last is lost. */
   async part(): Promise<void> {
-    await this.hub.bye().catch(() => {});
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, LIMITS.partingMs);
-    await Promise.race([this.hub.ended, patience.promise]);
+    const parted = this.hub.bye().then(() => this.hub.ended, () => {});
+    await Promise.race([parted, patience.promise]);
     clearTimeout(timer);
   }
 
@@ -251,6 +255,11 @@ class ClientSession implements AsyncDisposable {
       options.onEvent({ kind: "notice", message: `a further connection failed: ${message}` });
     }
   }
+}
+
+/** What `AbortSignal.timeout` gives, which cannot be called off. */
+function timeoutReason(): DOMException {
+  return new DOMException("The operation timed out", "TimeoutError");
 }
 
 /** Tries every address of a server at once, each a little after the one before. */
@@ -350,18 +359,21 @@ async function localPlace(
   offer: Offer,
 ): Promise<{ root: string; destination: string; intoDirectory: boolean }> {
   const path = resolve(given);
+  const make = async (directory: string): Promise<string> => {
+    try {
+      await mkdir(directory, { recursive: true });
+      return await realpath(directory);
+    } catch (thrown) {
+      throw diskError(thrown, `make "${given}"`);
+    }
+  };
   const several = offer.sources.length > 1;
   const treeLike = several || offer.sources.some((source) => source.kind === "directory");
   const isDirectory = await stat(path).then((found) => found.isDirectory(), () => false);
   if (treeLike || isDirectory || endsOpen(given)) {
-    await mkdir(path, { recursive: true }).catch((error) => {
-      throw new SftpxError("io", `Cannot make "${given}": ${error.message}`, { cause: error });
-    });
-    return { root: await realpath(path), destination: "", intoDirectory: true };
+    return { root: await make(path), destination: "", intoDirectory: true };
   }
-  const parent = dirname(path);
-  await mkdir(parent, { recursive: true });
-  return { root: await realpath(parent), destination: basename(path), intoDirectory: false };
+  return { root: await make(dirname(path)), destination: basename(path), intoDirectory: false };
 }
 
 function sameServer(remotes: readonly Remote[]): Remote {

@@ -18,6 +18,7 @@ export class ControlChannel {
   #opened = false;
   #buffer: ArrayBuffer = new ArrayBuffer(READ_BYTES);
   #writes: Promise<void> = Promise.resolve();
+  #unsentBytes = 0;
   #writeError: SftpxError | null = null;
 
   constructor(stream: ControlStream) {
@@ -29,6 +30,11 @@ export class ControlChannel {
     return this.#opening;
   }
 
+  /** Bytes that wait for the transport to take them: a peer that does not read lets them grow. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
+  }
+
   /** The peer is authenticated: only single messages are bounded from here on. */
   lift(): void {
     this.#decoder.lift();
@@ -38,8 +44,11 @@ export class ControlChannel {
   send(message: Message): Uint8Array<ArrayBuffer> {
     if (this.#writeError !== null) throw this.#writeError;
     const bytes = encodeMessage(message);
+    this.#unsentBytes += bytes.byteLength;
     this.#writes = this.#writes.then(() => this.#stream.write(bytes)).catch((error) => {
       this.#writeError ??= error as SftpxError;
+    }).then(() => {
+      this.#unsentBytes -= bytes.byteLength;
     });
     return bytes;
   }

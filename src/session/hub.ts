@@ -7,13 +7,20 @@ import { LIMITS } from "../base/limits.ts";
 import type { Connection, ReceiveStream, SendStream } from "../transport/transport.ts";
 import type { Message, TransferMessage } from "../wire/messages.ts";
 import { FRAME_HEADER_BYTES } from "../wire/frame.ts";
-import type { ControlChannel } from "./control_channel.ts";
+import { type ControlChannel, refusal } from "./control_channel.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** A lane the peer opened, with the frame header that told whose it is. */
 export interface IncomingLane {
   readonly stream: ReceiveStream;
   readonly opening: Uint8Array<ArrayBuffer>;
+}
+
+/** A lane this end opened. */
+export interface OutgoingLane {
+  readonly stream: SendStream;
+  /** Settles when its connection has ended: what was written to it may not have arrived. */
+  readonly lost: Promise<unknown>;
 }
 
 /** One transfer's share of a session. */
@@ -23,8 +30,10 @@ export interface TransferChannel {
   readonly lanes: Mailbox<IncomingLane>;
   send(message: Message): void;
   /** Opens a lane on one of the session's connections, in turn. */
-  openLane(): Promise<SendStream>;
-  /** Forgets the transfer; what still arrives for it is dropped. */
+  openLane(): Promise<OutgoingLane>;
+  /** Settles when what the peer has sent so far was put into `messages`, or it does not answer. */
+  caughtUp(): Promise<void>;
+  /** Forgets the transfer; what still arrives for it, or was not taken yet, is dropped. */
   close(): void;
 }
 
@@ -79,7 +88,9 @@ export class Hub {
     this.#readControl().catch((error) => this.#end({ kind: "lost", error }));
   }
 
+  /** Takes in a connection; one that comes too late is closed. */
   addConnection(connection: Connection): void {
+    if (this.#isEnded) return connection.close("none", "");
     this.#connections.push(connection);
     connection.closed.then(() => {
       const at = this.#connections.indexOf(connection);
@@ -95,7 +106,15 @@ export class Hub {
       lanes: new Mailbox(),
       send: (message) => void this.#control.send(message),
       openLane: () => this.#openLane(),
-      close: () => void this.#transfers.delete(transfer),
+      caughtUp: async () => {
+        // The pong comes behind all that was sent before it.
+        await this.answers(LIMITS.takeoverMs);
+      },
+      close: () => {
+        if (this.#transfers.get(transfer) === channel) this.#transfers.delete(transfer);
+        channel.messages.drain();
+        for (const { stream } of channel.lanes.drain()) stream.cancel();
+      },
     };
     this.#transfers.set(transfer, channel);
     return channel;
@@ -112,6 +131,8 @@ export class Hub {
     try {
       this.#control.send({ type: "ping", token });
       return await pong.promise;
+    } catch {
+      return false; // Its control stream takes nothing any more.
     } finally {
       clearTimeout(timer);
       this.#pongs.delete(token);
@@ -130,10 +151,10 @@ export class Hub {
     for (const connection of [...this.#connections]) connection.close(code, reason);
   }
 
-  async #openLane(): Promise<SendStream> {
+  async #openLane(): Promise<OutgoingLane> {
     const connection = this.#connections[this.#nextConnection++ % this.#connections.length];
     if (connection === undefined) throw new SftpxError("lost", "Lost the peer: no connection left");
-    return await connection.openLane();
+    return { stream: await connection.openLane(), lost: connection.closed };
   }
 
   async #readControl(): Promise<void> {
@@ -144,7 +165,7 @@ export class Hub {
       }
       switch (message.type) {
         case "ping":
-          this.#control.send({ type: "pong", token: message.token });
+          this.#answer({ type: "pong", token: message.token });
           break;
         case "pong":
           this.#pongs.get(message.token)?.();
@@ -152,7 +173,7 @@ export class Hub {
         case "bye":
           return this.#end({ kind: "bye" });
         case "refuse":
-          throw new SftpxError("refused", message.message, { remote: true });
+          throw refusal(message);
         case "hello":
         case "auth":
         case "welcome":
@@ -173,15 +194,19 @@ export class Hub {
     const opens = message.type === "request" || message.type === "offer";
     if (!opens || this.#onOpen === null) return;
     if (this.#transfers.size >= LIMITS.transfersPerSession) {
-      this.#control.send({
+      return this.#answer({
         type: "abort",
         transfer: message.transfer,
         code: "limit",
         message: `Cannot start: ${LIMITS.transfersPerSession} transfers are open in this session`,
       });
-      return;
     }
     this.#onOpen(this.open(message.transfer), message);
+  }
+
+  /** Answers at once, unless the peer reads none of our answers: they must not pile up (I8). */
+  #answer(message: Message): void {
+    if (this.#control.unsentBytes < LIMITS.controlMessageBytes) this.#control.send(message);
   }
 
   async #acceptLanes(connection: Connection): Promise<void> {
@@ -199,7 +224,7 @@ export class Hub {
     if (opening === null) return stream.cancel();
     const transfer = new DataView(opening.buffer).getUint32(4);
     const channel = this.#transfers.get(transfer);
-    if (channel === undefined) return stream.cancel();
+    if (channel === undefined || this.#isEnded) return stream.cancel();
     channel.lanes.put({ stream, opening });
   }
 

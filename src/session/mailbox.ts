@@ -30,6 +30,12 @@ export class Mailbox<T> {
     this.#end(null);
   }
 
+  /** Ends it and hands back what nobody took. */
+  drain(): T[] {
+    this.#end(null);
+    return this.#items.splice(0);
+  }
+
   /** Ends it with an error, after what is queued. */
   fail(error: Error): void {
     this.#end(error);

@@ -142,6 +142,8 @@ export interface ServeOptions {
   readonly mintTicket: boolean;
   readonly workerCount: number;
   readonly congestion: Congestion;
+  /** Time an unauthenticated peer has for its whole handshake; `LIMITS.handshakeMs` by default. */
+  readonly handshakeMs?: number;
   readonly onEvent: (event: ServeEvent) => void;
   readonly signal: AbortSignal;
 }

@@ -10,6 +10,7 @@ import { BufferPool } from "../pool/buffers.ts";
 import type { ChunkReply, FrameToLand } from "../pool/messages.ts";
 import type { ChunkPool } from "../pool/pool.ts";
 import type { Begun, Store } from "../store/store.ts";
+import type { ReceiveStream } from "../transport/transport.ts";
 import {
   decodeFrameHeader,
   decodeRecords,
@@ -53,7 +54,10 @@ class ReceiveRun {
   readonly #stop = new AbortController();
   readonly #ended = Promise.withResolvers<TransferResult>();
   readonly #toLand: FrameToLand[] = [];
-  #landJobs = 0;
+  readonly #landJobs = new Set<Promise<void>>();
+  readonly #lanes = new Set<ReceiveStream>();
+  /** The peer said itself why the transfer ends: it need not be told. */
+  #isAborted = false;
   /** Resolved and renewed after every answer of the store: held frames ask again. */
   #placed = Promise.withResolvers<void>();
   #freed = Promise.withResolvers<void>();
@@ -89,16 +93,25 @@ class ReceiveRun {
     } catch (thrown) {
       const error = toSftpxError(thrown);
       this.#progress.stop();
-      sayAbort(channel, error);
+      if (!this.#isAborted) sayAbort(channel, error);
+      this.#halt();
+      for (const lane of this.#lanes) lane.cancel();
+      // A worker that still writes must not meet the transfer that resumes this one in its parts.
+      await Promise.allSettled(this.#landJobs);
       await store.abandon(begun.id).catch(() => {});
       return this.#progress.broken(error, begun.chunkBytes);
     } finally {
       signal.removeEventListener("abort", onAbort);
-      this.#stop.abort();
-      this.#freed.resolve();
-      this.#placed.resolve();
+      this.#halt();
       channel.close();
     }
+  }
+
+  /** Nothing new begins, and what waits for its turn gives up. */
+  #halt(): void {
+    this.#stop.abort();
+    this.#freed.resolve();
+    this.#placed.resolve();
   }
 
   #task(work: Promise<void>): void {
@@ -109,6 +122,7 @@ class ReceiveRun {
     for (;;) {
       const message = await this.#options.channel.messages.take();
       if (message === null) return;
+      this.#isAborted = message.type === "abort";
       this.#receiver.handle(message);
       this.#wakeHeld(); // an end of the manifest or a failure may settle a held frame
       this.#pump();
@@ -127,25 +141,28 @@ class ReceiveRun {
   /** Reads frames off one lane until its end record; a lane that breaks off is sent again. */
   async #readLane(lane: IncomingLane): Promise<void> {
     let opening = lane.opening;
+    this.#lanes.add(lane.stream);
     try {
       for (let frames = 0;; frames++) {
         const header = decodeFrameHeader(opening, this.#receiver.chunkBytes);
         if (header.transfer !== this.#options.channel.transfer) throw strayFrame();
         if (header.kind === "end") {
           if (header.frame !== frames) throw strayFrame();
-          return lane.stream.cancel();
+          return;
         }
         const body = await this.#readBody(lane, header);
         if (body === null) return;
         await this.#placeFrame(header, body);
         const next = await readExactly(lane.stream, opening.buffer, { bytes: FRAME_HEADER_BYTES });
-        if (next === null || this.#stop.signal.aborted) return lane.stream.cancel();
+        if (next === null || this.#stop.signal.aborted) return;
         opening = next;
       }
     } catch (thrown) {
-      lane.stream.cancel();
       const error = toSftpxError(thrown);
       if (error.code !== "lost") throw error;
+    } finally {
+      lane.stream.cancel();
+      this.#lanes.delete(lane.stream);
     }
   }
 
@@ -272,24 +289,18 @@ class ReceiveRun {
   /** Frames gather while all workers are busy, and leave as one batch when one is not. */
   #land(): void {
     const { pool } = this.#options;
-    while (this.#toLand.length > 0 && this.#landJobs < 2 * pool.count) {
-      const frames = this.#toLand.splice(0, BATCH_FRAMES);
-      this.#landJobs++;
-      this.#task(this.#runJob(frames));
+    while (this.#toLand.length > 0 && this.#landJobs.size < 2 * pool.count) {
+      const job = this.#runJob(this.#toLand.splice(0, BATCH_FRAMES));
+      this.#landJobs.add(job);
+      this.#task(job.finally(() => this.#landJobs.delete(job)).then(() => this.#pump()));
     }
   }
 
   async #runJob(frames: readonly FrameToLand[]): Promise<void> {
-    const { pool } = this.#options;
-    try {
-      await pool.run({ kind: "land", frames }, {
-        onReply: (reply) => this.#take(reply),
-        signal: this.#stop.signal,
-      });
-    } finally {
-      this.#landJobs--;
-    }
-    this.#pump();
+    await this.#options.pool.run({ kind: "land", frames }, {
+      onReply: (reply) => this.#take(reply),
+      signal: this.#stop.signal,
+    });
   }
 
   #take(reply: ChunkReply): void {

@@ -11,10 +11,9 @@ import { BufferPool } from "../pool/buffers.ts";
 import type { ChunkReply, Compression, FileToPack, Packed } from "../pool/messages.ts";
 import type { ChunkPool } from "../pool/pool.ts";
 import type { Store, WalkSource } from "../store/store.ts";
-import type { SendStream } from "../transport/transport.ts";
 import { encodeLaneEnd, frameCapacityBytes } from "../wire/frame.ts";
 import type { Offer, Receipt, TransferMessage } from "../wire/messages.ts";
-import type { TransferChannel } from "./hub.ts";
+import type { OutgoingLane, TransferChannel } from "./hub.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { Progress } from "./progress.ts";
@@ -49,9 +48,10 @@ export async function runSend(options: SendRunOptions): Promise<TransferSummary>
 }
 
 interface Lane {
-  readonly stream: SendStream;
+  readonly stream: OutgoingLane["stream"];
   /** Frames written to it, perhaps stored since. */
   frames: number[];
+  isLost: boolean;
 }
 
 class SendRun {
@@ -62,8 +62,12 @@ class SendRun {
   readonly #stop = new AbortController();
   readonly #ended = Promise.withResolvers<TransferResult>();
   #buffers: BufferPool | null = null;
-  #lanes = 0;
-  #lanesDone: Promise<void>[] = [];
+  /** Lanes not lost, those still to be opened counted. */
+  #laneCount = 0;
+  readonly #lanes = new Set<Lane>();
+  readonly #lanesDone: Promise<void>[] = [];
+  /** The peer said itself why the transfer ends: it need not be told. */
+  #isAborted = false;
   #wanted = Promise.withResolvers<void>();
 
   constructor(options: SendRunOptions) {
@@ -87,20 +91,21 @@ class SendRun {
       this.#task(this.#takeMessages());
       this.#pump();
       const result = await this.#ended.promise;
-      this.#packed.close();
-      await Promise.all(this.#lanesDone);
+      await this.#endLanes();
       this.#progress.stop();
       return this.#progress.finished(result, this.#sender.chunkBytes);
     } catch (thrown) {
       const error = toSftpxError(thrown);
       this.#stop.abort();
       this.#progress.stop();
-      this.#packed.fail(error);
-      sayAbort(channel, error);
+      this.#packed.drain();
+      this.#wanted.resolve();
+      if (!this.#isAborted) sayAbort(channel, error);
       return this.#progress.broken(error, this.#sender.chunkBytes);
     } finally {
       signal.removeEventListener("abort", onAbort);
       this.#stop.abort();
+      for (const { stream } of this.#lanes) stream.abort();
       channel.close();
     }
   }
@@ -114,6 +119,7 @@ class SendRun {
     for (;;) {
       const message = await this.#options.channel.messages.take();
       if (message === null) return;
+      this.#isAborted = message.type === "abort";
       await this.#checkReceipt(message);
       this.#sender.handle(message);
       if (message.type === "accept") this.#start();
@@ -132,7 +138,7 @@ class SendRun {
     const bufferBytes = frameCapacityBytes(LIMITS.recordsPerFrame, this.#sender.chunkBytes);
     this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * this.#options.slots });
     for (let lane = 0; lane < this.#options.lanes; lane++) {
-      this.#lanes++;
+      this.#laneCount++;
       this.#lanesDone.push(this.#runLane());
     }
     this.#task(this.#walk());
@@ -145,7 +151,10 @@ class SendRun {
         if (code === null) this.#progress.notice(message);
         else this.#progress.entryFailed({ path, code, message, remote: false });
       }
-      while (!this.#sender.wantsEntries) await this.#wanted.promise;
+      while (!this.#sender.wantsEntries) {
+        await this.#wanted.promise;
+        this.#stop.signal.throwIfAborted();
+      }
       this.#sender.addEntries(batch);
       this.#pump();
     }
@@ -223,49 +232,93 @@ class SendRun {
 
   /** One lane: takes whatever frame is ready next, so that no lane waits for another. */
   async #runLane(): Promise<void> {
+    const { channel } = this.#options;
     let lane: Lane | null = null;
-    let written = 0;
     try {
-      lane = { stream: await this.#options.channel.openLane(), frames: [] };
-      for (;;) {
-        const packed = await this.#packed.take();
-        if (packed === null) break;
-        lane.frames.push(packed.frame);
-        await lane.stream.write(new Uint8Array(packed.buffer, 0, packed.frameBytes));
-        written++;
-        this.#progress.addFrame(packed.records);
-        this.#buffers?.give(packed.buffer);
-        if (lane.frames.length > LANE_MEMORY_FRAMES) {
-          lane.frames = lane.frames.filter((frame) => this.#sender.isUnstored(frame));
-        }
+      lane = await this.#openLane();
+      let written = 0;
+      for (let packed = await this.#packed.take(); packed !== null; written++) {
+        if (lane.isLost) return this.#packed.put(packed);
+        await this.#writeFrame(lane, packed);
         this.#pump();
+        packed = await this.#packed.take();
       }
-      await lane.stream.write(encodeLaneEnd(this.#options.channel.transfer, written));
+      if (this.#stop.signal.aborted || lane.isLost) return;
+      await lane.stream.write(encodeLaneEnd(channel.transfer, written));
       await lane.stream.close();
+      this.#lanes.delete(lane);
     } catch (error) {
       this.#loseLane(lane, toSftpxError(error, "lost"));
+    }
+  }
+
+  async #openLane(): Promise<Lane> {
+    const { stream, lost } = await this.#options.channel.openLane();
+    const lane: Lane = { stream, frames: [], isLost: false };
+    this.#lanes.add(lane);
+    if (this.#stop.signal.aborted) stream.abort();
+    // One that waits for a frame would not notice, and what it has written may never arrive.
+    lost.then(() => this.#loseLane(lane, new SftpxError("lost", "Lost the peer: a lane broke")));
+    return lane;
+  }
+
+  async #writeFrame(lane: Lane, packed: Packed): Promise<void> {
+    lane.frames.push(packed.frame);
+    try {
+      await lane.stream.write(new Uint8Array(packed.buffer, 0, packed.frameBytes));
+    } catch (error) {
+      this.#buffers?.forfeit(1); // The transport may still hold on to it.
+      throw error;
+    }
+    this.#progress.addFrame(packed.records);
+    this.#buffers?.give(packed.buffer);
+    if (lane.frames.length > LANE_MEMORY_FRAMES) {
+      lane.frames = lane.frames.filter((frame) => this.#sender.isUnstored(frame));
     }
   }
 
   /** A lane died. The others carry on with its frames; the last one takes the transfer with it. */
   #loseLane(lane: Lane | null, error: SftpxError): void {
     lane?.stream.abort();
-    if (this.#stop.signal.aborted) return;
-    if (--this.#lanes === 0) this.#ended.reject(error);
-    if (lane === null) return;
-    this.#buffers?.forfeit(1);
-    this.#sender.lost(lane.frames);
+    if (this.#stop.signal.aborted || this.#sender.result !== null || lane?.isLost) return;
+    if (lane !== null) {
+      lane.isLost = true;
+      this.#lanes.delete(lane);
+      this.#sender.lost(lane.frames);
+    }
+    if (--this.#laneCount === 0) this.#task(this.#giveUp(error));
     this.#pump();
+  }
+
+  /** No lane is left: a receiver that drops them all has said why, or is about to. */
+  async #giveUp(error: SftpxError): Promise<void> {
+    await this.#options.channel.caughtUp();
+    // Whoever waits for the message that came before goes first.
+    await new Promise((resolve) => setTimeout(resolve));
+    throw error;
+  }
+
+  /** The receipt holds: lanes end in order if they can, but nothing depends on them any more. */
+  async #endLanes(): Promise<void> {
+    this.#packed.close();
+    const { signal } = this.#options;
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, LIMITS.partingMs);
+    const onAbort = () => patience.resolve();
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    await Promise.race([Promise.all(this.#lanesDone), patience.promise]);
+    signal.removeEventListener("abort", onAbort);
+    clearTimeout(timer);
   }
 }
 
-/** Tells the peer why a transfer ends here, unless it said so itself or is gone. */
+/** Tells the peer why a transfer ends here; one that is gone learns of it by that. */
 export function sayAbort(channel: TransferChannel, error: SftpxError): void {
-  if (error.remote || error.code === "lost") return;
   try {
-    const message = error.message.slice(0, LIMITS.textBytes / 4);
-    channel.send({ type: "abort", transfer: channel.transfer, code: error.code, message });
+    const { code, message } = error;
+    channel.send({ type: "abort", transfer: channel.transfer, code, message });
   } catch {
-    // The control stream is gone: the peer learns of the end by that.
+    // The control stream is gone.
   }
 }

@@ -42,6 +42,8 @@ class Server {
   readonly #takeover = new Takeover();
   readonly #stop = new AbortController();
   readonly #connections = new Set<Connection>();
+  /** Sessions that run, those that came while the server stops included. */
+  readonly #runs = new Set<Promise<void>>();
   #identity!: Identity;
   #root!: string;
   #store!: Store;
@@ -83,8 +85,11 @@ class Server {
         congestion: options.congestion,
       });
       const ticket = options.mintTicket ? await this.#mint(this.#listener) : null;
-      options.signal.addEventListener("abort", () => this.#finish(null), { once: true });
-      if (options.signal.aborted) this.#finish(null);
+      const onAbort = () => this.#finish(null);
+      options.signal.addEventListener("abort", onAbort);
+      const over = () => options.signal.removeEventListener("abort", onAbort);
+      this.#ended.promise.then(over, over);
+      if (options.signal.aborted) onAbort();
       this.#accept(this.#listener);
       return {
         address: this.#listener.address,
@@ -135,11 +140,16 @@ class Server {
 
   /** The handshake of one connection, within its time; a refusal is told to the peer. */
   async #takeIn(connection: Connection): Promise<void> {
+    const { handshakeMs = LIMITS.handshakeMs } = this.#options;
     const late = new SftpxError(
       "refused",
       "Cannot take the client in: its handshake took too long",
     );
-    const timer = setTimeout(() => connection.close("refused", late.message), LIMITS.handshakeMs);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      connection.close("refused", late.message);
+    }, handshakeMs);
     let control: ControlChannel | null = null;
     try {
       control = new ControlChannel(await connection.acceptControl());
@@ -149,14 +159,15 @@ class Server {
         admit: (client, ticket) => this.#admit(client, ticket),
         sessionOf: (session) => this.#sessions.get(session) ?? null,
       });
-      if (handshaken.kind === "join") {
-        this.#sessions.get(handshaken.session)?.hub.addConnection(connection);
-        return;
-      }
-      this.#open(connection, control, handshaken);
+      if (this.#stopping) throw new SftpxError("terminated", "The server stops");
+      if (handshaken.kind === "session") return this.#open(connection, control, handshaken);
+      const session = this.#sessions.get(handshaken.session);
+      if (session === undefined) connection.close("none", ""); // It ended in between.
+      else session.hub.addConnection(connection);
     } catch (thrown) {
+      if (isLate) throw late;
       const error = toSftpxError(thrown);
-      if (control !== null && !error.remote) await sayRefusal(control, connection, error);
+      if (control !== null && error.code !== "lost") await sayRefusal(control, connection, error);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -225,7 +236,11 @@ class Server {
       address: connection.remoteAddress,
       identity: identityName(clientIdentity),
     });
-    session.run().finally(() => this.#sessions.delete(admission.session));
+    const run = session.run().then(() => {
+      this.#sessions.delete(admission.session);
+      this.#runs.delete(run);
+    });
+    this.#runs.add(run);
   }
 
   #done(summary: TransferSummary): void {
@@ -234,23 +249,25 @@ class Server {
 
   /** Stops in order: no new peers, running transfers aborted, state closed. */
   #finish(summary: TransferSummary | null): void {
+    // A signal also cuts short what `once` still waits for.
+    if (summary === null) this.#stop.abort(new SftpxError("terminated", "The server stops"));
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#shutDown(summary).then(() => this.#ended.resolve(summary), this.#ended.reject);
+    this.#shutDown().then(() => this.#ended.resolve(summary), this.#ended.reject);
   }
 
-  async #shutDown(summary: TransferSummary | null): Promise<void> {
+  async #shutDown(): Promise<void> {
     this.#listener?.close();
-    const sessions = [...this.#sessions.values()];
-    if (summary === null) {
-      this.#stop.abort(new SftpxError("terminated", "The server stops"));
-    }
-    await Promise.all(sessions.map((session) => session.settled()));
+    await Promise.all([...this.#sessions.values()].map((session) => session.settled()));
     for (const connection of this.#connections) connection.close("none", "");
     await Promise.all([...this.#connections].map((connection) => connection.closed));
-    await this.#book.clear();
-    await this.#equipment[Symbol.asyncDispose]();
-    await this.#store.close();
+    await Promise.all(this.#runs);
+    try {
+      await this.#book.clear();
+    } finally {
+      await this.#equipment[Symbol.asyncDispose]();
+      await this.#store.close();
+    }
   }
 }
 

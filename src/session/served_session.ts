@@ -1,7 +1,7 @@
 // One client's session at the server: each request or offer becomes a transfer, under the grant the
 // client was admitted with.
 
-import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { type ErrorCode, SftpxError, toSftpxError } from "../base/errors.ts";
 import type { Store } from "../store/store.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { TicketUse } from "../trust/ticket_book.ts";
@@ -73,7 +73,7 @@ export class ServedSession implements OpenSession {
     hub.onOpen = (channel, first) => {
       const work = this.#transfer(channel, first);
       this.#running.add(work);
-      work.finally(() => this.#running.delete(work));
+      work.then(() => this.#running.delete(work));
     };
     hub.start();
     await hub.ended;
@@ -91,6 +91,7 @@ export class ServedSession implements OpenSession {
     clearTimeout(timer);
   }
 
+  /** One transfer from its first message to its summary. Never rejects. */
   async #transfer(channel: TransferChannel, first: TransferMessage): Promise<void> {
     const transfer = this.#options.nextTransfer();
     const onEvent = (event: SessionEvent) => {
@@ -110,7 +111,9 @@ export class ServedSession implements OpenSession {
       channel.close();
       summary = failedSummary(error, { chunkBytes: 0, startMs });
     }
-    await settleUse(use, summary);
+    await settleUse(use, summary).catch((thrown) => {
+      onEvent({ kind: "notice", message: toSftpxError(thrown).message });
+    });
     this.#options.onEvent({ kind: "transfer_done", transfer, summary });
     this.#options.onDone(summary);
   }
@@ -140,9 +143,9 @@ export class ServedSession implements OpenSession {
       given: request.sources.map(({ path }) => path),
       nowNs: BigInt(Date.now()) * 1_000_000n,
     };
+    using share = equipment.reserveSlots(offer.chunkBytes);
     const peer = identityName(clientIdentity);
     onEvent({ kind: "start", direction: "pull", chunkBytes: offer.chunkBytes, peer });
-    using share = equipment.reserveSlots(offer.chunkBytes);
     return await runSend({
       channel,
       offer,
@@ -188,29 +191,37 @@ export class ServedSession implements OpenSession {
       senderNowNs: offer.nowNs,
     });
     using _held = takeover.hold(key, hub);
-    const peer = identityName(clientIdentity);
-    onEvent({ kind: "start", direction: "push", chunkBytes: begun.chunkBytes, peer });
-    using share = equipment.reserveSlots(begun.chunkBytes);
-    return await runReceive({
-      channel,
-      offer,
-      begun,
-      hashing: equipment.hashing,
-      store,
-      pool: equipment.pool,
-      slots: share.slots,
-      sign: receiptSigner(this.#ends, { transfer: channel.transfer, identity }),
-      onEvent,
-      signal,
-    });
+    try {
+      using share = equipment.reserveSlots(begun.chunkBytes);
+      const peer = identityName(clientIdentity);
+      onEvent({ kind: "start", direction: "push", chunkBytes: begun.chunkBytes, peer });
+      return await runReceive({
+        channel,
+        offer,
+        begun,
+        hashing: equipment.hashing,
+        store,
+        pool: equipment.pool,
+        slots: share.slots,
+        sign: receiptSigner(this.#ends, { transfer: channel.transfer, identity }),
+        onEvent,
+        signal,
+      });
+    } catch (thrown) {
+      // It did not even start: a run that did puts its own transfer aside.
+      await store.abandon(begun.id).catch(() => {});
+      throw thrown;
+    }
   }
 }
+
+/** Ends after which the same command, run again, goes on where it was. */
+const RESUMABLE: ReadonlySet<ErrorCode> = new Set(["lost", "terminated", "interrupted"]);
 
 /** A counted use is spent by a committed transfer, kept by one that may resume, else given back. */
 async function settleUse(use: TicketUse | null, summary: TransferSummary): Promise<void> {
   if (use === null) return;
   if (summary.root !== null) return await use.spend();
-  const resumable = summary.error?.code === "lost" || summary.error?.code === "terminated";
-  if (resumable) use.pause();
+  if (summary.error !== null && RESUMABLE.has(summary.error.code)) use.pause();
   else await use.release();
 }

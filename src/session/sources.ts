@@ -1,11 +1,13 @@
 // What a source, as written by a user or asked for by a peer, means on this machine: where to walk,
 // and under which name its entries travel. The rules are rsync's (DESIGN, the command line).
 
+import type { Stats } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, join, resolve, sep } from "node:path";
 import { SftpxError } from "../base/errors.ts";
 import { pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
+import { diskError } from "../store/disk_error.ts";
 import type { WalkSource } from "../store/store.ts";
 import type { EntryKind, OfferedSource } from "../wire/messages.ts";
 
@@ -17,8 +19,7 @@ export interface ResolvedSource {
 
 /** Resolves a local source as given by the user. Throws `source_missing` and the like. */
 export async function resolveLocalSource(given: string): Promise<ResolvedSource> {
-  const path = resolve(given);
-  return await describe(path, { given, follows: endsOpen(given), what: "source" });
+  return await describe(resolve(given), { given, opens: endsOpen(given), what: "source" });
 }
 
 /**
@@ -27,17 +28,16 @@ export async function resolveLocalSource(given: string): Promise<ResolvedSource>
  */
 export async function resolveServedSource(root: string, path: string): Promise<ResolvedSource> {
   const plain = path.replace(/\/+$/, "").replace(/(^|\/)\.$/, "");
-  const follows = plain === "" || plain !== path;
-  if (plain === "") return await describe(root, { given: "", follows: true, what: "source" });
+  if (plain === "") return await describe(root, { given: "", opens: true, what: "source" });
   const problem = pathProblem(plain);
   if (problem !== null) {
     throw new SftpxError("bad_name", `Cannot read "${shown(path)}": ${problem}`);
   }
   await refuseLinksAbove(root, plain);
   const target = join(root, plain);
-  const source = await describe(target, { given: path, follows, what: "path" });
-  if (follows) await refuseEscape(root, { target, path });
-  return source;
+  const opens = plain !== path;
+  const real = opens ? await realInside(root, { target, path }) : target;
+  return await describe(target, { given: path, opens, what: "path", real });
 }
 
 /** Whether a name was written so that a directory's contents (or a link's target) are meant. */
@@ -47,37 +47,44 @@ export function endsOpen(given: string): boolean {
 
 async function describe(
   path: string,
-  { given, follows, what }: { given: string; follows: boolean; what: string },
+  { given, opens, what, real }: {
+    given: string;
+    /** A directory's contents, or a link's target, are meant. */
+    opens: boolean;
+    what: string;
+    /** Where `path` leads, as it was checked; absent where any link may be followed. */
+    real?: string;
+  },
 ): Promise<ResolvedSource> {
-  let kind: EntryKind | null;
+  let found: Stats;
+  let isLinked: boolean;
   try {
-    const found = follows ? await stat(path) : await lstat(path);
-    kind = found.isFile()
-      ? "file"
-      : found.isDirectory()
-      ? "directory"
-      : found.isSymbolicLink()
-      ? "link"
-      : null;
+    found = await lstat(path);
+    isLinked = opens && found.isSymbolicLink();
+    if (isLinked) found = await stat(real ?? path);
   } catch (error) {
     throw unreadable(error, { given, what });
   }
+  const kind = kindOf(found);
   if (kind === null) {
     throw new SftpxError("unsupported", `Cannot send "${shown(given)}": it is a special file`);
   }
-  if (follows && kind !== "directory" && given.endsWith("/") && !(await isLink(path))) {
+  if (kind !== "directory" && given.endsWith("/") && !isLinked) {
     throw new SftpxError("source_missing", `Cannot send "${shown(given)}": it is not a directory`);
   }
-  const contents = follows && kind === "directory";
+  const contents = opens && kind === "directory";
   const name = basename(path) === "" ? "root" : basename(path);
   return {
-    walk: { path, name, contents, follow: follows },
+    // A checked path is walked as it was checked: the peer could put another link there meanwhile.
+    walk: { path: real ?? path, name, contents, follow: opens && real === undefined },
     offered: { name, kind, contents },
   };
 }
 
-async function isLink(path: string): Promise<boolean> {
-  return (await lstat(path)).isSymbolicLink();
+function kindOf(found: Stats): EntryKind | null {
+  if (found.isFile()) return "file";
+  if (found.isDirectory()) return "directory";
+  return found.isSymbolicLink() ? "link" : null;
 }
 
 /** Every directory above the last component must be a real one. */
@@ -94,16 +101,24 @@ async function refuseLinksAbove(root: string, plain: string): Promise<void> {
   }
 }
 
-async function refuseEscape(
+/**
+ * Where `target` leads, which must be inside the root. A link out of it gets the same answer whether
+ * or not something stands there: what lies outside is nobody's to ask.
+ */
+async function realInside(
   root: string,
   { target, path }: { target: string; path: string },
-): Promise<void> {
-  const [realRoot, real] = await Promise.all([realpath(root), realpath(target)]);
+): Promise<string> {
+  const found = await lstat(target).catch((error) => {
+    throw unreadable(error, { given: path, what: "path" });
+  });
+  if (!found.isSymbolicLink()) return target;
+  const [realRoot, real] = await Promise.all([realpath(root), realpath(target).catch(() => null)]);
   const below = realRoot.endsWith(sep) ? realRoot : realRoot + sep;
-  const inState = real.slice(below.length).split(sep).some((name) => pathProblem(name) !== null);
-  if (real !== realRoot && (!real.startsWith(below) || inState)) {
-    throw new SftpxError("refused", `Cannot read "${shown(path)}": it leads out of the root`);
-  }
+  const isInside = real === realRoot || real !== null && real.startsWith(below) &&
+      real.slice(below.length).split(sep).every((name) => pathProblem(name) === null);
+  if (isInside) return real;
+  throw new SftpxError("refused", `Cannot read "${shown(path)}": it leads out of the root`);
 }
 
 function unreadable(error: unknown, { given, what }: { given: string; what: string }): SftpxError {
@@ -112,8 +127,9 @@ function unreadable(error: unknown, { given, what }: { given: string; what: stri
   if (code === "ENOENT" || code === "ENOTDIR") {
     return new SftpxError("source_missing", `Cannot send "${name}": there is no such ${what}`);
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return new SftpxError("source_unreadable", `Cannot send "${name}": ${message}`, { cause: error });
+  // In the store's words: the system's name this machine's own path, which a peer may not learn.
+  const { message } = diskError(error, `send "${name}"`);
+  return new SftpxError("source_unreadable", message, { cause: error });
 }
 
 function shown(path: string): string {

@@ -27,13 +27,16 @@ export interface MemoryOptions {
   readonly readBytes?: number;
   /** Bytes after which a connection is cut, both directions counted; null for never. */
   readonly cutAfterBytes?: number | null;
-  /** Awaited before bytes reach the reader: a test's own clock delays or reorders with it. */
-  readonly deliver?: (bytes: number) => Promise<void> | void;
+  /**
+   * Awaited before bytes reach the reader: a test's own clock delays or reorders with it. Connections
+   * are numbered from 0 in the order they were made.
+   */
+  readonly deliver?: (bytes: number, connection: number) => Promise<void> | void;
 }
 
 export interface MemoryTransport extends Transport {
-  /** Loses every open connection in silence, as a pulled cable does. */
-  cut(): void;
+  /** Loses one connection by its number, or every open one, in silence, as a pulled cable does. */
+  cut(connection?: number): void;
 }
 
 const FIRST_PORT = 50_000;
@@ -41,8 +44,9 @@ const FIRST_PORT = 50_000;
 /** A network of its own: only its own listeners can be reached. */
 export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
   const listeners = new Map<number, MemoryListener>();
-  const links = new Set<Link>();
+  const links = new Map<number, Link>();
   let nextPort = FIRST_PORT;
+  let nextLink = 0;
   return {
     name: "memory",
     unavailable: () => null,
@@ -54,9 +58,11 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
         const shown = formatAddress(hostname, port);
         throw new SftpxError("unreachable", `Cannot connect to "${shown}": no answer`);
       }
-      const link = new Link(options, nextPort++, port);
-      links.add(link);
-      link.closed.then(() => links.delete(link));
+      const number = nextLink++;
+      const deliver = (bytes: number) => options.deliver?.(bytes, number);
+      const link = new Link({ ...options, deliver }, nextPort++, port);
+      links.set(number, link);
+      link.closed.then(() => links.delete(number));
       listener.deliver(link.server);
       return link.client;
     },
@@ -75,8 +81,10 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
       listeners.set(bound, listener);
       return listener;
     },
-    cut: () => {
-      for (const link of [...links]) link.end(null);
+    cut: (connection) => {
+      for (const [number, link] of [...links]) {
+        if (connection === undefined || connection === number) link.end(null);
+      }
     },
   };
 }
@@ -113,6 +121,11 @@ class MemoryListener implements Listener {
   }
 }
 
+/** What a link's own bytes are told to. */
+type LinkOptions = Omit<MemoryOptions, "deliver"> & {
+  readonly deliver: (bytes: number) => Promise<void> | void;
+};
+
 /** Both ends of one connection, and what ended it. */
 class Link {
   readonly client: MemoryConnection;
@@ -121,9 +134,9 @@ class Link {
   #settleClosed: () => void = () => {};
   #carriedBytes = 0;
   #ended = false;
-  readonly #options: MemoryOptions;
+  readonly #options: LinkOptions;
 
-  constructor(options: MemoryOptions, clientPort: number, serverPort: number) {
+  constructor(options: LinkOptions, clientPort: number, serverPort: number) {
     this.#options = options;
     this.client = new MemoryConnection(this, `127.0.0.1:${serverPort}`);
     this.server = new MemoryConnection(this, `127.0.0.1:${clientPort}`);
@@ -141,7 +154,7 @@ class Link {
       readBytes,
       onFirstBytes,
       deliver: async (bytes) => {
-        await deliver?.(bytes);
+        await deliver(bytes);
         this.#carry(bytes);
       },
     });

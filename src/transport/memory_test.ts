@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SftpxError } from "../base/errors.ts";
 import { type MemoryOptions, type MemoryTransport, memoryTransport } from "./memory.ts";
-import type { Connection } from "./transport.ts";
+import type { Connection, Listener } from "./transport.ts";
 
 Deno.test("cut() loses every connection in silence", async () => {
   const { transport, client, server } = await pair();
@@ -17,6 +17,20 @@ Deno.test("cut() loses every connection in silence", async () => {
   for (const end of [client, server]) {
     assert.deepEqual(await end.closed, { code: null, reason: "cut", remote: false });
   }
+});
+
+Deno.test("cut() loses one connection by its number, and no other", async () => {
+  const delivered: number[] = [];
+  const { transport, address, client, listener } = await pair({
+    deliver: (_, connection) => void delivered.push(connection),
+  });
+  const second = await transport.connect({ ...address, anchorPem: "" });
+  await listener.accept();
+  transport.cut(1);
+  assert.equal((await second.closed).code, null);
+  await (await client.openLane()).write(Uint8Array.of(1));
+  assert.deepEqual(delivered, [0]);
+  client.close("none", "");
 });
 
 Deno.test("cutAfterBytes cuts once that many bytes went through", async () => {
@@ -81,6 +95,7 @@ Deno.test("two networks do not see each other", async () => {
 interface MemoryPair {
   readonly transport: MemoryTransport;
   readonly address: { readonly hostname: string; readonly port: number };
+  readonly listener: Listener;
   readonly client: Connection;
   readonly server: Connection;
 }
@@ -93,7 +108,7 @@ async function pair(options: MemoryOptions = {}): Promise<MemoryPair> {
   const client = await transport.connect({ ...address, anchorPem: "" });
   const server = await listener.accept();
   assert.ok(server !== null);
-  return { transport, address, client, server };
+  return { transport, address, listener, client, server };
 }
 
 function isLost(thrown: unknown): boolean {

@@ -1,0 +1,35 @@
+// Files that are announced and not done with, at either end: what memory a transfer takes (I8). Both
+// ends bound them by the same rule, so that what the sender finds room for the receiver never refuses.
+
+import { LIMITS } from "../base/limits.ts";
+
+export class OpenFiles<File extends { readonly index: number; readonly chunks: number }> {
+  readonly #files = new Map<number, File>();
+  /** Chunks of all of them. */
+  #chunks = 0;
+
+  get size(): number {
+    return this.#files.size;
+  }
+
+  /** Whether one more file with so many chunks may be open. */
+  hasRoom(chunks: number): boolean {
+    return this.#files.size < LIMITS.openEntries && this.#chunks + chunks <= LIMITS.openChunks;
+  }
+
+  /** The open file of an entry. */
+  find(index: number): File | undefined {
+    return this.#files.get(index);
+  }
+
+  open(file: File): void {
+    this.#files.set(file.index, file);
+    this.#chunks += file.chunks;
+  }
+
+  /** Nothing more happens to a file that is open. */
+  close(file: File): void {
+    this.#files.delete(file.index);
+    this.#chunks -= file.chunks;
+  }
+}

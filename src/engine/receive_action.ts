@@ -1,0 +1,42 @@
+// What the receiving half asks of the session. Each answer comes back through the receiver's method
+// of the same matter.
+
+import type { ChunkToLand } from "../pool/messages.ts";
+import type { JournalRun, WholeFile } from "../store/store.ts";
+import type { Entry, Message } from "../wire/messages.ts";
+import type { TransferResult } from "./report.ts";
+
+/** What the session is to do. */
+export type ReceiverAction =
+  | { readonly kind: "send"; readonly message: Message }
+  /** Store: `register`; answer with `registered`. */
+  | {
+    readonly kind: "register";
+    readonly first: number;
+    readonly entries: readonly Entry[];
+    readonly sources: readonly number[];
+  }
+  /** Hash a standing file; answer with `digested`. */
+  | { readonly kind: "digest"; readonly entry: number; readonly path: string }
+  /** Copy chunks of a standing file (no frame carried them); answer with `landed`. */
+  | { readonly kind: "land"; readonly frame: number; readonly chunks: readonly ChunkToLand[] }
+  /** Store: `forget`; answer with `forgotten`. */
+  | { readonly kind: "forget"; readonly entry: number }
+  /** Store: `journal`; answer with `journalled`. */
+  | { readonly kind: "journal"; readonly runs: readonly JournalRun[] }
+  /** Store: `placeDirectories`; answer with `directoriesPlaced`. */
+  | { readonly kind: "place" }
+  /** Store: `commit`; answer with `committed`. */
+  | { readonly kind: "commit"; readonly files: readonly WholeFile[] }
+  /** Store: `finish`; answer with `storeFinished`. */
+  | { readonly kind: "finish" }
+  /** Sign this and send it as the receipt. */
+  | { readonly kind: "receipt"; readonly result: TransferResult };
+
+/** What to do with a frame that arrived. */
+export type FramePlan =
+  /** An entry of it is not placed yet: ask again after any next message, placement or answer. */
+  | { readonly kind: "hold" }
+  /** Nothing to write; the buffer is free. */
+  | { readonly kind: "skip" }
+  | { readonly kind: "land"; readonly chunks: readonly (ChunkToLand | null)[] };

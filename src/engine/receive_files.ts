@@ -1,0 +1,137 @@
+// The files on their way in, and how each stops being open: unchanged, whole against the digest the
+// sender stands by, or failed at either end. Bounds what is held for a file before anything is (I3, I8).
+
+import { equalBytes } from "../base/bytes.ts";
+import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Outcome } from "../store/store.ts";
+import type { Entry, EntryFailure, SealedFile } from "../wire/messages.ts";
+import type { DurabilityLedger } from "./durability.ts";
+import { chunkCount } from "./geometry.ts";
+import type { Hashing } from "./hashing.ts";
+import { OpenFiles } from "./open_files.ts";
+import { ReceiveFile } from "./receive_file.ts";
+import type { ReceiveNews } from "./receive_news.ts";
+import { fileDigest } from "./root.ts";
+import type { Settlement } from "./settlement.ts";
+import type { Tally } from "./tally.ts";
+import { violation } from "./violation.ts";
+
+/** What the rooms of a receiving transfer share. */
+export interface ReceiveContext {
+  readonly chunkBytes: number;
+  readonly hashing: Hashing;
+  readonly settlement: Settlement;
+  readonly ledger: DurabilityLedger;
+  readonly news: ReceiveNews;
+  readonly tally: Tally;
+}
+
+export class ReceiveFiles {
+  readonly #context: ReceiveContext;
+  readonly #files = new OpenFiles<ReceiveFile>();
+
+  constructor(context: ReceiveContext) {
+    this.#context = context;
+  }
+
+  /** The open file of an entry. */
+  find(index: number): ReceiveFile | undefined {
+    return this.#files.find(index);
+  }
+
+  /** A file comes. */
+  open(index: number, { entry, fresh }: { entry: Entry; fresh: boolean }): void {
+    const chunks = chunkCount(entry.sizeBytes, this.#context.chunkBytes);
+    if (chunks > LIMITS.chunksPerFile) {
+      return this.fail(index, "limit", `Cannot take it: over ${LIMITS.chunksPerFile} chunks`);
+    }
+    if (!this.#files.hasRoom(chunks)) {
+      throw violation("too many files are announced ahead of their chunks");
+    }
+    this.#files.open(new ReceiveFile(index, { entry, chunks, fresh }));
+  }
+
+  /** A file stands as it should already. */
+  unchanged(file: ReceiveFile, digest: Uint8Array): void {
+    const { settlement, tally, news } = this.#context;
+    settlement.unchanged(file.index, file.entry, digest);
+    tally.reuse(file.entry.sizeBytes);
+    this.#files.close(file);
+    news.decided({ entry: file.index, want: "none", digest });
+  }
+
+  /** The sender stands by a file. */
+  seal(sealed: SealedFile): void {
+    const { settlement, tally, chunkBytes } = this.#context;
+    settlement.seal(sealed.entry, sealed.digest);
+    const file = this.#files.find(sealed.entry);
+    if (file === undefined) return;
+    if (!file.placed && !file.fresh) throw violation("a file is sealed before it was asked for");
+    if (sealed.kept && !file.keepsStamp) throw violation("a file is kept that is not held");
+    file.sealed = sealed;
+    if (sealed.kept) tally.reuse(file.heldBytes(chunkBytes));
+    this.maybeWhole(file);
+  }
+
+  /** Closes a file that is sealed and has its every chunk. */
+  maybeWhole(file: ReceiveFile): void {
+    if (file.sealed === null || !file.placed || !file.isComplete) return;
+    const { settlement, hashing, chunkBytes } = this.#context;
+    const { entry: { sizeBytes }, digests } = file;
+    const digest = fileDigest(hashing, { sizeBytes, chunkBytes, digests });
+    if (!equalBytes(digest, file.sealed.digest)) {
+      return this.fail(file.index, "integrity", "Cannot keep it: its digest is not the sender's");
+    }
+    this.#files.close(file);
+    settlement.whole(file);
+  }
+
+  /** Fails one entry and tells the sender; a full disk fails them all. */
+  fail(index: number, code: ErrorCode, message: string): void {
+    if (code === "no_space") throw new SftpxError("no_space", message);
+    const { settlement, news } = this.#context;
+    if (!settlement.fail(index, { code, remote: false })) return;
+    news.failed({ entry: index, code, message });
+    this.#report(index, { code, message, remote: false });
+    this.#drop(index);
+  }
+
+  /** The sender gave an entry up. */
+  failedThere(failure: EntryFailure): void {
+    const code = isErrorCode(failure.code) ? failure.code : "failed";
+    if (!this.#context.settlement.fail(failure.entry, { code, remote: true })) return;
+    this.#report(failure.entry, { code, message: failure.message, remote: true });
+    this.#drop(failure.entry);
+  }
+
+  /** The store put entries in place, or failed to. */
+  settle(outcome: Outcome): void {
+    const { settlement, ledger } = this.#context;
+    for (const index of outcome.committed) {
+      const file = settlement.committed(index);
+      if (file !== null) ledger.settled(file);
+    }
+    for (const failure of outcome.failures) {
+      const code = isErrorCode(failure.code) ? failure.code : "io";
+      const file = settlement.wholeFile(failure.entry);
+      this.fail(failure.entry, code, failure.message);
+      if (file !== null) ledger.settled(file);
+    }
+  }
+
+  #drop(index: number): void {
+    const file = this.#files.find(index);
+    if (file === undefined) return;
+    this.#context.ledger.settled(file);
+    this.#files.close(file);
+  }
+
+  #report(
+    index: number,
+    { code, message, remote }: { code: ErrorCode; message: string; remote: boolean },
+  ): void {
+    const { settlement, news } = this.#context;
+    news.report({ path: settlement.path(index), code, message, remote });
+  }
+}

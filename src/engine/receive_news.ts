@@ -1,0 +1,77 @@
+// What the sender and the user are to be told of a receiving transfer. Verdicts, failures and
+// acknowledgements gather between polls and leave in as few messages as they fit.
+
+import { LIMITS } from "../base/limits.ts";
+import { RangeSet } from "../base/ranges.ts";
+import type { EntryFailure, TransferMessage, Verdict } from "../wire/messages.ts";
+import type { DurabilityLedger } from "./durability.ts";
+import type { FailureReport } from "./report.ts";
+import type { Settlement } from "./settlement.ts";
+
+const FAILURES_PER_MESSAGE = 256;
+
+export class ReceiveNews {
+  readonly #transfer: number;
+  readonly #ledger: DurabilityLedger;
+  readonly #settlement: Settlement;
+  readonly #verdicts: Verdict[] = [];
+  readonly #failures: EntryFailure[] = [];
+  readonly #storedFrames = new RangeSet();
+  readonly #reports: FailureReport[] = [];
+
+  constructor(
+    transfer: number,
+    { ledger, settlement }: { readonly ledger: DurabilityLedger; readonly settlement: Settlement },
+  ) {
+    this.#transfer = transfer;
+    this.#ledger = ledger;
+    this.#settlement = settlement;
+  }
+
+  /** What is needed of a file. */
+  decided(verdict: Verdict): void {
+    this.#verdicts.push(verdict);
+  }
+
+  /** This end gave an entry up. */
+  failed({ entry, code, message }: EntryFailure): void {
+    this.#failures.push({ entry, code, message: message.slice(0, LIMITS.textBytes / 4) });
+  }
+
+  /** Every chunk of a frame is dealt with. */
+  stored(frame: number): void {
+    this.#storedFrames.add(frame);
+  }
+
+  /** The user is to hear of a failure, of whichever end. */
+  report(failure: FailureReport): void {
+    this.#reports.push(failure);
+  }
+
+  /** An entry that failed since the last call, or null. */
+  pollReport(): FailureReport | null {
+    return this.#reports.shift() ?? null;
+  }
+
+  /** The next message, or null. */
+  poll(): TransferMessage | null {
+    const transfer = this.#transfer;
+    const limit = LIMITS.rangesPerMessage;
+    if (this.#verdicts.length > 0) {
+      const verdicts = this.#verdicts.splice(0, LIMITS.entriesPerMessage);
+      return { type: "need", transfer, verdicts };
+    }
+    if (this.#failures.length > 0) {
+      const failures = this.#failures.splice(0, FAILURES_PER_MESSAGE);
+      return { type: "failed", transfer, failures };
+    }
+    if (this.#storedFrames.size > 0) {
+      return { type: "stored", transfer, frames: this.#storedFrames.drain(limit) };
+    }
+    if (this.#ledger.hasDurable) {
+      return { type: "durable", transfer, frames: this.#ledger.drain(limit) };
+    }
+    const entries = this.#settlement.drainCommitted(limit);
+    return entries.length === 0 ? null : { type: "committed", transfer, entries };
+  }
+}

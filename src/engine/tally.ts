@@ -1,0 +1,29 @@
+// Bytes a transfer has in place, and how many of them never travelled. Only grows (I10).
+
+import type { ChunkRecord } from "../wire/frame.ts";
+
+export class Tally {
+  #bytesDone = 0;
+  #reusedBytes = 0;
+
+  get bytesDone(): number {
+    return this.#bytesDone;
+  }
+
+  /** Of `bytesDone`, those not sent. */
+  get reusedBytes(): number {
+    return this.#reusedBytes;
+  }
+
+  /** A chunk is dealt with whose record came in a frame. */
+  count(record: ChunkRecord): void {
+    this.#bytesDone += record.rawBytes;
+    if (record.encoding === "same") this.#reusedBytes += record.rawBytes;
+  }
+
+  /** Bytes were there already, and no record speaks of them. */
+  reuse(bytes: number): void {
+    this.#bytesDone += bytes;
+    this.#reusedBytes += bytes;
+  }
+}

@@ -1,0 +1,185 @@
+// What the tool says and where: stdout for data, stderr for the rest, JSON by its contract.
+
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import { type JsonLine, jsonLines } from "./json_output.ts";
+import { Scratch } from "./sftpx_process.ts";
+import { file, makeFile, makeTree, noise, prose } from "./trees.ts";
+
+const MiB = 2 ** 20;
+const ESCAPE = "\u001b";
+
+Deno.test("JSON lines keep their contract", async () => {
+  await using scratch = await Scratch.open();
+  await makeTree(scratch.path("tree"), {
+    "a": file(noise(100 * MiB)),
+    "b": file("b"),
+    "bad": file("bad"),
+  });
+  await makeFile(scratch.path("root/tree/bad/stays"), "stays");
+  const server = await scratch.serve("root");
+  const sent = await scratch.transfer(["send", "tree", server.ticket]);
+  assert.equal(sent.code, 3, sent.stderr);
+  checkTransfer(sent.lines);
+  await server.stop();
+  const [listening, ...rest] = jsonLines((await server.running.ended).stdout);
+  assert.deepEqual(
+    [listening?.event, typeof listening?.["address"], typeof listening?.["port"]],
+    ["listening", "string", "number"],
+  );
+  assert.match(`${listening?.["ticket"]}`, /^sftpx1[a-z2-7]+$/);
+  assert.match(`${listening?.["identity"]}`, /^[a-z2-7]{52}$/);
+  checkTransfer(rest.filter((line) => line["transfer"] !== undefined));
+  const got = await scratch.serve("root").then(({ ticket }) =>
+    scratch.transfer(["get", `${ticket}/tree/a`, "got"])
+  );
+  assert.equal(got.code, 0, got.stderr);
+  checkTransfer(got.lines);
+});
+
+Deno.test("data goes to stdout and everything else to stderr", async (t) => {
+  await using scratch = await Scratch.open();
+  await makeFile(scratch.path("f"), "f");
+  const path = scratch.path("root");
+  const listen = ["--listen", "127.0.0.1:0"];
+
+  const serve = scratch.start(["serve", path, ...listen]);
+  await serve.said("sftpx1");
+  serve.kill("SIGINT");
+  const { stdout, stderr, code } = await serve.ended;
+  assert.equal(code, 0);
+  await t.step("serve prints its ticket and nothing else on stdout", () => {
+    assert.match(stdout, /^sftpx1[a-z2-7]+\n$/);
+    assert.equal(stderr.includes(stdout.trim()), false);
+    assert.match(stderr, /listening on 127\.0\.0\.1:\d+/);
+  });
+
+  await t.step("--no-ticket prints none", async () => {
+    const silent = scratch.start(["serve", path, ...listen, "--no-ticket"]);
+    await silent.said("listening");
+    silent.kill("SIGINT");
+    assert.equal((await silent.ended).stdout, "");
+  });
+
+  const server = await scratch.serve("root");
+  const env = { SFTPX_TICKET: server.ticket };
+  await t.step("a transfer prints nothing on stdout, and moves nothing on stderr", async () => {
+    const sent = await scratch.run(["send", "f", "@"], { env });
+    assert.equal(sent.code, 0);
+    assert.equal(sent.stdout, "");
+    assert.match(sent.stderr, /1 file/);
+    assert.equal(sent.stderr.includes(ESCAPE) || sent.stderr.includes("\r"), false);
+  });
+  await t.step("--quiet says nothing when all is well, and errors all the same", async () => {
+    const sent = await scratch.run(["send", "f", "@", "--quiet"], { env });
+    assert.deepEqual(sent, { code: 0, stdout: "", stderr: "" });
+    const failed = await scratch.run(["send", "gone", "@", "--quiet"], { env });
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /Cannot .*gone/);
+  });
+  await t.step("the ticket is nowhere but in the one place (I9)", async () => {
+    for (const more of [["--verbose"], ["--json", "--verbose"], ["--chunk-size", "1"]]) {
+      const { stdout, stderr } = await scratch.run(["send", "f", server.ticket, ...more]);
+      assert.equal(`${stdout}${stderr}`.includes(server.ticket.slice(0, 40)), false);
+    }
+    const mangled = await scratch.run(["get", `${server.ticket}aa/f`, "got", "--verbose"]);
+    assert.equal(mangled.code, 2);
+    assert.equal(mangled.stderr.includes(server.ticket.slice(0, 40)), false);
+  });
+  await t.step("a ticket in argv works with a warning, @ without", async () => {
+    const bare = await scratch.run(["send", "f", server.ticket]);
+    assert.equal(bare.code, 0);
+    assert.match(bare.stderr, /warning: .*ticket/);
+    const { stderr } = await scratch.run(["send", "f", "@"], { env });
+    assert.doesNotMatch(stderr, /warning/);
+  });
+  await t.step("no color with NO_COLOR, nor off a terminal", async () => {
+    for (const more of [{}, { NO_COLOR: "1" }]) {
+      const { stderr } = await scratch.run(["send", "gone", "@"], { env: { ...env, ...more } });
+      assert.equal(stderr.includes(ESCAPE), false);
+    }
+  });
+});
+
+Deno.test("names cannot speak to the terminal", async () => {
+  await using scratch = await Scratch.open();
+  await makeTree(scratch.path("tree"), { [`evil${ESCAPE}[2Jname`]: file("x"), "ok": file("ok") });
+  const server = await scratch.serve("root");
+  const sent = await scratch.run(["send", "tree", server.ticket]);
+  assert.equal(sent.code, 3, sent.stderr);
+  assert.equal(sent.stderr.includes(ESCAPE), false);
+  assert.match(sent.stderr, /evil/);
+});
+
+Deno.test("a reader that leaves early is no failure", async () => {
+  await using scratch = await Scratch.open();
+  await makeFile(scratch.path("f"), prose(8 * MiB));
+  const server = await scratch.serve("root");
+  const running = scratch.start(["send", "f", server.ticket, "--json", "--compress", "zstd:15"]);
+  await running.line((line) => line.event === "start");
+  running.closeStdout();
+  const { code, stderr } = await running.ended;
+  assert.equal(code, 0, stderr);
+  assert.equal((await fs.stat(`${server.root}/f`)).size, 8 * MiB);
+});
+
+Deno.test("help, version and init answer on stdout", async () => {
+  await using scratch = await Scratch.open();
+  for (const args of [["--help"], ["send", "--help"], ["help", "get"], ["--version"]]) {
+    const { code, stdout, stderr } = await scratch.run(args);
+    assert.equal(code, 0);
+    assert.notEqual(stdout, "");
+    assert.equal(stderr, "");
+  }
+  const [first, second] = [await scratch.run(["init"]), await scratch.run(["init"])];
+  assert.match(first.stdout, /^[a-z2-7]{52}\n$/);
+  assert.equal(first.stdout, second.stdout);
+  const { mode } = await fs.stat(scratch.path("home/identity"));
+  assert.equal(mode & 0o077, 0);
+});
+
+/** Everything the contract says about the lines of one transfer. */
+function checkTransfer(lines: readonly JsonLine[]): void {
+  for (const line of lines) {
+    assert.equal(line.v, 1);
+    assert.match(line.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+  }
+  const events = lines.map((line) => line.event);
+  assert.equal(events.filter((event) => event === "start").length, 1);
+  assert.equal(events.indexOf("summary"), events.length - 1);
+  assert.ok(events.indexOf("start") < events.indexOf("progress"));
+  assert.equal(
+    typeof lines.find((line) => line.event === "start")?.["chunkBytes"],
+    "number",
+  );
+  checkProgress(lines.filter((line) => line.event === "progress"));
+  const summary = lines.at(-1)!;
+  for (const field of ["files", "bytes", "reusedBytes", "wireBytes", "seconds", "chunkBytes"]) {
+    assert.equal(typeof summary[field], "number", field);
+  }
+  assert.equal(typeof summary["ok"], "boolean");
+  assert.match(`${summary["root"]}`, /^[0-9a-f]{64}$/);
+  assert.equal(summary["error"] === undefined, summary["ok"]);
+}
+
+/** Progress only grows (I10), names its figures, and comes at most five times a second. */
+function checkProgress(lines: readonly JsonLine[]): void {
+  assert.ok(lines.length > 0);
+  const growing = ["bytesDone", "wireBytes", "filesDone"];
+  const last: Record<string, number> = {};
+  for (const line of lines) {
+    for (const field of growing) {
+      const value = line[field] as number;
+      assert.equal(typeof value, "number", field);
+      assert.ok(value >= (last[field] ?? 0), `${field} went back`);
+      last[field] = value;
+    }
+    for (const field of ["bytesTotal", "filesTotal"]) {
+      assert.ok(line[field] === null || typeof line[field] === "number", field);
+    }
+    assert.equal(typeof line["bytesPerSecond"], "number");
+  }
+  const times = lines.map((line) => Date.parse(line.time));
+  const windows = times.filter((time, index) => (times[index + 5] ?? Infinity) < time + 990);
+  assert.deepEqual(windows, []);
+}
