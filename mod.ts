@@ -9,7 +9,6 @@
 
 import process from "node:process";
 import type { Handlers } from "./src/cli/context.ts";
-import { main as runMain } from "./src/cli/main.ts";
 import { VERSION } from "./src/session/agent.ts";
 import { emptyRootStore } from "./src/trust/root_store.ts";
 import type { WorkerUrls } from "./src/session/options.ts";
@@ -50,12 +49,13 @@ const HANDLERS: Handlers = {
  */
 export async function main(args: readonly string[]): Promise<number> {
   closeRootStoreEarly();
-  return await runMain(args, { handlers: HANDLERS, version: VERSION });
+  const { main: run } = await import("./src/cli/main.ts");
+  return await run(args, { handlers: HANDLERS, version: VERSION });
 }
 
 /**
- * `deno run` looks for a newer Deno half a second after its start, and reads the authorities in the
- * environment for it: by then they must be gone. Without the permission, a client says so when it
+ * `deno run` reads the authorities in the environment half a second after its start: by then they
+ * must be gone, which is why so little is imported above. Where that fails a client says so when it
  * connects; the other commands do not need it.
  */
 function closeRootStoreEarly(): void {

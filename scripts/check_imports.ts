@@ -13,7 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   engine: ["base", "wire"],
   codec: ["base", "runtime"],
   runtime: ["base"],
-  trust: ["base"],
+  trust: ["base", "runtime"],
   transport: ["base"],
   pool: ["base", "wire", "codec", "runtime"],
   store: ["base", "wire", "codec", "runtime"],

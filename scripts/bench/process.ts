@@ -55,7 +55,7 @@ export class Child implements AsyncDisposable {
 export function spawnDeno(script: URL, options: ChildOptions = {}): Child {
   const command = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--unstable-net", script.href, ...options.args ?? []],
-    env: { ...options.env },
+    env: { DENO_NO_UPDATE_CHECK: "1", ...options.env },
     stdin: "null",
     stdout: "piped",
   });

@@ -52,6 +52,32 @@ export function mayReadPackage(resolved: string | null): boolean {
     mayRead(dirname(fileURLToPath(resolved)));
 }
 
+/**
+ * Whether the certificate authorities named by the environment are still to be read: asked by naming
+ * a file that is not there, which only a first reading stumbles over. True as well where the runtime
+ * replaces its roots by what is pinned. Anything unexpected counts as no.
+ */
+export function rootsAreUnread(): boolean {
+  if (!isDeno()) return true;
+  process.env.DENO_CERT = MISSING_FILE;
+  try {
+    readRoots();
+    return false;
+  } catch (error) {
+    return error instanceof Error && error.message.includes("CA file");
+  } finally {
+    delete process.env.DENO_CERT;
+  }
+}
+
+/** Makes the runtime read its certificate authorities now, once and for all. */
+export function readRoots(): void {
+  if (isDeno()) Deno.createHttpClient({}).close();
+}
+
+/** A path that nobody can make exist. */
+const MISSING_FILE = "/dev/null/missing";
+
 /** Permissions a process may hand on to one it starts. */
 const PERMISSIONS = ["read", "write", "net", "env", "sys", "ffi"] as const;
 

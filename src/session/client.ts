@@ -166,7 +166,7 @@ class ClientSession implements AsyncDisposable {
   }
 
   static async open(options: TransferOptions, remote: Remote): Promise<ClientSession> {
-    emptyRootStore();
+    if (options.transport.addsToRuntimeRoots) emptyRootStore();
     const identity = await loadIdentity(options.identityPath, { create: true });
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(timeoutReason()), options.timeoutMs);

@@ -3,7 +3,6 @@ import { createSocket, type Socket } from "node:dgram";
 import { SftpxError } from "../base/errors.ts";
 import { anchorPem, issueLeaf } from "../trust/certificate.ts";
 import { generateIdentity } from "../trust/identity.ts";
-import { emptyRootStore } from "../trust/root_store.ts";
 import { type DenoQuicOptions, denoQuicTransport } from "./deno_quic.ts";
 import type { Listener } from "./transport.ts";
 
@@ -273,7 +272,6 @@ class Relay {
 }
 
 async function pems() {
-  emptyRootStore();
   const identity = await generateIdentity();
   const leaf = await issueLeaf(identity, { nowMs: Date.now() });
   return { ...leaf, anchor: anchorPem(identity.publicKey) };

@@ -49,6 +49,7 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
   let nextLink = 0;
   return {
     name: "memory",
+    addsToRuntimeRoots: false,
     unavailable: () => null,
     // deno-lint-ignore require-await -- every failure is a rejection
     connect: async ({ hostname, port, signal }: ConnectOptions) => {

@@ -12,6 +12,8 @@ export type Congestion = "auto" | "cubic" | "bbr";
 export interface Transport {
   /** Stable name for logs and `--version --verbose`. */
   readonly name: string;
+  /** An anchor only adds to the runtime's roots here: they must be emptied before connecting. */
+  readonly addsToRuntimeRoots: boolean;
   /** Whether this runtime, with its permissions and flags, can use it; a reason when not. */
   unavailable(): string | null;
   /** Opens one connection to a server pinned by its identity (or by an anchor of the caller's). */

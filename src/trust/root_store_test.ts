@@ -94,7 +94,7 @@ Deno.test("emptyRootStore() keeps a foreign CA from impersonating a pinned serve
     const flags = ["-A"];
     for (const roots of hostile) {
       const env = { ...roots, ...target(anchorPem(victim.publicKey)) };
-      const name = Object.keys(roots)[0];
+      const name = Object.keys(roots)[0] ?? "";
       // The hole is real: without the call the impostor passes for the pinned server.
       assert.equal(await runScript(clientScript(""), { flags, env }), "accepted", name);
       const refused = await runScript(clientScript("emptyRootStore();"), { flags, env });
@@ -105,6 +105,38 @@ Deno.test("emptyRootStore() keeps a foreign CA from impersonating a pinned serve
     const twice = clientScript("emptyRootStore(); emptyRootStore();");
     assert.equal(await runScript(twice, { flags, env }), "accepted");
   });
+});
+
+Deno.test("emptyRootStore() refuses once the runtime has read its roots", async () => {
+  const victim = await generateIdentity();
+  await withImpostor(async ({ port, caPath }) => {
+    const env = {
+      DENO_CERT: caPath,
+      TEST_TARGET: JSON.stringify([port, anchorPem(victim.publicKey)]),
+    };
+    const late = clientScript("Deno.createHttpClient({}).close(); emptyRootStore();");
+    const printed = await runScript(late, { flags: ["-A"], env });
+    assert.match(printed, /Cannot pin .*DENO_NO_UPDATE_CHECK=1/);
+    // The hole is real: who goes on nevertheless is impersonated.
+    const careless = clientScript(
+      "Deno.createHttpClient({}).close(); try { emptyRootStore(); } catch { /* careless */ }",
+    );
+    assert.equal(await runScript(careless, { flags: ["-A"], env }), "accepted");
+  });
+});
+
+Deno.test("emptyRootStore() says the same again", async () => {
+  const script = `import { emptyRootStore } from ${JSON.stringify(ROOT_STORE)};
+    Deno.createHttpClient({}).close();
+    for (let round = 0; round < 2; round++) {
+      try {
+        emptyRootStore();
+        console.log("went on");
+      } catch (error) {
+        console.log(error.code);
+      }
+    }`;
+  assert.equal(await runScript(script, { flags: ["-A"] }), "unsupported\nunsupported");
 });
 
 Deno.test("emptyRootStore() leaves the variables as promised", async () => {

@@ -15,7 +15,6 @@ import type {
 } from "../../src/transport/transport.ts";
 import { anchorPem, issueLeaf } from "../../src/trust/certificate.ts";
 import { generateIdentity } from "../../src/trust/identity.ts";
-import { emptyRootStore } from "../../src/trust/root_store.ts";
 
 const MiB = 1024 * 1024;
 
@@ -373,7 +372,6 @@ async function connectPair(
 }
 
 const leaf = lazily(async () => {
-  emptyRootStore();
   const identity = await generateIdentity();
   const { certificatePem, keyPem } = await issueLeaf(identity, { nowMs: Date.now() });
   return { certificatePem, keyPem, anchorPem: anchorPem(identity.publicKey) };
