@@ -80,7 +80,7 @@ export class Arrivals {
   ): void {
     const { ledger, tally } = this.#context;
     const landings = this.#landing.take(frame);
-    for (const { entry, code, message } of failures) this.#files.fail(entry, code, message);
+    for (const { entry, code, message } of failures) this.#files.fail(entry, { code, message });
     for (const { file, record } of landings) {
       if (this.#files.find(file.index) === undefined) continue;
       file.store(record, { written: true });

@@ -53,7 +53,8 @@ export class Intake {
       const problem = this.#check.next(entry, source);
       this.#settlement.add(entry);
       if (problem !== null) {
-        this.#files.fail(index, "bad_name", `Cannot take the name: ${problem}`);
+        const message = `Cannot take the name: ${problem}`;
+        this.#files.fail(index, { code: "bad_name", message });
       } else if (entry.kind === "file") {
         this.#files.open(index, { entry, fresh: this.#fresh[source] === true });
       }
@@ -104,9 +105,7 @@ export class Intake {
   }
 
   #place(index: number, placement: Placement): void {
-    if (placement.kind === "failed") {
-      return this.#files.fail(index, placement.code, placement.message);
-    }
+    if (placement.kind === "failed") return this.#files.fail(index, placement);
     const file = this.#files.find(index);
     if (file === undefined) return;
     switch (placement.kind) {

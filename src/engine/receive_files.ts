@@ -12,6 +12,7 @@ import type { Hashing } from "./hashing.ts";
 import { OpenFiles } from "./open_files.ts";
 import { ReceiveFile } from "./receive_file.ts";
 import type { ReceiveNews } from "./receive_news.ts";
+import { failureToTell } from "./report.ts";
 import { fileDigest } from "./root.ts";
 import type { Settlement } from "./settlement.ts";
 import type { Tally } from "./tally.ts";
@@ -44,7 +45,8 @@ export class ReceiveFiles {
   open(index: number, { entry, fresh }: { entry: Entry; fresh: boolean }): void {
     const chunks = chunkCount(entry.sizeBytes, this.#context.chunkBytes);
     if (chunks > LIMITS.chunksPerFile) {
-      return this.fail(index, "limit", `Cannot take it: over ${LIMITS.chunksPerFile} chunks`);
+      const message = `Cannot take it: over ${LIMITS.chunksPerFile} chunks`;
+      return this.fail(index, { code: "limit", message });
     }
     if (!this.#files.hasRoom(chunks)) {
       throw violation("too many files are announced ahead of their chunks");
@@ -81,18 +83,19 @@ export class ReceiveFiles {
     const { entry: { sizeBytes }, digests } = file;
     const digest = fileDigest(hashing, { sizeBytes, chunkBytes, digests });
     if (!equalBytes(digest, file.sealed.digest)) {
-      return this.fail(file.index, "integrity", "Cannot keep it: its digest is not the sender's");
+      const message = "Cannot keep it: its digest is not the sender's";
+      return this.fail(file.index, { code: "integrity", message });
     }
     this.#files.close(file);
     settlement.whole(file);
   }
 
   /** Fails one entry and tells the sender; a full disk fails them all. */
-  fail(index: number, code: ErrorCode, message: string): void {
+  fail(index: number, { code, message }: { code: ErrorCode; message: string }): void {
     if (code === "no_space") throw new SftpxError("no_space", message);
     const { settlement, news } = this.#context;
     if (!settlement.fail(index, { code, remote: false })) return;
-    news.failed({ entry: index, code, message });
+    news.failed(failureToTell(index, { code, message }));
     this.#report(index, { code, message, remote: false });
     this.#drop(index);
   }
@@ -115,7 +118,7 @@ export class ReceiveFiles {
     for (const failure of outcome.failures) {
       const code = isErrorCode(failure.code) ? failure.code : "io";
       const file = settlement.wholeFile(failure.entry);
-      this.fail(failure.entry, code, failure.message);
+      this.fail(failure.entry, { code, message: failure.message });
       if (file !== null) ledger.settled(file);
     }
   }

@@ -5,10 +5,8 @@ import { LIMITS } from "../base/limits.ts";
 import { RangeSet } from "../base/ranges.ts";
 import type { EntryFailure, TransferMessage, Verdict } from "../wire/messages.ts";
 import type { DurabilityLedger } from "./durability.ts";
-import type { FailureReport } from "./report.ts";
+import { type FailureReport, FAILURES_PER_MESSAGE } from "./report.ts";
 import type { Settlement } from "./settlement.ts";
-
-const FAILURES_PER_MESSAGE = 256;
 
 export class ReceiveNews {
   readonly #transfer: number;
@@ -34,8 +32,8 @@ export class ReceiveNews {
   }
 
   /** This end gave an entry up. */
-  failed({ entry, code, message }: EntryFailure): void {
-    this.#failures.push({ entry, code, message: message.slice(0, LIMITS.textBytes / 4) });
+  failed(failure: EntryFailure): void {
+    this.#failures.push(failure);
   }
 
   /** Every chunk of a frame is dealt with. */

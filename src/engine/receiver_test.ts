@@ -226,6 +226,8 @@ Deno.test("a chunk outside its file is refused", () => {
   assertBroken(() => receiver.frame(0, [recordOf(0, 2)]), found);
   assertBroken(() => receiver.frame(0, [recordOf(0, 1)]), found);
   assertBroken(() => receiver.frame(0, [recordOf(0, 0, { rawBytes: 3 })]), found);
+  const even = placed([fileEntry("a", 8)]);
+  assertBroken(() => even.frame(0, [recordOf(0, 2, { rawBytes: 0 })]), found);
 });
 
 Deno.test("a chunk that is not held, or held with another digest, is not the same", () => {

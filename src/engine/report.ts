@@ -1,6 +1,11 @@
-// What both halves of the engine tell the session about a transfer.
+// What both halves of the engine tell the session about a transfer, and each other about its failures.
 
 import type { ErrorCode } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { EntryFailure } from "../wire/messages.ts";
+
+/** Failures a message carries: with texts as long as may be they stay well inside one. */
+export const FAILURES_PER_MESSAGE = 256;
 
 /** An entry that failed, for the user. */
 export interface FailureReport {
@@ -31,4 +36,12 @@ export interface TransferResult {
   readonly files: number;
   readonly bytes: number;
   readonly failed: number;
+}
+
+/** A failure as the other end is told of it; no character takes more than four bytes of its text. */
+export function failureToTell(
+  entry: number,
+  { code, message }: { code: ErrorCode; message: string },
+): EntryFailure {
+  return { entry, code, message: message.slice(0, LIMITS.textBytes / 4) };
 }

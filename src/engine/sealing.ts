@@ -7,11 +7,10 @@ import type { EntryFailure, Message, SealedFile } from "../wire/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 import type { Hashing } from "./hashing.ts";
 import type { OpenFiles } from "./open_files.ts";
+import { FAILURES_PER_MESSAGE } from "./report.ts";
 import { fileDigest, type RootLog } from "./root.ts";
 import type { SendFile } from "./send_file.ts";
 import type { SendOutcome } from "./send_outcome.ts";
-
-const FAILURES_PER_MESSAGE = 256;
 
 export class Sealing {
   readonly #files: OpenFiles<SendFile>;

@@ -3,11 +3,10 @@
 
 import { equalBytes } from "../base/bytes.ts";
 import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
-import { LIMITS } from "../base/limits.ts";
 import { RangeSet } from "../base/ranges.ts";
 import type { EntryFailure, Range, Receipt } from "../wire/messages.ts";
 import type { Hashing } from "./hashing.ts";
-import type { FailureReport, TransferResult } from "./report.ts";
+import { type FailureReport, failureToTell, type TransferResult } from "./report.ts";
 import type { RootLog } from "./root.ts";
 import { outOfPlace } from "./violation.ts";
 
@@ -48,7 +47,7 @@ export class SendOutcome {
     { code, message, sealed }: { code: ErrorCode; message: string; sealed: boolean },
   ): EntryFailure {
     this.#ownFailed.add(index);
-    const failure = { entry: index, code, message: message.slice(0, LIMITS.textBytes / 4) };
+    const failure = failureToTell(index, { code, message });
     if (sealed) this.#doubtful.push(failure);
     else this.#report(index, { code, message, remote: false });
     return failure;

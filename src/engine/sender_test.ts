@@ -492,6 +492,16 @@ Deno.test("no more files are announced than may be open, and the rest follows (I
   assert.equal(announced(), 1);
 });
 
+Deno.test("a failure is told before another entry takes the room it made", () => {
+  const sender = senderWith([fileEntry("a", 4)], { end: false });
+  while (sender.pollMessage() !== null);
+  const [frame] = sender.pollFrames(1);
+  const failure = { entry: 0, code: "source_changed", message: "Cannot send it" } as const;
+  sender.packed(frame!.frame, { records: [], failures: [failure] });
+  add(sender, [fileEntry("b", 4)]);
+  assert.deepEqual(typesOf(sender), ["failed", "entries"]);
+});
+
 Deno.test("a file that is stored stays open until its seal is sent", () => {
   const count = LIMITS.openEntries + 1;
   const entries = Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4));

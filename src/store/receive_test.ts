@@ -62,6 +62,24 @@ Deno.test("a read-only directory of an earlier transfer takes new entries and is
     fs.chmodSync(join(root, "d"), 0o755);
   }));
 
+Deno.test("entries are registered in sequence, and none once the directories are placed", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const found = (next: number) => ({
+        code: "protocol",
+        message: new RegExp(`: ${next} is next$`),
+      });
+      store.register(id, 0, [directoryEntry("d")], [0]);
+      assert.throws(() => store.register(id, 0, [fileEntry("d/a", 1)], [0]), found(1));
+      assert.throws(() => store.register(id, 2, [fileEntry("d/a", 1)], [0]), found(1));
+      assert.throws(() => store.register(id, 1, [fileEntry("d/a", 1)], []), found(1));
+      store.placeDirectories(id);
+      assert.throws(() => store.register(id, 1, [fileEntry("d/a", 1)], [0]), found(1));
+      store.abandon(id);
+    });
+  }));
+
 Deno.test("a private directory is private from its first moment", () =>
   inDirectory((root) => {
     withStore(root, (store) => {
@@ -191,7 +209,7 @@ Deno.test("names from a peer that climb or touch .sftpx fail their entry", () =>
         if (placement.kind === "new") fillPart(placement, "x");
         else assert.equal(only(placement, "failed").code, "bad_name");
         const code = store.commit(id, [wholeFile(i)]).failures[0]?.code;
-        assert.ok(code === "bad_name" || code === "internal", paths[i]);
+        assert.ok(code === "bad_name" || code === "internal", paths[i]!);
       });
       store.abandon(id);
     });

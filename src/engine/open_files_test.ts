@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { LIMITS } from "../base/limits.ts";
+import { OpenFiles } from "./open_files.ts";
+
+Deno.test("OpenFiles has room for as many files as are allowed, and not for one more", () => {
+  const files = new OpenFiles<{ index: number; chunks: number }>();
+  for (let index = 0; index < LIMITS.openEntries; index++) {
+    assert.ok(files.hasRoom(0), `file ${index}`);
+    files.open({ index, chunks: 0 });
+  }
+  assert.equal(files.hasRoom(0), false);
+  assert.equal(files.size, LIMITS.openEntries);
+});
+
+Deno.test("OpenFiles has room for as many chunks as are allowed, and not for one more", () => {
+  const files = new OpenFiles<{ index: number; chunks: number }>();
+  files.open({ index: 0, chunks: 1 });
+  assert.ok(files.hasRoom(LIMITS.openChunks - 1));
+  assert.equal(files.hasRoom(LIMITS.openChunks), false);
+});
+
+Deno.test("OpenFiles gets back the room of a file that is closed", () => {
+  const files = new OpenFiles<{ index: number; chunks: number }>();
+  const file = { index: 7, chunks: LIMITS.openChunks };
+  files.open(file);
+  assert.equal(files.find(7), file);
+  assert.equal(files.hasRoom(1), false);
+  files.close(file);
+  assert.equal(files.find(7), undefined);
+  assert.equal(files.size, 0);
+  assert.ok(files.hasRoom(LIMITS.openChunks));
+});

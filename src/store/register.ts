@@ -1,0 +1,173 @@
+// What the entries of a manifest are to one receiving transfer: where each goes, what is there already,
+// and where its chunks are written meanwhile. Refuses entries out of sequence; an entry that cannot be
+// placed fails alone. Puts nothing under a final name.
+
+import { SftpxError, toSftpxError } from "../base/errors.ts";
+import type { Entry, Stamp } from "../wire/messages.ts";
+import type { OpenFile } from "./chunk_journal.ts";
+import type { Destination } from "./destination.ts";
+import { sameStamp, stampOf } from "./disk.ts";
+import type { Door } from "./door.ts";
+import type { Journal, PartRow } from "./journal.ts";
+import { ManifestGuard } from "./manifest_guard.ts";
+import type { PartsRun } from "./parts.ts";
+import { type Found, placeFile } from "./placement.ts";
+import type { Placement, ReceiveTransfer } from "./store.ts";
+import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
+
+/** What entries are registered with. */
+export interface RegisterContext {
+  readonly journal: Journal;
+  readonly door: Door;
+  readonly destination: Destination;
+  readonly run: PartsRun;
+  /** Parts held from before, by path in the manifest. */
+  readonly rows: Map<string, PartRow>;
+  /** For each source: nothing stands there and no part is held. */
+  readonly fresh: readonly boolean[];
+  readonly ignoresCase: boolean;
+}
+
+/** A file in place whose mode is not the manifest's. */
+export interface ModeChange {
+  readonly entry: number;
+  readonly final: string;
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+  readonly digest: Uint8Array;
+  readonly standing: Stamp;
+}
+
+const NO_STAMP: Stamp = { device: 0n, inode: 0n, sizeBytes: 0, mtimeNs: 0n, ctimeNs: 0n };
+const FRESH: Found = { kind: "new", stale: null };
+
+export class Register {
+  readonly #transfer: ReceiveTransfer;
+  readonly #context: RegisterContext;
+  readonly #guard: ManifestGuard;
+  #next = 0;
+  #isClosed = false;
+  /** Files to be put in place, by entry. */
+  readonly files = new Map<number, OpenFile>();
+  /** Directories to be made, by entry. */
+  readonly directories = new Map<number, DirectoryToPlace>();
+  /** Links to be put in place, by entry. */
+  readonly links = new Map<number, LinkToPlace>();
+  readonly modes: ModeChange[] = [];
+
+  constructor(transfer: ReceiveTransfer, context: RegisterContext) {
+    this.#transfer = transfer;
+    this.#context = context;
+    this.#guard = new ManifestGuard(context.ignoresCase);
+  }
+
+  /** The manifest is whole: nothing more is registered. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Registers the next entries; the answer is in the same order. */
+  add(first: number, entries: readonly Entry[], sources: readonly number[]): Placement[] {
+    if (first !== this.#next || entries.length !== sources.length || this.#isClosed) {
+      throw new SftpxError("protocol", `Cannot register entry ${first}: ${this.#next} is next`);
+    }
+    this.#next += entries.length;
+    const { destination, door, fresh } = this.#context;
+    door.forget();
+    const stale: PartRow[] = [];
+    const placements = entries.map((entry, i): Placement => {
+      try {
+        const source = sources[i] ?? -1;
+        const final = destination.of(entry.path, source);
+        this.#guard.check(entry);
+        if (entry.kind !== "file") return this.#later(first + i, entry, final);
+        const found = fresh[source] ? FRESH : this.#find(entry, final);
+        if ("stale" in found && found.stale !== null) stale.push(found.stale);
+        return this.#open(first + i, { entry, final, found });
+      } catch (thrown) {
+        const { code, message } = toSftpxError(thrown);
+        return { kind: "failed", code, message };
+      }
+    });
+    if (stale.length > 0) this.#dropRows(stale);
+    return placements;
+  }
+
+  #later(number: number, entry: Entry, final: string): Placement {
+    const { kind, mode, mtimeNs, target } = entry;
+    if (kind === "directory") {
+      this.directories.set(number, { path: final, mode, mtimeNs });
+    } else {
+      const { writeOnce } = this.#transfer;
+      const scratch = this.#context.run.scratch;
+      this.links.set(number, { path: final, target: target ?? "", mtimeNs, writeOnce, scratch });
+    }
+    return { kind: "later" };
+  }
+
+  #find(entry: Entry, final: string): Found {
+    const { journal, door, run, rows } = this.#context;
+    const row = rows.get(entry.path) ?? null;
+    const part = row === null ? null : run.pathOf(row.name);
+    const stat = door.look(final);
+    return placeFile({ entry, path: final, stat, row, part }, { rules: this.#transfer, journal });
+  }
+
+  #open(
+    number: number,
+    { entry, final, found }: { entry: Entry; final: string; found: Found },
+  ): Placement {
+    const { path, sizeBytes, mode, mtimeNs } = entry;
+    if (found.kind === "unchanged") {
+      const { digest, stat } = found;
+      if (Number(stat.mode & 0o777n) !== (mode & 0o777)) {
+        const standing = stampOf(stat);
+        this.modes.push({ entry: number, final, mode, mtimeNs, digest, standing });
+      }
+      return { kind: "unchanged", digest };
+    }
+    const { run, door } = this.#context;
+    const held = found.kind === "held" ? found.row : null;
+    const part = held?.name ?? run.nameOf(number);
+    const stamp = entry.stamp ?? NO_STAMP;
+    const isSame = held !== null && sameStamp(held.stamp, stamp);
+    this.files.set(number, {
+      path,
+      final,
+      sizeBytes,
+      mode,
+      mtimeNs,
+      stamp,
+      part,
+      standing: found.kind === "stands" ? found.standing : null,
+      row: held?.id ?? null,
+      isStale: held !== null && !isSame,
+    });
+    const absolute = run.pathOf(part);
+    switch (found.kind) {
+      case "new":
+        return { kind: "new", part: absolute };
+      case "held": {
+        const { runs, row } = found;
+        const { stamp, recordedNs } = row;
+        return { kind: "held", part: absolute, runs, stamp, recordedNs };
+      }
+      case "stands": {
+        const standing = door.enter(final);
+        const { sizeBytes } = found.standing;
+        return { kind: "stands", part: absolute, path: standing, sizeBytes };
+      }
+    }
+  }
+
+  #dropRows(stale: readonly PartRow[]): void {
+    const { journal, run, rows } = this.#context;
+    journal.transaction(() => stale.forEach((row) => journal.dropPart(row.id)));
+    run.remove(stale.map((row) => row.name));
+    for (const row of stale) rows.delete(row.path);
+  }
+}

@@ -1,0 +1,129 @@
+// One connection of Deno's QUIC, at either end: one control stream, lanes, and one answer to why it
+// ended. Every stream's failure is told in terms of that answer; foreign errors stop here.
+
+import { ERROR_TABLE, errorCodeFromQuic, SftpxError } from "../base/errors.ts";
+import { formatAddress } from "./addresses.ts";
+import { foreignText, isConnectionLost, lost } from "./quic_errors.ts";
+import type {
+  CloseInfo,
+  Connection,
+  ConnectionStats,
+  ControlStream,
+  ReceiveStream,
+  SendStream,
+} from "./transport.ts";
+import { controlStream, WebReceiveStream, WebSendStream } from "./web_streams.ts";
+
+/** A close packet carries the reason; a longer one would be cut by the stack anyway. */
+const REASON_CHARS = 256;
+
+export class QuicConnection implements Connection {
+  readonly remoteAddress: string;
+  readonly closed: Promise<CloseInfo>;
+  readonly #conn: Deno.QuicConn;
+  #lanes: ReadableStreamDefaultReader<ReadableStream<Uint8Array<ArrayBuffer>>> | null = null;
+  #controlTaken = false;
+  #closing: CloseInfo | null = null;
+  #ended: CloseInfo | null = null;
+
+  constructor(conn: Deno.QuicConn, onEnded: () => void) {
+    this.#conn = conn;
+    this.remoteAddress = formatAddress(conn.remoteAddr.hostname, conn.remoteAddr.port);
+    this.closed = conn.closed.then(
+      // A close of our own is reported as code 0 without a reason.
+      (info) => this.#closing ?? remoteClose(info),
+      (thrown) => this.#closing ?? { code: null, reason: foreignText(thrown), remote: false },
+    ).then((info) => {
+      this.#ended = info;
+      onEnded();
+      return info;
+    });
+  }
+
+  get ended(): boolean {
+    return this.#ended !== null;
+  }
+
+  async openControl(): Promise<ControlStream> {
+    this.#takeControl();
+    try {
+      return this.#control(await this.#conn.createBidirectionalStream());
+    } catch (thrown) {
+      throw await this.#explain(thrown);
+    }
+  }
+
+  async acceptControl(): Promise<ControlStream> {
+    this.#takeControl();
+    const reader = this.#conn.incomingBidirectionalStreams.getReader();
+    try {
+      const { value, done } = await reader.read();
+      if (!done) return this.#control(value);
+    } catch {
+      // The connection ended; `closed` says why.
+    } finally {
+      reader.releaseLock();
+    }
+    throw lost(this.remoteAddress, await this.closed);
+  }
+
+  async openLane(): Promise<SendStream> {
+    try {
+      const stream = await this.#conn.createUnidirectionalStream({ waitUntilAvailable: true });
+      return new WebSendStream(stream, this.#explain);
+    } catch (thrown) {
+      throw await this.#explain(thrown);
+    }
+  }
+
+  async acceptLane(): Promise<ReceiveStream | null> {
+    this.#lanes ??= this.#conn.incomingUnidirectionalStreams.getReader();
+    try {
+      const { value, done } = await this.#lanes.read();
+      return done ? null : new WebReceiveStream(value, this.#explain);
+    } catch {
+      return null;
+    }
+  }
+
+  stats(): ConnectionStats {
+    return { rttMs: null, lossRatio: null, windowBytes: null };
+  }
+
+  close(code: CloseInfo["code"] & string, reason: string): void {
+    if (this.#ended !== null || this.#closing !== null) return;
+    this.#closing = { code, reason, remote: false };
+    const closeCode = code === "none" ? 0 : ERROR_TABLE[code].quic;
+    this.#conn.close({ closeCode, reason: reason.slice(0, REASON_CHARS) });
+  }
+
+  #takeControl(): void {
+    if (this.#controlTaken) throw new TypeError("Cannot open the control stream twice");
+    this.#controlTaken = true;
+  }
+
+  #control(stream: Deno.QuicBidirectionalStream): ControlStream {
+    return controlStream(
+      new WebSendStream(stream.writable, this.#explain),
+      new WebReceiveStream(stream.readable, this.#explain),
+    );
+  }
+
+  /** A stream fails a moment before its connection says why: wait for that where it is certain. */
+  readonly #explain = async (thrown: unknown): Promise<Error> => {
+    const ended = this.#ended ?? this.#closing ??
+      (isConnectionLost(thrown) ? await this.closed : null);
+    if (ended !== null) return lost(this.remoteAddress, ended, thrown);
+    // A detached buffer, a write after close: the caller's mistake.
+    if (thrown instanceof TypeError) return thrown;
+    const found = `the stream is gone (${foreignText(thrown)})`;
+    return new SftpxError("lost", `Cannot go on with "${this.remoteAddress}": ${found}`, {
+      cause: thrown,
+    });
+  };
+}
+
+function remoteClose(info: Deno.QuicCloseInfo): CloseInfo {
+  const code = info.closeCode === 0 ? "none" : errorCodeFromQuic(info.closeCode) ?? "failed";
+  return { code, reason: info.reason, remote: true };
+}
