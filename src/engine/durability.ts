@@ -62,23 +62,18 @@ export class DurabilityLedger {
     const due = this.#dirtyBytes >= LIMITS.journalBytes ||
       this.#nowMs - this.#dirtySinceMs >= LIMITS.journalMs;
     if (!due) return null;
-    const runs: JournalRun[] = [];
-    const frames: number[] = [];
-    for (const file of this.#dirty) {
-      if (skip(file)) continue;
-      for (const run of file.takeRuns()) {
-        runs.push({ ...run, entry: file.index, synced: file.chunks === 1 });
-      }
-      for (const frame of file.undurable.splice(0)) frames.push(frame);
-    }
-    this.#dirty.clear();
-    this.#dirtyBytes = 0;
+    const { runs, frames } = this.#take(skip);
     if (runs.length === 0) {
       this.#release(frames);
       return null;
     }
     this.#writing = frames;
     return runs;
+  }
+
+  /** Everything the journal has not heard of, due or not: the transfer breaks off here. */
+  takeRest(): JournalRun[] {
+    return this.#take(() => false).runs;
   }
 
   journalled(): void {
@@ -93,6 +88,21 @@ export class DurabilityLedger {
 
   get hasDurable(): boolean {
     return this.#durable.size > 0;
+  }
+
+  #take(skip: (file: ReceiveFile) => boolean): { runs: JournalRun[]; frames: number[] } {
+    const runs: JournalRun[] = [];
+    const frames: number[] = [];
+    for (const file of this.#dirty) {
+      if (skip(file)) continue;
+      for (const run of file.takeRuns()) {
+        runs.push({ ...run, entry: file.index, synced: file.chunks === 1 });
+      }
+      for (const frame of file.undurable.splice(0)) frames.push(frame);
+    }
+    this.#dirty.clear();
+    this.#dirtyBytes = 0;
+    return { runs, frames };
   }
 
   #await(frame: number): void {

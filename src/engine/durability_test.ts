@@ -171,3 +171,14 @@ Deno.test("copies made here await the journal, but acknowledge no frame", () => 
   ledger.journalled();
   assert.deepEqual(ledger.drain(ALL), []);
 });
+
+Deno.test("takeRest() answers what is not journalled, due or not, once", () => {
+  const ledger = new DurabilityLedger();
+  const file = fileOf(3);
+  store(ledger, file, { frame: 0, chunk: 0 });
+  store(ledger, file, { frame: 1, chunk: 1 });
+  store(ledger, file, { frame: 2, chunk: 5 });
+  assert.equal(ledger.takeDue(NONE), null);
+  assert.deepEqual(ledger.takeRest().map(({ entry, first }) => [entry, first]), [[3, 0], [3, 5]]);
+  assert.deepEqual(ledger.takeRest(), []);
+});

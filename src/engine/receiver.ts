@@ -4,7 +4,7 @@
 // place.
 
 import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
-import type { Outcome, Placement } from "../store/store.ts";
+import type { JournalRun, Outcome, Placement } from "../store/store.ts";
 import type { Offer, TransferMessage } from "../wire/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -149,6 +149,11 @@ export class Receiver {
   storeFinished(outcome: Outcome): void {
     this.#files.settle(outcome);
     this.#settlement.storeFinished();
+  }
+
+  /** What is stored and not journalled, for a transfer that breaks off and may be resumed. */
+  unjournalled(): JournalRun[] {
+    return this.#ledger.takeRest();
   }
 
   /** The next thing to do, or null. */

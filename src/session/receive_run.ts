@@ -98,6 +98,7 @@ class ReceiveRun {
       for (const lane of this.#lanes) lane.cancel();
       // A worker that still writes must not meet the transfer that resumes this one in its parts.
       await Promise.allSettled(this.#landJobs);
+      await this.#keepForResume().catch(() => {});
       await store.abandon(begun.id).catch(() => {});
       return this.#progress.broken(error, begun.chunkBytes);
     } finally {
@@ -105,6 +106,13 @@ class ReceiveRun {
       this.#halt();
       channel.close();
     }
+  }
+
+  /** A stop in order sends nothing again: what is stored is journalled before the end. */
+  async #keepForResume(): Promise<void> {
+    const { store, begun } = this.#options;
+    const runs = this.#receiver.unjournalled();
+    if (runs.length > 0) await store.journal(begun.id, runs);
   }
 
   /** Nothing new begins, and what waits for its turn gives up. */

@@ -293,6 +293,7 @@ class SendRun {
   /** No lane is left: a receiver that drops them all has said why, or is about to. */
   async #giveUp(error: SftpxError): Promise<void> {
     await this.#options.channel.caughtUp();
+    if (this.#stop.signal.aborted) return;
     // Whoever waits for the message that came before goes first.
     await new Promise((resolve) => setTimeout(resolve));
     throw error;

@@ -44,6 +44,24 @@ Deno.test("a transfer survives kill -9 of either end", async (t) => {
   });
 });
 
+Deno.test("what was stored before a stop in order is not sent again", async () => {
+  await using scratch = await Scratch.open();
+  const server = await prepare(scratch);
+  const args = ["get", `${server.ticket}/remote`, "copy"];
+  const running = scratch.start([...args, "--json"]);
+  await running.line(({ event, bytesDone }) => event === "progress" && Number(bytesDone) > 4 * MiB);
+  running.kill("SIGINT");
+  const broken = await running.ended;
+  assert.equal(broken.code, 130, broken.stderr);
+  const stored = Math.max(
+    ...running.lines.map(({ event, bytesDone }) => event === "progress" ? Number(bytesDone) : 0),
+  );
+  const again = await scratch.transfer(args);
+  assert.equal(again.code, 0, again.stderr);
+  assert.ok(again.summary.reusedBytes >= stored, `${again.summary.reusedBytes} of ${stored}`);
+  assert.equal(await digestOf(scratch.path("copy")), await digestOf(scratch.path("local")));
+});
+
 async function prepare(scratch: Scratch): Promise<Server> {
   await makeFile(scratch.path("root/remote"), noise(SIZE));
   await fs.link(scratch.path("root/remote"), scratch.path("local"));
