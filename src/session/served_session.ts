@@ -219,7 +219,7 @@ export class ServedSession implements OpenSession {
 const RESUMABLE: ReadonlySet<ErrorCode> = new Set(["lost", "terminated", "interrupted"]);
 
 /** A counted use is spent by a committed transfer, kept by one that may resume, else given back. */
-async function settleUse(use: TicketUse | null, summary: TransferSummary): Promise<void> {
+export async function settleUse(use: TicketUse | null, summary: TransferSummary): Promise<void> {
   if (use === null) return;
   if (summary.root !== null) return await use.spend();
   if (summary.error !== null && RESUMABLE.has(summary.error.code)) use.pause();

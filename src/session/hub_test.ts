@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import { LIMITS } from "../base/limits.ts";
+import type { Connection, ReceiveStream } from "../transport/transport.ts";
+import { encodeLaneEnd } from "../wire/frame.ts";
+import type { Message, TransferMessage } from "../wire/messages.ts";
+import { isCode, offerOf, type Pair, pairOf } from "./_fixture.ts";
+import { Hub, readExactly, type TransferChannel } from "./hub.ts";
+
+interface Scene extends Pair {
+  /** Over the server's end; the test is the client. */
+  readonly hub: Hub;
+  readonly opened: { channel: TransferChannel; first: TransferMessage }[];
+}
+
+async function scene(): Promise<Scene> {
+  const pair = await pairOf();
+  const hub = new Hub(pair.far, pair.server);
+  const opened: Scene["opened"] = [];
+  hub.onOpen = (channel, first) => void opened.push({ channel, first });
+  hub.start();
+  return { ...pair, hub, opened };
+}
+
+/** What was sent before it was dealt with. */
+async function caughtUp({ near }: Scene): Promise<void> {
+  near.send({ type: "ping", token: 99 });
+  while ((await near.expect("pong")).token !== 99);
+}
+
+Deno.test("a ping is answered with its token", async () => {
+  const { near, hub } = await scene();
+  near.send({ type: "ping", token: 12 });
+  assert.deepEqual(await near.receive(), { type: "pong", token: 12 });
+  hub.close("none", "");
+});
+
+Deno.test("a peer that reads no answers gets no more of them than fit", async () => {
+  for (
+    const [unsentBytes, answers] of [[LIMITS.controlMessageBytes - 1, 1], [
+      LIMITS.controlMessageBytes,
+      0,
+    ]] as const
+  ) {
+    const pair = await pairOf();
+    const sent: Message[] = [];
+    const control = Object.defineProperties(Object.create(pair.far), {
+      unsentBytes: { value: unsentBytes },
+      send: { value: (message: Message) => sent.push(message) },
+      receive: { value: () => pair.far.receive() },
+    });
+    const hub = new Hub(control, pair.server);
+    hub.start();
+    pair.near.send({ type: "ping", token: 1 });
+    pair.near.send({ type: "bye" });
+    await hub.ended;
+    assert.equal(sent.length, answers);
+    hub.close("none", "");
+  }
+});
+
+Deno.test("bye ends the session in order, and every transfer as lost", async () => {
+  const { near, hub, opened, ...rest } = await scene();
+  near.send(offerOf(1));
+  await caughtUp({ near, hub, opened, ...rest });
+  near.send({ type: "bye" });
+  assert.deepEqual(await hub.ended, { kind: "bye" });
+  await assert.rejects(opened[0]!.channel.messages.take(), isCode("lost", true));
+  hub.close("none", "");
+});
+
+for (const type of ["hello", "auth", "welcome", "join", "joined"] as const) {
+  Deno.test(`"${type}" after the handshake breaks the session`, async () => {
+    const { near, hub } = await scene();
+    near.send(HANDSHAKE[type]);
+    const end = await hub.ended;
+    assert.ok(end.kind === "lost" && isCode("protocol", true)(end.error));
+    hub.close("none", "");
+  });
+}
+
+Deno.test("a refusal ends the session with its own code", async () => {
+  const { near, hub } = await scene();
+  near.send({ type: "refuse", code: "terminated", message: "closing" });
+  const end = await hub.ended;
+  assert.ok(end.kind === "lost" && isCode("terminated", true)(end.error));
+  hub.close("none", "");
+});
+
+Deno.test("an end of stream is no bye (I4)", async () => {
+  const { near, hub } = await scene();
+  await near.close();
+  const end = await hub.ended;
+  assert.ok(end.kind === "lost" && isCode("lost", true)(end.error));
+  hub.close("none", "");
+});
+
+Deno.test("an offer opens a transfer, what follows goes to it, the rest to nobody", async () => {
+  const it = await scene();
+  it.near.send({ type: "done", transfer: 5 });
+  it.near.send(offerOf(5));
+  it.near.send({ type: "done", transfer: 5 });
+  it.near.send({ type: "done", transfer: 6 });
+  await caughtUp(it);
+  assert.equal(it.opened.length, 1);
+  const { channel, first } = it.opened[0]!;
+  assert.deepEqual([first.type, channel.transfer], ["offer", 5]);
+  assert.deepEqual(await channel.messages.take(), { type: "done", transfer: 5 });
+  channel.close();
+  assert.equal(await channel.messages.take(), null);
+  it.hub.close("none", "");
+});
+
+Deno.test("an offer to an end that opens no transfers is passed over", async () => {
+  const pair = await pairOf();
+  const hub = new Hub(pair.far, pair.server);
+  hub.start();
+  pair.near.send(offerOf(1));
+  pair.near.send({ type: "ping", token: 1 });
+  assert.equal((await pair.near.receive())?.type, "pong");
+  hub.close("none", "");
+});
+
+Deno.test("a transfer too many is aborted with its limit; one that ended makes room", async () => {
+  const it = await scene();
+  const most = LIMITS.transfersPerSession;
+  for (let transfer = 0; transfer <= most; transfer++) it.near.send(offerOf(transfer));
+  const abort = await it.near.expect("abort");
+  assert.deepEqual([abort.transfer, abort.code], [most, "limit"]);
+  it.opened[0]!.channel.close();
+  it.near.send(offerOf(most));
+  await caughtUp(it);
+  assert.equal(it.opened.at(-1)?.first.transfer, most);
+  it.hub.close("none", "");
+});
+
+Deno.test("the loss of the first connection ends every transfer with lost", async () => {
+  const it = await scene();
+  it.near.send(offerOf(1));
+  it.near.send(offerOf(2));
+  await caughtUp(it);
+  it.cut();
+  for (const { channel } of it.opened) {
+    await assert.rejects(channel.messages.take(), isCode("lost"));
+    assert.equal(await channel.lanes.take(), null);
+  }
+  assert.equal((await it.hub.ended).kind, "lost");
+});
+
+Deno.test("a further connection dies alone, and is used no more", async () => {
+  const it = await scene();
+  const further = await pairOf();
+  it.hub.addConnection(further.server);
+  const channel = it.hub.open(1);
+  const lanes = [await channel.openLane(), await channel.openLane()];
+  assert.equal(it.hub.connections.length, 2);
+  let settled = false;
+  lanes[0]!.lost.then(() => settled = true);
+  further.cut();
+  await lanes[1]!.lost;
+  assert.equal(settled, false);
+  assert.deepEqual(it.hub.connections, [it.server]);
+  for (let i = 0; i < 3; i++) await channel.openLane();
+  await caughtUp(it);
+  it.hub.close("none", "");
+});
+
+Deno.test("a connection that joins a session which is over is closed", async () => {
+  const it = await scene();
+  it.hub.close("none", "");
+  const further = await pairOf();
+  it.hub.addConnection(further.server);
+  assert.equal((await further.client.closed).remote, true);
+});
+
+Deno.test("a lane goes to its transfer with the header that named it", async () => {
+  const it = await scene();
+  const channel = it.hub.open(4);
+  const lane = await it.client.openLane();
+  await lane.write(encodeLaneEnd(4, 0));
+  const arrived = await channel.lanes.take();
+  assert.deepEqual(arrived?.opening, encodeLaneEnd(4, 0));
+  it.hub.close("none", "");
+});
+
+Deno.test("a lane of a transfer that is unknown, or over, is given up", async () => {
+  const it = await pairOf();
+  const cancelled = watchCancels(it.server);
+  const hub = new Hub(it.far, it.server);
+  const channel = hub.open(4);
+  for (const transfer of [4, 9]) {
+    await (await it.client.openLane()).write(encodeLaneEnd(transfer, 0));
+  }
+  await cancelled.until(1);
+  channel.close();
+  await cancelled.until(2);
+  hub.close("none", "");
+});
+
+Deno.test("answers() tells a peer that answers from one that does not", async () => {
+  const it = await scene();
+  const answered = it.hub.answers(10_000);
+  const { token } = await it.near.expect("ping");
+  it.near.send({ type: "pong", token });
+  assert.equal(await answered, true);
+  assert.equal(await it.hub.answers(1), false);
+  const asked = it.hub.answers(10_000);
+  it.cut();
+  assert.equal(await asked, false);
+  assert.equal(await it.hub.answers(10_000), false);
+});
+
+Deno.test("answers() takes a control stream that cannot be written for no answer", async () => {
+  const pair = await pairOf();
+  const broken = Object.assign(Object.create(pair.far), {
+    send: () => {
+      throw new Error("gone");
+    },
+  });
+  const hub = new Hub(broken, pair.server);
+  assert.equal(await hub.answers(10_000), false);
+  hub.close("none", "");
+});
+
+Deno.test("readExactly() joins pieces, tells an end before from an end within", async () => {
+  const pieces = (...lengths: number[]): ReceiveStream => ({
+    read: (into) => {
+      const length = lengths.shift();
+      if (length === undefined) return Promise.resolve(null);
+      const { byteOffset } = into;
+      return Promise.resolve(
+        new Uint8Array(into.buffer.transfer(), byteOffset, length).fill(length),
+      );
+    },
+    cancel: () => {},
+  });
+  const whole = await readExactly(pieces(2, 1, 3), new ArrayBuffer(8), { bytes: 6 });
+  assert.deepEqual(whole, Uint8Array.of(2, 2, 1, 3, 3, 3));
+  assert.equal(await readExactly(pieces(), new ArrayBuffer(8), { bytes: 6 }), null);
+  await assert.rejects(readExactly(pieces(2), new ArrayBuffer(8), { bytes: 6 }), isCode("lost"));
+});
+
+const KEY32 = new Uint8Array(32);
+const HANDSHAKE: Record<"hello" | "auth" | "welcome" | "join" | "joined", Message> = {
+  hello: { type: "hello", version: 1, capabilities: [], nonce: KEY32, agent: "" },
+  auth: { type: "auth", identity: KEY32, signature: new Uint8Array(64) },
+  welcome: {
+    type: "welcome",
+    session: 1,
+    key: KEY32,
+    read: true,
+    write: true,
+    maxConnections: 1,
+    maxLanes: 1,
+  },
+  join: { type: "join", session: 1, connection: 1, mac: KEY32 },
+  joined: { type: "joined", connection: 1 },
+};
+
+/** Counts the lanes of a connection that its owner gives up. */
+function watchCancels(connection: Connection): { until(count: number): Promise<void> } {
+  let count = 0;
+  let wake = () => {};
+  const accept = connection.acceptLane.bind(connection);
+  connection.acceptLane = async () => {
+    const lane = await accept();
+    if (lane === null) return null;
+    return {
+      read: (into) => lane.read(into),
+      cancel: () => {
+        count++;
+        wake();
+        lane.cancel();
+      },
+    };
+  };
+  return {
+    until: async (wanted) => {
+      while (count < wanted) await new Promise<void>((resolve) => wake = resolve);
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { Mailbox } from "./mailbox.ts";
+
+Deno.test("take() answers items in order, whether they came before or after", async () => {
+  const mailbox = new Mailbox<number>();
+  mailbox.put(1);
+  const taken = [mailbox.take(), mailbox.take(), mailbox.take()];
+  mailbox.put(2);
+  mailbox.put(3);
+  assert.deepEqual(await Promise.all(taken), [1, 2, 3]);
+});
+
+Deno.test("take() answers items that are falsy", async () => {
+  const mailbox = new Mailbox<number | string>();
+  mailbox.put(0);
+  mailbox.put("");
+  assert.deepEqual([await mailbox.take(), await mailbox.take()], [0, ""]);
+});
+
+Deno.test("close() lets what is queued be taken, then answers null, also those who wait", async () => {
+  const mailbox = new Mailbox<number>();
+  mailbox.put(1);
+  mailbox.close();
+  mailbox.put(2);
+  assert.deepEqual([await mailbox.take(), await mailbox.take()], [1, null]);
+  const waiting = new Mailbox<number>();
+  const taken = waiting.take();
+  waiting.close();
+  assert.equal(await taken, null);
+});
+
+Deno.test("fail() rejects those who wait and those who come, after what is queued", async () => {
+  const error = new Error("gone");
+  const mailbox = new Mailbox<number>();
+  mailbox.put(1);
+  mailbox.fail(error);
+  assert.equal(await mailbox.take(), 1);
+  await assert.rejects(mailbox.take(), error);
+  const waiting = new Mailbox<number>();
+  const taken = waiting.take();
+  waiting.fail(error);
+  await assert.rejects(taken, error);
+});
+
+Deno.test("the first end counts", async () => {
+  const mailbox = new Mailbox<number>();
+  mailbox.close();
+  mailbox.fail(new Error("late"));
+  assert.equal(await mailbox.take(), null);
+});
+
+Deno.test("drain() hands back what nobody took, and ends", async () => {
+  const mailbox = new Mailbox<number>();
+  mailbox.put(1);
+  mailbox.put(2);
+  assert.deepEqual(mailbox.drain(), [1, 2]);
+  mailbox.put(3);
+  assert.equal(await mailbox.take(), null);
+});

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { ControlChannel } from "../../src/session/control_channel.ts";
+import { clientJoin } from "../../src/session/handshake.ts";
+import type { Connection } from "../../src/transport/transport.ts";
+import { encodeLaneEnd } from "../../src/wire/frame.ts";
+import type { Hello } from "../../src/wire/messages.ts";
+import { Place, type RunningServer } from "./place.ts";
+import { offerOf, rawClient } from "./raw_peer.ts";
+
+async function dial(place: Place, server: RunningServer): Promise<Connection> {
+  return await place.network.connect({ ...server.remote().addresses[0]!, anchorPem: "" });
+}
+
+Deno.test("a client that says nothing is shown out once its time is over", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ handshakeMs: 20 });
+  const silent = await dial(place, server);
+  const shut = await dial(place, server);
+  const stream = await shut.openControl();
+  await stream.write(Uint8Array.of(0)); // a beginning, and no more
+  for (const connection of [silent, shut]) {
+    const { code, reason } = await connection.closed;
+    assert.deepEqual([code, reason.includes("took too long")], ["refused", true]);
+  }
+  const refusals = () =>
+    server.events.items.flatMap((event) => event.kind === "peer_refused" ? [event.code] : []);
+  await server.events.until(() => refusals().length === 2);
+  assert.deepEqual(refusals(), ["refused", "refused"]);
+});
+
+Deno.test("a client of another version is told so", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const connection = await dial(place, server);
+  const channel = new ControlChannel(await connection.openControl());
+  const nonce = new Uint8Array(32);
+  const hello: Hello = { type: "hello", version: 9, capabilities: [], nonce, agent: "" };
+  channel.send(hello);
+  await assert.rejects(channel.expect("hello"), { code: "version" });
+  connection.close("none", "");
+});
+
+Deno.test("a client whose first bytes are garbage is refused alone", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const connection = await dial(place, server);
+  const stream = await connection.openControl();
+  await stream.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+  const channel = new ControlChannel(stream);
+  await assert.rejects(channel.expect("hello"), { code: "limit" });
+  connection.close("none", "");
+  const client = await rawClient(place.network, server.remote());
+  client.send({ type: "bye" });
+  await client.connection.closed;
+});
+
+Deno.test("a joined connection's lanes belong to its session", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const client = await rawClient(place.network, server.remote());
+  client.send(offerOf());
+  await client.take("accept");
+  const further = await join(place, server, client, 1);
+  const lane = await further.openLane();
+  // A lane that counts wrong ends the transfer: it was taken for the session's own.
+  await lane.write(encodeLaneEnd(1, 99));
+  assert.equal((await client.take("abort")).code, "protocol");
+  await assert.rejects(join(place, server, client, 1), { code: "refused" });
+  await assert.rejects(join(place, server, client, 16), { code: "refused" });
+  await join(place, server, client, 15);
+  client.send({ type: "bye" });
+  await further.closed;
+});
+
+Deno.test("no connection joins a session that is over", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const client = await rawClient(place.network, server.remote());
+  client.send({ type: "bye" });
+  await client.connection.closed;
+  await assert.rejects(join(place, server, client, 1), { code: "refused" });
+});
+
+Deno.test("a server that stops closes idle sessions and those half way in", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const client = await rawClient(place.network, server.remote());
+  const halfway = await dial(place, server);
+  const patient = client.take("bye").catch(() => {});
+  const stopped = server.stop();
+  client.send({ type: "bye" });
+  assert.equal(await stopped, null);
+  await patient;
+  await halfway.closed;
+  await client.connection.closed;
+  assert.equal(existsSync(`${server.root}/.sftpx/tickets.json`), false);
+});
+
+Deno.test("serve() ends at once when it was stopped before it began", async () => {
+  await using place = await Place.open();
+  const stop = new AbortController();
+  stop.abort();
+  const server = await place.serve({ signal: stop.signal });
+  assert.equal(await server.handle.ended, null);
+});
+
+Deno.test("serve() that fails leaves nothing running", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const again = place.serve({ listen: server.handle.address, root: place.path("other") });
+  await assert.rejects(again, { code: "io" });
+  await writeFile(place.path("plain"), "");
+  await assert.rejects(place.serve({ root: place.path("plain") }), { code: "io" });
+  await assert.rejects(place.serve({ authorizedKeysPath: place.path("absent") }), {
+    code: "failed",
+  });
+});
+
+async function join(
+  place: Place,
+  server: RunningServer,
+  { welcome, peer }: Awaited<ReturnType<typeof rawClient>>,
+  connection: number,
+): Promise<Connection> {
+  const further = await dial(place, server);
+  const channel = new ControlChannel(await further.openControl());
+  try {
+    await clientJoin(channel, { welcome, serverIdentity: peer, connection, agent: "raw" });
+  } catch (error) {
+    further.close("none", "");
+    throw error;
+  }
+  return further;
+}
