@@ -55,7 +55,7 @@ function attempt(): "emptied" | SftpxError {
 function tooLate(): SftpxError {
   return new SftpxError(
     "unsupported",
-    "Cannot pin the server's identity: the runtime has read its own authorities already; " +
-      "set DENO_NO_UPDATE_CHECK=1 and run the command again",
+    "Cannot pin the server's identity: the runtime has read its own authorities already, for a " +
+      "download or to look for a newer version; run the command again, with DENO_NO_UPDATE_CHECK=1",
   );
 }

@@ -59,6 +59,7 @@ Deno.test({
     await fs.chmod(scratch.directory, 0o755);
     await fs.mkdir(scratch.path("nobody"));
     await fs.chown(scratch.path("nobody"), 65534, 65534);
+    await lendPackages(scratch.path("nobody/deno"));
     const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     const sent = await scratch.transfer(["send", "tree", server.ticket], {
       command: [...asNobody, ...toolCommand()],
@@ -127,6 +128,16 @@ Deno.test("--atomic puts everything in place, or nothing", async (t) => {
     });
   }
 });
+
+/** Another user's runtime finds its packages too: one that downloads them reads its roots first. */
+async function lendPackages(to: string): Promise<void> {
+  const info = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] });
+  const { denoDir } = JSON.parse(new TextDecoder().decode((await info.output()).stdout));
+  await fs.cp(`${denoDir}/npm`, `${to}/npm`, { recursive: true });
+  for (const path of ["", ...await fs.readdir(to, { recursive: true })]) {
+    await fs.chown(`${to}/${path}`, 65534, 65534);
+  }
+}
 
 function hasSetpriv(): boolean {
   const path = (process.env["PATH"] ?? "").split(":");
