@@ -17,6 +17,8 @@ interface Step {
   readonly note?: (output: string) => string;
 }
 
+/** As in the task `test`. */
+const TEST_FLAGS = ["-A", "--parallel", "--sanitize-ops", "--sanitize-resources"];
 const ROOMS = ["src", "workers", "scripts", "tests"];
 
 function steps(coverage: string, present: readonly string[]): readonly Step[] {
@@ -29,7 +31,7 @@ function steps(coverage: string, present: readonly string[]): readonly Step[] {
     {
       name: "test",
       commands: [
-        ["test", "-A", "--trace-leaks", "--quiet", `--coverage=${coverage}`, ...present],
+        ["test", ...TEST_FLAGS, "--quiet", `--coverage=${coverage}`, ...present],
         ["coverage", "--quiet", "--include=/(src|workers)/", "--exclude=_test\\.ts$", coverage],
       ],
       note: (output) => `${testsPassed(output)}, ${linesCovered(output)}`,
