@@ -24,12 +24,12 @@ export type ReceiverAction =
   | { readonly kind: "forget"; readonly entry: number }
   /** Store: `journal`; answer with `journalled`. */
   | { readonly kind: "journal"; readonly runs: readonly JournalRun[] }
-  /** Store: `placeDirectories`; answer with `directoriesPlaced`. */
-  | { readonly kind: "place" }
+  /** Store: `placeDirectories`, without what failed; answer with `directoriesPlaced`. */
+  | { readonly kind: "place"; readonly leaveOut: readonly number[] }
   /** Store: `commit`; answer with `committed`. */
   | { readonly kind: "commit"; readonly files: readonly WholeFile[] }
-  /** Store: `finish`; answer with `storeFinished`. */
-  | { readonly kind: "finish" }
+  /** Store: `finish`, without what failed; answer with `storeFinished`. */
+  | { readonly kind: "finish"; readonly leaveOut: readonly number[] }
   /** Sign this and send it as the receipt. */
   | { readonly kind: "receipt"; readonly result: TransferResult };
 

@@ -5,7 +5,7 @@ import { equalBytes } from "../base/bytes.ts";
 import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Outcome } from "../store/store.ts";
-import type { Entry, EntryFailure, SealedFile } from "../wire/messages.ts";
+import type { Entry, EntryFailure, Omission, SealedFile } from "../wire/messages.ts";
 import type { DurabilityLedger } from "./durability.ts";
 import { chunkCount } from "./geometry.ts";
 import type { Hashing } from "./hashing.ts";
@@ -106,6 +106,13 @@ export class ReceiveFiles {
     if (!this.#context.settlement.fail(failure.entry, { code, remote: true })) return;
     this.#report(failure.entry, { code, message: failure.message, remote: true });
     this.#drop(failure.entry);
+  }
+
+  /** The sender left something out of the manifest. */
+  omittedThere({ path, code: given, message }: Omission): void {
+    const code = isErrorCode(given) ? given : "failed";
+    this.#context.settlement.omit(code);
+    this.#context.news.report({ path, code, message, remote: true });
   }
 
   /** The store put entries in place, or failed to. */

@@ -91,6 +91,8 @@ export class Receiver {
         return message.files.forEach((file) => this.#files.seal(file));
       case "failed":
         return message.failures.forEach((failure) => this.#intake.failedThere(failure));
+      case "omitted":
+        return message.omissions.forEach((omission) => this.#files.omittedThere(omission));
       case "finish":
         return this.#settlement.finish(message);
       case "done":

@@ -4,7 +4,7 @@
 import { equalBytes } from "../base/bytes.ts";
 import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
 import { RangeSet } from "../base/ranges.ts";
-import type { EntryFailure, Range, Receipt } from "../wire/messages.ts";
+import type { EntryFailure, Omission, Range, Receipt } from "../wire/messages.ts";
 import type { Hashing } from "./hashing.ts";
 import { type FailureReport, failureToTell, type TransferResult } from "./report.ts";
 import type { RootLog } from "./root.ts";
@@ -51,6 +51,12 @@ export class SendOutcome {
     if (sealed) this.#doubtful.push(failure);
     else this.#report(index, { code, message, remote: false });
     return failure;
+  }
+
+  /** Something never became an entry; answers what the receiver is told. */
+  omitted({ path, code, message }: { path: string; code: ErrorCode; message: string }): Omission {
+    this.#reports.push({ path, code, message, remote: false });
+    return { path: path.toWellFormed(), code, message };
   }
 
   /** The receiver calls an entry failed. */

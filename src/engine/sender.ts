@@ -11,6 +11,7 @@ import type {
   Message,
   Need,
   Offer,
+  Omission,
   Range,
   Receipt,
   TransferMessage,
@@ -41,6 +42,7 @@ export class Sender {
   readonly #outcome: SendOutcome;
   readonly #sealing: Sealing;
   readonly #tally = new Tally();
+  readonly #omissions: Omission[] = [];
   readonly #messages: Message[] = [];
   #accept: Accept | null = null;
   #finishSent = false;
@@ -89,6 +91,11 @@ export class Sender {
     this.#announcePending();
   }
 
+  /** Something asked for is no entry: the receiver is told, and counts it as failed. */
+  omit(omission: { path: string; code: ErrorCode; message: string }): void {
+    this.#omissions.push(this.#outcome.omitted(omission));
+  }
+
   /** The walk is over: the manifest is closed once all of it is announced. */
   endEntries(): void {
     this.#manifest.end();
@@ -129,7 +136,10 @@ export class Sender {
     if (this.#messages.length > 0 && this.#messages[0]!.type !== "finish") {
       return this.#messages.shift()!;
     }
-    const news = this.#sealing.poll(this.#offer.transfer);
+    const { transfer } = this.#offer;
+    const omissions = this.#omissions.splice(0, LIMITS.omissionsPerMessage);
+    if (omissions.length > 0) return { type: "omitted", transfer, omissions };
+    const news = this.#sealing.poll(transfer);
     if (news !== null) return news;
     this.#announcePending();
     return this.#messages.shift() ?? null;

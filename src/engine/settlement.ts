@@ -4,6 +4,7 @@
 
 import { equalBytes } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { RangeSet } from "../base/ranges.ts";
 import type { WholeFile } from "../store/store.ts";
 import type { Entry, Finish, ManifestEnd, Range } from "../wire/messages.ts";
@@ -24,6 +25,8 @@ export class Settlement {
   readonly #atomic: boolean;
   readonly #log = new RootLog();
   readonly #failed = new Set<number>();
+  /** What was asked for and is no entry. */
+  #omitted = 0;
   /** Entries the sender called failed: its root leaves them out, whatever became of them here. */
   readonly #peerFailed = new Set<number>();
   /** Entries in place. */
@@ -139,6 +142,13 @@ export class Settlement {
     return true;
   }
 
+  /** Something asked for never became an entry. */
+  omit(code: ErrorCode): void {
+    if (this.#finish !== null) throw violation("it leaves something out after its finish");
+    this.#omitted++;
+    this.#firstFailure ??= code;
+  }
+
   /** The sender names its root. Checked before the last commit, so that `atomic` means it. */
   finish(message: Finish): void {
     if (!this.#closed || this.#finish !== null) throw violation("its finish is out of place");
@@ -195,7 +205,7 @@ export class Settlement {
       case "open":
         if (!this.#mayPlace()) return null;
         this.#stage = "placing";
-        return { kind: "place" };
+        return { kind: "place", leaveOut: [...this.#failed] };
       case "placed":
         return this.#pollCommit();
       case "finished":
@@ -206,7 +216,7 @@ export class Settlement {
           }),
           files: this.#done.files,
           bytes: this.#done.bytes,
-          failed: this.#failed.size,
+          failed: Math.min(this.#failed.size + this.#omitted, LIMITS.entriesPerTransfer),
         };
         return { kind: "receipt", result: this.#result };
       case "placing":
@@ -238,7 +248,7 @@ export class Settlement {
     }
     if (this.#finish === null || this.#open.size > 0) return null;
     this.#stage = "finishing";
-    return { kind: "finish" };
+    return { kind: "finish", leaveOut: [...this.#failed] };
   }
 
   #settle(index: number, entry: Entry): void {

@@ -67,7 +67,7 @@ Deno.test("nothing is placed before the manifest is closed (I1)", () => {
   whole(settlement, 1);
   assert.equal(settlement.poll(), null);
   settlement.closeManifest(END);
-  assert.deepEqual(settlement.poll(), { kind: "place" });
+  assert.deepEqual(settlement.poll(), { kind: "place", leaveOut: [] });
   assert.equal(settlement.poll(), null, "no commit before directories are placed");
   settlement.placed();
   assert.deepEqual(committedIn(settlement.poll()), [1]);
@@ -256,6 +256,38 @@ Deno.test("atomic waits for the finish and for every file, then places", () => {
   file.sealed = { entry: 2, digest: digest(2), kept: false };
   settlement.whole(file);
   assert.deepEqual(kindsOf(settlement), ["place"]);
+});
+
+Deno.test("what was left out counts as failed, and an atomic transfer ends by it", () => {
+  const settlement = settlementOf();
+  settlement.omit("bad_name");
+  whole(settlement, 1);
+  whole(settlement, 2);
+  settlement.finish(finishWithout());
+  assert.deepEqual(settlement.poll(), { kind: "place", leaveOut: [] });
+  settlement.placed();
+  commitAll(settlement);
+  assert.deepEqual(settlement.poll(), { kind: "finish", leaveOut: [] });
+  settlement.storeFinished();
+  const receipt = settlement.poll();
+  assert.equal(receipt?.kind === "receipt" && receipt.result.failed, 1);
+  assertThrows(() => settlement.omit("bad_name"), "protocol", /after its finish/);
+
+  const atomic = settlementOf({ atomic: true });
+  atomic.omit("bad_name");
+  whole(atomic, 1);
+  whole(atomic, 2);
+  atomic.finish(finishWithout());
+  assertThrows(() => atomic.poll(), "bad_name", /all or nothing/);
+});
+
+Deno.test("the store is told which entries failed, so that it places none of them", () => {
+  const settlement = settlementOf();
+  settlement.fail(0, { code: "bad_name", remote: false });
+  whole(settlement, 1);
+  whole(settlement, 2);
+  settlement.finish(finishWithout());
+  assert.deepEqual(settlement.poll(), { kind: "place", leaveOut: [0] });
 });
 
 Deno.test("atomic ends with the first cause when an entry failed", () => {

@@ -252,6 +252,19 @@ Deno.test("every value is held to its limit and one past it", () => {
       many(LIMITS.rangesPerMessage + 1, { e: 0, d: new Uint8Array(32), k: true }),
       [{ e: LIMITS.entriesPerTransfer, d: new Uint8Array(32), k: true }],
     ]],
+    ["omitted", at("t"), ...u32],
+    ["omitted", at("o"), [
+      many(LIMITS.omissionsPerMessage, {
+        p: text(LIMITS.pathBytes),
+        c: text(LIMITS.wordBytes),
+        m: text(1024),
+      }),
+    ], [
+      many(LIMITS.omissionsPerMessage + 1, { p: "", c: "", m: "" }),
+      [{ p: text(LIMITS.pathBytes + 1), c: "", m: "" }],
+      [{ p: "", c: text(LIMITS.wordBytes + 1), m: "" }],
+      [{ p: "", c: "", m: text(LIMITS.textBytes + 1) }],
+    ]],
     ["failed", at("t"), ...u32],
     ["failed", at("f"), [
       many(LIMITS.entriesPerMessage, { e: 0, c: text(LIMITS.wordBytes), m: text(1024) }),

@@ -119,6 +119,12 @@ const failure = record<M.EntryFailure>({
   message: field("m", message),
 });
 
+const omission = record<M.Omission>({
+  path: field("p", prose(LIMITS.pathBytes)),
+  code: field("c", shortWord),
+  message: field("m", message),
+});
+
 /** `[first, count]` pairs, flat: at most `limit` numbers are named, from 0 on. */
 function ranges(limit: number): Codec<readonly M.Range[]> {
   const flat = list(u32, 2 * LIMITS.rangesPerMessage);
@@ -239,6 +245,10 @@ export const MESSAGE_CODECS: {
   failed: body<"failed">({
     transfer,
     failures: field("f", list(failure, LIMITS.entriesPerMessage)),
+  }),
+  omitted: body<"omitted">({
+    transfer,
+    omissions: field("o", list(omission, LIMITS.omissionsPerMessage)),
   }),
   stored: body<"stored">({ transfer, frames: field("r", frameRanges) }),
   durable: body<"durable">({ transfer, frames: field("r", frameRanges) }),

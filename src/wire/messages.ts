@@ -232,6 +232,22 @@ export interface Failed {
   readonly failures: readonly EntryFailure[];
 }
 
+/** What would have been an entry, and why it is none: a name that cannot travel, say. */
+export interface Omission {
+  /** Path as it would have travelled, for people only: it names nothing on this end. */
+  readonly path: string;
+  /** A code of base/errors; an unknown one is read as `failed`. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Sender to receiver: asked for, and left out of the manifest; counts as failed. */
+export interface Omitted {
+  readonly type: "omitted";
+  readonly transfer: number;
+  readonly omissions: readonly Omission[];
+}
+
 /** Receiver to sender: every chunk of these frames is verified and written. */
 export interface Stored {
   readonly type: "stored";
@@ -319,6 +335,7 @@ export type TransferMessage =
   | Need
   | Sealed
   | Failed
+  | Omitted
   | Stored
   | Durable
   | Committed
@@ -365,6 +382,7 @@ export const MESSAGE_NUMBERS = {
   receipt: 0x1d,
   done: 0x1e,
   abort: 0x1f,
+  omitted: 0x20,
   ping: 0x8001,
   pong: 0x8002,
 } as const satisfies Record<Message["type"], number>;

@@ -129,6 +129,34 @@ Deno.test("--atomic puts everything in place, or nothing", async (t) => {
   }
 });
 
+Deno.test("what cannot travel is a failure at both ends", async (t) => {
+  await using scratch = await Scratch.open();
+  await makeTree(scratch.path("root/tree"), {
+    "back\\slash": file("lost"),
+    "line\nbreak": file("lost"),
+    "fine": file("fine"),
+  });
+  const server = await scratch.serve("root");
+  await t.step("of a pull", async () => {
+    const got = await scratch.transfer(["get", `${server.ticket}/tree`, "got"]);
+    assert.equal(got.code, 3, got.stderr);
+    assert.deepEqual(Object.values(failures(got)), ["bad_name", "bad_name"]);
+    assert.equal(got.summary.files, 1);
+    assert.equal(await fs.readFile(scratch.path("got/tree/fine"), "utf8"), "fine");
+  });
+  await t.step("and keeps an atomic one from committing", async () => {
+    const got = await scratch.transfer(["get", `${server.ticket}/tree`, "all", "--atomic"]);
+    assert.equal(got.code, 1, got.stderr);
+    assert.equal(existsSync(scratch.path("all/tree")), false);
+  });
+  await t.step("as a source that is missing does", async () => {
+    await makeFile(scratch.path("good"), "good");
+    const sent = await scratch.transfer(["send", "--atomic", "good", "no", `${server.ticket}/at/`]);
+    assert.equal(sent.code, 1, sent.stderr);
+    assert.equal(existsSync(`${server.root}/at`), false);
+  });
+});
+
 /** Another user's runtime finds its packages too: one that downloads them reads its roots first. */
 async function lendPackages(to: string): Promise<void> {
   const info = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] });

@@ -140,6 +140,11 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     transfer: 1,
     failures: [{ entry: 9, code: "source_changed", message: "It grew while it was read" }],
   },
+  "omitted": {
+    type: "omitted",
+    transfer: 1,
+    omissions: [{ path: "a\\b", code: "bad_name", message: "It has a backslash" }],
+  },
   "stored": { type: "stored", transfer: 1, frames: [[0, 1], [2, 70_000]] },
   "durable": { type: "durable", transfer: 1, frames: [[0xffff_ffff, 1]] },
   "committed": { type: "committed", transfer: 1, entries: [[0, 3]] },
@@ -308,6 +313,10 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
   of("failed", {
     transfer: u32,
     failures: fc.array(message({ entry: entryNumber, code: prose, message: prose })),
+  }),
+  of("omitted", {
+    transfer: u32,
+    omissions: fc.array(message({ path: prose, code: prose, message: prose })),
   }),
   of("stored", { transfer: u32, frames: ranges(U32 + 1) }),
   of("durable", { transfer: u32, frames: ranges(U32 + 1) }),
