@@ -267,13 +267,13 @@ class ReceiveRun {
         receiver.journalled();
         break;
       case "place":
-        receiver.directoriesPlaced(await store.placeDirectories(begun.id));
+        receiver.directoriesPlaced(await store.placeDirectories(begun.id, action.leaveOut));
         break;
       case "commit":
         receiver.committed(await store.commit(begun.id, action.files));
         break;
       case "finish":
-        receiver.storeFinished(await store.finish(begun.id));
+        receiver.storeFinished(await store.finish(begun.id, action.leaveOut));
         break;
       case "receipt":
         return channel.send(await sign(action.result));

@@ -83,6 +83,7 @@ export function transferOf(more: Partial<ReceiveTransfer> = {}): ReceiveTransfer
     chunkBytes: CHUNK_BYTES,
     checksum: false,
     writeOnce: false,
+    mayRead: true,
     senderNowNs: SENDER_NOW_NS,
     ...more,
   };

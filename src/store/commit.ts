@@ -31,6 +31,8 @@ export interface FileToKeep {
   readonly mtimeNs: bigint;
   /** What it was when it was compared. */
   readonly standing: Stamp;
+  /** Its mode and times stay as they are. */
+  readonly writeOnce: boolean;
 }
 
 export interface Place {
@@ -83,6 +85,10 @@ export function keepFile(file: FileToKeep, { disk, door }: Place): Stamp {
       throw new SftpxError("conflict", `Cannot ${attempted}: it changed during the transfer`);
     }
     const target = door.enter(file.path);
+    if (file.writeOnce) {
+      disk.syncFile(target);
+      return stampAt(target, attempted);
+    }
     // Its bytes may be someone's unsynced write: I1 holds for them too.
     if (!disk.finish(target, { ...finishOf(file, true), sizeBytes: file.standing.sizeBytes })) {
       throw new SftpxError("conflict", `Cannot ${attempted}: it changed during the transfer`);

@@ -83,16 +83,16 @@ export class DiskStore {
     this.#transfer(id).forget(entries);
   }
 
-  placeDirectories(id: number): Outcome {
-    return this.#transfer(id).placeDirectories();
+  placeDirectories(id: number, leaveOut: readonly number[] = []): Outcome {
+    return this.#transfer(id).placeDirectories(leaveOut);
   }
 
   commit(id: number, files: readonly WholeFile[]): Outcome {
     return this.#transfer(id).commit(files);
   }
 
-  finish(id: number): Outcome {
-    const outcome = this.#transfer(id).finish();
+  finish(id: number, leaveOut: readonly number[] = []): Outcome {
+    const outcome = this.#transfer(id).finish(leaveOut);
     this.#drop(id);
     return outcome;
   }

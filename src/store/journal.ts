@@ -3,6 +3,7 @@
 
 import { type Database, inTransaction, type Statement, synchronousOf } from "./database.ts";
 import type { Stamp } from "../wire/messages.ts";
+import { isPartName } from "./parts.ts";
 import type { ChunkRun, Resumable } from "./store.ts";
 
 /** Bytes of a digest. */
@@ -83,13 +84,23 @@ export class Journal {
     }
   }
 
+  /** Rows with a name that no run of parts makes are dropped: such a name must not become a path. */
   parts(key: Uint8Array): PartRow[] {
-    return this.#sql("SELECT * FROM parts WHERE key = ?").all(key).map(partOf);
+    return this.#genuine(this.#sql("SELECT * FROM parts WHERE key = ?").all(key).map(partOf));
   }
 
   /** Names under `.sftpx/parts` of every journalled part, whoever's it is. */
   partNames(): Set<string> {
-    return new Set(this.#sql("SELECT name FROM parts").all().map((row) => String(row["name"])));
+    const rows = this.#sql("SELECT * FROM parts").all().map(partOf);
+    return new Set(this.#genuine(rows).map((row) => row.name));
+  }
+
+  #genuine(rows: readonly PartRow[]): PartRow[] {
+    return rows.filter((row) => {
+      if (isPartName(row.name)) return true;
+      this.dropPart(row.id);
+      return false;
+    });
   }
 
   addPart(key: Uint8Array, part: Omit<PartRow, "id">): number {

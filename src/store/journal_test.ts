@@ -5,6 +5,7 @@ import { Journal, mergeRuns, packStamp, unpackStamp } from "./journal.ts";
 import { openState } from "./schema.ts";
 
 const KEY = digest(1);
+const partName = (entry: number) => `${"0".repeat(16)}/0/${entry.toString(16)}`;
 
 async function withJournal(body: (journal: Journal) => void): Promise<void> {
   await inDirectory((root) => {
@@ -73,14 +74,14 @@ Deno.test("Journal keeps the transfers of two keys apart", () =>
     for (const fill of [1, 2]) {
       const key = digest(fill);
       journal.addTransfer({ key, destination: "", chunkBytes: 1, startedNs: BigInt(fill) });
-      journal.addRun(journal.addPart(key, { ...part, name: `${fill}` }), {
+      journal.addRun(journal.addPart(key, { ...part, name: partName(fill) }), {
         first: 0,
         digests: digest(fill),
       });
     }
     journal.forget(KEY, new Set());
     assert.deepEqual([journal.transfer(KEY), journal.parts(KEY)], [null, []]);
-    assert.deepEqual(journal.parts(digest(2)).map((row) => row.name), ["2"]);
+    assert.deepEqual(journal.parts(digest(2)).map((row) => row.name), [partName(2)]);
     assert.deepEqual(journal.resumable().map((row) => [row.key, row.chunks]), [[digest(2), 1]]);
   }));
 

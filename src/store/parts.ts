@@ -10,6 +10,15 @@ import { osCode } from "./disk_error.ts";
 /** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
 const SHARD_BITS = 10;
 const RUN_BYTES = 8;
+const PART_NAME = /^[0-9a-f]{16}\/[0-9a-f]{1,8}\/[0-9a-f]{1,8}$/;
+
+/**
+ * Whether a name is one that `nameOf` makes. A state somebody planted may name anything, and a
+ * name is written to, resumed from and removed.
+ */
+export function isPartName(name: string): boolean {
+  return PART_NAME.test(name);
+}
 
 export class PartsRun {
   /** Absolute path of `.sftpx/parts`. */

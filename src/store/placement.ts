@@ -6,15 +6,18 @@ import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
 import { lookAt, sameStamp, stampOf } from "./disk.ts";
-import type { Journal, PartRow } from "./journal.ts";
+import type { CommittedRow, Journal, PartRow } from "./journal.ts";
 import type { ChunkRun } from "./store.ts";
 
 const MILLISECOND_NS = 1_000_000n;
+/** The coarsest times a file system keeps (FAT); Deno's own are finer (FACTS 3). */
+const RACY_NS = 2_000_000_000n;
 
 export interface PlacementRules {
   readonly chunkBytes: number;
   readonly checksum: boolean;
   readonly writeOnce: boolean;
+  readonly mayRead: boolean;
 }
 
 /** What was found for a file entry. */
@@ -48,17 +51,23 @@ export function placeFile(
       `Cannot place "${escapeText(path)}": a directory stands there`,
     );
   }
-  if (stat?.isFile() && !rules.checksum) {
-    const digest = unchanged(entry, stat, { path, rules, journal });
-    if (digest !== null) return { kind: "unchanged", digest, stat };
+  let isRacy = false;
+  if (stat?.isFile() && rules.mayRead && !rules.checksum) {
+    const record = matchingRecord(entry, stat, { path, rules, journal });
+    isRacy = record !== null && isRacilyClean(record);
+    if (record !== null && !isRacy) return { kind: "unchanged", digest: record.digest, stat };
   }
-  if (stat !== null && rules.writeOnce) throw writtenOnce(path);
+  // A racy record still leads to a comparison, and the commit itself refuses to replace.
+  if (stat !== null && rules.writeOnce && !isRacy) throw writtenOnce(path);
   if (row !== null && part !== null && isWholePart(entry, row, part)) {
     const chunks = Math.ceil(entry.sizeBytes / rules.chunkBytes);
     const runs = journal.runs(row.id, chunks);
     if (runs.length > 0) return { kind: "held", row, runs };
   }
-  if (stat?.isFile() && isWorthComparing(entry.sizeBytes, Number(stat.size), rules.chunkBytes)) {
+  const { sizeBytes } = entry;
+  const { chunkBytes, mayRead } = rules;
+  // A comparison tells the peer digests of what stands here: only for one that may read it.
+  if (mayRead && stat?.isFile() && isWorthComparing(sizeBytes, Number(stat.size), chunkBytes)) {
     return { kind: "stands", standing: stampOf(stat), stale: row };
   }
   return { kind: "new", stale: row };
@@ -72,17 +81,26 @@ export function writtenOnce(path: string): SftpxError {
   );
 }
 
-function unchanged(
+function matchingRecord(
   entry: Entry,
   stat: BigIntStats,
   context: { path: string; rules: PlacementRules; journal: Journal },
-): Uint8Array | null {
+): CommittedRow | null {
   if (Number(stat.size) !== entry.sizeBytes) return null;
   const record = context.journal.committed(context.path);
   if (record === null || record.chunkBytes !== context.rules.chunkBytes) return null;
   // The two walks may have run on runtimes that see different fractions of a millisecond.
   if (floorMs(record.mtimeNs) !== floorMs(entry.mtimeNs)) return null;
-  return sameStamp(record.stamp, stampOf(stat)) ? record.digest : null;
+  return sameStamp(record.stamp, stampOf(stat)) ? record : null;
+}
+
+/**
+ * Whether a write since the commit may have left the stamp as it was: the commit itself set ctime,
+ * and a write after it sets an mtime that differs only if the recorded one is older by more than
+ * the file system can tell apart. Nothing can hide in an empty file of the same size.
+ */
+function isRacilyClean({ stamp }: CommittedRow): boolean {
+  return stamp.sizeBytes > 0 && stamp.mtimeNs + RACY_NS > stamp.ctimeNs;
 }
 
 /** A part is extended to the file's size by its first write, so another size means another file. */

@@ -37,6 +37,8 @@ export class Receiving {
   readonly #register: Register;
   /** Absolute paths of directories with new names in them, to be synced at `finish`. */
   readonly #touched = new Set<string>();
+  /** Directories that stood before, under a write-once grant: their modes and times stay. */
+  readonly #leftAlone = new Set<number>();
   readonly fresh: readonly boolean[];
   readonly chunkBytes: number;
 
@@ -87,15 +89,18 @@ export class Receiving {
     this.#chunks.forget(entries.flatMap((entry) => this.#register.files.get(entry) ?? []));
   }
 
-  placeDirectories(): Outcome {
+  placeDirectories(leaveOut: readonly number[]): Outcome {
     this.#door.forget();
     this.#register.close();
+    this.#register.leaveOut(leaveOut);
     const failures: EntryFailure[] = [];
     const base = this.#destination.directory;
     if (base !== null) this.#door.enterDirectory(base);
     for (const [entry, directory] of this.#register.directories) {
       try {
-        placeDirectory(directory, this.#place);
+        const { writeOnce } = this.#transfer;
+        const stood = placeDirectory(directory, { ...this.#place, writeOnce });
+        if (stood && writeOnce) this.#leftAlone.add(entry);
       } catch (thrown) {
         failures.push(failureOf(entry, thrown));
         this.#register.directories.delete(entry);
@@ -122,8 +127,9 @@ export class Receiving {
     return { committed: committed.map(({ entry }) => entry), failures };
   }
 
-  finish(): Outcome {
+  finish(leaveOut: readonly number[]): Outcome {
     this.#door.forget();
+    this.#register.leaveOut(leaveOut);
     const failures: EntryFailure[] = [];
     const committed: number[] = [];
     const attempt = (entry: number, place: () => void, counts: boolean) => {
@@ -141,12 +147,15 @@ export class Receiving {
       }, true);
     }
     const rows: CommittedRow[] = [];
-    for (const change of this.#register.modes) {
+    for (const change of this.#register.modes.values()) {
       attempt(change.entry, () => rows.push(this.#changeMode(change)), false);
     }
     for (const [entry, directory] of [...this.#register.directories].reverse()) {
       const touched = this.#touched;
-      attempt(entry, () => finishDirectory(directory, { ...this.#place, touched }), true);
+      const close = this.#leftAlone.has(entry)
+        ? () => {}
+        : () => finishDirectory(directory, { ...this.#place, touched });
+      attempt(entry, close, true);
     }
     this.#syncTouched();
     this.#forgetAll(rows);
@@ -176,15 +185,15 @@ export class Receiving {
       throw new SftpxError("internal", `Cannot commit entry ${entry}: it is not open`);
     }
     const { final: path, mode, mtimeNs, sizeBytes, standing } = file;
+    const { writeOnce } = this.#transfer;
     let stamp: Stamp;
     if (keep) {
       if (standing === null) {
         throw new SftpxError("internal", `Cannot keep entry ${entry}: nothing stands there`);
       }
-      stamp = keepFile({ path, mode, mtimeNs, standing }, this.#place);
+      stamp = keepFile({ path, mode, mtimeNs, standing, writeOnce }, this.#place);
     } else {
       const part = this.#run.pathOf(file.part);
-      const { writeOnce } = this.#transfer;
       const whole = { path, part, sizeBytes, mode, mtimeNs, synced, writeOnce };
       stamp = commitFile(whole, this.#place);
     }
@@ -211,7 +220,8 @@ export class Receiving {
   }
 
   #changeMode({ final, mode, mtimeNs, digest, standing }: ModeChange): CommittedRow {
-    const stamp = keepFile({ path: final, mode, mtimeNs, standing }, this.#place);
+    const { writeOnce } = this.#transfer;
+    const stamp = keepFile({ path: final, mode, mtimeNs, standing, writeOnce }, this.#place);
     return { path: final, digest, chunkBytes: this.chunkBytes, mtimeNs, stamp };
   }
 

@@ -611,3 +611,142 @@ Deno.test("a renaming transfer places one entry only", () =>
       assert.deepEqual(placements.map((p) => p.kind), ["new", "failed"]);
     });
   }));
+
+Deno.test("a peer that may not read learns no digest of what stands here", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/standing"]);
+    const entries = [fileEntry("d/own", 1), fileEntry("d/standing", 10)];
+    withStore(root, (store) => {
+      receive(store, transferOf(), {
+        entries: [fileEntry("d/own", 1)],
+        contents: { "d/own": "x" },
+      });
+      const kindsFor = (mayRead: boolean) => {
+        const { id, fresh } = store.begin(transferOf({ mayRead }));
+        assert.deepEqual(fresh, [false]);
+        const placements = store.register(id, 0, entries, [0, 0]);
+        store.abandon(id);
+        return placements.map((placement) => placement.kind);
+      };
+      assert.deepEqual(kindsFor(true), ["unchanged", "stands"]);
+      assert.deepEqual(kindsFor(false), ["new", "new"]);
+    });
+  }));
+
+Deno.test("a peer that may not read goes on with what it sent itself, and may replace", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/f"]);
+    const transfer = transferOf({ mayRead: false });
+    withStore(root, (store) => {
+      const { id } = store.begin(transfer);
+      const [placement] = store.register(id, 0, [fileEntry("d/f", 5)], [0]);
+      fillPart(placement, "hello");
+      store.journal(id, [{ entry: 0, first: 0, digests: digest(1), synced: false }]);
+      store.abandon(id);
+      const again = store.begin(transfer);
+      assert.equal(store.register(again.id, 0, [fileEntry("d/f", 5)], [0])[0]?.kind, "held");
+      store.placeDirectories(again.id);
+      assert.deepEqual(store.commit(again.id, [wholeFile(0)]).failures, []);
+      store.finish(again.id);
+    });
+    assert.equal(fs.readFileSync(join(root, "d/f"), "utf8"), "hello");
+  }));
+
+Deno.test("write-once leaves modes and times of what exists alone", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/sub/"]);
+    const link = linkEntry("d/l", "f");
+    withStore(root, (store) => {
+      const contents = { "d/f": "x" };
+      receive(store, transferOf(), { entries: [fileEntry("d/f", 1), link], contents });
+      fs.utimesSync(join(root, "d/sub"), 5, 5);
+      fs.chmodSync(join(root, "d/sub"), 0o500);
+      fs.lutimesSync(join(root, "d/l"), 5, 5);
+      const entries = [
+        directoryEntry("d", { mode: 0o777 }),
+        fileEntry("d/f", 1, { mode: 0o777 }),
+        link,
+        directoryEntry("d/made", { mode: 0o750 }),
+        directoryEntry("d/sub", { mode: 0o777 }),
+      ];
+      const { id } = store.begin(transferOf({ writeOnce: true }));
+      const placements = store.register(id, 0, entries, entries.map(() => 0));
+      assert.equal(placements[1]?.kind, "unchanged");
+      assert.deepEqual(store.placeDirectories(id).failures, []);
+      assert.equal(fs.statSync(join(root, "d/sub")).mode & 0o777, 0o500, "not opened up either");
+      const { committed, failures } = store.finish(id);
+      assert.deepEqual([[...committed].sort(), failures], [[0, 2, 3, 4], []]);
+    });
+    const modeOf = (path: string) => fs.lstatSync(join(root, path)).mode & 0o777;
+    const timeOf = (path: string) => fs.lstatSync(join(root, path)).mtimeMs;
+    assert.deepEqual(["d/f", "d/made", "d/sub"].map(modeOf), [0o644, 0o750, 0o500]);
+    assert.notEqual(modeOf("d"), 0o777);
+    assert.deepEqual(["d/sub", "d/l"].map(timeOf), [5000, 5000]);
+    assert.equal(timeOf("d/made"), Number(MTIME_NS / 1_000_000n));
+    assert.notEqual(timeOf("d"), Number(MTIME_NS / 1_000_000n));
+  }));
+
+Deno.test("a record taken while its file was new is not trusted, but compared", () =>
+  inDirectory((root) => {
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    const given = [[nowNs, "stands"], [nowNs - 10_000_000_000n, "unchanged"]] as const;
+    withStore(root, (store) => {
+      for (const [mtimeNs, kind] of given) {
+        const entries = [fileEntry("d/empty", 0, { mtimeNs }), fileEntry("d/f", 1, { mtimeNs })];
+        receive(store, transferOf(), { entries, contents: { "d/f": "x" } });
+        const { id } = store.begin(transferOf());
+        const placements = store.register(id, 0, entries, [0, 0]);
+        assert.deepEqual(placements.map((placement) => placement.kind), ["unchanged", kind]);
+        store.abandon(id);
+      }
+    });
+  }));
+
+Deno.test("write-once compares a file with such a record, then keeps it as it is or refuses", () =>
+  inDirectory((root) => {
+    const mtimeNs = BigInt(Date.now()) * 1_000_000n;
+    const transfer = transferOf({ writeOnce: true });
+    withStore(root, (store) => {
+      const entries = [fileEntry("d/f", 1, { mtimeNs })];
+      receive(store, transfer, { entries, contents: { "d/f": "x" } });
+      for (const keep of [true, false]) {
+        const { id } = store.begin(transfer);
+        const other = [fileEntry("d/f", 1, { mtimeNs, mode: 0o777 })];
+        const [placement] = store.register(id, 0, other, [0]);
+        assert.equal(placement?.kind, "stands");
+        fillPart(placement, "y");
+        store.placeDirectories(id);
+        const { failures } = store.commit(id, [wholeFile(0, { keep })]);
+        assert.deepEqual(failures.map(({ code }) => code), keep ? [] : ["refused"]);
+        store.finish(id);
+      }
+    });
+    assert.equal(fs.readFileSync(join(root, "d/f"), "utf8"), "x");
+    assert.equal(fs.statSync(join(root, "d/f")).mode & 0o777, 0o644);
+  }));
+
+Deno.test("entries left out get no directory, no link and no mode", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const entries = [
+        directoryEntry("d"),
+        directoryEntry("d/early"),
+        fileEntry("d/f", 1, { mode: 0o755 }),
+        linkEntry("d/l", "/etc"),
+        directoryEntry("d/late"),
+        linkEntry("d/m", "f"),
+        linkEntry("d/n", "f"),
+      ];
+      const first = { entries: [fileEntry("d/f", 1)], contents: { "d/f": "x" } };
+      receive(store, transferOf(), first);
+      const { id } = store.begin(transferOf());
+      store.register(id, 0, entries, entries.map(() => 0));
+      store.placeDirectories(id, [1, 3]);
+      assert.deepEqual(listTree(root), ["d/", "d/f", "d/late/"]);
+      assert.deepEqual([...store.finish(id, [2, 4, 6]).committed].sort(), [0, 5]);
+    });
+    assert.deepEqual(listTree(root), ["d/", "d/f", "d/late/", "d/m"]);
+    assert.equal(fs.statSync(join(root, "d/f")).mode & 0o777, 0o644);
+    const late = fs.statSync(join(root, "d/late")).mtimeMs;
+    assert.notEqual(late, Number(MTIME_NS / 1_000_000n));
+  }));

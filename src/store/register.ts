@@ -53,7 +53,8 @@ export class Register {
   readonly directories = new Map<number, DirectoryToPlace>();
   /** Links to be put in place, by entry. */
   readonly links = new Map<number, LinkToPlace>();
-  readonly modes: ModeChange[] = [];
+  /** Files in place whose mode is to change, by entry. */
+  readonly modes = new Map<number, ModeChange>();
 
   constructor(transfer: ReceiveTransfer, context: RegisterContext) {
     this.#transfer = transfer;
@@ -68,6 +69,15 @@ export class Register {
 
   close(): void {
     this.#isClosed = true;
+  }
+
+  /** Entries that failed elsewhere: what is placed without a commit is not placed for them. */
+  leaveOut(entries: readonly number[]): void {
+    for (const entry of entries) {
+      this.directories.delete(entry);
+      this.links.delete(entry);
+      this.modes.delete(entry);
+    }
   }
 
   /** Registers the next entries; the answer is in the same order. */
@@ -126,7 +136,7 @@ export class Register {
       const { digest, stat } = found;
       if (Number(stat.mode & 0o777n) !== (mode & 0o777)) {
         const standing = stampOf(stat);
-        this.modes.push({ entry: number, final, mode, mtimeNs, digest, standing });
+        this.modes.set(number, { entry: number, final, mode, mtimeNs, digest, standing });
       }
       return { kind: "unchanged", digest };
     }

@@ -113,14 +113,53 @@ export class StateDirectory {
   }
 }
 
+/** What stands in a state and is used by name, and of which kind it must be. */
+const CONTENTS: Readonly<Record<string, "directory" | "file">> = {
+  "parts": "directory",
+  "locks": "directory",
+  "lock": "file",
+  "lock-journal": "file",
+  "lock-wal": "file",
+  "lock-shm": "file",
+  "state.db": "file",
+  "state.db-wal": "file",
+  "state.db-shm": "file",
+  "state.db-journal": "file",
+};
+
+/**
+ * Refuses a state that somebody else made or may change, and one whose contents lead elsewhere: its
+ * rows and names decide what is written, resumed and removed.
+ */
+function refusePlanted(path: string): void {
+  const stat = lookAt(path);
+  if (stat === null) return;
+  const refuse = (found: string) => {
+    throw new SftpxError("conflict", `Cannot use "${path}": ${found}; remove it and try again`);
+  };
+  if (!stat.isDirectory()) refuse("it is not a directory");
+  // What a directory of ours looks like here: the user needs no name (`--allow-sys`), and a file
+  // system without modes shows the same for both. Beside it: another process may be removing it.
+  const probe = besideOf(path);
+  fs.mkdirSync(probe, { mode: 0o700 });
+  const ours = lookAt(probe);
+  fs.rmdirSync(probe);
+  if (ours !== null && ours.uid !== stat.uid) refuse("it belongs to another user");
+  if (ours !== null && (stat.mode & ~ours.mode & 0o022n) !== 0n) refuse("others may write to it");
+  for (const [name, kind] of Object.entries(CONTENTS)) {
+    const found = lookAt(`${path}/${name}`);
+    if (found === null) continue;
+    if (kind === "directory" ? !found.isDirectory() : !found.isFile()) {
+      refuse(`"${name}" in it is not a ${kind}`);
+    }
+  }
+}
+
 /** Makes the directory and opens its lock; null when it was removed in between. */
 function openLock(path: string): FileLock | null {
   try {
     if (lookAt(path) === null) fs.mkdirSync(path, { recursive: true, mode: 0o700 });
-    const stat = lookAt(path);
-    if (stat !== null && !stat.isDirectory()) {
-      throw new SftpxError("conflict", `Cannot use "${path}": it is not a directory`);
-    }
+    refusePlanted(path);
     return new FileLock(`${path}/lock`);
   } catch (thrown) {
     if (thrown instanceof SftpxError || lookAt(`${path}/lock`) !== null) throw thrown;

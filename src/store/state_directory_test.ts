@@ -15,6 +15,7 @@ import {
   transferOf,
   withStore,
 } from "./_fixture.ts";
+import { openDatabase } from "./database.ts";
 import { DiskStore } from "./disk_store.ts";
 
 /** Leaves a transfer with one journalled chunk behind; answers where its part lies. */
@@ -47,6 +48,77 @@ Deno.test("a link or file called .sftpx is refused and left alone", () =>
     const options = { root: join(root, "root"), keep: false };
     assert.throws(() => new DiskStore(options), { code: "conflict" });
     assert.deepEqual(fs.readdirSync(join(root, "other")), []);
+  }));
+
+Deno.test("a link in place of what lies in the state is refused and not followed", async (t) => {
+  const names = ["parts", "locks", "lock", "state.db", "state.db-wal", "state.db-shm"];
+  for (const name of names) {
+    await t.step(name, () =>
+      inDirectory((root) => {
+        makeTree(root, ["other/", "root/.sftpx/"]);
+        fs.chmodSync(join(root, "root/.sftpx"), 0o700);
+        fs.symlinkSync("../../other/x", join(root, "root/.sftpx", name));
+        const message = /in it is not a (file|directory); remove it/;
+        const options = { root: join(root, "root"), keep: false };
+        assert.throws(() => new DiskStore(options), { code: "conflict", message });
+        assert.deepEqual(fs.readdirSync(join(root, "other")), []);
+      }));
+  }
+});
+
+Deno.test("a state that others may write to is refused", async (t) => {
+  for (const mode of [0o720, 0o702]) {
+    await t.step(mode.toString(8), () =>
+      inDirectory((root) => {
+        makeTree(root, [".sftpx/"]);
+        fs.chmodSync(join(root, ".sftpx"), mode);
+        const message = /others may write to it/;
+        assert.throws(() => new DiskStore({ root, keep: false }), { code: "conflict", message });
+        assert.deepEqual(fs.readdirSync(join(root, ".sftpx")), []);
+      }));
+  }
+});
+
+Deno.test({
+  name: "a state that belongs to another user is refused",
+  // Only root can give a directory away.
+  ignore: process.getuid?.() !== 0,
+  fn: () =>
+    inDirectory((root) => {
+      makeTree(root, [".sftpx/"]);
+      fs.chmodSync(join(root, ".sftpx"), 0o755);
+      fs.chownSync(join(root, ".sftpx"), 12_345, 12_345);
+      const message = /belongs to another user/;
+      assert.throws(() => new DiskStore({ root, keep: false }), { code: "conflict", message });
+    }),
+});
+
+Deno.test("a row whose part has a name that sftpx never gives is dropped, its path untouched", () =>
+  inDirectory((root) => {
+    makeTree(root, ["mine"]);
+    const size = fs.statSync(join(root, "mine")).size;
+    const plant = (name: string) => {
+      const database = openDatabase(join(root, ".sftpx/state.db"));
+      database.prepare("UPDATE parts SET name = ?, size_bytes = ?").run(name, size);
+      database.close();
+    };
+    const names = ["../../mine", `${"0".repeat(16)}/0/../../../../mine`, "/etc/hostname", "mine"];
+    for (const name of names) {
+      // Planted before an open, and while the state is open.
+      for (const isOpen of [false, true]) {
+        interrupt(root);
+        if (!isOpen) plant(name);
+        withStore(root, (store) => {
+          if (isOpen) plant(name);
+          const { id } = store.begin(transferOf());
+          const [placement] = store.register(id, 0, [fileEntry("d/f", size)], [0]);
+          assert.equal(placement?.kind, "new", name);
+          store.finish(id);
+          assert.deepEqual(store.resumable(), []);
+        });
+        assert.equal(fs.readFileSync(join(root, "mine"), "utf8"), "mine", name);
+      }
+    }
   }));
 
 for (

@@ -48,6 +48,9 @@ export interface ReceiveTransfer {
   readonly checksum: boolean;
   /** An existing file is never replaced. */
   readonly writeOnce: boolean;
+  /** The peer may learn what stands here. Else nothing that it did not send itself is answered with
+   * a digest: every file it offers is new, or held from its own earlier attempt. */
+  readonly mayRead: boolean;
   /** The sender's clock before its walk: what a held part's `recordedNs` is set to. */
   readonly senderNowNs: bigint;
 }
@@ -139,13 +142,14 @@ export interface Store {
   journal(id: number, runs: readonly JournalRun[]): Promise<void>;
   /** Drops what is journalled of these entries, before their chunks are overwritten (I2). */
   forget(id: number, entries: readonly number[]): Promise<void>;
-  /** The manifest is closed and checked: makes its directories. */
-  placeDirectories(id: number): Promise<Outcome>;
+  /** The manifest is closed and checked: makes its directories. Entries in `leaveOut` failed
+   * elsewhere: no directory or link of theirs is placed, no mode set. */
+  placeDirectories(id: number, leaveOut?: readonly number[]): Promise<Outcome>;
   /** Puts whole files under their final names (I1). Directories must have been placed. */
   commit(id: number, files: readonly WholeFile[]): Promise<Outcome>;
   /** Links, then directory modes and times, then directory syncs; forgets the journal of this key
-   * unless entries failed with something to resume. */
-  finish(id: number): Promise<Outcome>;
+   * unless entries failed with something to resume. `leaveOut` as in `placeDirectories`. */
+  finish(id: number, leaveOut?: readonly number[]): Promise<Outcome>;
   /** Releases the lock and keeps parts and journal for a resume. */
   abandon(id: number): Promise<void>;
   resumable(): Promise<readonly Resumable[]>;

@@ -28,18 +28,25 @@ export interface LinkToPlace {
   readonly scratch: string;
 }
 
-/** Makes a directory, or opens up an existing one for the time of the transfer. */
-export function placeDirectory(directory: DirectoryToPlace, { door }: Place): void {
+/**
+ * Makes a directory, or opens up an existing one for the time of the transfer; answers whether it
+ * existed. A write-once grant leaves one that did as it is.
+ */
+export function placeDirectory(
+  directory: DirectoryToPlace,
+  { door, writeOnce }: Place & { readonly writeOnce: boolean },
+): boolean {
   try {
     const stat = door.look(directory.path);
     const absolute = door.enterDirectory(directory.path);
     if (stat === null) {
       // Never more open than it will be, not even for the time of the transfer.
       fs.chmodSync(absolute, (directory.mode & MODE_MASK) | OWNER_ALL);
-    } else if ((Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
+    } else if (!writeOnce && (Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
       // A read-only directory that was sent before must take its new entries; `finish` closes it.
       fs.chmodSync(absolute, Number(stat.mode & 0o7777n) | OWNER_ALL);
     }
+    return stat !== null;
   } catch (thrown) {
     throw diskError(thrown, `make directory "${escapeText(directory.path)}"`);
   }
@@ -67,7 +74,7 @@ export function placeLink(link: LinkToPlace, { disk, door }: Place): void {
     const target = door.enter(link.path);
     const stat = lookAt(target);
     if (stat?.isSymbolicLink() && fs.readlinkSync(target) === link.target) {
-      setTime(target, link.mtimeNs);
+      if (!link.writeOnce) setTime(target, link.mtimeNs);
     } else if (link.writeOnce) {
       createOnce(link, target);
     } else {
