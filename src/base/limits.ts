@@ -26,11 +26,15 @@ export const LIMITS = {
   partingMs: 3_000,
   /** Half-open peers held at once; beyond it new ones are dropped at once. */
   halfOpenPeers: 256,
+  /** Peers at once that shook hands and have not proved who they are; more are shown out. */
+  unauthenticatedPeers: 64,
+  /** Of these, from one address: all further connections of one client fit. */
+  unauthenticatedPerAddress: 16,
   /** Sessions served at once. */
   sessions: 256,
   /** Connections of one session. */
   connections: 16,
-  /** Lanes a connection carries: an unauthenticated peer could fill that many stream windows. */
+  /** Lanes a connection carries: a peer that opens them too early fills that many windows. */
   lanesPerConnection: 16,
   /** Transfers open in one session. */
   transfersPerSession: 16,
@@ -62,6 +66,8 @@ export const LIMITS = {
   recordsPerFrame: 512,
   /** Frames written and not yet acknowledged as stored. */
   unstoredFrames: 4096,
+  /** Omissions in one message: each may name a long path. */
+  omissionsPerMessage: 64,
   /** Ranges in one acknowledgement or need message. */
   rangesPerMessage: 4096,
   /** Digests in one Have message. */
@@ -78,6 +84,11 @@ export const LIMITS = {
   ticketUses: 1024,
   /** A file of keys, hosts or tickets: read whole, so bounded; some ten thousand lines. */
   trustFileBytes: 1 * MiB,
+  /**
+   * Control bytes that wait for a peer to read: beyond it the session ends. An honest end has that much
+   * to say at once: the longest names of `openEntries`, or the digests of `openChunks`.
+   */
+  unsentControlBytes: 192 * MiB,
   /** Nesting of a control message's CBOR. */
   cborDepth: 8,
   /** Items in a control message's CBOR: a JavaScript object outweighs its byte on the wire. */
@@ -103,7 +114,10 @@ export const LIMITS = {
   minSlots: 2,
   /** Chunk workers asked for. */
   workers: 64,
-  /** Bytes held in pipeline buffers of one process. */
+  /**
+   * Bytes of pipeline buffers that transfers share in one process. One that finds too little left
+   * takes `minSlots` all the same, until twice as much is out; then it is refused as busy.
+   */
   pipelineBytes: 128 * MiB,
   /** Age of a parked join or session before it is dropped. */
   sessionIdleMs: 60_000,

@@ -301,6 +301,9 @@ Deno.test("parseCommand() takes common flags everywhere and notes those without 
   assert.deepEqual(serve("serve --checksum --pin " + IDENTITY).output.notes, [
     "--checksum, --pin: no effect with serve",
   ]);
+  assert.deepEqual(serve("serve --compress none --timeout 90s --depth 9").output.notes, [
+    "--compress, --timeout: no effect with serve",
+  ]);
   assert.deepEqual(send("--json").output.notes, []);
 });
 

@@ -108,7 +108,7 @@ export const FLAGS = [
       advanced: true,
     },
   ),
-  common("compress", { kind: "compression", hint: "METHOD" }, TRANSFERS, {
+  common("compress", { kind: "compression", hint: "METHOD" }, CLIENTS, {
     fallback: "auto",
     help: "auto, none or zstd[:LEVEL]",
   }),
@@ -156,7 +156,7 @@ export const FLAGS = [
     help: "at most this rate, as 10MB/s (not yet)",
     advanced: true,
   }),
-  common("timeout", { kind: "duration", hint: "D", ...TIMEOUT_MS }, TRANSFERS, {
+  common("timeout", { kind: "duration", hint: "D", ...TIMEOUT_MS }, CLIENTS, {
     fallback: "30s",
     help: "longest time without the peer",
   }),

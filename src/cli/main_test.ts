@@ -177,10 +177,11 @@ Deno.test("main() warns of a ticket in argv off a terminal only, and does not re
 
 Deno.test("main() tells values back and flags without effect, unless quiet", async () => {
   const loud = setUp();
+  await loud.call("send", "a", "@", "--timeout", "90s");
   await loud.call("serve", "--timeout", "90s", "--checksum");
   assert.equal(
     loud.stderr.text,
-    "with --timeout 1 m 30 s\n--checksum: no effect with serve\n",
+    "with --timeout 1 m 30 s\n--checksum, --timeout: no effect with serve\n",
   );
   const quiet = setUp();
   await quiet.call("serve", "--timeout", "90s", "--quiet");

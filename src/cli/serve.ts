@@ -26,6 +26,7 @@ export function serveCommand(workers: WorkerUrls): Run<ServeCommand> {
       authorizedKeysPath,
       mintTicket: command.mintTicket,
       workerCount: transfer.workerCount,
+      depth: transfer.depth,
       congestion: transfer.congestion,
       onEvent: report.event,
       signal: context.signal,

@@ -58,7 +58,6 @@ export async function push(options: PushOptions): Promise<TransferSummary> {
       chunkBytes: offer.chunkBytes,
       peer: session.ends.serverName,
     });
-    using share = equipment.reserveSlots(offer.chunkBytes);
     const summary = await runSend({
       channel,
       offer,
@@ -69,7 +68,7 @@ export async function push(options: PushOptions): Promise<TransferSummary> {
       pool: equipment.pool,
       compression: options.compression,
       lanes: options.lanes,
-      slots: share.slots,
+      reserve: (chunkBytes) => equipment.reserveSlots(chunkBytes),
       verifyReceipt: receiptCheck(session.ends, "client"),
       onEvent: options.onEvent,
       signal: options.signal,
@@ -113,6 +112,7 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
       chunkBytes: offer.chunkBytes,
       checksum: options.checksum,
       writeOnce: false,
+      mayRead: true,
       senderNowNs: offer.nowNs,
     };
     const begun = await store.it.begin(transfer);
@@ -194,6 +194,7 @@ class ClientSession implements AsyncDisposable {
       hub.start();
       const session = new ClientSession(identity, welcome, hub, remote);
       await session.#join(options, connect, signal);
+      hub.watch(options.timeoutMs);
       return session;
     } catch (thrown) {
       first?.close("none", "");

@@ -17,6 +17,12 @@ export interface EquipmentOptions {
   readonly depth: number;
 }
 
+/** One transfer's share of the pipeline's memory, until it is disposed of. */
+export interface SlotShare extends Disposable {
+  /** Frames it may have in the pipeline at once. */
+  readonly slots: number;
+}
+
 export class Equipment implements AsyncDisposable {
   readonly hashing: Hashing;
   readonly pool: ChunkPool;
@@ -47,12 +53,15 @@ export class Equipment implements AsyncDisposable {
     }
   }
 
-  /** Takes a share of the pipeline's memory for one transfer (I8); to be disposed of after it. */
-  reserveSlots(chunkBytes: number): Disposable & { readonly slots: number } {
+  /**
+   * Takes a share of the pipeline's memory for one transfer (I8). What is left of the budget bounds
+   * it; only the fewest slots go beyond, and none once twice the budget is out: `busy`.
+   */
+  reserveSlots(chunkBytes: number): SlotShare {
     const slotBytes = frameCapacityBytes(LIMITS.recordsPerFrame, chunkBytes);
     const left = Math.floor((LIMITS.pipelineBytes - this.#usedBytes) / slotBytes);
     const slots = Math.max(LIMITS.minSlots, Math.min(this.#depth, left));
-    if (left < LIMITS.minSlots && this.#usedBytes > LIMITS.pipelineBytes * 2) {
+    if (left < LIMITS.minSlots && this.#usedBytes + slots * slotBytes > 2 * LIMITS.pipelineBytes) {
       throw new SftpxError("busy", "Cannot start the transfer: too many are under way");
     }
     const bytes = slots * slotBytes;

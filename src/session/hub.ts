@@ -37,6 +37,11 @@ export interface TransferChannel {
   close(): void;
 }
 
+/** A connection's first lane, where somebody waits for it already. */
+export interface FirstLane {
+  readonly firstLane?: Promise<ReceiveStream | null>;
+}
+
 /** How a session ended. */
 export type HubEnd = { readonly kind: "bye" } | {
   readonly kind: "lost";
@@ -53,10 +58,13 @@ export class Hub {
   #nextPing = 1;
   #nextConnection = 0;
   #isEnded = false;
+  /** Whether the peer said anything since {@linkcode watch} last looked. */
+  #heard = false;
+  #watchTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(control: ControlChannel, connection: Connection) {
+  constructor(control: ControlChannel, connection: Connection, options: FirstLane = {}) {
     this.#control = control;
-    this.addConnection(connection);
+    this.addConnection(connection, options);
     connection.closed.then((info) =>
       this.#end({
         kind: "lost",
@@ -88,15 +96,41 @@ export class Hub {
     this.#readControl().catch((error) => this.#end({ kind: "lost", error }));
   }
 
+  /**
+   * Until the peer's first word on a transfer: ends the session as lost when it says nothing for
+   * `timeoutMs`, although asked. Its program may hang while its transport still answers; a busy one
+   * (walking, hashing) answers its pings.
+   */
+  watch(timeoutMs: number): void {
+    let asked = false;
+    const look = () => {
+      if (!this.#heard && asked) {
+        const seconds = timeoutMs / 1000;
+        const text = `Lost the peer: it has not answered for ${seconds} s`;
+        return this.#endAll(new SftpxError("lost", text), "none");
+      }
+      asked = !this.#heard;
+      this.#heard = false;
+      try {
+        if (asked) this.#answer({ type: "ping", token: this.#nextPing++ });
+      } catch {
+        // Its control stream takes nothing any more: that is no answer either.
+      }
+      this.#watchTimer = setTimeout(look, timeoutMs / 2);
+    };
+    this.#watchTimer = setTimeout(look, timeoutMs / 2);
+    this.#ended.promise.then(() => clearTimeout(this.#watchTimer));
+  }
+
   /** Takes in a connection; one that comes too late is closed. */
-  addConnection(connection: Connection): void {
+  addConnection(connection: Connection, options: FirstLane = {}): void {
     if (this.#isEnded) return connection.close("none", "");
     this.#connections.push(connection);
     connection.closed.then(() => {
       const at = this.#connections.indexOf(connection);
       if (at >= 0) this.#connections.splice(at, 1);
     });
-    this.#acceptLanes(connection);
+    this.#acceptLanes(connection, options.firstLane ?? connection.acceptLane());
   }
 
   open(transfer: number): TransferChannel {
@@ -104,7 +138,7 @@ export class Hub {
       transfer,
       messages: new Mailbox(),
       lanes: new Mailbox(),
-      send: (message) => void this.#control.send(message),
+      send: (message) => this.#send(message),
       openLane: () => this.#openLane(),
       caughtUp: async () => {
         // The pong comes behind all that was sent before it.
@@ -129,7 +163,7 @@ export class Hub {
     this.#pongs.set(token, () => pong.resolve(true));
     this.#ended.promise.then(() => pong.resolve(false));
     try {
-      this.#control.send({ type: "ping", token });
+      this.#send({ type: "ping", token });
       return await pong.promise;
     } catch {
       return false; // Its control stream takes nothing any more.
@@ -142,13 +176,19 @@ export class Hub {
   /** Says bye, waits for the transport to take it, and ends. */
   async bye(): Promise<void> {
     if (this.#isEnded) return;
-    this.#control.send({ type: "bye" });
+    this.#send({ type: "bye" });
     await this.#control.flushed();
   }
 
   close(code: ErrorCode | "none", reason: string): void {
     this.#end({ kind: "lost", error: new SftpxError("lost", "Lost the peer: closed here") });
     for (const connection of [...this.#connections]) connection.close(code, reason);
+  }
+
+  /** Ends the session for this reason, with all its connections. */
+  #endAll(error: SftpxError, code: ErrorCode | "none"): void {
+    this.#end({ kind: "lost", error });
+    this.close(code, error.message);
   }
 
   async #openLane(): Promise<OutgoingLane> {
@@ -160,6 +200,7 @@ export class Hub {
   async #readControl(): Promise<void> {
     for (;;) {
       const message = await this.#control.receive();
+      this.#heard = true;
       if (message === null) {
         throw new SftpxError("lost", "Lost the peer: it left without a word", { remote: true });
       }
@@ -189,6 +230,7 @@ export class Hub {
   }
 
   #dispatch(message: TransferMessage): void {
+    clearTimeout(this.#watchTimer);
     const known = this.#transfers.get(message.transfer);
     if (known !== undefined) return known.messages.put(message);
     const opens = message.type === "request" || message.type === "offer";
@@ -204,14 +246,28 @@ export class Hub {
     this.#onOpen(this.open(message.transfer), message);
   }
 
-  /** Answers at once, unless the peer reads none of our answers: they must not pile up (I8). */
-  #answer(message: Message): void {
-    if (this.#control.unsentBytes < LIMITS.controlMessageBytes) this.#control.send(message);
+  /** The one way out: a peer that reads nothing must not make this end hold ever more (I8). */
+  #send(message: Message): void {
+    if (this.#control.unsentBytes > LIMITS.unsentControlBytes) {
+      const found = "the peer does not read what it is sent";
+      const error = new SftpxError("limit", `Cannot go on: ${found}`, { remote: true });
+      this.#endAll(error, "limit");
+      throw error;
+    }
+    this.#control.send(message);
   }
 
-  async #acceptLanes(connection: Connection): Promise<void> {
-    for (;;) {
-      const stream = await connection.acceptLane().catch(() => null);
+  /** Answers at once, unless the peer reads none of our answers: they must not pile up (I8). */
+  #answer(message: Message): void {
+    if (this.#control.unsentBytes < LIMITS.controlMessageBytes) this.#send(message);
+  }
+
+  async #acceptLanes(
+    connection: Connection,
+    firstLane: Promise<ReceiveStream | null>,
+  ): Promise<void> {
+    for (let next = firstLane;; next = connection.acceptLane()) {
+      const stream = await next.catch(() => null);
       if (stream === null) return;
       this.#sortLane(stream).catch(() => stream.cancel());
     }

@@ -221,6 +221,22 @@ Deno.test("answers() takes a control stream that cannot be written for no answer
   hub.close("none", "");
 });
 
+Deno.test("a peer that does not read what it is sent ends the session, within a bound", async () => {
+  const it = await scene();
+  const channel = it.hub.open(1);
+  const given = Array.from({ length: 200 }, () => "a/".repeat(2000) + "a");
+  const message = { ...offerOf(1), given };
+  const send = () => {
+    const most = LIMITS.unsentControlBytes / (200 * 4001) + 3;
+    for (let sent = 0; sent < most; sent++) channel.send(message);
+  };
+  assert.throws(send, isCode("limit"));
+  const end = await it.hub.ended;
+  assert.ok(end.kind === "lost" && end.error.code === "limit");
+  await assert.rejects(channel.messages.take(), isCode("limit"));
+  assert.equal((await it.client.closed).code, "limit");
+});
+
 Deno.test("readExactly() joins pieces, tells an end before from an end within", async () => {
   const pieces = (...lengths: number[]): ReceiveStream => ({
     read: (into) => {

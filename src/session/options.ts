@@ -141,6 +141,8 @@ export interface ServeOptions {
   readonly authorizedKeysPath: string | null;
   readonly mintTicket: boolean;
   readonly workerCount: number;
+  /** Chunk slots in the pipeline of a transfer; 0 means clamp(4 x workers). */
+  readonly depth: number;
   readonly congestion: Congestion;
   /** Time an unauthenticated peer has for its whole handshake; `LIMITS.handshakeMs` by default. */
   readonly handshakeMs?: number;

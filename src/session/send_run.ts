@@ -13,6 +13,7 @@ import type { ChunkPool } from "../pool/pool.ts";
 import type { Store, WalkSource } from "../store/store.ts";
 import { encodeLaneEnd, frameCapacityBytes } from "../wire/frame.ts";
 import type { Offer, Receipt, TransferMessage } from "../wire/messages.ts";
+import type { SlotShare } from "./equipment.ts";
 import type { OutgoingLane, TransferChannel } from "./hub.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
@@ -34,8 +35,8 @@ export interface SendRunOptions {
   readonly pool: ChunkPool;
   readonly compression: Compression;
   readonly lanes: number;
-  /** Frames in the pipeline at once. */
-  readonly slots: number;
+  /** Takes buffers for frames of this chunk size: only the receiver's accept settles it (I8). */
+  readonly reserve: (chunkBytes: number) => SlotShare;
   /** Whether the peer signed this receipt. */
   readonly verifyReceipt: (receipt: Receipt) => Promise<boolean>;
   readonly onEvent: (event: SessionEvent) => void;
@@ -61,6 +62,7 @@ class SendRun {
   readonly #packed = new Mailbox<Packed>();
   readonly #stop = new AbortController();
   readonly #ended = Promise.withResolvers<TransferResult>();
+  #share: SlotShare | null = null;
   #buffers: BufferPool | null = null;
   /** Lanes not lost, those still to be opened counted. */
   #laneCount = 0;
@@ -86,7 +88,7 @@ class SendRun {
     if (signal.aborted) onAbort();
     try {
       for (const { path, error: { code, message } } of this.#options.missing) {
-        this.#progress.entryFailed({ path, code, message, remote: false });
+        this.#sender.omit({ path, code, message });
       }
       this.#task(this.#takeMessages());
       this.#pump();
@@ -106,6 +108,7 @@ class SendRun {
       signal.removeEventListener("abort", onAbort);
       this.#stop.abort();
       for (const { stream } of this.#lanes) stream.abort();
+      this.#share?.[Symbol.dispose]();
       channel.close();
     }
   }
@@ -136,7 +139,8 @@ class SendRun {
   /** The receiver accepted: lanes, buffers and the walk begin. */
   #start(): void {
     const bufferBytes = frameCapacityBytes(LIMITS.recordsPerFrame, this.#sender.chunkBytes);
-    this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * this.#options.slots });
+    const { slots } = this.#share = this.#options.reserve(this.#sender.chunkBytes);
+    this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * slots });
     for (let lane = 0; lane < this.#options.lanes; lane++) {
       this.#laneCount++;
       this.#lanesDone.push(this.#runLane());
@@ -149,7 +153,7 @@ class SendRun {
     for await (const batch of store.walk(sources, this.#stop.signal)) {
       for (const { path, code, message } of batch.notices) {
         if (code === null) this.#progress.notice(message);
-        else this.#progress.entryFailed({ path, code, message, remote: false });
+        else this.#sender.omit({ path, code, message });
       }
       while (!this.#sender.wantsEntries) {
         await this.#wanted.promise;
@@ -187,9 +191,11 @@ class SendRun {
 
   /** Gives the workers as many frames as there are buffers, in batches. */
   #pack(): void {
-    const { pool, slots } = this.#options;
-    const batch = Math.max(1, Math.min(BATCH_FRAMES, Math.floor(slots / (2 * pool.count))));
-    while (this.#buffers !== null && this.#buffers.available > 0) {
+    const { pool } = this.#options;
+    if (this.#share === null || this.#buffers === null) return;
+    const fair = Math.floor(this.#share.slots / (2 * pool.count));
+    const batch = Math.max(1, Math.min(BATCH_FRAMES, fair));
+    while (this.#buffers.available > 0) {
       const frames = this.#sender.pollFrames(Math.min(batch, this.#buffers.available));
       if (frames.length === 0) return;
       this.#task(this.#runJob(frames));

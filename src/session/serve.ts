@@ -2,8 +2,9 @@
 // transfers, and stops in order. Nothing is open by default: without a ticket or an authorized key
 // nobody gets in.
 
+import { createHash } from "node:crypto";
 import { mkdir, realpath } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { openStore } from "../store/open.ts";
@@ -23,6 +24,7 @@ import { Hub } from "./hub.ts";
 import type { ServeHandle, ServeOptions, TransferSummary } from "./options.ts";
 import { advertisedAddresses } from "./advertise.ts";
 import { ServedSession } from "./served_session.ts";
+import { LaneWatch, Strangers } from "./strangers.ts";
 import { Takeover } from "./takeover.ts";
 
 /** How long a ticket of `serve` is good for. */
@@ -42,6 +44,7 @@ class Server {
   readonly #takeover = new Takeover();
   readonly #stop = new AbortController();
   readonly #connections = new Set<Connection>();
+  readonly #strangers = new Strangers();
   /** Sessions that run, those that came while the server stops included. */
   readonly #runs = new Set<Promise<void>>();
   #identity!: Identity;
@@ -75,9 +78,9 @@ class Server {
       this.#equipment = await Equipment.start({
         chunkWorkerUrl: options.workers.chunk,
         workerCount: options.workerCount,
-        depth: 0,
+        depth: options.depth,
       });
-      this.#book = await TicketBook.open(join(this.#root, ".sftpx", "tickets.json"));
+      this.#book = await TicketBook.open(ticketBookPath(options.identityPath, this.#root));
       this.#listener = await options.transport.listen({
         ...options.listen,
         certificatePem,
@@ -140,6 +143,8 @@ class Server {
 
   /** The handshake of one connection, within its time; a refusal is told to the peer. */
   async #takeIn(connection: Connection): Promise<void> {
+    using _place = this.#strangers.enter(connection.remoteAddress);
+    using lanes = new LaneWatch(connection);
     const { handshakeMs = LIMITS.handshakeMs } = this.#options;
     const late = new SftpxError(
       "refused",
@@ -160,12 +165,17 @@ class Server {
         sessionOf: (session) => this.#sessions.get(session) ?? null,
       });
       if (this.#stopping) throw new SftpxError("terminated", "The server stops");
-      if (handshaken.kind === "session") return this.#open(connection, control, handshaken);
+      const firstLane = lanes.pass();
+      if (handshaken.kind === "session") {
+        const hub = new Hub(control, connection, { firstLane });
+        return this.#open(hub, connection, handshaken);
+      }
       const session = this.#sessions.get(handshaken.session);
       if (session === undefined) connection.close("none", ""); // It ended in between.
-      else session.hub.addConnection(connection);
+      else session.hub.addConnection(connection, { firstLane });
     } catch (thrown) {
       if (isLate) throw late;
+      if (lanes.tooEarly !== null) throw lanes.tooEarly;
       const error = toSftpxError(thrown);
       if (control !== null && error.code !== "lost") await sayRefusal(control, connection, error);
       throw error;
@@ -202,8 +212,8 @@ class Server {
   }
 
   #open(
+    hub: Hub,
     connection: Connection,
-    control: ControlChannel,
     { clientIdentity, ticket, admission }: {
       clientIdentity: Uint8Array;
       ticket: Uint8Array | null;
@@ -212,7 +222,7 @@ class Server {
   ): void {
     const authorized = this.#keys?.lookup(clientIdentity) ?? null;
     const session = new ServedSession({
-      hub: new Hub(control, connection),
+      hub,
       clientIdentity,
       admission,
       identity: this.#identity,
@@ -269,6 +279,15 @@ class Server {
       await this.#store.close();
     }
   }
+}
+
+/**
+ * Where the tickets of a root are kept: in the user's own directory, because whoever made the served
+ * one could have put tickets of their own into it.
+ */
+export function ticketBookPath(identityPath: string, root: string): string {
+  const name = createHash("sha256").update(root).digest("hex");
+  return join(dirname(resolve(identityPath)), "tickets", `${name}.json`);
 }
 
 /** The served directory; made when it does not exist. */

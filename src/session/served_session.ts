@@ -143,7 +143,6 @@ export class ServedSession implements OpenSession {
       given: request.sources.map(({ path }) => path),
       nowNs: BigInt(Date.now()) * 1_000_000n,
     };
-    using share = equipment.reserveSlots(offer.chunkBytes);
     const peer = identityName(clientIdentity);
     onEvent({ kind: "start", direction: "pull", chunkBytes: offer.chunkBytes, peer });
     return await runSend({
@@ -156,7 +155,7 @@ export class ServedSession implements OpenSession {
       pool: equipment.pool,
       compression,
       lanes: Math.min(Math.max(1, request.lanes), LIMITS.lanesPerConnection),
-      slots: share.slots,
+      reserve: (chunkBytes) => equipment.reserveSlots(chunkBytes),
       verifyReceipt: receiptCheck(this.#ends, "server"),
       onEvent,
       signal,
@@ -188,6 +187,7 @@ export class ServedSession implements OpenSession {
       chunkBytes: offer.chunkBytes,
       checksum: offer.checksum,
       writeOnce: grant.writeOnce,
+      mayRead: grant.read,
       senderNowNs: offer.nowNs,
     });
     using _held = takeover.hold(key, hub);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
+import { ticketBookPath } from "../../src/session/serve.ts";
 import { parseIdentityName } from "../../src/trust/identity.ts";
 import { loadIdentity } from "../../src/trust/identity.ts";
 import { file, makeFile, makeTree } from "../e2e/trees.ts";
@@ -83,7 +84,8 @@ Deno.test("serve() with once ends with its transfer, and its ticket with it", as
   assertDone(await place.push(["f"], remote).summary);
   const summary = await server.handle.ended;
   assert.ok(summary?.ok);
-  assert.equal(existsSync(`${server.root}/.sftpx/tickets.json`), false);
+  assert.equal(existsSync(place.path("server/tickets")), true);
+  assert.equal(existsSync(ticketBookPath(place.path("server/identity"), server.root)), false);
   assert.equal(codeOf(await place.push(["f"], remote).summary), "unreachable");
 });
 

@@ -186,6 +186,37 @@ Deno.test("a transfer that finds no memory is refused, and its key is free after
   await client.connection.closed;
 });
 
+Deno.test("a pull's buffers are for the chunk size its client accepts, within the budget", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  await makeFile(`${server.root}/f`, "f");
+  const client = await rawClient(place.network, server.remote());
+  const accept = async (transfer: number) => {
+    const chunkBytes = LIMITS.minChunkBytes;
+    const sources = [{ path: "f" }];
+    client.send({ type: "request", transfer, sources, chunkBytes, compress: "none", lanes: 1 });
+    await client.take("offer");
+    client.send({ type: "accept", transfer, fresh: [true], chunkBytes: LIMITS.maxChunkBytes });
+    client.send({ type: "ping", token: transfer });
+    for (;;) {
+      const message = await client.channel.receive();
+      if (message?.type === "abort") return message.code;
+      if (message?.type === "pong") return null;
+    }
+  };
+  let transfer = 1;
+  let code = await accept(transfer);
+  for (; code === null && transfer < LIMITS.transfersPerSession;) code = await accept(++transfer);
+  assert.equal(code, "busy");
+  await server.events.until(() => server.summaries.length === 1);
+  // One that ends gives its share back.
+  client.send({ type: "abort", transfer: 1, code: "interrupted", message: "" });
+  await server.events.until(() => server.summaries.length === 2);
+  assert.equal(await accept(transfer + 1), null);
+  client.send({ type: "bye" });
+  await client.connection.closed;
+});
+
 Deno.test("more transfers than a session may have are turned away, the others go on", async () => {
   await using place = await Place.open();
   const server = await place.serve();

@@ -91,6 +91,44 @@ for (const name of [".sftpx", ".SFTPX", "a\\b", "a\u202eb"]) {
   });
 }
 
+for (const direction of ["push", "pull"] as const) {
+  const start = async (place: Place, serve: (server: RawPeer) => Promise<void>) => {
+    const { remote, served } = await rawServer(place.network, serve);
+    await makeFile(place.path("f"), "f");
+    const more = { timeoutMs: 200 };
+    const run = direction === "push"
+      ? place.push(["f"], remote, more)
+      : place.pull([{ ...remote, path: "f" }], "into/", more);
+    return { run, served };
+  };
+  const first = direction === "push" ? "offer" : "request";
+
+  Deno.test(`${direction}() is lost when the server falls silent after the handshake`, async () => {
+    await using place = await Place.open();
+    const { run, served } = await start(place, async (server) => void await server.take(first));
+    const { error } = await run.summary;
+    assert.equal(error?.code, "lost");
+    assert.match(error.message, /not answered for 0\.2 s/);
+    await served;
+  });
+
+  Deno.test(`${direction}() has patience with a server that answers pings`, async () => {
+    await using place = await Place.open();
+    const { run, served } = await start(place, async (server) => {
+      await server.take(first);
+      for (let pings = 0; pings < 4; pings++) {
+        const { token } = await server.take("ping");
+        server.send({ type: "pong", token });
+      }
+      server.send({ type: "abort", transfer: 1, code: "busy", message: "" });
+      await server.take("bye").catch(() => {}); // A pull leaves without.
+      server.connection.close("none", "");
+    });
+    assert.equal(codeOf(await run.summary), "busy");
+    await served;
+  });
+}
+
 Deno.test("pull() ends with the reason a server gives", async () => {
   await using place = await Place.open();
   const { remote, served } = await rawServer(place.network, async (server) => {

@@ -161,6 +161,7 @@ export class Place implements AsyncDisposable {
       authorizedKeysPath: null,
       mintTicket: true,
       workerCount: 1,
+      depth: 0,
       congestion: "auto",
       onEvent: events.put,
       signal: stop.signal,

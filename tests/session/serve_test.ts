@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { LIMITS } from "../../src/base/limits.ts";
 import { ControlChannel } from "../../src/session/control_channel.ts";
 import { clientJoin } from "../../src/session/handshake.ts";
+import { ticketBookPath } from "../../src/session/serve.ts";
 import type { Connection } from "../../src/transport/transport.ts";
+import { TicketBook } from "../../src/trust/ticket_book.ts";
 import { encodeLaneEnd } from "../../src/wire/frame.ts";
 import type { Hello } from "../../src/wire/messages.ts";
 import { Place, type RunningServer } from "./place.ts";
@@ -89,13 +92,57 @@ Deno.test("a server that stops closes idle sessions and those half way in", asyn
   const client = await rawClient(place.network, server.remote());
   const halfway = await dial(place, server);
   const patient = client.take("bye").catch(() => {});
+  const book = ticketBookPath(place.path("server/identity"), server.root);
+  assert.equal(existsSync(book), true);
   const stopped = server.stop();
   client.send({ type: "bye" });
   assert.equal(await stopped, null);
   await patient;
   await halfway.closed;
   await client.connection.closed;
-  assert.equal(existsSync(`${server.root}/.sftpx/tickets.json`), false);
+  assert.equal(existsSync(book), false);
+});
+
+Deno.test("a ticket book planted in the served directory lets nobody in", async () => {
+  await using place = await Place.open();
+  const nowMs = Date.now();
+  const planted = await TicketBook.open(place.path("root/.sftpx/tickets.json"));
+  const ticket = await planted.mint({ uses: null, expiresMs: nowMs + 60_000, nowMs });
+  const server = await place.serve();
+  const remote = { ...server.remote(), ticket };
+  await assert.rejects(rawClient(place.network, remote), { code: "refused" });
+});
+
+Deno.test("one address gets so many connections at the door, and places again when they go", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const waiting = [];
+  for (let i = 0; i < LIMITS.unauthenticatedPerAddress; i++) {
+    waiting.push(await dial(place, server));
+  }
+  const { code, remote } = await (await dial(place, server)).closed;
+  assert.deepEqual([code, remote], ["limit", true]);
+  for (const connection of waiting) connection.close("none", "");
+  const gone = () => server.events.items.filter(({ kind }) => kind === "peer_refused").length;
+  await server.events.until(() => gone() === waiting.length + 1);
+  // Who is authenticated stands at the door no more.
+  const clients = [];
+  for (let i = 0; i <= LIMITS.unauthenticatedPerAddress; i++) {
+    clients.push(await rawClient(place.network, server.remote()));
+  }
+  for (const { connection } of clients) connection.close("none", "");
+});
+
+Deno.test("a client that opens a lane before it said who it is is shown out at once", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const connection = await dial(place, server);
+  const lane = await connection.openLane();
+  await lane.write(encodeLaneEnd(1, 0)).catch(() => {});
+  const { code, remote } = await connection.closed;
+  assert.deepEqual([code, remote], ["protocol", true]);
+  const refused = await server.events.until(({ kind }) => kind === "peer_refused");
+  assert.ok(refused.kind === "peer_refused" && refused.code === "protocol");
 });
 
 Deno.test("serve() ends at once when it was stopped before it began", async () => {

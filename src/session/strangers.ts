@@ -1,0 +1,86 @@
+// Peers that shook hands and have not yet proved who they are: how many there may be, from one
+// address and in all, and that none of them opens a lane (I3, I8).
+
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Connection, ReceiveStream } from "../transport/transport.ts";
+
+/** Places for unauthenticated peers. */
+export class Strangers {
+  readonly #perSource = new Map<string, number>();
+  #count = 0;
+
+  /** Takes a place until it is disposed of; throws `limit` when none is left. */
+  enter(remoteAddress: string): Disposable {
+    const source = sourceOf(remoteAddress);
+    const fromSource = this.#perSource.get(source) ?? 0;
+    if (
+      this.#count >= LIMITS.unauthenticatedPeers || fromSource >= LIMITS.unauthenticatedPerAddress
+    ) {
+      throw new SftpxError("limit", "Cannot take the client in: too many peers are at the door");
+    }
+    this.#count++;
+    this.#perSource.set(source, fromSource + 1);
+    return { [Symbol.dispose]: () => this.#leave(source) };
+  }
+
+  #leave(source: string): void {
+    this.#count--;
+    const left = this.#perSource.get(source)! - 1;
+    if (left > 0) this.#perSource.set(source, left);
+    else this.#perSource.delete(source);
+  }
+}
+
+/**
+ * Waits for a connection's first lane from the start, and closes the connection when it comes before
+ * its peer is authenticated: nobody honest opens one before a transfer is accepted.
+ */
+export class LaneWatch implements Disposable {
+  readonly #firstLane: Promise<ReceiveStream | null>;
+  #isOver = false;
+  #tooEarly: SftpxError | null = null;
+
+  constructor(connection: Connection) {
+    this.#firstLane = connection.acceptLane();
+    this.#firstLane.then((lane) => {
+      if (lane === null || this.#isOver) return;
+      this.#tooEarly = new SftpxError(
+        "protocol",
+        "Cannot take the client in: it opened a lane before it said who it is",
+        { remote: true },
+      );
+      connection.close("protocol", this.#tooEarly.message);
+      lane.cancel();
+    }, () => {}); // The connection ended; whoever reads it is told.
+  }
+
+  /** Why the connection was closed, if it was. */
+  get tooEarly(): SftpxError | null {
+    return this.#tooEarly;
+  }
+
+  /** The peer is authenticated: its first lane, once it comes, is the session's. */
+  pass(): Promise<ReceiveStream | null> {
+    this.#isOver = true;
+    return this.#firstLane;
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+  }
+}
+
+/** Who counts as one: an IPv4 address, or the /64 that one IPv6 host commonly has to itself. */
+export function sourceOf(remoteAddress: string): string {
+  const inBrackets = /^\[([^\]%]*)/.exec(remoteAddress)?.[1];
+  if (inBrackets === undefined) return remoteAddress.replace(/:\d+$/, "");
+  const [head = "", tail] = inBrackets.toLowerCase().split("::");
+  const before = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0");
+  return [...before, ...zeros, ...after].slice(0, 4).map((group) =>
+    parseInt(group, 16).toString(16)
+  )
+    .join(":");
+}
