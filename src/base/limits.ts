@@ -119,8 +119,6 @@ export const LIMITS = {
    * takes `minSlots` all the same, until twice as much is out; then it is refused as busy.
    */
   pipelineBytes: 128 * MiB,
-  /** Age of a parked join or session before it is dropped. */
-  sessionIdleMs: 60_000,
   /** Silence after which a connection is lost: outlives a route change or a Wi-Fi roam. */
   connectionIdleMs: 15_000,
   /** Client's keep-alive: three chances within the silence above, and below a NAT's 30 s. */

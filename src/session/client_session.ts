@@ -14,6 +14,7 @@ import { ControlChannel } from "./control_channel.ts";
 import { clientHandshake, clientJoin } from "./handshake.ts";
 import { Hub } from "./hub.ts";
 import type { Remote, TransferOptions } from "./options.ts";
+import { atMost } from "./patience.ts";
 import type { SessionEnds } from "./receipt.ts";
 
 /** A session with a server, over one or more connections. */
@@ -84,11 +85,7 @@ export class ClientSession implements AsyncDisposable {
 
   /** Says bye and waits until the server has closed, so that nothing sent last is lost. */
   async part(): Promise<void> {
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, LIMITS.partingMs);
-    const parted = this.hub.bye().then(() => this.hub.ended, () => {});
-    await Promise.race([parted, patience.promise]);
-    clearTimeout(timer);
+    await atMost(this.hub.bye().then(() => this.hub.ended, () => {}), LIMITS.partingMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,7 +7,7 @@ import { loadHash } from "../codec/hash.ts";
 import type { Hashing } from "../engine/hashing.ts";
 import { ChunkPool } from "../pool/pool.ts";
 import { cores, env } from "../runtime/runtime.ts";
-import { frameCapacityBytes } from "../wire/frame.ts";
+import { frameBufferBytes } from "../wire/frame.ts";
 
 export interface EquipmentOptions {
   readonly chunkWorkerUrl: URL;
@@ -58,7 +58,7 @@ export class Equipment implements AsyncDisposable {
    * it; only the fewest slots go beyond, and none once twice the budget is out: `busy`.
    */
   reserveSlots(chunkBytes: number): SlotShare {
-    const slotBytes = frameCapacityBytes(LIMITS.recordsPerFrame, chunkBytes);
+    const slotBytes = frameBufferBytes(chunkBytes);
     const left = Math.floor((LIMITS.pipelineBytes - this.#usedBytes) / slotBytes);
     const slots = Math.max(LIMITS.minSlots, Math.min(this.#depth, left));
     if (left < LIMITS.minSlots && this.#usedBytes + slots * slotBytes > 2 * LIMITS.pipelineBytes) {

@@ -2,7 +2,6 @@
 // `#pump`, which carries out what the engine asks for until it asks for nothing.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
-import { LIMITS } from "../base/limits.ts";
 import type { Hashing } from "../engine/hashing.ts";
 import { Receiver, type ReceiverAction } from "../engine/receiver.ts";
 import type { TransferResult } from "../engine/report.ts";
@@ -15,7 +14,7 @@ import {
   decodeFrameHeader,
   decodeRecords,
   FRAME_HEADER_BYTES,
-  frameCapacityBytes,
+  frameBufferBytes,
   type FrameHeader,
 } from "../wire/frame.ts";
 import type { Offer, Receipt } from "../wire/messages.ts";
@@ -66,7 +65,7 @@ class ReceiveRun {
     this.#options = options;
     const { fresh, chunkBytes } = options.begun;
     this.#receiver = new Receiver(options.offer, { fresh, chunkBytes, hashing: options.hashing });
-    const bufferBytes = frameCapacityBytes(LIMITS.recordsPerFrame, chunkBytes);
+    const bufferBytes = frameBufferBytes(chunkBytes);
     this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * options.slots });
     this.#progress = new Progress(options.onEvent, {
       counts: () => this.#receiver.counts,

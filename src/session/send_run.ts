@@ -11,12 +11,13 @@ import { BufferPool } from "../pool/buffers.ts";
 import type { ChunkReply, Compression, FileToPack, Packed } from "../pool/messages.ts";
 import type { ChunkPool } from "../pool/pool.ts";
 import type { Store, WalkSource } from "../store/store.ts";
-import { encodeLaneEnd, frameCapacityBytes } from "../wire/frame.ts";
+import { encodeLaneEnd, frameBufferBytes } from "../wire/frame.ts";
 import type { Offer, Receipt, TransferMessage } from "../wire/messages.ts";
 import type { SlotShare } from "./equipment.ts";
 import type { OutgoingLane, TransferChannel } from "./hub.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
+import { atMost } from "./patience.ts";
 import { Progress } from "./progress.ts";
 
 /** Chunks one worker job takes; DESIGN's batch. */
@@ -138,7 +139,7 @@ class SendRun {
 
   /** The receiver accepted: lanes, buffers and the walk begin. */
   #start(): void {
-    const bufferBytes = frameCapacityBytes(LIMITS.recordsPerFrame, this.#sender.chunkBytes);
+    const bufferBytes = frameBufferBytes(this.#sender.chunkBytes);
     const { slots } = this.#share = this.#options.reserve(this.#sender.chunkBytes);
     this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * slots });
     for (let lane = 0; lane < this.#options.lanes; lane++) {
@@ -309,14 +310,13 @@ class SendRun {
   async #endLanes(): Promise<void> {
     this.#packed.close();
     const { signal } = this.#options;
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, LIMITS.partingMs);
-    const onAbort = () => patience.resolve();
+    const aborted = Promise.withResolvers<void>();
+    const onAbort = () => aborted.resolve();
     signal.addEventListener("abort", onAbort);
     if (signal.aborted) onAbort();
-    await Promise.race([Promise.all(this.#lanesDone), patience.promise]);
+    const ended = Promise.race([Promise.all(this.#lanesDone), aborted.promise]);
+    await atMost(ended, LIMITS.partingMs);
     signal.removeEventListener("abort", onAbort);
-    clearTimeout(timer);
   }
 }
 

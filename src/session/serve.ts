@@ -22,6 +22,7 @@ import { Equipment } from "./equipment.ts";
 import { type Admission, serverHandshake } from "./handshake.ts";
 import { Hub } from "./hub.ts";
 import type { ServeHandle, ServeOptions, TransferSummary } from "./options.ts";
+import { atMost } from "./patience.ts";
 import { advertisedAddresses } from "./advertise.ts";
 import { ServedSession } from "./served_session.ts";
 import { LaneWatch, Strangers } from "./strangers.ts";
@@ -312,10 +313,7 @@ async function sayRefusal(
     control.send({ type: "refuse", code: error.code, message: error.message });
     await control.flushed();
     await control.close();
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, LIMITS.refusalMs);
-    await Promise.race([connection.closed, patience.promise]);
-    clearTimeout(timer);
+    await atMost(connection.closed, LIMITS.refusalMs);
   } catch {
     // The peer is gone already.
   }

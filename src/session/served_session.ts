@@ -11,6 +11,7 @@ import type { Equipment } from "./equipment.ts";
 import type { Admission, OpenSession } from "./handshake.ts";
 import type { Hub, TransferChannel } from "./hub.ts";
 import type { ServeEvent, SessionEvent, TransferSummary } from "./options.ts";
+import { atMost } from "./patience.ts";
 import { failedSummary } from "./progress.ts";
 import { receiptCheck, receiptSigner, type SessionEnds } from "./receipt.ts";
 import { runReceive } from "./receive_run.ts";
@@ -85,10 +86,7 @@ export class ServedSession implements OpenSession {
   /** Settles when running transfers have ended and the client had its time to leave. */
   async settled(): Promise<void> {
     await Promise.all(this.#running);
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, LIMITS.partingMs);
-    await Promise.race([this.#over.promise, patience.promise]);
-    clearTimeout(timer);
+    await atMost(this.#over.promise, LIMITS.partingMs);
   }
 
   /** One transfer from its first message to its summary. Never rejects. */

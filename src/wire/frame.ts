@@ -58,6 +58,11 @@ export function maxBodyBytes(chunkBytes: number): number {
   return LIMITS.recordsPerFrame * RECORD_BYTES + chunkBytes;
 }
 
+/** Bytes of a buffer that holds any frame of a transfer with this chunk size. */
+export function frameBufferBytes(chunkBytes: number): number {
+  return FRAME_HEADER_BYTES + maxBodyBytes(chunkBytes);
+}
+
 /** Writes the header of a chunks frame at the start of `into`. */
 export function writeFrameHeader(
   into: Uint8Array,
