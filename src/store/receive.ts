@@ -6,7 +6,7 @@ import { SftpxError, toSftpxError } from "../base/errors.ts";
 import type { Entry, EntryFailure, OfferedSource, Stamp } from "../wire/messages.ts";
 import { ChunkJournal } from "./chunk_journal.ts";
 import { commitFile, keepFile, type Place } from "./commit.ts";
-import type { FileLock } from "./database.ts";
+import type { FileLock } from "../runtime/database.ts";
 import { Destination } from "./destination.ts";
 import type { Disk } from "./disk.ts";
 import { diskError } from "./disk_error.ts";

@@ -2,7 +2,7 @@
 // done: losing it costs reuse, never a user's file. FORMAT.md explains every column.
 
 import * as fs from "node:fs";
-import { type Database, isSound, openDatabase } from "./database.ts";
+import { type Database, openDatabase } from "../runtime/database.ts";
 import { isDamage } from "./disk_error.ts";
 
 /** Version of the tables; any other is dropped and begun anew. */
@@ -74,6 +74,17 @@ function openChecked(path: string, alone: boolean): Database {
     return database;
   } catch (thrown) {
     database.close();
+    throw thrown;
+  }
+}
+
+/** Whether a database reads as sound from end to end. */
+function isSound(database: Database): boolean {
+  try {
+    const row = database.prepare("PRAGMA quick_check(1)").get();
+    return row?.["quick_check"] === "ok";
+  } catch (thrown) {
+    if (isDamage(thrown)) return false;
     throw thrown;
   }
 }

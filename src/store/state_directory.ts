@@ -4,7 +4,7 @@
 import * as fs from "node:fs";
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
-import { FileLock } from "./database.ts";
+import { FileLock } from "../runtime/database.ts";
 import { lookAt } from "./disk.ts";
 import { besideOf } from "./commit.ts";
 import { diskError, osCode } from "./disk_error.ts";

@@ -15,7 +15,7 @@ import {
   transferOf,
   withStore,
 } from "./_fixture.ts";
-import { openDatabase } from "./database.ts";
+import { openDatabase } from "../runtime/database.ts";
 import { DiskStore } from "./disk_store.ts";
 
 /** Leaves a transfer with one journalled chunk behind; answers where its part lies. */

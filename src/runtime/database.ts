@@ -1,9 +1,8 @@
-// SQLite as the store uses it; the only importer of `node:sqlite`. Besides the database itself it
+// SQLite as state is kept in it; the only importer of `node:sqlite`. Besides the database itself it
 // offers a lock that the kernel gives back when its holder dies: a process id in a file does not.
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import * as fs from "node:fs";
-import { isDamage } from "./disk_error.ts";
 
 export type Statement = StatementSync;
 export type Database = DatabaseSync;
@@ -121,17 +120,6 @@ export class FileLock {
     }
     this.#isHeld = true;
     return true;
-  }
-}
-
-/** Whether a database reads as sound from end to end. */
-export function isSound(database: Database): boolean {
-  try {
-    const row = database.prepare("PRAGMA quick_check(1)").get();
-    return row?.["quick_check"] === "ok";
-  } catch (thrown) {
-    if (isDamage(thrown)) return false;
-    throw thrown;
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { inDirectory } from "./_fixture.ts";
+import { inDirectory } from "../store/_fixture.ts";
 import { FileLock, openDatabase, synchronousOf } from "./database.ts";
 
 async function withLocks(body: (open: () => FileLock, path: string) => void): Promise<void> {
