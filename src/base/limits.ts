@@ -40,6 +40,15 @@ export const LIMITS = {
   transfersPerSession: 16,
   /** Sources named in one offer or request. */
   sourcesPerTransfer: 4096,
+  /** Filter rules of one transfer, and UTF-8 bytes of all their patterns: each meets every entry. */
+  filterRules: 1024,
+  filterBytes: 64 * KiB,
+  /** Paths of `Request.files`: their names fill half a control message at most. */
+  filesPerRequest: 16_384,
+  /** Paths in one Deleted message: each may be long. */
+  pathsPerMessage: 64,
+  /** Bytes of one Measure, each way: a minute at 2 Gbit/s. */
+  measureBytes: 16 * 1024 * MiB,
   /** UTF-8 bytes of one relative path (PATH_MAX on Linux, less the terminator). */
   pathBytes: 4095,
   /** UTF-8 bytes of one path component (NAME_MAX). */

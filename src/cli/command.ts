@@ -2,6 +2,7 @@
 // filled in. Plain data; `arguments.ts` makes it, the commands' run functions take it.
 
 import type { Compression } from "../pool/messages.ts";
+import type { Access } from "../trust/grant.ts";
 import type { Congestion } from "../transport/transport.ts";
 import type { CommandName } from "./commands.ts";
 import type { HostPort, RemoteTarget } from "./target.ts";
@@ -37,6 +38,22 @@ export interface TransferChoices {
   readonly pin: string | null;
 }
 
+/** A rule of what travels, or a file of them, in the order of the command line. */
+export type FilterChoice =
+  | { readonly kind: "rule"; readonly include: boolean; readonly pattern: string }
+  /** `-` is stdin. */
+  | { readonly kind: "file"; readonly include: boolean; readonly path: string };
+
+/** What `send` and `get` take besides. */
+export interface CopyChoices {
+  readonly filters: readonly FilterChoice[];
+  /** A file of paths below the one source, `-` for stdin; null for all. */
+  readonly filesFrom: string | null;
+  readonly dryRun: boolean;
+  readonly delete: boolean;
+  readonly failIfUnchanged: boolean;
+}
+
 export interface ServeCommand {
   readonly name: "serve";
   readonly output: OutputChoices;
@@ -44,10 +61,14 @@ export interface ServeCommand {
   readonly root: string;
   readonly listen: HostPort;
   readonly advertise: readonly HostPort[];
-  readonly access: "read" | "write" | "both";
+  readonly access: Access;
   readonly once: boolean;
   readonly authorizedKeysPath: string | null;
   readonly mintTicket: boolean;
+  /** How what happens is told on stderr. */
+  readonly logFormat: "text" | "json";
+  /** Written once it listens, removed when it stops; null for none. */
+  readonly readyFile: string | null;
 }
 
 export interface SendCommand {
@@ -57,7 +78,7 @@ export interface SendCommand {
   /** As given. */
   readonly sources: readonly string[];
   readonly destination: RemoteTarget;
-  readonly failIfUnchanged: boolean;
+  readonly copy: CopyChoices;
 }
 
 export interface GetCommand {
@@ -68,7 +89,118 @@ export interface GetCommand {
   readonly sources: readonly RemoteTarget[];
   /** As given. */
   readonly destination: string;
-  readonly failIfUnchanged: boolean;
+  readonly copy: CopyChoices;
+}
+
+export interface LsCommand {
+  readonly name: "ls";
+  readonly output: OutputChoices;
+  readonly transfer: TransferChoices;
+  readonly target: RemoteTarget;
+  readonly long: boolean;
+  readonly recursive: boolean;
+  readonly filters: readonly FilterChoice[];
+}
+
+export interface StatusCommand {
+  readonly name: "status";
+  readonly output: OutputChoices;
+  readonly root: string;
+}
+
+/** What `ticket` is to do. */
+export type TicketAction =
+  | {
+    readonly kind: "create";
+    readonly root: string;
+    /** Path under ROOT it is for, with `/`; empty for all of it. */
+    readonly path: string;
+    readonly access: Access;
+    /** Transfers it is good for; null for any number. */
+    readonly uses: number | null;
+    readonly expiresInMs: number;
+    readonly advertise: readonly HostPort[];
+  }
+  /** Null lists those of every ROOT. */
+  | { readonly kind: "list"; readonly root: string | null }
+  /** First characters of its id, as `list` shows it. */
+  | { readonly kind: "revoke"; readonly id: string };
+
+export interface TicketCommand {
+  readonly name: "ticket";
+  readonly output: OutputChoices;
+  readonly identityPath: string | null;
+  readonly action: TicketAction;
+}
+
+/** What `keys` is to do. Identities are 52 base32 characters. */
+export type KeysAction =
+  | { readonly kind: "list" }
+  | {
+    readonly kind: "authorize";
+    readonly identity: string;
+    readonly access: Access;
+    readonly comment: string;
+  }
+  | { readonly kind: "revoke"; readonly identity: string }
+  | { readonly kind: "trust"; readonly host: HostPort; readonly identity: string }
+  | { readonly kind: "forget"; readonly host: HostPort };
+
+export interface KeysCommand {
+  readonly name: "keys";
+  readonly output: OutputChoices;
+  readonly action: KeysAction;
+  readonly identityPath: string | null;
+  readonly knownHostsPath: string | null;
+  readonly authorizedKeysPath: string | null;
+}
+
+export const BENCHES = ["pipe", "hash", "zstd", "disk"] as const;
+export type Bench = typeof BENCHES[number];
+
+export interface BenchCommand {
+  readonly name: "bench";
+  readonly output: OutputChoices;
+  readonly transfer: TransferChoices;
+  /** What of this machine to measure, in this order. */
+  readonly benches: readonly Bench[];
+  /** Where `disk` writes; null for the temporary directory. */
+  readonly directory: string | null;
+  /** A peer to measure the path to. */
+  readonly target: RemoteTarget | null;
+  /** Bytes each measurement moves. */
+  readonly bytes: number;
+}
+
+export interface CompletionsCommand {
+  readonly name: "completions";
+  readonly output: OutputChoices;
+  readonly shell: "bash" | "zsh" | "fish";
+}
+
+export interface ManCommand {
+  readonly name: "man";
+  readonly output: OutputChoices;
+}
+
+/** One flag's value and where it came from. */
+export interface Setting {
+  /** Without its dashes. */
+  readonly name: string;
+  readonly value: string;
+  /** `default`, `SFTPX_X`, or `config.toml:LINE`. */
+  readonly source: string;
+}
+
+export interface ConfigCommand {
+  readonly name: "config";
+  readonly output: OutputChoices;
+  /** Path of the configuration file, whether it is there or not. */
+  readonly path: string;
+  readonly isPresent: boolean;
+  readonly settings: readonly Setting[];
+  /** Named hosts, each with its own settings. */
+  readonly hosts: readonly { readonly name: string; readonly settings: readonly Setting[] }[];
 }
 
 export interface InitCommand {
@@ -100,5 +232,13 @@ export type Command =
   | GetCommand
   | InitCommand
   | DemoCommand
+  | LsCommand
+  | StatusCommand
+  | TicketCommand
+  | KeysCommand
+  | BenchCommand
+  | CompletionsCommand
+  | ManCommand
+  | ConfigCommand
   | HelpCommand
   | VersionCommand;

@@ -3,6 +3,8 @@
 import type { SftpxError } from "../base/errors.ts";
 import type { Congestion, Transport } from "../transport/transport.ts";
 import type { Compression } from "../pool/messages.ts";
+import type { Access } from "../trust/grant.ts";
+import type { Entry, FilterRule, PlanAction } from "../wire/messages.ts";
 
 /** URLs of the workers, made in `mod.ts` because a bundled binary knows them only there. */
 export interface WorkerUrls {
@@ -24,28 +26,42 @@ export interface Remote {
   readonly path: string;
 }
 
-/** What both directions share. */
-export interface TransferOptions {
-  readonly workers: WorkerUrls;
+/** What it takes to reach a server and speak with it. */
+export interface SessionOptions {
   readonly transport: Transport;
   /** Absolute path of the identity file, made at first use. */
   readonly identityPath: string;
+  readonly connections: number;
+  readonly congestion: Congestion;
+  /** Longest time without the peer. */
+  readonly timeoutMs: number;
+  readonly onEvent: (event: SessionEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What both directions share. */
+export interface TransferOptions extends SessionOptions {
+  readonly workers: WorkerUrls;
   readonly chunkBytes: number;
   readonly compression: Compression;
   /** Chunk workers; 0 means one a core. */
   readonly workerCount: number;
   /** Chunk slots in the pipeline; 0 means clamp(4 x workers). */
   readonly depth: number;
-  readonly connections: number;
   /** Lanes over all connections. */
   readonly lanes: number;
-  readonly congestion: Congestion;
   readonly checksum: boolean;
   readonly atomic: boolean;
-  /** Longest time without the peer. */
-  readonly timeoutMs: number;
-  readonly onEvent: (event: SessionEvent) => void;
-  readonly signal: AbortSignal;
+  /** What does not travel; the first rule that matches decides. */
+  readonly filters: readonly FilterRule[];
+  /** Only these paths below the one source, which is a directory's contents; null for all. */
+  readonly files: readonly string[] | null;
+  /** Tells what would be done, as `plan` events, and does nothing. */
+  readonly dryRun: boolean;
+  /** Removes at the destination what the sources do not have, once everything else is in place. */
+  readonly delete: boolean;
+  /** Tells each entry as `entry` events. */
+  readonly tellEntries: boolean;
 }
 
 export interface PushOptions extends TransferOptions {
@@ -78,14 +94,36 @@ export interface TransferSummary {
   readonly chunkBytes: number;
   /** Entries that failed. */
   readonly failed: number;
-  /** Entries made, replaced or given another mode or time; absent where that is not known. */
-  readonly changed?: number;
+  /** Entries made, replaced or given another mode or time; null when no receipt was reached. */
+  readonly changed: number | null;
+  /** Entries removed because of `delete`, or that would be in a dry run. */
+  readonly deleted: number;
+  /** Nothing was done: counts are of the plan. */
+  readonly dryRun: boolean;
   readonly error: SftpxError | null;
 }
 
+/** What a transfer is at, as its user sees it. */
+export type Phase = "connect" | "scan" | "send" | "receive" | "verify" | "commit";
+
 /** What a session tells while it runs. Text from a peer is already escaped. */
 export type SessionEvent =
-  | { readonly kind: "connected"; readonly address: string; readonly transport: string }
+  /** `connection` counts from 0; the first one is told before any other event. */
+  | {
+    readonly kind: "connected";
+    readonly address: string;
+    readonly transport: string;
+    readonly connection: number;
+  }
+  /** At the end of a transfer, what each connection carried of it. */
+  | {
+    readonly kind: "connection";
+    readonly connection: number;
+    readonly address: string;
+    readonly wireBytes: number;
+    readonly lanes: number;
+    readonly rttMs: number | null;
+  }
   | {
     readonly kind: "start";
     readonly direction: "push" | "pull";
@@ -94,12 +132,34 @@ export type SessionEvent =
   }
   | {
     readonly kind: "progress";
+    readonly phase: Phase;
     readonly bytesDone: number;
     readonly bytesTotal: number | null;
+    /** Of `bytesDone`, those not sent. */
+    readonly reusedBytes: number;
     readonly wireBytes: number;
     readonly filesDone: number;
     readonly filesTotal: number | null;
     readonly bytesPerSecond: number;
+  }
+  /** An entry is in place (or gone); only with `tellEntries`. */
+  | {
+    readonly kind: "entry";
+    readonly path: string;
+    readonly entryKind: "file" | "directory" | "link";
+    readonly sizeBytes: number;
+    readonly result: "done" | "unchanged" | "deleted";
+  }
+  /** A dry run: what would become of an entry. */
+  | {
+    readonly kind: "plan";
+    readonly path: string;
+    readonly entryKind: "file" | "directory" | "link";
+    readonly sizeBytes: number;
+    readonly action: PlanAction | "delete";
+    /** Of `fail`. */
+    readonly code?: string;
+    readonly message?: string;
   }
   /** One entry failed or was skipped; the rest goes on. */
   | {
@@ -110,9 +170,59 @@ export type SessionEvent =
   }
   | { readonly kind: "notice"; readonly message: string };
 
+/** What `list` gives back as it comes; text from the peer is escaped in `path` and `target` only. */
+export interface ListOptions extends SessionOptions {
+  readonly remote: Remote;
+  readonly recursive: boolean;
+  readonly filters: readonly FilterRule[];
+  readonly onEntry: (entry: Entry) => void;
+  /** What could not be listed; the rest goes on. */
+  readonly onOmission: (omission: { path: string; code: string; message: string }) => void;
+}
+
+export interface MeasureOptions extends SessionOptions {
+  readonly remote: Remote;
+  readonly lanes: number;
+  /** Bytes each way; a direction the grant does not allow is null in the answer. */
+  readonly bytes: number;
+}
+
+/** What the path to a peer carries. */
+export interface Measurement {
+  readonly address: string;
+  /** Smallest round trip of a few pings, milliseconds. */
+  readonly rttMs: number;
+  readonly upBytesPerSecond: number | null;
+  readonly downBytesPerSecond: number | null;
+}
+
+/** What a peer asks of a server. */
+export type Asked = "push" | "pull" | "list" | "measure";
+
 /** What `serve` tells; every transfer event carries its transfer's number. */
 export type ServeEvent =
   | { readonly kind: "peer"; readonly address: string; readonly identity: string }
+  /** A peer left. */
+  | { readonly kind: "peer_left"; readonly address: string; readonly identity: string }
+  /** What a peer asked for and what came of it: a line of the access log. */
+  | {
+    readonly kind: "access";
+    readonly address: string;
+    readonly identity: string;
+    readonly asked: Asked;
+    /** Of the transfer, where it is one. */
+    readonly transfer: number | null;
+    /** Paths under the served root: a push's destination, a pull's sources. Escaped. */
+    readonly paths: readonly string[];
+    readonly files: number;
+    readonly bytes: number;
+    readonly wireBytes: number;
+    readonly seconds: number;
+    /** `ok` or a code of base/errors. */
+    readonly result: string;
+  }
+  /** The authorized keys were read anew; the error says why they were not, and the old ones hold. */
+  | { readonly kind: "reloaded"; readonly keys: number | null; readonly error: SftpxError | null }
   | {
     readonly kind: "peer_refused";
     readonly address: string;
@@ -135,7 +245,7 @@ export interface ServeOptions {
   /** Addresses put into the ticket; empty means this machine's own. */
   readonly advertise: readonly { readonly hostname: string; readonly port: number }[];
   readonly identityPath: string;
-  readonly access: "read" | "write" | "both";
+  readonly access: Access;
   readonly once: boolean;
   /** File of authorized identities, or null. */
   readonly authorizedKeysPath: string | null;
@@ -151,6 +261,8 @@ export interface ServeOptions {
 }
 
 export interface ServeHandle {
+  /** Reads the authorized keys again; tells `reloaded`. Running sessions keep what they may. */
+  reload(): Promise<void>;
   readonly address: { readonly hostname: string; readonly port: number };
   /** Server's identity, 52 base32 characters. */
   readonly identity: string;

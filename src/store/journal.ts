@@ -1,7 +1,12 @@
 // What `state.db` remembers: parts with their verified chunks, and files we committed. A row about
 // bytes is written only after the bytes are durable (I2); the callers keep that order.
 
-import { type Database, inTransaction, type Statement, synchronousOf } from "../runtime/database.ts";
+import {
+  type Database,
+  inTransaction,
+  type Statement,
+  synchronousOf,
+} from "../runtime/database.ts";
 import type { Stamp } from "../wire/messages.ts";
 import { isPartName } from "./parts.ts";
 import type { ChunkRun, Resumable } from "./store.ts";

@@ -3,7 +3,14 @@
 // number of transfers; a sender's store only walks.
 
 import type { ErrorCode } from "../base/errors.ts";
-import type { Entry, EntryFailure, OfferedSource, Stamp } from "../wire/messages.ts";
+import type {
+  Entry,
+  EntryFailure,
+  FilterRule,
+  OfferedSource,
+  PlanStep,
+  Stamp,
+} from "../wire/messages.ts";
 
 /** A source to walk, resolved on this machine. */
 export interface WalkSource {
@@ -15,6 +22,17 @@ export interface WalkSource {
   readonly contents: boolean;
   /** The source itself may be a link and is followed (`link/`). Links below it never are. */
   readonly follow: boolean;
+}
+
+/** What of its sources a walk names. */
+export interface WalkOptions {
+  /** What these exclude is passed over, directories with all they hold. */
+  readonly filters?: readonly FilterRule[];
+  /** Of the one source, a directory's contents, only these paths below it, with what they contain
+   * and the directories above them. One that is not there is a notice `source_missing`. */
+  readonly files?: readonly string[];
+  /** False stops at what a source's own directory holds; true by default. */
+  readonly recursive?: boolean;
 }
 
 /** What a walk found, in strictly ascending path-byte order over all batches. */
@@ -53,6 +71,11 @@ export interface ReceiveTransfer {
   readonly mayRead: boolean;
   /** The sender's clock before its walk: what a held part's `recordedNs` is set to. */
   readonly senderNowNs: bigint;
+  /** Identity of the peer, 32 bytes, and source names as given: what `resumable` tells. */
+  readonly peer: Uint8Array;
+  readonly given: readonly string[];
+  /** Only `plan`, `prune` and `abandon` follow, and nothing under the root is touched or locked. */
+  readonly dryRun: boolean;
 }
 
 export interface Begun {
@@ -114,6 +137,8 @@ export interface WholeFile {
 /** What became of some entries. */
 export interface Outcome {
   readonly committed: readonly number[];
+  /** Entries made, replaced, or given another mode or time; some may have been committed before. */
+  readonly changed: readonly number[];
   readonly failures: readonly EntryFailure[];
 }
 
@@ -121,16 +146,47 @@ export interface Outcome {
 export interface Resumable {
   readonly key: Uint8Array;
   readonly destination: string;
-  readonly chunks: number;
+  /** Identity of the peer it came from, 32 bytes. */
+  readonly peer: Uint8Array;
+  /** Source names as given. */
+  readonly given: readonly string[];
+  /** Files begun and not whole, their journalled bytes and all their bytes. */
+  readonly files: number;
+  readonly heldBytes: number;
+  readonly totalBytes: number;
   readonly startedNs: bigint;
+  /** A transfer is at it now, in this process or another. */
+  readonly running: boolean;
+}
+
+/** What removing the extraneous came to; paths below the destination, a directory's with a `/`. */
+export interface Pruned {
+  readonly deleted: readonly string[];
+  readonly failures: readonly WalkNotice[];
 }
 
 /** The store's face. Every promise rejects with SftpxError; `worker` when the worker died. */
 export interface Store {
   /** Walks sources; batches are produced only as fast as they are taken. */
-  walk(sources: readonly WalkSource[], signal?: AbortSignal): AsyncIterable<WalkBatch>;
+  walk(
+    sources: readonly WalkSource[],
+    options?: WalkOptions & { readonly signal?: AbortSignal },
+  ): AsyncIterable<WalkBatch>;
   /** Locks the destination for this key and resolves it. `busy` when another transfer holds it. */
   begin(transfer: ReceiveTransfer): Promise<Begun>;
+  /** As `register` for a dry run: says what would be done, in the same order, and does nothing. */
+  plan(
+    id: number,
+    first: number,
+    entries: readonly Entry[],
+    sources: readonly number[],
+  ): Promise<readonly PlanStep[]>;
+  /**
+   * Removes from the directories offered, below the destination, what the manifest does not name and
+   * `filters` do not exclude; never `.sftpx`, never through a link. Between the last `commit` and
+   * `finish`; for a dry run it only says what it would remove.
+   */
+  prune(id: number, filters: readonly FilterRule[]): Promise<Pruned>;
   /** Registers entries `first`, `first + 1`, ...; the answer is in the same order. */
   register(
     id: number,

@@ -8,6 +8,12 @@ import type { ErrorCode } from "../base/errors.ts";
 /** Congestion controllers a user may name; `auto` leaves it to the transport. */
 export type Congestion = "auto" | "cubic" | "bbr";
 
+/**
+ * What is spoken on a connection, agreed on in the TLS handshake (ALPN). On `sftpx-claim/1` the client
+ * says nothing: the server names its identity on one lane and closes.
+ */
+export type Protocol = "sftpx/1" | "sftpx-claim/1";
+
 /** A way to move bytes: one object for each stack. */
 export interface Transport {
   /** Stable name for logs and `--version --verbose`. */
@@ -28,6 +34,8 @@ export interface ConnectOptions {
   readonly port: number;
   /** DER or PEM anchor that the server's chain must lead to; see trust/anchor. */
   readonly anchorPem: string;
+  /** `sftpx/1` by default. */
+  readonly protocol?: Protocol;
   readonly congestion?: Congestion;
   readonly signal?: AbortSignal;
 }
@@ -68,6 +76,7 @@ export interface CloseInfo {
 export interface Connection {
   /** The other end, `address:port`, IPv4-mapped addresses shown as plain IPv4. */
   readonly remoteAddress: string;
+  readonly protocol: Protocol;
   /** Client: opens the control stream. Exactly once. */
   openControl(): Promise<ControlStream>;
   /** Server: the control stream the client opened. Exactly once. */

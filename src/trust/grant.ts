@@ -8,21 +8,36 @@ export interface Grant {
   readonly write: boolean;
   /** May push, and never replaces a file that stands there. */
   readonly writeOnce: boolean;
+  /** Where it holds: a path under the served root with `/`, no `/` at its ends; empty for all of it. */
+  readonly root: string;
 }
 
 /** What `serve --access` may say. */
-export type Access = "read" | "write" | "both";
+export type Access = "read" | "write" | "write-once" | "both";
 
 /** The grant of an access word. */
 export function grantOfAccess(access: Access): Grant {
-  return { read: access !== "write", write: access !== "read", writeOnce: false };
+  return {
+    read: access === "read" || access === "both",
+    write: access !== "read",
+    writeOnce: access === "write-once",
+    root: "",
+  };
 }
 
 /** What both grants allow, under the restrictions of either. */
 export function narrowGrant(a: Grant, b: Grant): Grant {
+  const root = narrowRoot(a.root, b.root);
   return {
-    read: a.read && b.read,
-    write: a.write && b.write,
+    read: root !== null && a.read && b.read,
+    write: root !== null && a.write && b.write,
     writeOnce: a.writeOnce || b.writeOnce,
+    root: root ?? a.root,
   };
+}
+
+/** The deeper of two roots, one above the other; null where they share nothing. */
+function narrowRoot(a: string, b: string): string | null {
+  if (a === "" || b === a || b.startsWith(`${a}/`)) return b;
+  return b === "" || a.startsWith(`${b}/`) ? a : null;
 }

@@ -1,6 +1,10 @@
 // The control messages of protocol 1 as TypeScript types. `control.ts` turns them into bytes and
 // back; PROTOCOL.md says what each one means. Nothing here does I/O.
 
+import type { FilterRule } from "../base/filter.ts";
+
+export type { FilterRule } from "../base/filter.ts";
+
 /** What an entry is. Devices, sockets and pipes are never offered. */
 export type EntryKind = "file" | "directory" | "link";
 
@@ -137,6 +141,12 @@ export interface Request {
   readonly compress: string;
   /** Lanes the sender may open, over all connections. */
   readonly lanes: number;
+  /** The sender leaves out what these exclude. */
+  readonly filters: readonly FilterRule[];
+  /** Of the one source, a directory's contents, only these paths below it and what they contain. */
+  readonly files?: readonly string[];
+  /** Offer a plan: entries are announced, nothing is sent (`Offer.dryRun` answers the same). */
+  readonly dryRun: boolean;
 }
 
 /** Sender to receiver: what comes, where to. */
@@ -156,6 +166,12 @@ export interface Offer {
   readonly given: readonly string[];
   /** The sender's clock before its walk, nanoseconds since 1970; journalled beside the stamps. */
   readonly nowNs: bigint;
+  /** Once all is committed and nothing failed, remove from the directories offered what was not. */
+  readonly delete: boolean;
+  /** What `delete` spares, as the sender's walk did. Empty without it. */
+  readonly filters: readonly FilterRule[];
+  /** The receiver changes nothing and answers Planned, Deleted and PlanEnd instead. */
+  readonly dryRun: boolean;
 }
 
 /** Receiver to sender: go. */
@@ -267,6 +283,96 @@ export interface Committed {
   readonly type: "committed";
   readonly transfer: number;
   readonly entries: readonly Range[];
+  /** Of these, those made, replaced, or given another mode or time. */
+  readonly changed: readonly Range[];
+}
+
+/** Receiver to sender: these were removed, or would be in a dry run; paths below the destination. */
+export interface Deleted {
+  readonly type: "deleted";
+  readonly transfer: number;
+  /** A directory's path ends with `/`. */
+  readonly paths: readonly string[];
+}
+
+/** What a transfer would do with an entry, or did. */
+export type PlanAction =
+  /** Nothing stands there. */
+  | "create"
+  /** Something else stands there and gives way. */
+  | "replace"
+  /** Its bytes are in place; another mode or time is set. */
+  | "update"
+  /** Nothing is to be done. */
+  | "unchanged"
+  /** A file of the same size stands there: its content will decide. */
+  | "compare"
+  /** A part of it is held from an attempt before. */
+  | "resume"
+  /** It would fail, for the reason given. */
+  | "fail";
+
+/** One line of a plan. */
+export interface PlanStep {
+  readonly action: PlanAction;
+  /** With `fail` only: a code of base/errors, and its text. */
+  readonly code?: string;
+  readonly message?: string;
+}
+
+/** Receiver to sender, in a dry run: what would become of entries `first`, `first + 1`, ... */
+export interface Planned {
+  readonly type: "planned";
+  readonly transfer: number;
+  readonly first: number;
+  readonly steps: readonly PlanStep[];
+}
+
+/** Receiver to sender, in a dry run, in place of the receipt: the plan is whole. */
+export interface PlanEnd {
+  readonly type: "plan_end";
+  readonly transfer: number;
+  readonly entries: number;
+  readonly deleted: number;
+}
+
+/** Client to server: name what stands at a path, without sending it. */
+export interface List {
+  readonly type: "list";
+  readonly transfer: number;
+  /** Path under the grant's root, as given; empty for the root. */
+  readonly path: string;
+  /** What its directories hold too. */
+  readonly recursive: boolean;
+  readonly filters: readonly FilterRule[];
+}
+
+/** Server to client: a part of the answer, in path-byte order. */
+export interface Listing {
+  readonly type: "listing";
+  readonly transfer: number;
+  /** Paths below a listed directory; a file's own name. No stamps. */
+  readonly entries: readonly Entry[];
+  readonly omissions: readonly Omission[];
+  /** Nothing follows (I4). */
+  readonly last: boolean;
+}
+
+/** Client to server: move bytes that mean nothing, to measure the path between us. */
+export interface Measure {
+  readonly type: "measure";
+  readonly transfer: number;
+  /** `up` is towards the server. */
+  readonly direction: "up" | "down";
+  readonly bytes: number;
+  readonly lanes: number;
+}
+
+/** Whoever received the bytes of a Measure: that they are all here (I4). */
+export interface Measured {
+  readonly type: "measured";
+  readonly transfer: number;
+  readonly bytes: number;
 }
 
 /** Sender to receiver: every entry is sealed or failed; `root` covers the sealed ones. */
@@ -288,6 +394,10 @@ export interface Receipt {
   readonly bytes: number;
   /** Entries that failed, on either side. */
   readonly failed: number;
+  /** Entries made, replaced, or given another mode or time. */
+  readonly changed: number;
+  /** What `Offer.delete` removed. */
+  readonly deleted: number;
   /** Receiver's identity, 32 bytes. */
   readonly identity: Uint8Array;
   /** Ed25519 signature, 64 bytes; see trust/receipt. */
@@ -339,6 +449,13 @@ export type TransferMessage =
   | Stored
   | Durable
   | Committed
+  | Deleted
+  | Planned
+  | PlanEnd
+  | List
+  | Listing
+  | Measure
+  | Measured
   | Finish
   | Receipt
   | Done
@@ -383,6 +500,13 @@ export const MESSAGE_NUMBERS = {
   done: 0x1e,
   abort: 0x1f,
   omitted: 0x20,
+  deleted: 0x21,
+  planned: 0x22,
+  plan_end: 0x23,
+  list: 0x24,
+  listing: 0x25,
+  measure: 0x26,
+  measured: 0x27,
   ping: 0x8001,
   pong: 0x8002,
 } as const satisfies Record<Message["type"], number>;
