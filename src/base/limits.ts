@@ -18,6 +18,8 @@ export const LIMITS = {
   unauthenticatedBytes: 64 * KiB,
   /** Whole handshake of an unauthenticated peer. */
   handshakeMs: 10_000,
+  /** Patience with a peer at first contact, which has 32 bytes to take and to leave. */
+  claimMs: 3_000,
   /** Patience with a refused peer before its connection is closed under it. */
   refusalMs: 1_000,
   /** Patience with a client whose transfer is begun anew: a long path and a busy machine fit. */
@@ -43,6 +45,8 @@ export const LIMITS = {
   /** Filter rules of one transfer, and UTF-8 bytes of all their patterns: each meets every entry. */
   filterRules: 1024,
   filterBytes: 64 * KiB,
+  /** A list of paths that a user gives: read whole; half a million paths of usual length. */
+  fileListBytes: 64 * MiB,
   /** Paths of `Request.files`: their names fill half a control message at most. */
   filesPerRequest: 16_384,
   /** Paths in one Deleted message: each may be long. */

@@ -1,12 +1,17 @@
 // What a command's run function is given: where to talk, when to stop, whose files to use.
 
 import type {
+  BenchCommand,
   Command,
   DemoCommand,
   GetCommand,
   InitCommand,
+  KeysCommand,
+  LsCommand,
   SendCommand,
   ServeCommand,
+  StatusCommand,
+  TicketCommand,
 } from "./command.ts";
 import type { Environment } from "./home.ts";
 import type { JsonLines } from "./json.ts";
@@ -36,6 +41,11 @@ export interface Handlers {
   readonly serve: () => Promise<Run<ServeCommand>>;
   readonly send: () => Promise<Run<SendCommand>>;
   readonly get: () => Promise<Run<GetCommand>>;
+  readonly ls: () => Promise<Run<LsCommand>>;
+  readonly status: () => Promise<Run<StatusCommand>>;
+  readonly ticket: () => Promise<Run<TicketCommand>>;
+  readonly keys: () => Promise<Run<KeysCommand>>;
+  readonly bench: () => Promise<Run<BenchCommand>>;
   readonly demo: () => Promise<Run<DemoCommand>>;
   readonly init: () => Promise<Run<InitCommand>>;
   /** What works here, for `--version --verbose`. */

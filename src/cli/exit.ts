@@ -28,7 +28,10 @@ export function exitOfError(
   return serving && stopped && !error.remote ? 0 : error.exit;
 }
 
-function nothingDone(summary: TransferSummary): boolean {
-  if (summary.changed !== undefined) return summary.changed === 0;
-  return summary.wireBytes === 0 && summary.bytes === summary.reusedBytes;
+/** What the session counted decides; without a receipt, whether anything was sent. */
+function nothingDone(
+  { changed, deleted, wireBytes, bytes, reusedBytes }: TransferSummary,
+): boolean {
+  if (changed !== null) return changed + deleted === 0;
+  return deleted === 0 && wireBytes === 0 && bytes === reusedBytes;
 }

@@ -13,6 +13,9 @@ const DONE: TransferSummary = {
   root: null,
   chunkBytes: 65536,
   failed: 0,
+  changed: 1,
+  deleted: 0,
+  dryRun: false,
   error: null,
 };
 
@@ -46,17 +49,34 @@ Deno.test("exitOfSummary() lets a cause that stopped everything win over failed 
 });
 
 Deno.test("exitOfSummary() is 4 for nothing to do only when asked", () => {
-  const nothing = { ...DONE, reusedBytes: 10, wireBytes: 0 };
+  const nothing = { ...DONE, reusedBytes: 10, wireBytes: 0, changed: 0 };
   assert.equal(exitOfSummary(nothing), 0);
   assert.equal(exitOfSummary(nothing, { failIfUnchanged: true }), 4);
   assert.equal(exitOfSummary(DONE, { failIfUnchanged: true }), 0);
 });
 
-Deno.test("exitOfSummary() believes the session on whether anything changed", () => {
+Deno.test("exitOfSummary() counts what was changed and what was deleted, not what was sent", () => {
   const failIfUnchanged = true;
   const empty = { ...DONE, bytes: 0, wireBytes: 0 };
   assert.equal(exitOfSummary({ ...empty, changed: 1 }, { failIfUnchanged }), 0);
   assert.equal(exitOfSummary({ ...empty, changed: 0 }, { failIfUnchanged }), 4);
+  assert.equal(exitOfSummary({ ...empty, changed: 0, deleted: 1 }, { failIfUnchanged }), 0);
+  assert.equal(exitOfSummary({ ...DONE, changed: 0 }, { failIfUnchanged }), 4);
+});
+
+Deno.test("exitOfSummary() is 4 for a dry run that would do nothing, and for no other", () => {
+  const plan = { ...DONE, dryRun: true, wireBytes: 0, reusedBytes: 10 };
+  assert.equal(exitOfSummary({ ...plan, changed: 0 }, { failIfUnchanged: true }), 4);
+  assert.equal(exitOfSummary({ ...plan, changed: 1 }, { failIfUnchanged: true }), 0);
+  assert.equal(exitOfSummary({ ...plan, changed: 0, deleted: 2 }, { failIfUnchanged: true }), 0);
+});
+
+Deno.test("exitOfSummary() goes by what was sent where no receipt counted", () => {
+  const failIfUnchanged = true;
+  const unknown = { ...DONE, changed: null };
+  assert.equal(exitOfSummary(unknown, { failIfUnchanged }), 0);
+  const nothing = { ...unknown, wireBytes: 0, reusedBytes: 10 };
+  assert.equal(exitOfSummary(nothing, { failIfUnchanged }), 4);
 });
 
 Deno.test("exitOfError() takes a signal as the end of serve, and of nothing else", () => {

@@ -1,88 +1,129 @@
-// The value of one flag: whether it is within its bound, what it means, and how it is told back.
+// The value of one flag, wherever it was given: whether it is within its bound, what it means, and how
+// it is told back.
 
 import { SftpxError } from "../base/errors.ts";
+import { filterProblem } from "../base/filter.ts";
 import type { Compression } from "../pool/messages.ts";
-import { AUTO_ZSTD_LEVEL, DEFAULT_ZSTD_LEVEL, type FlagSpec, ZSTD_LEVELS } from "./flags.ts";
+import type { FlagSpec } from "./flag_spec.ts";
+import { AUTO_ZSTD_LEVEL, DEFAULT_ZSTD_LEVEL, ZSTD_LEVELS } from "./flags.ts";
+import { nearest } from "./nearest.ts";
 import { shown } from "./shown.ts";
-import { checkIdentity } from "./target.ts";
+import { checkIdentity, DEFAULT_PORT, parseHostPort, parseRemotePath } from "./target.ts";
 import { formatDuration, formatSize, parseDuration, parseRate, parseSize } from "./units.ts";
 
-/** Throws a usage error for a value that the flag does not take. */
-export function checkValue(flag: FlagSpec, text: string): void {
+/** Longer than any path, pattern or address: what stands there is no value but a mistake. */
+const MAX_CHARS = 32_768;
+
+/**
+ * Throws a usage error for a value that the flag does not take. `written` is the flag as it was given:
+ * `--timeout 3`, `SFTPX_TIMEOUT=3`, a line of a file.
+ */
+export function checkValue(
+  flag: FlagSpec,
+  text: string,
+  written: string = `"${asTyped(flag, text)}"`,
+): void {
+  const attempt = `use ${written}`;
   const { value } = flag;
+  if (text.length > MAX_CHARS) throw cannot(attempt, `it is ${text.length} characters long`);
   switch (value.kind) {
+    case "boolean":
+      parseBoolean(text, attempt);
+      return;
     case "choice":
-      if (value.choices.includes(text)) return;
-      throw badValue(flag, text, `it is one of ${value.choices.join(", ")}`);
+      return checkChoice(text, value.choices, attempt);
     case "count":
-      if (!/^\d{1,9}$/.test(text)) throw badValue(flag, text, "it is not a whole number");
-      return checkRange(flag, text, { ...value, amount: Number(text), format: String });
+      if (!/^\d{1,9}$/.test(text)) throw cannot(attempt, "it is not a whole number");
+      return checkRange(attempt, { ...value, amount: Number(text), format: String });
     case "size":
-      return checkRange(flag, text, { ...value, amount: parseSize(text), format: formatSize });
-    case "rate":
-      return checkRange(flag, text, { ...value, amount: parseRate(text), format: formatSize });
-    case "duration":
-      return checkRange(flag, text, {
+      return checkRange(attempt, {
         ...value,
-        amount: parseDuration(text),
+        amount: parseSize(text, attempt),
+        format: formatSize,
+      });
+    case "chunk":
+      checkRange(attempt, { ...value, amount: parseSize(text, attempt), format: formatSize });
+      parseChunkSize(text, attempt);
+      return;
+    case "rate":
+      return checkRange(attempt, {
+        ...value,
+        amount: parseRate(text, attempt),
+        format: formatSize,
+      });
+    case "duration":
+      return checkRange(attempt, {
+        ...value,
+        amount: parseDuration(text, attempt),
         format: formatDuration,
       });
     case "compression":
-      parseCompression(text);
+      parseCompression(text, attempt);
       return;
     case "identity":
-      checkIdentity(text);
+      checkIdentity(text, attempt);
       return;
-    case "boolean":
-    case "string":
-    case "path":
+    case "pattern": {
+      const problem = filterProblem(text);
+      if (problem !== null) throw cannot(attempt, problem);
+      return;
+    }
     case "address":
+    case "listen":
+    case "remote":
+      return checkPlace(flag, text, attempt);
+    case "path":
+    case "directory":
+      if (text.includes("\0")) throw cannot(attempt, "no path holds a NUL");
       return;
   }
 }
 
-function checkRange(
-  flag: FlagSpec,
-  text: string,
-  range: { amount: number; min: number; max: number; format: (amount: number) => string },
-): void {
-  const { amount, min, max, format } = range;
-  if (amount >= min && amount <= max) return;
-  throw badValue(flag, text, `it must be from ${format(min)} to ${format(max)}`);
+/** A flag and its value as they are typed. */
+export function asTyped(flag: FlagSpec, text: string): string {
+  return flag.value.kind === "boolean" ? `--${flag.name}` : `--${flag.name} ${shown(text)}`;
 }
 
-/** A chunk size: a power of two within bounds. */
-export function parseChunkSize(text: string): number {
-  const bytes = parseSize(text);
+/** `1`, `true`, `yes`, `on`, or `0`, `false`, `no`, `off`. */
+export function parseBoolean(text: string, attempt: string = `read "${shown(text)}"`): boolean {
+  const word = text.length > 5 ? "" : text.toLowerCase();
+  if (["1", "true", "yes", "on"].includes(word)) return true;
+  if (["0", "false", "no", "off"].includes(word)) return false;
+  throw cannot(attempt, "write 1, true, yes or on, or 0, false, no or off");
+}
+
+/** A chunk size: a power of two. */
+export function parseChunkSize(
+  text: string,
+  attempt: string = `use "--chunk-size ${shown(text)}"`,
+): number {
+  const bytes = parseSize(text, attempt);
   if (Number.isInteger(Math.log2(bytes))) return bytes;
-  throw new SftpxError(
-    "usage",
-    `Cannot use "--chunk-size ${text}": it must be a power of two, as 1MiB or 4MiB`,
-  );
+  throw cannot(attempt, "it must be a power of two, as 1MiB or 4MiB");
 }
 
 /** `auto`, `none`, `zstd` or `zstd:LEVEL`. */
-export function parseCompression(text: string): Compression {
+export function parseCompression(
+  text: string,
+  attempt: string = `use "--compress ${shown(text)}"`,
+): Compression {
   if (text === "none") return { kind: "none" };
   if (text === "auto") return { kind: "auto", level: AUTO_ZSTD_LEVEL };
   if (text === "zstd") return { kind: "zstd", level: DEFAULT_ZSTD_LEVEL };
   const level = Number(/^zstd:(\d{1,2})$/.exec(text)?.[1] ?? NaN);
   if (level >= ZSTD_LEVELS.min && level <= ZSTD_LEVELS.max) return { kind: "zstd", level };
-  throw new SftpxError(
-    "usage",
-    `Cannot use "--compress ${shown(text)}": write auto, none, zstd, or zstd:LEVEL with a level ` +
-      `from ${ZSTD_LEVELS.min} to ${ZSTD_LEVELS.max}`,
+  const { min, max } = ZSTD_LEVELS;
+  throw cannot(
+    attempt,
+    `write auto, none, zstd, or zstd:LEVEL with a level from ${min} to ${max}`,
   );
-}
-
-function badValue(flag: FlagSpec, text: string, state: string): SftpxError {
-  return new SftpxError("usage", `Cannot use "--${flag.name} ${shown(text)}": ${state}`);
 }
 
 /** Sizes, rates and durations are told back, so that a unit misread is seen. */
 export function echo(flag: FlagSpec, text: string): readonly string[] {
   switch (flag.value.kind) {
     case "size":
+    case "chunk":
       return [`--${flag.name} ${formatSize(parseSize(text))}`];
     case "rate":
       return [`--${flag.name} ${formatSize(parseRate(text))}/s`];
@@ -91,4 +132,37 @@ export function echo(flag: FlagSpec, text: string): readonly string[] {
     default:
       return [];
   }
+}
+
+function checkChoice(text: string, choices: readonly string[], attempt: string): void {
+  if (choices.includes(text)) return;
+  const near = nearest(text, choices);
+  const hint = near === null ? "" : `, did you mean "${near}"`;
+  throw cannot(attempt, `it is one of ${choices.join(", ")}${hint}`);
+}
+
+function checkPlace(flag: FlagSpec, text: string, attempt: string): void {
+  switch (flag.value.kind) {
+    case "address":
+      parseHostPort(text, { fallbackPort: DEFAULT_PORT, attempt });
+      return;
+    case "listen":
+      parseHostPort(text, { fallbackPort: null, allowZero: true, attempt });
+      return;
+    default:
+      parseRemotePath(text, attempt);
+  }
+}
+
+function checkRange(
+  attempt: string,
+  range: { amount: number; min: number; max: number; format: (amount: number) => string },
+): void {
+  const { amount, min, max, format } = range;
+  if (amount >= min && amount <= max) return;
+  throw cannot(attempt, `it must be from ${format(min)} to ${format(max)}`);
+}
+
+function cannot(attempt: string, state: string): SftpxError {
+  return new SftpxError("usage", `Cannot ${attempt}: ${state}`);
 }

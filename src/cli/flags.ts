@@ -1,54 +1,40 @@
-// The one table of flags. Parsing, help and the check of values are made from it. Common flags are
-// accepted by every command, so that a script can pass one set to all; `commands` says where one
-// has an effect.
+// The one table of flags. Parsing, help, environment variables, configuration, completions, the manual
+// page and the check of values are made from it. Common flags are accepted by every command, so that a
+// script can pass one set to all; `commands` says where one has an effect.
 
 import { LIMITS } from "../base/limits.ts";
-import { type CommandName } from "./commands.ts";
+import type { Access } from "../trust/grant.ts";
+import {
+  choice,
+  common,
+  count,
+  type FlagRest,
+  type FlagSpec,
+  type FlagValue,
+  own,
+} from "./flag_spec.ts";
 import { formatSize } from "./units.ts";
-
-/** What stands after a flag, and what it may be. */
-export type FlagValue =
-  | { readonly kind: "boolean" }
-  | { readonly kind: "string"; readonly hint: string }
-  | { readonly kind: "path"; readonly hint: string }
-  | { readonly kind: "identity"; readonly hint: string }
-  | { readonly kind: "address"; readonly hint: string }
-  | { readonly kind: "compression"; readonly hint: string }
-  | { readonly kind: "count"; readonly hint: string; readonly min: number; readonly max: number }
-  | { readonly kind: "size"; readonly hint: string; readonly min: number; readonly max: number }
-  | { readonly kind: "rate"; readonly hint: string; readonly min: number; readonly max: number }
-  | { readonly kind: "duration"; readonly hint: string; readonly min: number; readonly max: number }
-  | { readonly kind: "choice"; readonly hint: string; readonly choices: readonly string[] };
-
-/** One flag. */
-export interface FlagSpec {
-  /** Without its dashes. */
-  readonly name: string;
-  /** One letter, for boolean flags only. */
-  readonly short?: string;
-  readonly value: FlagValue;
-  /** As the user would write it; absent when there is none. */
-  readonly fallback?: string;
-  /** Whether every command accepts it; otherwise only `commands` do. */
-  readonly common: boolean;
-  /** Where it has an effect. */
-  readonly commands: readonly CommandName[];
-  /** May be given several times. */
-  readonly list?: true;
-  /** Shown only by `--help --verbose`. */
-  readonly advanced?: true;
-  /** Why it is refused for now, as the end of a sentence. */
-  readonly later?: string;
-  /** Environment variable that stands in for it. */
-  readonly env?: string;
-  /** One line for help. */
-  readonly help: string;
-}
 
 const SERVERS = ["serve", "recv"] as const;
 const CLIENTS = ["send", "get"] as const;
 const TRANSFERS = [...SERVERS, ...CLIENTS] as const;
-const EVERYWHERE = [...TRANSFERS, "init", "demo", "help", "version"] as const;
+/** Commands that reach a server. */
+const REACHING = [...CLIENTS, "ls", "bench"] as const;
+const FILTERED = [...CLIENTS, "ls"] as const;
+/** Commands that do something; the others print what is built in. */
+const WORKING = [
+  ...TRANSFERS,
+  "ls",
+  "status",
+  "ticket",
+  "keys",
+  "init",
+  "bench",
+  "demo",
+  "config",
+] as const;
+const TALKING = [...WORKING, "help", "version"] as const;
+const EVERYWHERE = [...TALKING, "completions", "man"] as const;
 
 /** zstd levels above it need windows that a decoder does not have to accept. */
 const MAX_ZSTD_LEVEL = 19;
@@ -59,42 +45,111 @@ export const ZSTD_LEVELS = { min: 1, max: MAX_ZSTD_LEVEL } as const;
 
 /** Shorter than a handshake on a long path is no use; longer than a day is a typing error. */
 const TIMEOUT_MS = { min: 100, max: 86_400_000 } as const;
+/** A ticket that must outlive a year is better an authorized key. */
+const EXPIRY_MS = { min: 1000, max: 366 * 86_400_000 } as const;
+/** Less is over before a rate can be seen. */
+const BENCH_BYTES = { min: 2 ** 20, max: LIMITS.measureBytes } as const;
+
+/** Words of a grant. */
+const ACCESS: readonly Access[] = ["read", "write", "write-once", "both"];
 
 const BOOLEAN = { kind: "boolean" } as const;
+const PATTERN = { kind: "pattern", hint: "PATTERN" } as const;
+const FILE = { kind: "path", hint: "FILE" } as const;
 
 /** The one table of flags, in the order help shows them. */
 export const FLAGS = [
-  own("listen", { kind: "address", hint: "HOST:PORT" }, SERVERS, {
+  own("listen", { kind: "listen", hint: "HOST:PORT" }, SERVERS, {
     fallback: "[::]:4443",
     help: "where; port 0 picks one",
   }),
-  own("advertise", { kind: "address", hint: "HOST[:PORT]" }, SERVERS, {
+  own("advertise", { kind: "address", hint: "HOST[:PORT]" }, [...SERVERS, "ticket"], {
     list: true,
-    help: "an address for the ticket; may be repeated",
+    help: "an address for the ticket; repeatable",
   }),
   own("once", BOOLEAN, SERVERS, { help: "stop after one transfer, with its exit code" }),
-  own("access", choice(["read", "write", "both"]), ["serve"], {
+  own("access", { kind: "choice", hint: "WHAT", choices: ACCESS }, ["serve", "ticket", "keys"], {
     fallback: "both",
-    help: "what a peer may do",
+    help: ACCESS.join(", "),
   }),
-  own("authorized-keys", { kind: "path", hint: "FILE" }, SERVERS, {
-    help: "let these identities in, and print no ticket",
+  own("path", { kind: "remote", hint: "PATH" }, ["ticket"], {
+    configured: "nowhere",
+    help: "only this place under ROOT",
+  }),
+  own("uses", count(1, LIMITS.ticketUses), ["ticket"], {
+    help: "transfers it is good for (default: any number)",
+  }),
+  own("expires", { kind: "duration", hint: "D", ...EXPIRY_MS }, ["ticket"], {
+    fallback: "24h",
+    help: "how long it is good for",
+  }),
+  own("authorized-keys", FILE, [...SERVERS, "keys"], {
+    help: "who may connect; serve prints no ticket then",
   }),
   own("no-ticket", BOOLEAN, SERVERS, { help: "print no ticket" }),
-  common("json", BOOLEAN, EVERYWHERE, { help: "one JSON object a line on stdout" }),
-  common("quiet", BOOLEAN, EVERYWHERE, { short: "q", help: "only errors on stderr" }),
-  common("verbose", BOOLEAN, EVERYWHERE, { short: "v", help: "say more on stderr" }),
-  common("help", BOOLEAN, EVERYWHERE, { short: "h", help: "show this; with --verbose all flags" }),
-  common("version", BOOLEAN, [], { short: "V", help: "show the version" }),
+  own("log-format", choice(["text", "json"]), SERVERS, {
+    fallback: "text",
+    help: "how stderr tells what happens",
+    advanced: true,
+  }),
+  own("ready-file", FILE, SERVERS, {
+    help: "made once it listens, gone when it stops",
+    advanced: true,
+  }),
+  own("long", BOOLEAN, ["ls"], { short: "l", help: "mode, size and time too" }),
+  own("recursive", BOOLEAN, ["ls"], { short: "r", help: "all below it too" }),
+  own("bytes", { kind: "size", hint: "SIZE", ...BENCH_BYTES }, ["bench"], {
+    fallback: "256MiB",
+    help: "how much each measurement moves",
+  }),
+  own("directory", { kind: "directory", hint: "DIR" }, ["bench"], {
+    help: "where disk writes (default: temporary files)",
+  }),
+  filter("include", PATTERN, { help: "what travels, whatever a later rule says" }),
+  filter("exclude", PATTERN, { help: "what does not travel; rsync's patterns" }),
+  filter("include-from", FILE, { help: "patterns from a file, - for stdin", advanced: true }),
+  filter("exclude-from", FILE, { help: "patterns from a file, - for stdin", advanced: true }),
+  own("files-from", FILE, CLIENTS, {
+    configured: "nowhere",
+    help: "only the paths in a file, - for stdin",
+    advanced: true,
+  }),
+  own("delete", BOOLEAN, CLIENTS, {
+    configured: "host",
+    help: "remove there what is not here",
+  }),
   common("dry-run", BOOLEAN, CLIENTS, {
-    later: "dry runs are",
-    help: "show what would be done (not yet)",
+    short: "n",
+    configured: "nowhere",
+    help: "say what would be done, and do nothing",
+  }),
+  common("json", BOOLEAN, TALKING, {
+    configured: "nowhere",
+    help: "one JSON object a line on stdout",
+  }),
+  common("quiet", BOOLEAN, WORKING, { short: "q", help: "only errors on stderr" }),
+  common("verbose", BOOLEAN, TALKING, { short: "v", help: "say more: one line a file" }),
+  common("help", BOOLEAN, EVERYWHERE, {
+    short: "h",
+    typed: true,
+    configured: "nowhere",
+    help: "show this; with --verbose all flags",
+  }),
+  common("version", BOOLEAN, [], {
+    short: "V",
+    typed: true,
+    configured: "nowhere",
+    help: "show the version",
+  }),
+  common("config", FILE, WORKING, {
+    configured: "nowhere",
+    help: "this configuration file",
     advanced: true,
   }),
   common(
     "chunk-size",
     {
-      kind: "size",
+      kind: "chunk",
       hint: "N",
       min: LIMITS.minChunkBytes,
       max: LIMITS.maxChunkBytes,
@@ -108,7 +163,7 @@ export const FLAGS = [
       advanced: true,
     },
   ),
-  common("compress", { kind: "compression", hint: "METHOD" }, CLIENTS, {
+  common("compress", { kind: "compression", hint: "METHOD" }, [...CLIENTS, "bench"], {
     fallback: "auto",
     help: "auto, none or zstd[:LEVEL]",
   }),
@@ -122,27 +177,27 @@ export const FLAGS = [
   }),
   common("checksum", BOOLEAN, CLIENTS, { help: "compare by content, never by size and time" }),
   common("atomic", BOOLEAN, CLIENTS, { help: "commit nothing before everything is verified" }),
-  common("transport", choice(["auto", "quic", "tcp"]), TRANSFERS, {
+  common("transport", choice(["auto", "quic", "tcp"]), [...SERVERS, ...REACHING], {
     fallback: "auto",
     help: "tcp is not there yet",
     advanced: true,
   }),
-  common("quic", choice(["auto", "deno", "npm"]), TRANSFERS, {
+  common("quic", choice(["auto", "deno", "npm"]), [...SERVERS, ...REACHING], {
     fallback: "auto",
     help: "npm is not there yet",
     advanced: true,
   }),
-  common("congestion", choice(["auto", "cubic", "bbr"]), TRANSFERS, {
+  common("congestion", choice(["auto", "cubic", "bbr"]), [...SERVERS, ...REACHING], {
     fallback: "auto",
     help: "bbr helps on long or lossy paths",
     advanced: true,
   }),
-  common("connections", count(1, LIMITS.connections), CLIENTS, {
+  common("connections", count(1, LIMITS.connections), [...CLIENTS, "bench"], {
     fallback: "1",
     help: "more help on long paths",
     advanced: true,
   }),
-  common("lanes", count(1, LIMITS.lanesPerConnection * LIMITS.connections), CLIENTS, {
+  common("lanes", count(1, LIMITS.lanesPerConnection * LIMITS.connections), [...CLIENTS, "bench"], {
     fallback: "4",
     help: "data streams over all connections",
     advanced: true,
@@ -156,24 +211,23 @@ export const FLAGS = [
     help: "at most this rate, as 10MB/s (not yet)",
     advanced: true,
   }),
-  common("timeout", { kind: "duration", hint: "D", ...TIMEOUT_MS }, CLIENTS, {
+  common("timeout", { kind: "duration", hint: "D", ...TIMEOUT_MS }, REACHING, {
     fallback: "30s",
     help: "longest time without the peer",
   }),
-  common("identity", { kind: "path", hint: "FILE" }, [...TRANSFERS, "init"], {
+  common("identity", FILE, [...SERVERS, ...REACHING, "init", "ticket", "keys"], {
     help: "this user's identity file",
     advanced: true,
   }),
-  common("known-hosts", { kind: "path", hint: "FILE" }, CLIENTS, {
+  common("known-hosts", FILE, [...REACHING, "keys"], {
     help: "the file of known servers",
     advanced: true,
   }),
-  common("pin", { kind: "identity", hint: "IDENTITY" }, CLIENTS, {
+  common("pin", { kind: "identity", hint: "IDENTITY" }, REACHING, {
     help: "the server must prove this identity",
   }),
-  common("ticket-file", { kind: "path", hint: "FILE" }, CLIENTS, {
-    env: "SFTPX_TICKET",
-    help: "read the ticket for @ from here",
+  common("ticket-file", FILE, REACHING, {
+    help: "read the ticket for @ from here (or SFTPX_TICKET)",
   }),
 ] as const satisfies readonly FlagSpec[];
 
@@ -185,35 +239,11 @@ export function findFlag(name: string): FlagSpec | null {
   return FLAGS.find((flag) => flag.name === name) ?? null;
 }
 
-/** Whether a command takes a flag at all. */
-export function acceptsFlag(command: CommandName, flag: FlagSpec): boolean {
-  return flag.common || flag.commands.includes(command);
-}
-
-type FlagRest = Omit<FlagSpec, "name" | "value" | "common" | "commands">;
-
-function own<const Name extends string>(
+/** A flag of what travels. */
+function filter<const Name extends string>(
   name: Name,
   value: FlagValue,
-  commands: readonly CommandName[],
   rest: FlagRest,
 ): FlagSpec & { readonly name: Name } {
-  return { name, value, commands, common: false, ...rest };
-}
-
-function common<const Name extends string>(
-  name: Name,
-  value: FlagValue,
-  commands: readonly CommandName[],
-  rest: FlagRest,
-): FlagSpec & { readonly name: Name } {
-  return { name, value, commands, common: true, ...rest };
-}
-
-function choice(choices: readonly string[]): FlagValue {
-  return { kind: "choice", hint: choices.join("|"), choices };
-}
-
-function count(min: number, max: number): FlagValue {
-  return { kind: "count", hint: "N", min, max };
+  return { name, value, commands: FILTERED, common: false, list: true, filter: true, ...rest };
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { LIMITS } from "../base/limits.ts";
 import { COMMAND_NAMES, COMMANDS } from "./commands.ts";
 import { checkValue, parseChunkSize } from "./flag_values.ts";
-import { acceptsFlag, findFlag, FLAGS, type FlagSpec } from "./flags.ts";
+import { acceptsFlag, type FlagSpec, variableOf } from "./flag_spec.ts";
+import { findFlag, FLAGS } from "./flags.ts";
 
 const TABLE: readonly FlagSpec[] = FLAGS;
 
@@ -47,6 +48,31 @@ Deno.test("FLAGS holds every flag of serve in the contract", () => {
     assert.ok(flag !== null && acceptsFlag("serve", flag), name);
     assert.ok(!acceptsFlag("send", flag), name);
   }
+});
+
+Deno.test("FLAGS gives each flag a variable of its own, and none that means something else", () => {
+  const variables = TABLE.map(variableOf).filter((name) => name !== null);
+  assert.equal(new Set(variables).size, variables.length);
+  for (
+    const taken of ["SFTPX_TICKET", "SFTPX_HOME", "SFTPX_WITHOUT", "SFTPX_VERSION", "SFTPX_CMD"]
+  ) {
+    assert.ok(!variables.includes(taken), taken);
+  }
+  assert.ok(variables.includes("SFTPX_CHUNK_SIZE"));
+});
+
+Deno.test("FLAGS takes what says how to talk, what to do and what to ask from no configuration", () => {
+  for (const name of ["json", "help", "version", "config", "dry-run", "files-from", "path"]) {
+    assert.equal(findFlag(name)?.configured, "nowhere", name);
+  }
+  assert.equal(findFlag("delete")?.configured, "host");
+});
+
+Deno.test("FLAGS marks what may come in several, filters all of them", () => {
+  const lists = TABLE.filter(({ list }) => list === true).map(({ name }) => name);
+  assert.deepEqual(lists, ["advertise", "include", "exclude", "include-from", "exclude-from"]);
+  const filters = TABLE.filter(({ filter }) => filter === true).map(({ name }) => name);
+  assert.deepEqual(filters, lists.slice(1));
 });
 
 Deno.test("COMMANDS holds every command of the contract", () => {

@@ -1,17 +1,17 @@
 // Help and version as text, made from the tables of commands and flags: an example first, the rest
 // below, within 80 columns.
 
-import { COMMAND_NAMES, type CommandName, COMMANDS, type CommandSpec } from "./commands.ts";
+import { COMMAND_NAMES, type CommandName, commandSpec } from "./commands.ts";
 import type { VersionDetails } from "./context.ts";
-import { FLAGS, type FlagSpec } from "./flags.ts";
+import type { FlagSpec } from "./flag_spec.ts";
+import { FLAGS } from "./flags.ts";
 
 const INDENT = "  ";
 const ALL_FLAGS: readonly FlagSpec[] = FLAGS;
 
 /** Help of the tool. */
 export function toolHelp(version: string): string {
-  const names = COMMAND_NAMES.filter((name) => COMMANDS[name].available);
-  const rows = names.map((name) => [name, COMMANDS[name].summary] as const);
+  const rows = COMMAND_NAMES.map((name) => [name, commandSpec(name).summary] as const);
   return lines(
     `sftpx ${version}: moves files between two machines over QUIC, fast and safely`,
     "",
@@ -20,30 +20,26 @@ export function toolHelp(version: string): string {
       "sftpx send photos TICKET    on the other: copies photos into inbox",
     ]),
     "",
-    "Commands",
     ...columns(rows),
     "",
-    "Flags: sftpx help COMMAND. With --verbose, all of them.",
+    "Flags: sftpx help COMMAND, with --verbose all of them. All on a page: sftpx man",
   );
 }
 
 /** Help of one command; with `verbose`, every flag that has an effect there. */
 export function commandHelp(name: CommandName, { verbose }: { verbose: boolean }): string {
-  const command: CommandSpec = COMMANDS[name];
-  if (!command.available) {
-    return lines(`sftpx ${name}: ${command.summary} (not in this version yet)`);
-  }
+  const command = commandSpec(name);
   const flags = ALL_FLAGS.filter((flag) => flag.commands.includes(name));
   const known = flags.filter((flag) => verbose || flag.advanced !== true);
   const more = flags.length - known.length;
   return lines(
     ...examples(command.examples),
     "",
-    `${["sftpx", name, "[FLAG...]", command.usage].join(" ").trimEnd()}: ${command.summary}`,
+    ...usageLines(name),
     ...command.about.map((line) => INDENT + line),
     "",
     ...columns(known.map((flag) => [flagUsage(flag), flagHelp(flag)] as const)),
-    ...(more === 0 ? [] : ["", `${more} more flags: sftpx ${name} --help --verbose`]),
+    ...(more === 0 ? [] : [`${more} more flags: sftpx ${name} --help --verbose`]),
   );
 }
 
@@ -62,18 +58,25 @@ export function versionText(version: string, details: VersionDetails | null): st
   );
 }
 
-function flagUsage(flag: FlagSpec): string {
+/** How it is called: on one line where there is one way. */
+function usageLines(name: CommandName): readonly string[] {
+  const { usage, summary } = commandSpec(name);
+  const ways = usage.map((way) => `sftpx ${name} [FLAG...] ${way}`.trimEnd());
+  const [only = "", ...others] = ways;
+  if (others.length === 0) return [`${only}: ${summary}`];
+  return [`${summary}:`, ...ways.map((way) => INDENT + way)];
+}
+
+/** A flag with its letter and what stands after it: `-v, --verbose`, `--timeout D`. */
+export function flagUsage(flag: FlagSpec): string {
   const short = flag.short === undefined ? "" : `-${flag.short}, `;
   const hint = flag.value.kind === "boolean" ? "" : ` ${flag.value.hint}`;
   return `${short}--${flag.name}${hint}`;
 }
 
-function flagHelp(flag: FlagSpec): string {
-  const notes = [
-    flag.fallback === undefined ? null : `default ${flag.fallback}`,
-    flag.env === undefined ? null : `or ${flag.env}`,
-  ].filter((note) => note !== null);
-  return notes.length === 0 ? flag.help : `${flag.help} (${notes.join(", ")})`;
+/** What a flag does, and its default. */
+export function flagHelp(flag: FlagSpec): string {
+  return flag.fallback === undefined ? flag.help : `${flag.help} (default ${flag.fallback})`;
 }
 
 function examples(commandLines: readonly string[]): readonly string[] {

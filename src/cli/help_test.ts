@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
-import { COMMAND_NAMES, COMMANDS } from "./commands.ts";
-import { FLAGS, type FlagSpec } from "./flags.ts";
+import { COMMAND_NAMES, commandSpec } from "./commands.ts";
+import type { FlagSpec } from "./flag_spec.ts";
+import { FLAGS } from "./flags.ts";
 import { commandHelp, toolHelp, versionText } from "./help.ts";
+import { readFileSync } from "node:fs";
+import { importsOf } from "../../scripts/check_imports.ts";
 import { parseCommand } from "./arguments.ts";
+
+/** Of a terminal with 24, one is left for the prompt. */
+const ROWS = 23;
 
 function fits(text: string, rows: number): void {
   const lines = text.trimEnd().split("\n");
@@ -12,20 +18,20 @@ function fits(text: string, rows: number): void {
 
 Deno.test("toolHelp() shows an example first, every command that runs, and fits 80x24", () => {
   const text = toolHelp("1.2.3");
-  fits(text, 24);
+  fits(text, ROWS);
   assert.match(text, /^sftpx 1\.2\.3: .*\n\n {2}\$ sftpx recv/);
   for (const name of COMMAND_NAMES) {
-    assert.equal(new RegExp(`^  ${name} `, "m").test(text), COMMANDS[name].available, name);
+    assert.match(text, new RegExp(`^  ${name} `, "m"), name);
   }
 });
 
 Deno.test("commandHelp() fits 80x24 for every command", () => {
-  for (const name of COMMAND_NAMES) fits(commandHelp(name, { verbose: false }), 24);
+  for (const name of COMMAND_NAMES) fits(commandHelp(name, { verbose: false }), ROWS);
 });
 
 Deno.test("commandHelp() with --verbose fits 80 columns and shows every flag with an effect", () => {
   const flags: readonly FlagSpec[] = FLAGS;
-  for (const name of COMMAND_NAMES.filter((item) => COMMANDS[item].available)) {
+  for (const name of COMMAND_NAMES) {
     const text = commandHelp(name, { verbose: true });
     fits(text, 50);
     for (const flag of flags) {
@@ -43,15 +49,13 @@ Deno.test("commandHelp() gives examples that parse", () => {
   const ticket = "sftpx1" + "ab23".repeat(20);
   const identity = "a".repeat(51) + "q";
   for (const name of COMMAND_NAMES) {
-    for (const example of COMMANDS[name].examples) {
-      const line = example.replace("TICKET", ticket).replace("IDENTITY", identity);
+    for (const example of commandSpec(name).examples) {
+      const [line = ""] = example.replace("TICKET", ticket).replace("IDENTITY", identity).split(
+        / [>|] /,
+      );
       assert.doesNotThrow(() => parseCommand(line.split(" ").slice(1)), example);
     }
   }
-});
-
-Deno.test("commandHelp() says of a command for later that it is", () => {
-  assert.match(commandHelp("ls", { verbose: false }), /not in this version yet/);
 });
 
 Deno.test("versionText() is one line, and with details what works here", () => {
@@ -75,4 +79,37 @@ Deno.test("versionText() is one line, and with details what works here", () => {
       "",
     ].join("\n"),
   );
+});
+
+/** Every module that is loaded with one, and every dependency by name. */
+function graphOf(
+  entry: URL,
+): { readonly modules: Set<string>; readonly dependencies: Set<string> } {
+  const modules = new Set<string>();
+  const dependencies = new Set<string>();
+  const waiting = [entry];
+  for (let url = waiting.pop(); url !== undefined; url = waiting.pop()) {
+    if (modules.has(url.href)) continue;
+    modules.add(url.href);
+    // What is imported when it is needed is not loaded with the rest.
+    const text = readFileSync(url, "utf8").replaceAll(/\bimport\(/g, "later(");
+    for (const { specifier, typeOnly } of importsOf(text)) {
+      if (typeOnly || specifier.startsWith("node:")) continue;
+      if (specifier.startsWith(".")) waiting.push(new URL(specifier, url));
+      else dependencies.add(specifier);
+    }
+  }
+  return { modules, dependencies };
+}
+
+Deno.test("help loads no addon: of all dependencies only the parser of arguments", () => {
+  for (const entry of ["../../mod.ts", "./main.ts"]) {
+    const { modules, dependencies } = graphOf(new URL(entry, import.meta.url));
+    assert.ok(modules.size > 1, entry);
+    for (const name of dependencies) assert.equal(name, "@std/cli/parse-args", entry);
+    for (const room of ["codec", "transport", "pool", "store", "session"]) {
+      const loaded = [...modules].filter((href) => href.includes(`/src/${room}/`));
+      assert.deepEqual(loaded.filter((href) => !href.endsWith("/session/agent.ts")), [], room);
+    }
+  }
 });

@@ -12,6 +12,8 @@ export interface UserFiles {
   readonly directory: string;
   readonly identity: string;
   readonly knownHosts: string;
+  readonly authorizedKeys: string;
+  readonly configuration: string;
 }
 
 /** Where this user's files are; a usage error when nothing says where home is. */
@@ -21,6 +23,8 @@ export function userFiles(env: Environment): UserFiles {
     directory,
     identity: join(directory, "identity"),
     knownHosts: join(directory, "known_hosts"),
+    authorizedKeys: join(directory, "authorized_keys"),
+    configuration: join(directory, "config.toml"),
   };
 }
 

@@ -13,6 +13,8 @@ Deno.test("userFiles() prefers SFTPX_HOME, then XDG_CONFIG_HOME, then HOME", () 
     directory: "/s",
     identity: "/s/identity",
     knownHosts: "/s/known_hosts",
+    authorizedKeys: "/s/authorized_keys",
+    configuration: "/s/config.toml",
   });
   assert.equal(userFiles(env({ ...all, SFTPX_HOME: "" })).directory, "/x/sftpx");
   assert.equal(userFiles(env({ HOME: "/h" })).directory, "/h/.config/sftpx");

@@ -1,6 +1,6 @@
 // `sftpx init`: makes this user's identity if there is none, and shows its public half.
 
-import { loadIdentity } from "../trust/identity.ts";
+import { formatFingerprint, loadIdentity } from "../trust/identity.ts";
 import type { InitCommand } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { identityFile } from "./home.ts";
@@ -9,9 +9,10 @@ import { shown } from "./shown.ts";
 /** Runs the command. */
 export async function runInit(command: InitCommand, context: CommandContext): Promise<number> {
   const path = identityFile(command.identityPath, context.env);
-  const { name } = await loadIdentity(path, { create: true });
+  const { name, publicKey } = await loadIdentity(path, { create: true });
   if (context.json !== null) context.json.identity(name);
   else context.stdout.write(`${name}\n`);
+  context.terminal.line(`to read aloud or compare: ${formatFingerprint(publicKey)}`);
   context.terminal.detail(`identity file ${shown(path)}`);
   return 0;
 }

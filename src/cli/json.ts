@@ -5,31 +5,28 @@ import { SftpxError } from "../base/errors.ts";
 import type { SessionEvent, TransferSummary } from "../session/options.ts";
 import type { VersionDetails } from "./context.ts";
 import { exitOfError, exitOfSummary } from "./exit.ts";
+import {
+  type AccessLine,
+  type BenchLine,
+  type ConfigLine,
+  type EndLine,
+  type JsonValue,
+  type KeyLine,
+  type ListeningLine,
+  type ListingLine,
+  type PeerLine,
+  type PeerRefusedLine,
+  type ReloadedLine,
+  type ResumableLine,
+  SCHEMA_VERSION,
+  type TicketLine,
+} from "./json_line.ts";
 import type { TextOutput } from "./output.ts";
 import { shown } from "./shown.ts";
 
-/** Version of the lines' schema. */
-const SCHEMA_VERSION = 1;
 /** At most five progress lines a second, as the contract says. */
 const PROGRESS_MS = 200;
-
-/** What a line may hold. */
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
-
-/** What `serve` tells first. */
-export interface ListeningLine {
-  readonly address: string;
-  readonly port: number;
-  readonly identity: string;
-  /** The one place a ticket is shown (I9); null without one. */
-  readonly ticket: string | null;
-}
+const MESSAGE_CHARS = 1000;
 
 /** Which transfer of `serve` a line is about; absent in `send` and `get`. */
 export interface AboutTransfer {
@@ -55,7 +52,7 @@ export class JsonLines {
   }
 
   listening(line: ListeningLine): void {
-    this.#line("listening", { ...line });
+    this.#line("listening", line);
   }
 
   identity(identity: string): void {
@@ -66,46 +63,74 @@ export class JsonLines {
     this.#line("version", { version, ...(details === null ? {} : detailFields(details)) });
   }
 
-  /** A peer of `serve` that was let in or turned away. */
-  peer(fields: { readonly address: string; readonly identity: string }): void {
-    this.#line("peer", fields);
+  /** A peer of `serve` that was let in. */
+  peer(line: PeerLine): void {
+    this.#line("peer", line);
   }
 
-  peerRefused(fields: {
-    readonly address: string;
-    readonly code: string;
-    readonly message: string;
-  }): void {
-    this.#line("peer_refused", fields);
+  peerLeft(line: PeerLine): void {
+    this.#line("peer_left", line);
+  }
+
+  peerRefused(line: PeerRefusedLine): void {
+    this.#line("peer_refused", line);
+  }
+
+  access(line: AccessLine): void {
+    this.#line("access", line);
+  }
+
+  reloaded(line: ReloadedLine): void {
+    this.#line("reloaded", line);
+  }
+
+  listing(line: ListingLine): void {
+    this.#line("listing", line);
+  }
+
+  /** The last line of a command that is no transfer, where it did not fail as a whole. */
+  end(line: EndLine): void {
+    this.#line("end", line);
+  }
+
+  resumable(line: ResumableLine): void {
+    this.#line("resumable", line);
+  }
+
+  ticket(line: TicketLine): void {
+    this.#line("ticket", line);
+  }
+
+  key(line: KeyLine): void {
+    this.#line("key", line);
+  }
+
+  bench(line: BenchLine): void {
+    this.#line("bench", line);
+  }
+
+  config(line: ConfigLine): void {
+    this.#line("config", line);
   }
 
   /** One event of a transfer. */
   event(event: SessionEvent, about: AboutTransfer = {}): void {
     switch (event.kind) {
-      case "connected":
-        return this.#line("connected", {
-          ...about,
-          address: event.address,
-          transport: event.transport,
-        });
-      case "start":
-        return this.#line("start", {
-          ...about,
-          direction: event.direction,
-          chunkBytes: event.chunkBytes,
-          peer: event.peer,
-        });
       case "progress":
-        return this.#progress(event, about);
+        return this.#thinned(event, about);
+      case "entry":
+      case "plan": {
+        const { kind, entryKind, sizeBytes, ...fields } = event;
+        return this.#line(kind, { ...about, ...fields, kind: entryKind, bytes: sizeBytes });
+      }
+      case "connected":
+      case "connection":
+      case "start":
       case "entry_failed":
-        return this.#line("entry_failed", {
-          ...about,
-          path: event.path,
-          code: event.code,
-          message: event.message,
-        });
-      case "notice":
-        return this.#line("notice", { ...about, message: event.message });
+      case "notice": {
+        const { kind, ...fields } = event;
+        return this.#line(kind, { ...about, ...fields });
+      }
     }
   }
 
@@ -115,19 +140,13 @@ export class JsonLines {
     { transfer, failIfUnchanged = false }: AboutTransfer & { failIfUnchanged?: boolean } = {},
   ): void {
     this.#progressMs.delete(transfer ?? null);
-    const error = summary.error ?? someFailed(summary);
+    const { error: cause, ...counts } = summary;
+    const error = cause ?? someFailed(summary);
     const exit = exitOfSummary(summary, { failIfUnchanged });
     this.#summary({
       ...(transfer === undefined ? {} : { transfer }),
+      ...counts,
       ok: summary.ok && error === null,
-      files: summary.files,
-      bytes: summary.bytes,
-      reusedBytes: summary.reusedBytes,
-      wireBytes: summary.wireBytes,
-      seconds: summary.seconds,
-      root: summary.root,
-      chunkBytes: summary.chunkBytes,
-      failed: summary.failed,
       ...(error === null ? {} : { error: errorFields(error, exit) }),
     });
   }
@@ -144,23 +163,23 @@ export class JsonLines {
       root: null,
       chunkBytes: null,
       failed: 0,
+      changed: null,
+      deleted: 0,
+      dryRun: false,
       error: errorFields(error, exitOfError(error)),
     });
   }
 
-  #progress(event: Extract<SessionEvent, { kind: "progress" }>, about: AboutTransfer): void {
+  #thinned(event: Extract<SessionEvent, { kind: "progress" }>, about: AboutTransfer): void {
     const key = about.transfer ?? null;
     const nowMs = this.#nowMs();
     const lastMs = this.#progressMs.get(key);
     if (lastMs !== undefined && nowMs - lastMs < PROGRESS_MS) return;
     this.#progressMs.set(key, nowMs);
-    this.#line("progress", {
+    const { kind, ...fields } = event;
+    this.#line(kind, {
       ...about,
-      bytesDone: event.bytesDone,
-      bytesTotal: event.bytesTotal,
-      wireBytes: event.wireBytes,
-      filesDone: event.filesDone,
-      filesTotal: event.filesTotal,
+      ...fields,
       bytesPerSecond: Math.round(event.bytesPerSecond),
     });
   }
@@ -192,5 +211,5 @@ function detailFields({ runtime, platform, codecs, transports }: VersionDetails)
 }
 
 function errorFields(error: SftpxError, exit: number): JsonValue {
-  return { code: error.code, message: shown(error.message, 1000), exit };
+  return { code: error.code, message: shown(error.message, MESSAGE_CHARS), exit };
 }

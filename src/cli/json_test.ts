@@ -16,12 +16,17 @@ const SUMMARY: TransferSummary = {
   root: "f".repeat(64),
   chunkBytes: 65536,
   failed: 0,
+  changed: 2,
+  deleted: 0,
+  dryRun: false,
   error: null,
 };
 
 function progress(bytesDone: number): SessionEvent {
   return {
     kind: "progress",
+    phase: "send",
+    reusedBytes: 3,
     bytesDone,
     bytesTotal: null,
     wireBytes: 5,
@@ -68,6 +73,8 @@ Deno.test("JsonLines writes start and progress, unknown totals as null", () => {
       v: 1,
       event: "progress",
       time: TIME,
+      phase: "send",
+      reusedBytes: 3,
       bytesDone: 7,
       bytesTotal: null,
       wireBytes: 5,
@@ -107,7 +114,7 @@ Deno.test("JsonLines writes failed entries, notices and peers", () => {
   const { output, json } = setUp();
   json.event({ kind: "entry_failed", path: "a", code: "io", message: "m" });
   json.event({ kind: "notice", message: "n" });
-  json.event({ kind: "connected", address: "a:1", transport: "quic" });
+  json.event({ kind: "connected", address: "a:1", transport: "quic", connection: 0 });
   json.peer({ address: "a:1", identity: "i" });
   json.peerRefused({ address: "a:1", code: "refused", message: "m" });
   assert.deepEqual(output.jsonLines().map((line) => line["event"]), [
@@ -135,6 +142,9 @@ Deno.test("JsonLines writes a summary with every field of the contract and no er
     root: "f".repeat(64),
     chunkBytes: 65536,
     failed: 0,
+    changed: 2,
+    deleted: 0,
+    dryRun: false,
   }]);
 });
 
@@ -188,4 +198,27 @@ Deno.test("JsonLines escapes what an error carries and keeps tickets out", () =>
   const { output, json } = setUp();
   json.failure(new SftpxError("usage", `Cannot \u202e sftpx1${"ab23".repeat(20)}`));
   assert.doesNotMatch(output.text, /ab23|\u202e/);
+});
+
+Deno.test("JsonLines writes entries and plan steps with their kind and bytes", () => {
+  const { output, json } = setUp();
+  json.event({ kind: "entry", path: "a", entryKind: "file", sizeBytes: 5, result: "done" });
+  json.event({ kind: "plan", path: "b", entryKind: "link", sizeBytes: 0, action: "create" });
+  const failed = { action: "fail", code: "conflict", message: "m" } as const;
+  json.event({ kind: "plan", path: "c", entryKind: "file", sizeBytes: 7, ...failed });
+  const head = { v: 1, time: TIME };
+  assert.deepEqual(output.jsonLines(), [
+    { ...head, event: "entry", path: "a", kind: "file", bytes: 5, result: "done" },
+    { ...head, event: "plan", path: "b", kind: "link", bytes: 0, action: "create" },
+    { ...head, event: "plan", path: "c", kind: "file", bytes: 7, ...failed },
+  ]);
+});
+
+Deno.test("JsonLines writes what each connection carried", () => {
+  const { output, json } = setUp();
+  const carried = { connection: 1, address: "h:1", wireBytes: 9, lanes: 2, rttMs: null };
+  json.event({ kind: "connection", ...carried }, { transfer: 3 });
+  assert.deepEqual(output.jsonLines(), [
+    { v: 1, event: "connection", time: TIME, transfer: 3, ...carried },
+  ]);
 });

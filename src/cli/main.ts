@@ -4,9 +4,10 @@
 import process from "node:process";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { env } from "../runtime/runtime.ts";
-import { parseCommand } from "./arguments.ts";
-import type { Command, HelpCommand, OutputChoices } from "./command.ts";
+import { readCommand } from "./arguments.ts";
+import type { Command, ConfigCommand, HelpCommand, OutputChoices } from "./command.ts";
 import { isCommandName } from "./commands.ts";
+import { configText } from "./config.ts";
 import type { CommandContext, Handlers, Run } from "./context.ts";
 import { exitOfError } from "./exit.ts";
 import { commandHelp, toolHelp, versionText } from "./help.ts";
@@ -16,7 +17,8 @@ import { standardOutput, type TextOutput } from "./output.ts";
 import { wantsJson } from "./raw_arguments.ts";
 import { listenForSignals, type SignalSource } from "./signals.ts";
 import { ticketWarning } from "./target.ts";
-import { causeLines, errorLines, warningLine } from "./ui/problem.ts";
+import { type LogFormat, wantsJsonLog } from "./ui/log_line.ts";
+import { warningLine } from "./ui/problem.ts";
 import { Terminal } from "./ui/terminal.ts";
 
 /** What `main` needs; all but the first two have this process's own as default. */
@@ -37,13 +39,18 @@ export async function main(args: readonly string[], deps: MainDeps): Promise<num
   const surroundings = surroundingsOf(deps);
   let command: Command;
   try {
-    command = parseCommand(args);
+    command = await readCommand(args, surroundings.env);
   } catch (thrown) {
-    const output = { json: wantsJson(args), quiet: false, verbose: false, notes: [] };
+    const json = wantsJson(args) || isOn(surroundings.env("SFTPX_JSON"));
+    const output = { json, quiet: false, verbose: false, notes: [] };
     const name = args.find((arg) => isCommandName(arg));
-    return tellError(toSftpxError(thrown), contextOf(surroundings, output), name);
+    const serves = name === "serve" || name === "recv";
+    const isLogged = serves && wantsJsonLog(args, surroundings.env("SFTPX_LOG_FORMAT"));
+    const context = contextOf(surroundings, output, isLogged ? "json" : null);
+    return tellError(toSftpxError(thrown), context, name);
   }
-  const context = contextOf(surroundings, command.output);
+  const log = command.name === "serve" ? command.logFormat : null;
+  const context = contextOf(surroundings, command.output, log);
   let code: number;
   try {
     code = await dispatch(command, context, { ...deps, ...surroundings });
@@ -72,12 +79,16 @@ function surroundingsOf(deps: MainDeps): Surroundings {
   };
 }
 
-function contextOf(surroundings: Surroundings, output: OutputChoices): Context {
+function contextOf(
+  surroundings: Surroundings,
+  output: OutputChoices,
+  log: LogFormat | null = null,
+): Context {
   const { stdout, stderr, env, nowMs } = surroundings;
   const { quiet, verbose } = output;
   return {
     stdout,
-    terminal: new Terminal({ output: stderr, nowMs, env, quiet, verbose }),
+    terminal: new Terminal({ output: stderr, nowMs, env, quiet, verbose, log }),
     json: output.json ? new JsonLines(stdout, nowMs) : null,
     env,
     nowMs,
@@ -94,6 +105,15 @@ async function dispatch(
     case "help":
       context.stdout.write(helpText(command, deps.version));
       return 0;
+    case "completions":
+      context.stdout.write((await import("./completions.ts")).completions(command.shell));
+      return 0;
+    case "man":
+      context.stdout.write((await import("./man.ts")).manualPage(deps.version));
+      return 0;
+    case "config":
+      showConfig(command, context);
+      return 0;
     case "version":
       return await showVersion(command.output, context, deps);
     case "serve":
@@ -104,6 +124,18 @@ async function dispatch(
     case "get":
       warnOfTicket(command.sources, context);
       return await run(command, context, { ...deps, load: deps.handlers.get });
+    case "ls":
+      warnOfTicket([command.target], context);
+      return await run(command, context, { ...deps, load: deps.handlers.ls });
+    case "bench":
+      if (command.target !== null) warnOfTicket([command.target], context);
+      return await run(command, context, { ...deps, load: deps.handlers.bench });
+    case "status":
+      return await run(command, context, { ...deps, load: deps.handlers.status });
+    case "ticket":
+      return await run(command, context, { ...deps, load: deps.handlers.ticket });
+    case "keys":
+      return await run(command, context, { ...deps, load: deps.handlers.keys });
     case "init":
       return await run(command, context, { ...deps, load: deps.handlers.init });
     case "demo":
@@ -132,6 +164,13 @@ function helpText(command: HelpCommand, version: string): string {
   return topic === null ? toolHelp(version) : commandHelp(topic, output);
 }
 
+function showConfig(command: ConfigCommand, { json, stdout, terminal }: Context): void {
+  for (const note of command.output.notes) terminal.line(note);
+  const { path, isPresent, settings, hosts } = command;
+  if (json === null) stdout.write(configText(command));
+  else json.config({ path, present: isPresent, settings, hosts });
+}
+
 async function showVersion(
   output: OutputChoices,
   context: Context,
@@ -141,6 +180,11 @@ async function showVersion(
   if (context.json !== null) context.json.version(version, details);
   else context.stdout.write(versionText(version, details));
   return 0;
+}
+
+/** Whether a variable says yes; one that says nothing clear is told of elsewhere. */
+function isOn(text: string | undefined): boolean {
+  return /^(1|true|yes|on)$/i.test(text ?? "");
 }
 
 function warnOfTicket(targets: Parameters<typeof ticketWarning>[0], context: Context): void {
@@ -157,11 +201,7 @@ function stoppedBy(signal: AbortSignal, thrown: unknown): SftpxError {
 function tellError(error: SftpxError, context: Context, name: string | undefined): number {
   const { terminal, json } = context;
   json?.failure(error);
-  const command = name === undefined ? {} : { command: name };
-  for (const line of errorLines(error, { color: terminal.color, ...command })) {
-    terminal.problem(line);
-  }
-  if (terminal.verbose) { for (const line of causeLines(error)) terminal.problem(line); }
+  terminal.error(error, name === undefined ? {} : { command: name });
   return error.exit;
 }
 
@@ -170,6 +210,6 @@ function checkDelivery({ stdout, terminal }: Context): number {
   const failure = stdout.failure();
   if (failure === null) return 0;
   const error = new SftpxError("io", `Cannot write to stdout: ${failure}`);
-  for (const line of errorLines(error, terminal)) terminal.problem(line);
+  terminal.error(error);
   return error.exit;
 }

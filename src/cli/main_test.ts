@@ -10,7 +10,19 @@ type AnyRun = (command: Command, context: CommandContext) => Promise<number>;
 
 const TICKET = "sftpx1" + "ab23".repeat(20);
 
-function setUp(run: AnyRun = () => Promise.resolve(0), terminal = false) {
+/** No test reads the configuration of who runs it. */
+const NO_VARIABLES: Readonly<Record<string, string>> = {
+  NO_COLOR: "1",
+  SFTPX_HOME: "/nonexistent/sftpx",
+};
+
+function setUp(
+  run: AnyRun = () => Promise.resolve(0),
+  { terminal = false, variables = {} }: {
+    terminal?: boolean;
+    variables?: Readonly<Record<string, string>>;
+  } = {},
+) {
   const stdout = new Recorder();
   const stderr = new Recorder(terminal ? { isTerminal: true, width: 80 } : {});
   const signals = new EventEmitter();
@@ -24,6 +36,11 @@ function setUp(run: AnyRun = () => Promise.resolve(0), terminal = false) {
     serve: load("serve"),
     send: load("send"),
     get: load("get"),
+    ls: load("ls"),
+    status: load("status"),
+    ticket: load("ticket"),
+    keys: load("keys"),
+    bench: load("bench"),
     demo: load("demo"),
     init: load("init"),
     details: () => {
@@ -39,7 +56,7 @@ function setUp(run: AnyRun = () => Promise.resolve(0), terminal = false) {
       stderr,
       signals,
       exitNow: (code) => exits.push(code),
-      env: (name) => name === "NO_COLOR" ? "1" : undefined,
+      env: (name) => ({ ...NO_VARIABLES, ...variables })[name],
       nowMs: new TestClock().now,
     });
   return { call, stdout, stderr, signals, exits, loaded };
@@ -76,6 +93,11 @@ Deno.test("main() runs the command asked for and returns its code", async () => 
       ["get", ["get", "@", "a"]],
       ["init", ["init"]],
       ["demo", ["demo"]],
+      ["ls", ["ls", "@"]],
+      ["status", ["status", "in"]],
+      ["ticket", ["ticket", "list"]],
+      ["keys", ["keys"]],
+      ["bench", ["bench", "hash"]],
     ] as const
   ) {
     const { call, loaded } = setUp(() => Promise.resolve(7));
@@ -168,7 +190,7 @@ Deno.test("main() warns of a ticket in argv off a terminal only, and does not re
       ".",
     ]]] as const
   ) {
-    const { call, stderr } = setUp(undefined, terminal);
+    const { call, stderr } = setUp(undefined, { terminal });
     await call(...args);
     assert.equal(/warning: a ticket on the command line/.test(stderr.text), !terminal);
     assert.doesNotMatch(stderr.text, /ab23/);
@@ -178,14 +200,83 @@ Deno.test("main() warns of a ticket in argv off a terminal only, and does not re
 Deno.test("main() tells values back and flags without effect, unless quiet", async () => {
   const loud = setUp();
   await loud.call("send", "a", "@", "--timeout", "90s");
-  await loud.call("serve", "--timeout", "90s", "--checksum");
+  await loud.call("init", "--timeout", "90s", "--checksum");
   assert.equal(
     loud.stderr.text,
-    "with --timeout 1 m 30 s\n--checksum, --timeout: no effect with serve\n",
+    "with --timeout 1 m 30 s\n--checksum, --timeout: no effect with init\n",
   );
   const quiet = setUp();
   await quiet.call("serve", "--timeout", "90s", "--quiet");
   assert.equal(quiet.stderr.text, "");
+});
+
+Deno.test("main() prints completions, the manual page and the configuration, and loads no command", async () => {
+  for (
+    const [args, text] of [
+      [["completions", "bash"], /^complete -F _sftpx sftpx$/m],
+      [["completions", "zsh"], /^#compdef sftpx\n/],
+      [["completions", "fish"], /^complete -c sftpx -f$/m],
+      [["man"], /^\.TH SFTPX 1 "" "sftpx 1\.2\.3"\n/],
+      [["config", "show"], /^ {2}timeout +30s +default$/m],
+    ] as const
+  ) {
+    const { call, stdout, stderr, loaded } = setUp();
+    assert.equal(await call(...args), 0, args.join(" "));
+    assert.match(stdout.text, text);
+    assert.equal(stderr.text, "");
+    assert.deepEqual(loaded, []);
+  }
+});
+
+Deno.test("main() tells the configuration as one JSON line", async () => {
+  const { call, stdout } = setUp(undefined, { variables: { SFTPX_TIMEOUT: "5s" } });
+  assert.equal(await call("config", "--json"), 0);
+  const [line, ...others] = stdout.jsonLines();
+  assert.deepEqual([line?.["event"], line?.["present"], others.length], ["config", false, 0]);
+  const settings = line?.["settings"] as { name: string }[];
+  assert.deepEqual(settings.find(({ name }) => name === "timeout"), {
+    name: "timeout",
+    value: "5s",
+    source: "SFTPX_TIMEOUT",
+  });
+});
+
+Deno.test("main() answers help and version where the configuration is broken", async () => {
+  const variables = { SFTPX_CONFIG: "/nonexistent/config.toml" };
+  for (const args of [["--help"], ["send", "--help"], ["help"], ["--version"], ["man"]]) {
+    assert.equal(await setUp(undefined, { variables }).call(...args), 0, args.join(" "));
+  }
+  assert.notEqual(await setUp(undefined, { variables }).call("init"), 0);
+});
+
+Deno.test("main() tells a usage error in JSON where SFTPX_JSON asks for it", async () => {
+  const { call, stdout } = setUp(undefined, { variables: { SFTPX_JSON: "1" } });
+  assert.equal(await call("send"), 2);
+  assert.equal(stdout.jsonLines()[0]?.["event"], "summary");
+});
+
+Deno.test("main() answers an argument of a megabyte with a short error", async () => {
+  const huge = "x".repeat(2 ** 20);
+  for (
+    const args of [
+      [huge],
+      [`--${huge}`],
+      [`-${"q".repeat(2 ** 20)}`],
+      ["send", "a", `sftpx://${huge}/`],
+      ["send", "a", "@", `--timeout=${huge}`],
+      ["send", "a", "@", `--pin=${huge}`],
+      ["send", "a", "@", `--exclude=${huge}`],
+      ["send", "a", `@/${huge}`],
+      ["ticket", `--path=/${"/".repeat(2 ** 20)}x`],
+      ["serve", `--listen=${huge}`],
+      ["keys", huge],
+      ["completions", huge],
+    ]
+  ) {
+    const { call, stderr } = setUp();
+    assert.equal(await call(...args), 2, args.join(" ").slice(0, 40));
+    assert.ok(stderr.text.length < 700, `${stderr.text.length} characters`);
+  }
 });
 
 Deno.test("main() fails where stdout did not take what was written", async () => {

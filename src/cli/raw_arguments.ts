@@ -5,7 +5,8 @@
 import { SftpxError } from "../base/errors.ts";
 // @ts-types="./parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
-import { type FlagName, FLAGS, type FlagSpec } from "./flags.ts";
+import type { FlagSpec } from "./flag_spec.ts";
+import { type FlagName, FLAGS } from "./flags.ts";
 import { nearest } from "./nearest.ts";
 import { shown } from "./shown.ts";
 
@@ -13,10 +14,26 @@ import { shown } from "./shown.ts";
 export interface RawArguments {
   readonly positionals: readonly string[];
   readonly flags: ReadonlyMap<FlagName, readonly string[]>;
+  /** The values of the flags that say what travels, in the order they were written. */
+  readonly filters: readonly { readonly flag: FlagName; readonly text: string }[];
 }
 
-/** The parser takes `true` or `false` after a boolean flag as its value; a file may have that name. */
+/** One value and its place on the command line. */
+interface Placed {
+  readonly text: string;
+  readonly place: number;
+}
+
+/**
+ * Stands around a value's place on the command line, before the value: the parser forgets the order of
+ * different flags, and takes `true` or `false` after a boolean flag as its value, though a file may
+ * have that name. No argument holds a NUL.
+ */
 const GUARD = "\0";
+const GUARDED = /^\0(\d+)\0/;
+
+/** More letters than the table has: what looks like a cluster of flags is none. */
+const MAX_CLUSTER = 32;
 
 const TABLE: readonly (FlagSpec & { readonly name: FlagName })[] = FLAGS;
 
@@ -36,11 +53,21 @@ export function parseRaw(args: readonly string[]): RawArguments {
     unknown: (arg, key) => key === undefined ? true : refuseUnknown(arg),
   });
   const flags = new Map<FlagName, readonly string[]>();
+  const filters: (Placed & { readonly flag: FlagName })[] = [];
   for (const flag of TABLE) {
     const values = valuesOf(flag, parsed[flag.name]);
-    if (values !== null) flags.set(flag.name, values);
+    if (values === null) continue;
+    flags.set(flag.name, values.map(({ text }) => text));
+    if (flag.filter === true) {
+      filters.push(...values.map((value) => ({ ...value, flag: flag.name })));
+    }
   }
-  return { positionals: [...parsed._.map(unguard), ...literal], flags };
+  filters.sort((a, b) => a.place - b.place);
+  return {
+    positionals: [...parsed._.map((arg) => unguard(arg).text), ...literal],
+    flags,
+    filters: filters.map(({ flag, text }) => ({ flag, text })),
+  };
 }
 
 /** Whether `--json` was asked for, however wrong the rest is: a usage error is told in JSON too. */
@@ -49,29 +76,32 @@ export function wantsJson(args: readonly string[]): boolean {
   return (end === -1 ? args : args.slice(0, end)).some((arg) => /^--json(=|$)/.test(arg));
 }
 
-function valuesOf(flag: FlagSpec, value: unknown): readonly string[] | null {
+function valuesOf(flag: FlagSpec, value: unknown): readonly Placed[] | null {
   const given = Array.isArray(value) ? value : value === undefined ? [] : [value];
   if (given.length === 0) return null;
   if (isBoolean(flag)) {
     for (const item of given) {
-      if (typeof item !== "boolean") throw unknownFlag(`-${flag.short ?? ""}${unguard(`${item}`)}`);
+      if (typeof item !== "boolean") {
+        throw unknownFlag(`-${flag.short ?? ""}${unguard(`${item}`).text}`);
+      }
     }
     return [];
   }
-  const texts = given.map((item) => unguard(String(item)));
-  if (texts.includes("")) {
+  const values = given.map((item) => unguard(String(item)));
+  if (values.some(({ text }) => text === "")) {
     const hint = flag.value.kind === "boolean" ? "" : flag.value.hint;
     throw new SftpxError("usage", `Cannot read "--${flag.name}": its value ${hint} is missing`);
   }
-  if (texts.length > 1 && flag.list !== true) {
+  if (values.length > 1 && flag.list !== true) {
     throw new SftpxError("usage", `Cannot read "--${flag.name}": it is given more than once`);
   }
-  return texts;
+  return values;
 }
 
 function checkForm(arg: string): void {
   // `_` is where the parser keeps positional arguments; as a flag it would overwrite them.
   if (/^--_(=|$)|^-[^-=]*_/.test(arg)) throw unknownFlag(arg);
+  if (/^-[^-]/.test(arg) && arg.length > MAX_CLUSTER) throw unknownFlag(arg);
   const match = /^--([^=]+)=/.exec(arg);
   const flag = match && TABLE.find((item) => item.name === match[1]);
   if (flag && isBoolean(flag)) {
@@ -80,7 +110,7 @@ function checkForm(arg: string): void {
 }
 
 function refuseUnknown(arg: string): never {
-  throw unknownFlag(unguard(arg.split("=")[0] ?? arg));
+  throw unknownFlag(arg.split("=")[0] ?? arg);
 }
 
 function unknownFlag(written: string): SftpxError {
@@ -96,10 +126,17 @@ function isBoolean(flag: FlagSpec): boolean {
   return flag.value.kind === "boolean";
 }
 
-function guard(arg: string): string {
-  return arg === "true" || arg === "false" ? GUARD + arg : arg;
+/** A value, after a flag's `=` or by itself, with its place. */
+function guard(arg: string, place: number): string {
+  const mark = GUARD + place + GUARD;
+  if (!arg.startsWith("-") || arg === "-") return mark + arg;
+  const equals = arg.startsWith("--") ? arg.indexOf("=") : -1;
+  return equals === -1 ? arg : arg.slice(0, equals + 1) + mark + arg.slice(equals + 1);
 }
 
-function unguard(text: string): string {
-  return text.startsWith(GUARD) ? text.slice(GUARD.length) : text;
+function unguard(text: string): Placed {
+  const match = GUARDED.exec(text);
+  return match === null
+    ? { text, place: 0 }
+    : { text: text.slice(match[0].length), place: Number(match[1]) };
 }

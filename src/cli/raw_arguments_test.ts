@@ -123,3 +123,42 @@ Deno.test("wantsJson() sees --json in a command line that is wrong otherwise", (
   assert.ok(!wantsJson(["send", "--", "--json"]));
   assert.ok(!wantsJson(["send", "--jsonx"]));
 });
+
+Deno.test("parseRaw() keeps the order among the flags of what travels", () => {
+  const raw = parseRaw([
+    "send",
+    "--exclude=*.o",
+    "--include",
+    "a",
+    "--json",
+    "--exclude-from",
+    "-",
+    "--exclude",
+    "b=c",
+    "--include-from=f",
+    "--include=-x",
+  ]);
+  assert.deepEqual(raw.filters, [
+    { flag: "exclude", text: "*.o" },
+    { flag: "include", text: "a" },
+    { flag: "exclude-from", text: "-" },
+    { flag: "exclude", text: "b=c" },
+    { flag: "include-from", text: "f" },
+    { flag: "include", text: "-x" },
+  ]);
+  assert.deepEqual(raw.flags.get("include"), ["a", "-x"]);
+  assert.deepEqual(raw.positionals, ["send"]);
+});
+
+Deno.test("parseRaw() keeps the order of more flags than one digit counts", () => {
+  const args = Array.from(
+    { length: 120 },
+    (_, index) => `--${index % 2 === 0 ? "include" : "exclude"}=${index}`,
+  );
+  const { filters } = parseRaw(args);
+  assert.deepEqual(filters.map(({ text }) => text), args.map((_, index) => String(index)));
+});
+
+Deno.test("parseRaw() reads -nv as two flags", () => {
+  assert.deepEqual([...parseRaw(["-nv"]).flags.keys()].sort(), ["dry-run", "verbose"]);
+});

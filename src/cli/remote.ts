@@ -1,5 +1,5 @@
 // From a remote place as written to a server that can be proved: where it is, which identity it must
-// have, and the ticket if there is one. Without an identity there is no connection to try.
+// have, and the ticket if there is one. A ticket, the URL or a pin says it without a question.
 
 import { equalBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
@@ -9,7 +9,7 @@ import { decodeTicket } from "../trust/ticket.ts";
 import { readTrustFile } from "../trust/trust_file.ts";
 import type { Environment } from "./home.ts";
 import { shown } from "./shown.ts";
-import { formatHostPort, type RemoteTarget } from "./target.ts";
+import type { HostPort, RemoteTarget } from "./target.ts";
 
 /** What `resolveRemote` may look at. */
 export interface RemoteLookup {
@@ -18,13 +18,8 @@ export interface RemoteLookup {
   readonly env: Environment;
   /** From `--pin`: 52 base32 characters. */
   readonly pin: string | null;
-  /** Asked only where nothing else says who the server is. */
-  readonly knownHosts: () => Promise<KnownIdentities>;
-}
-
-/** What of the known-hosts file is used. */
-export interface KnownIdentities {
-  lookup(hostname: string, port: number): Uint8Array | null;
+  /** Asked only where nothing else says who the server is; rejects where nobody does. */
+  readonly identityOf: (host: HostPort) => Promise<Uint8Array>;
 }
 
 /** Finds address, identity and ticket of a remote place. */
@@ -42,8 +37,7 @@ export async function resolveRemote(target: RemoteTarget, lookup: RemoteLookup):
       const { hostname, port, path } = target;
       const named = target.identity === null ? null : parseIdentityName(target.identity);
       if (named !== null) checkPin(named, pin, "the URL");
-      const identity = named ?? pin ?? (await lookup.knownHosts()).lookup(hostname, port);
-      if (identity === null) throw unknownIdentity(formatHostPort({ hostname, port }));
+      const identity = named ?? pin ?? await lookup.identityOf({ hostname, port });
       return { addresses: [{ hostname, port }], identity, ticket: null, path };
     }
   }
@@ -73,13 +67,5 @@ function checkPin(identity: Uint8Array, pin: Uint8Array | null, source: string):
     "identity_mismatch",
     `Cannot connect: ${source} names the identity ${identityName(identity)}, ` +
       `and --pin ${identityName(pin)}`,
-  );
-}
-
-function unknownIdentity(address: string): SftpxError {
-  return new SftpxError(
-    "identity_unknown",
-    `Cannot connect to "${address}": nothing says which identity it has; use a ticket, ` +
-      "--pin IDENTITY, or sftpx://IDENTITY@HOST",
   );
 }

@@ -6,7 +6,7 @@ import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { generateIdentity, type Identity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
 import { type RemoteLookup, resolveRemote } from "./remote.ts";
-import { parseTarget, type RemoteTarget } from "./target.ts";
+import { type HostPort, parseTarget, type RemoteTarget } from "./target.ts";
 
 const SECRET = new Uint8Array(32).fill(7);
 
@@ -21,7 +21,7 @@ function lookup(rest: Partial<RemoteLookup> = {}): RemoteLookup {
     ticketFile: null,
     env: () => undefined,
     pin: null,
-    knownHosts: () => Promise.reject(new Error("known hosts were asked")),
+    identityOf: () => Promise.reject(new Error("it was asked who the server is")),
     ...rest,
   };
 }
@@ -105,7 +105,7 @@ Deno.test("resolveRemote() refuses a mangled ticket without repeating it", async
   });
 });
 
-Deno.test("resolveRemote() takes the identity of a URL, of --pin, of the known hosts", async () => {
+Deno.test("resolveRemote() takes the identity of a URL, of --pin, of who else knows it", async () => {
   const server = await generateIdentity();
   const named = await resolveRemote(remote(`sftpx://${server.name}@h:9/p`), lookup());
   assert.deepEqual(named, {
@@ -116,23 +116,20 @@ Deno.test("resolveRemote() takes the identity of a URL, of --pin, of the known h
   });
   const pinned = await resolveRemote(remote("sftpx://h/"), lookup({ pin: server.name }));
   assert.deepEqual(pinned.identity, server.publicKey);
-  const asked: unknown[] = [];
-  const knownHosts = () =>
-    Promise.resolve({
-      lookup(hostname: string, port: number) {
-        asked.push([hostname, port]);
-        return server.publicKey;
-      },
-    });
-  const known = await resolveRemote(remote("sftpx://h/"), lookup({ knownHosts }));
+  const asked: HostPort[] = [];
+  const identityOf = (host: HostPort) => {
+    asked.push(host);
+    return Promise.resolve(server.publicKey);
+  };
+  const known = await resolveRemote(remote("sftpx://h/"), lookup({ identityOf }));
   assert.deepEqual(known.identity, server.publicKey);
-  assert.deepEqual(asked, [["h", 4443]]);
+  assert.deepEqual(asked, [{ hostname: "h", port: 4443 }]);
 });
 
-Deno.test("resolveRemote() refuses a server of whom nothing is known, and says how to know", async () => {
-  const knownHosts = () => Promise.resolve({ lookup: () => null });
-  const promise = resolveRemote(remote("sftpx://[::1]/"), lookup({ knownHosts }));
-  await fails("identity_unknown", /"\[::1\]:4443".*ticket, --pin IDENTITY, or sftpx:/, promise);
+Deno.test("resolveRemote() passes on why a server is not believed", async () => {
+  const identityOf = () => Promise.reject(new SftpxError("identity_unknown", "never met"));
+  const promise = resolveRemote(remote("sftpx://[::1]/"), lookup({ identityOf }));
+  await fails("identity_unknown", /never met/, promise);
 });
 
 Deno.test("resolveRemote() refuses a pin that contradicts the ticket or the URL", async () => {

@@ -1,11 +1,15 @@
 // One transfer told as it goes: its events to stderr for a person and, with `--json`, to stdout for a
-// program. Holds the high-water mark, so that what is shown never goes back (I10).
+// program. Holds the high-water mark, so that what is shown never goes back (I10). The plan of a dry
+// run is data: it goes to stdout either way.
 
 import type { SessionEvent, TransferSummary } from "../session/options.ts";
 import { exitOfSummary } from "./exit.ts";
 import type { JsonLines } from "./json.ts";
+import type { TextOutput } from "./output.ts";
+import { connectionLine, entryLine, planLine } from "./ui/entry.ts";
 import { RateEstimate } from "./ui/eta.ts";
-import { causeLines, entryFailedLine, errorLines, warningLine } from "./ui/problem.ts";
+import type { LogFields } from "./ui/log_line.ts";
+import { entryFailedLine } from "./ui/problem.ts";
 import type { ProgressState } from "./ui/progress.ts";
 import { type Deed, summaryLines } from "./ui/summary.ts";
 import type { Terminal } from "./ui/terminal.ts";
@@ -14,14 +18,17 @@ import { formatSize } from "./units.ts";
 /** Where a report goes. */
 export interface ReportOptions {
   readonly terminal: Terminal;
+  readonly stdout: TextOutput;
   readonly json: JsonLines | null;
   readonly nowMs: () => number;
   readonly deed: Deed;
   readonly failIfUnchanged?: boolean;
-  /** Number of a transfer of `serve`; absent in `send` and `get`. */
+  /** Number of one transfer among several; absent in `send` and `get`. */
   readonly transfer?: number;
-  /** Whether the progress line is this transfer's now; by default it is. */
-  readonly drawsProgress?: () => boolean;
+  /** Set in `serve`, whose peers' transfers these are. */
+  readonly serving?: boolean;
+  /** Shows progress; by default on the terminal. */
+  readonly draw?: (state: ProgressState) => void;
 }
 
 type Progress = Extract<SessionEvent, { kind: "progress" }>;
@@ -29,62 +36,77 @@ type Progress = Extract<SessionEvent, { kind: "progress" }>;
 /** Tells one transfer. */
 export class TransferReport {
   readonly #options: ReportOptions;
-  readonly #startMs: number;
   readonly #rate = new RateEstimate();
+  readonly #about: { readonly transfer?: number };
   #deed: Deed;
+  #hasStarted = false;
   #bytesDone = 0;
   #filesDone = 0;
   #wireBytes = 0;
+  #reusedBytes = 0;
 
   constructor(options: ReportOptions) {
     this.#options = options;
-    this.#startMs = options.nowMs();
     this.#deed = options.deed;
+    this.#about = options.transfer === undefined ? {} : { transfer: options.transfer };
   }
 
   /** Shows that a connection is being made. */
   connecting(): void {
-    const nothing = { bytesDone: 0, filesDone: 0, wireBytes: 0, bytesPerSecond: 0 };
-    this.#draw({ ...nothing, bytesTotal: null, filesTotal: null, phase: "connecting" }, null);
+    const nothing = { bytesDone: 0, filesDone: 0, reusedBytes: 0, wireBytes: 0, bytesPerSecond: 0 };
+    this.#draw({ ...nothing, phase: "connect", bytesTotal: null, filesTotal: null, leftMs: null });
   }
 
   /** Tells one event; give it to the session as `onEvent`. */
   readonly event = (event: SessionEvent): void => {
-    const { terminal, json, transfer } = this.#options;
+    const { terminal, json, serving = false } = this.#options;
     const held = event.kind === "progress" ? this.#hold(event) : event;
-    json?.event(held, transfer === undefined ? {} : { transfer });
+    if (held.kind === "start") this.#hasStarted = true;
+    // To a program `start` comes before any progress.
+    if (held.kind !== "progress" || this.#hasStarted) json?.event(held, this.#about);
     switch (held.kind) {
-      case "connected":
-        return terminal.detail(`connected to ${held.address} over ${held.transport}`);
+      case "connected": {
+        const which = held.connection === 0 ? "" : `, connection ${held.connection}`;
+        return this.#detail(`connected to ${held.address} over ${held.transport}${which}`);
+      }
+      case "connection":
+        return this.#detail(connectionLine(held));
       case "start":
         // In `serve` the direction is the client's: what it pushes is received here.
-        if (transfer !== undefined) this.#deed = held.direction === "push" ? "received" : "sent";
-        return terminal.detail(
+        if (serving) this.#deed = held.direction === "push" ? "received" : "sent";
+        return this.#detail(
           `transfer with ${held.peer} in chunks of ${formatSize(held.chunkBytes)}`,
         );
       case "progress":
         return this.#progress(held);
-      case "entry_failed":
-        return terminal.problem(entryFailedLine(held, terminal));
+      case "entry":
+        return this.#detail(entryLine(held));
+      case "plan":
+        return this.#plan(held);
+      case "entry_failed": {
+        const { path, code } = held;
+        const fields = { event: "entry_failed", ...this.#about, path, code };
+        return terminal.problem(entryFailedLine(held, terminal), fields);
+      }
       case "notice":
-        return terminal.line(warningLine(held.message, terminal));
+        return terminal.warning(held.message, this.#about);
     }
   };
 
-  /** Tells the end and returns the exit code. */
+  /** Tells the end and returns the exit code. The last line says what was done, where anything was. */
   finish(summary: TransferSummary): number {
-    const { terminal, json, transfer, failIfUnchanged = false } = this.#options;
+    const { terminal, json, failIfUnchanged = false } = this.#options;
     terminal.clear();
-    json?.summary(summary, { failIfUnchanged, ...(transfer === undefined ? {} : { transfer }) });
+    json?.summary(summary, { failIfUnchanged, ...this.#about });
     const { error } = summary;
-    if (error === null || summary.files > 0) {
-      for (const line of summaryLines(summary, { deed: this.#deed, color: terminal.color })) {
+    if (error !== null) terminal.error(error, this.#about);
+    // In a log of `serve` this is a line of the access log.
+    const isLogged = terminal.log !== null;
+    if (!isLogged && (error === null || summary.files > 0 || summary.deleted > 0)) {
+      const { color, verbose } = terminal;
+      for (const line of summaryLines(summary, { deed: this.#deed, color, verbose })) {
         terminal.line(line);
       }
-    }
-    if (error !== null) {
-      for (const line of errorLines(error, terminal)) terminal.problem(line);
-      if (terminal.verbose) { for (const line of causeLines(error)) terminal.problem(line); }
     }
     return exitOfSummary(summary, { failIfUnchanged });
   }
@@ -93,26 +115,40 @@ export class TransferReport {
     this.#bytesDone = Math.max(this.#bytesDone, event.bytesDone);
     this.#filesDone = Math.max(this.#filesDone, event.filesDone);
     this.#wireBytes = Math.max(this.#wireBytes, event.wireBytes);
+    this.#reusedBytes = Math.max(this.#reusedBytes, event.reusedBytes);
     return {
       ...event,
       bytesDone: this.#bytesDone,
       filesDone: this.#filesDone,
       wireBytes: this.#wireBytes,
+      reusedBytes: this.#reusedBytes,
     };
   }
 
-  #progress(event: Progress): void {
-    this.#rate.note(this.#options.nowMs(), event.bytesDone);
-    const phase = this.#deed === "sent" ? "sending" : "receiving";
-    const { bytesDone, bytesTotal, filesDone, filesTotal, wireBytes, bytesPerSecond } = event;
-    const counts = { bytesDone, bytesTotal, filesDone, filesTotal, wireBytes, bytesPerSecond };
-    this.#draw({ ...counts, phase }, this.#rate.leftMs(bytesTotal));
+  #progress({ kind: _, ...state }: Progress): void {
+    const { bytesDone, bytesTotal, reusedBytes } = state;
+    this.#rate.note(this.#options.nowMs(), bytesDone - reusedBytes);
+    const leftBytes = bytesTotal === null ? null : bytesTotal - bytesDone;
+    this.#draw({ ...state, leftMs: this.#rate.leftMs(leftBytes) });
   }
 
-  #draw(state: Omit<ProgressState, "elapsedMs" | "leftMs">, leftMs: number | null): void {
-    const { terminal, nowMs, drawsProgress = () => true } = this.#options;
-    if (drawsProgress()) {
-      terminal.progress({ ...state, leftMs, elapsedMs: nowMs() - this.#startMs });
-    }
+  /** Entries that stay as they are would bury the others: `--verbose` and `--json` name them. */
+  #plan(event: Extract<SessionEvent, { kind: "plan" }>): void {
+    const { terminal, stdout, json, serving = false } = this.#options;
+    if (serving) return this.#detail(planLine(event));
+    if (json !== null || (event.action === "unchanged" && !terminal.verbose)) return;
+    // stdout may be the same terminal.
+    terminal.clear();
+    stdout.write(`${planLine(event)}\n`);
+  }
+
+  #detail(text: string): void {
+    const fields: LogFields = this.#about;
+    this.#options.terminal.detail(text, fields);
+  }
+
+  #draw(state: ProgressState): void {
+    const { terminal, draw = (shown) => terminal.progress(shown) } = this.#options;
+    draw(state);
   }
 }

@@ -4,6 +4,7 @@ import { SftpxError } from "../base/errors.ts";
 import type { SessionEvent, TransferSummary } from "../session/options.ts";
 import { JsonLines } from "./json.ts";
 import { type ReportOptions, TransferReport } from "./report.ts";
+import type { ProgressState } from "./ui/progress.ts";
 import { Terminal } from "./ui/terminal.ts";
 
 const SUMMARY: TransferSummary = {
@@ -16,12 +17,19 @@ const SUMMARY: TransferSummary = {
   root: null,
   chunkBytes: 65536,
   failed: 0,
+  changed: 2,
+  deleted: 0,
+  dryRun: false,
   error: null,
 };
+
+const START: SessionEvent = { kind: "start", direction: "push", chunkBytes: 65536, peer: "abc" };
 
 function progress(bytesDone: number, filesDone = 0): SessionEvent {
   return {
     kind: "progress",
+    phase: "send",
+    reusedBytes: 0,
     bytesDone,
     bytesTotal: 1000,
     wireBytes: bytesDone,
@@ -46,12 +54,24 @@ function setUp(
     verbose,
   });
   const json = new JsonLines(stdout, clock.now);
-  const report = new TransferReport({ terminal, json, nowMs: clock.now, deed: "sent", ...rest });
+  const given = { terminal, stdout, json, nowMs: clock.now, deed: "sent" as const };
+  const report = new TransferReport({ ...given, ...rest });
   return { clock, stdout, stderr, report };
 }
 
+Deno.test("TransferReport tells a program of no progress before the start", () => {
+  const { clock, stdout, report } = setUp();
+  report.event({ ...progress(0), phase: "connect" } as SessionEvent);
+  clock.ms += 1000;
+  report.event(START);
+  report.event(progress(0));
+  assert.deepEqual(stdout.jsonLines().map((line) => line["event"]), ["start", "progress"]);
+});
+
 Deno.test("TransferReport never shows progress going back (I10)", () => {
   const { clock, stdout, report } = setUp();
+  report.event(START);
+  stdout.text = "";
   for (const [bytes, files] of [[500, 2], [100, 1], [600, 2]] as const) {
     report.event(progress(bytes, files));
     clock.ms += 1000;
@@ -97,13 +117,22 @@ Deno.test("TransferReport tells an error with its advice and returns its exit co
 
 Deno.test("TransferReport returns 4 for nothing to do when asked", () => {
   const { report } = setUp({ failIfUnchanged: true });
-  assert.equal(report.finish({ ...SUMMARY, reusedBytes: 100, wireBytes: 0 }), 4);
+  assert.equal(report.finish({ ...SUMMARY, reusedBytes: 100, wireBytes: 0, changed: 0 }), 4);
 });
 
 Deno.test("TransferReport tells what connects and starts to --verbose only", () => {
   const events: SessionEvent[] = [
-    { kind: "connected", address: "h:1", transport: "quic" },
+    { kind: "connected", address: "h:1", transport: "quic", connection: 0 },
+    { kind: "connected", address: "h:1", transport: "quic", connection: 1 },
     { kind: "start", direction: "push", chunkBytes: 2097152, peer: "abc" },
+    {
+      kind: "connection",
+      connection: 1,
+      address: "h:1",
+      wireBytes: 5_000_000,
+      lanes: 2,
+      rttMs: 12,
+    },
   ];
   const loud = setUp({ verbose: true });
   const plain = setUp();
@@ -113,21 +142,110 @@ Deno.test("TransferReport tells what connects and starts to --verbose only", () 
   }
   assert.equal(
     loud.stderr.text,
-    "connected to h:1 over quic\ntransfer with abc in chunks of 2 MiB\n",
+    "connected to h:1 over quic\nconnected to h:1 over quic, connection 1\n" +
+      "transfer with abc in chunks of 2 MiB\n" +
+      "connection 1 to h:1 carried 5.00 MB on 2 lanes, round trip 12 ms\n",
   );
   assert.equal(plain.stderr.text, "");
 });
 
 Deno.test("TransferReport in serve names its transfer and the deed as the server sees it", () => {
-  const { stdout, stderr, report } = setUp({ transfer: 7, deed: "received" });
+  const { stdout, stderr, report } = setUp({ transfer: 7, serving: true });
   report.event({ kind: "start", direction: "pull", chunkBytes: 65536, peer: "abc" });
   report.finish(SUMMARY);
   assert.deepEqual(stdout.jsonLines().map((line) => line["transfer"]), [7, 7]);
   assert.match(stderr.text, /sent in 1.5 s/);
 });
 
-Deno.test("TransferReport leaves the progress line to another transfer", () => {
-  const { stderr, report } = setUp({ width: 80, drawsProgress: () => false });
+Deno.test("TransferReport keeps its deed where it is not serve's", () => {
+  const { stderr, report } = setUp({ transfer: 1, deed: "sent" });
+  report.event({ kind: "start", direction: "push", chunkBytes: 65536, peer: "abc" });
+  report.finish(SUMMARY);
+  assert.match(stderr.text, /sent in 1.5 s/);
+});
+
+Deno.test("TransferReport hands its progress to who draws it", () => {
+  const drawn: ProgressState[] = [];
+  const { stderr, report } = setUp({ width: 80, draw: (state) => drawn.push(state) });
   report.event(progress(1));
   assert.equal(stderr.text, "");
+  assert.deepEqual(drawn.map(({ phase, bytesDone }) => [phase, bytesDone]), [["send", 1]]);
+});
+
+Deno.test("TransferReport guesses the time left from what moves, not from what was there", () => {
+  const drawn: ProgressState[] = [];
+  const { clock, report } = setUp({ draw: (state) => drawn.push(state) });
+  for (const [seconds, moved] of [[0, 0], [1, 10], [2, 20]] as const) {
+    clock.ms = seconds * 1000;
+    const there = { bytesDone: 500 + moved, reusedBytes: seconds === 0 ? 0 : 500 };
+    report.event(
+      { ...progress(0), ...there, bytesDone: there.reusedBytes + moved } as SessionEvent,
+    );
+  }
+  assert.equal(Math.round((drawn.at(-1)?.leftMs ?? 0) / 1000), 48);
+});
+
+Deno.test("TransferReport names each entry to --verbose only, unchanged and deleted ones with a mark", () => {
+  const entry = { kind: "entry", sizeBytes: 1200, entryKind: "file", result: "done" } as const;
+  const events: SessionEvent[] = [
+    { ...entry, path: "a/b" },
+    { ...entry, path: "a/c", result: "unchanged" },
+    { ...entry, path: "a/old", sizeBytes: 0, result: "deleted" },
+    { ...entry, path: "a", sizeBytes: 0, entryKind: "directory" },
+    { ...entry, path: "gone/", sizeBytes: 0, entryKind: "directory", result: "deleted" },
+    { ...entry, path: "link\u202e", sizeBytes: 0, entryKind: "link" },
+  ];
+  const loud = setUp({ verbose: true });
+  const plain = setUp();
+  for (const event of events) {
+    loud.report.event(event);
+    plain.report.event(event);
+  }
+  assert.equal(
+    loud.stderr.text,
+    "a/b  1.20 kB\na/c  1.20 kB  unchanged\na/old  deleted\na/\ngone/  deleted\nlink\\u{202e}\n",
+  );
+  assert.equal(plain.stderr.text, "");
+  assert.equal(plain.stdout.jsonLines().length, events.length);
+});
+
+Deno.test("TransferReport prints the plan of a dry run to stdout, as data", () => {
+  const step = { kind: "plan", sizeBytes: 1, entryKind: "file" } as const;
+  const events: SessionEvent[] = [
+    { ...step, path: "a", action: "create" },
+    { ...step, path: "b", action: "unchanged" },
+    { ...step, path: "d", action: "create", entryKind: "directory" },
+    { ...step, path: "old", action: "delete" },
+    { ...step, path: "bad\n", action: "fail", code: "conflict", message: "a directory is there" },
+  ];
+  const shown = (options: Parameters<typeof setUp>[0]) => {
+    const { stdout, report } = setUp(options);
+    for (const event of events) report.event(event);
+    return stdout;
+  };
+  const changes = [
+    "create     a",
+    "create     d/",
+    "delete     old",
+    "fail       bad\\u{a}: a directory is there",
+  ];
+  assert.deepEqual(shown({ json: null }).text.trimEnd().split("\n"), changes);
+  const all = shown({ json: null, verbose: true }).text.trimEnd().split("\n");
+  assert.deepEqual(all, changes.toSpliced(1, 0, "unchanged  b"));
+  assert.deepEqual(shown({ json: null, quiet: true }).text.trimEnd().split("\n"), changes);
+  assert.deepEqual(shown({}).jsonLines().map(({ event, action }) => [event, action]), [
+    ["plan", "create"],
+    ["plan", "unchanged"],
+    ["plan", "create"],
+    ["plan", "delete"],
+    ["plan", "fail"],
+  ]);
+});
+
+Deno.test("TransferReport ends with one line that says what was done", () => {
+  const { stderr, report } = setUp();
+  const error = new SftpxError("partial", "Some entries failed");
+  report.finish({ ...SUMMARY, ok: false, failed: 1, deleted: 2, error });
+  const last = stderr.text.trimEnd().split("\n").at(-1) ?? "";
+  assert.match(last, /^✗ 2 files, 100 B in place in 1.5 s, .*2 entries deleted.*1 entry failed$/);
 });

@@ -1,21 +1,28 @@
 // `sftpx send SRC... DEST`: a push.
 
 import { push } from "../session/client.ts";
-import type { WorkerUrls } from "../session/options.ts";
+import type { SessionEvent, WorkerUrls } from "../session/options.ts";
 import type { SendCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
+import { firstContact } from "./first_contact.ts";
 import { resolveRemote } from "./remote.ts";
 import { TransferReport } from "./report.ts";
-import { remoteLookup, transferOptions } from "./transfer_options.ts";
+import { copyOptions, remoteLookup, transferOptions } from "./transfer_options.ts";
 
 /** The command's run function. */
 export function sendCommand(workers: WorkerUrls): Run<SendCommand> {
   return async (command: SendCommand, context: CommandContext) => {
-    const { transfer, sources, destination, failIfUnchanged } = command;
-    const remote = await resolveRemote(destination, remoteLookup(transfer, context));
+    const { transfer, sources, destination, output, copy: { failIfUnchanged } } = command;
+    const copy = await copyOptions(command.copy, { output, signal: context.signal });
+    const contact = firstContact(transfer, context);
+    const remote = await resolveRemote(destination, remoteLookup(transfer, { context, contact }));
     const report = new TransferReport({ ...context, deed: "sent", failIfUnchanged });
-    const options = transferOptions(transfer, { workers, context, onEvent: report.event });
+    const onEvent = (event: SessionEvent) => {
+      contact.event(event);
+      report.event(event);
+    };
+    const options = transferOptions(transfer, { workers, context, copy, onEvent });
     report.connecting();
-    return report.finish(await push({ ...options, sources, remote }));
+    return report.finish(await contact.concluded(remote, push({ ...options, sources, remote })));
   };
 }

@@ -1,38 +1,135 @@
-// `sftpx serve [ROOT]` and `sftpx recv [ROOT]`.
+// `sftpx serve [ROOT]` and `sftpx recv [ROOT]`: a server in a terminal, or a service that tells its
+// manager how it is doing and reads its keys anew on SIGHUP.
 
+import process from "node:process";
+import { isatty } from "node:tty";
+import { SftpxError } from "../base/errors.ts";
+import { type ServiceManager, serviceManager } from "../runtime/notify.ts";
 import { serve } from "../session/serve.ts";
-import type { WorkerUrls } from "../session/options.ts";
+import type { ServeHandle, WorkerUrls } from "../session/options.ts";
 import { chooseTransport } from "../session/transports.ts";
 import type { ServeCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
 import { exitOfSummary } from "./exit.ts";
 import { identityFile } from "./home.ts";
+import { ReadyFile } from "./ready.ts";
 import { ServeReport } from "./serve_report.ts";
+import { formatHostPort } from "./target.ts";
+import type { Terminal } from "./ui/terminal.ts";
+
+const STDERR = 2;
 
 /** The command's run function. */
 export function serveCommand(workers: WorkerUrls): Run<ServeCommand> {
   return async (command: ServeCommand, context: CommandContext) => {
-    const { transfer, root, listen, advertise, access, once, authorizedKeysPath } = command;
     const report = new ServeReport(context);
-    const handle = await serve({
-      workers,
-      transport: chooseTransport(),
-      root,
-      listen,
-      advertise,
-      identityPath: identityFile(transfer.identityPath, context.env),
-      access,
-      once,
-      authorizedKeysPath,
-      mintTicket: command.mintTicket,
-      workerCount: transfer.workerCount,
-      depth: transfer.depth,
-      congestion: transfer.congestion,
-      onEvent: report.event,
-      signal: context.signal,
-    });
-    report.listening(handle);
-    const summary = await handle.ended;
-    return summary === null ? 0 : exitOfSummary(summary);
+    const stop = new AbortController();
+    const signal = AbortSignal.any([context.signal, stop.signal]);
+    const handle = await start(command, { workers, context: { ...context, signal }, report });
+    try {
+      return await attend(handle, { command, context: { ...context, signal }, report, stop });
+    } finally {
+      // Where it could not be told that it listens, it is still up.
+      stop.abort(new SftpxError("terminated", "Stopped: nobody could be told that it listens"));
+      await handle.ended.catch(() => {});
+    }
   };
+}
+
+async function start(
+  command: ServeCommand,
+  { workers, context, report }: {
+    workers: WorkerUrls;
+    context: CommandContext;
+    report: ServeReport;
+  },
+): Promise<ServeHandle> {
+  const { transfer, root, listen, advertise, access, once, authorizedKeysPath } = command;
+  return await serve({
+    workers,
+    transport: chooseTransport(),
+    root,
+    listen,
+    advertise,
+    identityPath: identityFile(transfer.identityPath, context.env),
+    access,
+    once,
+    authorizedKeysPath,
+    mintTicket: command.mintTicket,
+    workerCount: transfer.workerCount,
+    depth: transfer.depth,
+    congestion: transfer.congestion,
+    onEvent: report.event,
+    signal: context.signal,
+  });
+}
+
+/** Tells everyone that it listens, and that it stops. */
+async function attend(
+  handle: ServeHandle,
+  { command, context, report, stop }: {
+    command: ServeCommand;
+    context: CommandContext;
+    report: ServeReport;
+    stop: AbortController;
+  },
+): Promise<number> {
+  const { terminal, signal } = context;
+  const { address, identity, ended } = handle;
+  const manager = serviceManager();
+  if (manager?.problem) terminal.detail(`the service manager is told nothing: ${manager.problem}`);
+  const status = `listening on ${formatHostPort(address)}`;
+  const stopping = () => void manager?.tell("stopping", "stopping");
+  try {
+    using _hangUp = onHangUp(async () => {
+      if (terminal.isTerminal && !isatty(STDERR)) stop.abort(terminalClosed());
+      else await reload(handle, { manager, status, terminal });
+    });
+    await using _ready = command.readyFile === null ? null : await ReadyFile.write(
+      command.readyFile,
+      { address: address.hostname, port: address.port, identity },
+    );
+    report.listening(handle);
+    await manager?.tell("ready", status);
+    if (signal.aborted) stopping();
+    signal.addEventListener("abort", stopping);
+    const summary = await ended;
+    if (!signal.aborted) await manager?.tell("stopping", "done");
+    return summary === null ? 0 : exitOfSummary(summary);
+  } finally {
+    signal.removeEventListener("abort", stopping);
+    manager?.close();
+  }
+}
+
+/** Whoever closed the window of a server means to end it: SIGHUP says both, and the terminal which. */
+function terminalClosed(): SftpxError {
+  return new SftpxError("terminated", "Stopped: its terminal was closed");
+}
+
+/** A broken keys file is told by the session's event and leaves all as it was. */
+async function reload(
+  handle: ServeHandle,
+  { manager, status, terminal }: {
+    manager: ServiceManager | null;
+    status: string;
+    terminal: Terminal;
+  },
+): Promise<void> {
+  await manager?.tell("reloading", "reading the authorized keys");
+  await handle.reload().catch((thrown: unknown) => {
+    terminal.warning(thrown instanceof Error ? thrown.message : String(thrown));
+  });
+  await manager?.tell("ready", status);
+}
+
+/** Runs an action for each SIGHUP, one after the other; nothing on Windows, where it means the end. */
+function onHangUp(action: () => Promise<void>): Disposable {
+  if (process.platform === "win32") return { [Symbol.dispose]() {} };
+  let last = Promise.resolve();
+  const listener = () => {
+    last = last.then(action);
+  };
+  process.on("SIGHUP", listener);
+  return { [Symbol.dispose]: () => void process.off("SIGHUP", listener) };
 }

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { Recorder, TestClock } from "../../tests/recorder.ts";
-import type { ServeEvent } from "../session/options.ts";
+import type { ServeEvent, TransferSummary } from "../session/options.ts";
+import { SftpxError } from "../base/errors.ts";
 import { JsonLines } from "./json.ts";
 import { ServeReport } from "./serve_report.ts";
+import type { LogFormat } from "./ui/log_line.ts";
 import { Terminal } from "./ui/terminal.ts";
 
 const ADDRESS = { hostname: "::", port: 4443 };
 const TICKET = "sftpx1" + "ab23".repeat(20);
-const SUMMARY = {
+const SUMMARY: TransferSummary = {
   ok: true,
   files: 1,
   bytes: 1,
@@ -17,10 +19,34 @@ const SUMMARY = {
   root: null,
   chunkBytes: 65536,
   failed: 0,
+  changed: 2,
+  deleted: 0,
+  dryRun: false,
   error: null,
 };
 
-function setUp(options: { json?: boolean; width?: number } = {}) {
+const ACCESS: Extract<ServeEvent, { kind: "access" }> = {
+  kind: "access",
+  address: "192.0.2.7:4000",
+  identity: "you",
+  asked: "push",
+  transfer: 1,
+  paths: ["in box/a"],
+  files: 1,
+  bytes: 5,
+  wireBytes: 6,
+  seconds: 0.25,
+  result: "ok",
+};
+
+interface Setup {
+  json?: boolean;
+  width?: number;
+  log?: LogFormat;
+  verbose?: boolean;
+}
+
+function setUp(options: Setup = {}) {
   const clock = new TestClock();
   const stdout = new Recorder();
   const stderr = new Recorder(
@@ -32,7 +58,8 @@ function setUp(options: { json?: boolean; width?: number } = {}) {
     nowMs: clock.now,
     env,
     quiet: false,
-    verbose: true,
+    verbose: options.verbose ?? true,
+    log: options.log ?? null,
   });
   const json = options.json === true ? new JsonLines(stdout, clock.now) : null;
   const report = new ServeReport({ terminal, stdout, json, nowMs: clock.now });
@@ -45,6 +72,8 @@ function progress(transfer: number, bytesDone: number): ServeEvent {
     transfer,
     event: {
       kind: "progress",
+      phase: "receive",
+      reusedBytes: 0,
       bytesDone,
       bytesTotal: 100,
       wireBytes: 0,
@@ -84,6 +113,10 @@ Deno.test("ServeReport tells each transfer to its summary", () => {
   const { stdout, stderr, report } = setUp({ json: true });
   report.event({ kind: "peer", address: "h:1", identity: "you" });
   report.event({ kind: "peer_refused", address: "h:2", code: "refused", message: "no grant" });
+  for (const transfer of [1, 2]) {
+    const start = { kind: "start", direction: "push", chunkBytes: 65536, peer: "you" } as const;
+    report.event({ kind: "transfer", transfer, event: start });
+  }
   report.event(progress(1, 10));
   report.event(progress(2, 20));
   report.event({ kind: "transfer_done", transfer: 2, summary: SUMMARY });
@@ -91,6 +124,8 @@ Deno.test("ServeReport tells each transfer to its summary", () => {
   assert.deepEqual(stdout.jsonLines().map((line) => [line["event"], line["transfer"]]), [
     ["peer", undefined],
     ["peer_refused", undefined],
+    ["start", 1],
+    ["start", 2],
     ["progress", 1],
     ["progress", 2],
     ["summary", 2],
@@ -99,20 +134,86 @@ Deno.test("ServeReport tells each transfer to its summary", () => {
   assert.match(stderr.text, /warning: refused h:2: no grant\n/);
 });
 
-Deno.test("ServeReport gives the progress line to the oldest transfer", () => {
+Deno.test("ServeReport shows all transfers under way in one line", () => {
   const { clock, stderr, report } = setUp({ width: 100 });
   const drawn = () => {
     const text = stderr.text;
     stderr.text = "";
     clock.ms += 1000;
-    return /\d+%/.exec(text)?.[0] ?? null;
+    return /(receiving|\d transfers).*?(\d+%)/.exec(text)?.slice(1) ?? null;
   };
   report.event(progress(1, 11));
-  assert.equal(drawn(), "11%");
-  report.event(progress(2, 22));
-  assert.equal(drawn(), null);
+  assert.deepEqual(drawn(), ["receiving", "11%"]);
+  report.event(progress(2, 33));
+  assert.deepEqual(drawn(), ["2 transfers", "22%"]);
   report.event({ kind: "transfer_done", transfer: 1, summary: SUMMARY });
   drawn();
-  report.event(progress(2, 33));
-  assert.equal(drawn(), "33%");
+  report.event(progress(2, 44));
+  assert.deepEqual(drawn(), ["receiving", "44%"]);
+});
+
+Deno.test("ServeReport writes one line of the access log for each thing asked", () => {
+  const { stderr, report } = setUp({ log: "text" });
+  report.event(ACCESS);
+  report.event({ kind: "transfer_done", transfer: 1, summary: SUMMARY });
+  assert.equal(
+    stderr.text,
+    "2027-01-02T03:04:05.000Z access push result=ok peer=you address=192.0.2.7:4000 transfer=1 " +
+      'path="in box/a" files=1 bytes=5 wire=6 seconds=0.250\n',
+  );
+});
+
+Deno.test("ServeReport tells a transfer by its summary on a terminal, and a listing by its line", () => {
+  const { stderr, report } = setUp({ width: 80, verbose: false });
+  report.event(ACCESS);
+  report.event({ kind: "transfer_done", transfer: 1, summary: SUMMARY });
+  report.event({ ...ACCESS, asked: "list", transfer: null });
+  assert.match(stderr.text, /^✓ 1 file, 1 B received in 1 s.*\naccess list /);
+});
+
+Deno.test("ServeReport writes every line as a JSON object in a JSON log", () => {
+  const { stdout, stderr, report } = setUp({ log: "json", width: 80 });
+  report.listening({ address: ADDRESS, identity: "me", ticket: TICKET });
+  report.event({ kind: "peer", address: "h:1", identity: "you" });
+  report.event({ kind: "peer_refused", address: "h:2", code: "refused", message: "no grant" });
+  report.event(progress(1, 10));
+  const failed = { kind: "entry_failed", path: "a", code: "io", message: "m" } as const;
+  report.event({ kind: "transfer", transfer: 1, event: failed });
+  report.event(ACCESS);
+  const error = new SftpxError("lost", "Cannot go on");
+  report.event({ kind: "transfer_done", transfer: 1, summary: { ...SUMMARY, ok: false, error } });
+  report.event({ kind: "reloaded", keys: 2, error: null });
+  report.event({ kind: "reloaded", keys: null, error });
+  report.event({ kind: "peer_left", address: "h:1", identity: "you" });
+  assert.deepEqual(stderr.jsonLines().map(({ event, level }) => [event, level]), [
+    ["listening", "info"],
+    ["log", "info"],
+    ["peer", "debug"],
+    ["peer_refused", "warning"],
+    ["entry_failed", "error"],
+    ["access", "info"],
+    ["log", "error"],
+    ["reloaded", "info"],
+    ["reloaded", "warning"],
+    ["peer_left", "debug"],
+  ]);
+  assert.equal(stdout.text, `${TICKET}\n`);
+  assert.doesNotMatch(stderr.text, /ab23/);
+});
+
+Deno.test("ServeReport tells JSON about accesses, reloads and peers that leave", () => {
+  const { stdout, report } = setUp({ json: true });
+  report.event(ACCESS);
+  report.event({ kind: "reloaded", keys: 1, error: null });
+  const error = new SftpxError("io", "Cannot read \u202e");
+  report.event({ kind: "reloaded", keys: null, error });
+  report.event({ kind: "peer_left", address: "h:1", identity: "you" });
+  const [access, reloaded, kept, left] = stdout.jsonLines();
+  assert.deepEqual(
+    { ...access, v: 0, time: "", kind: "access" },
+    { v: 0, event: "access", time: "", ...ACCESS },
+  );
+  assert.equal(reloaded?.["keys"], 1);
+  assert.deepEqual(kept?.["error"], { code: "io", message: "Cannot read \\u{202e}" });
+  assert.equal(left?.["event"], "peer_left");
 });

@@ -9,19 +9,25 @@ import { shown } from "./shown.ts";
 /** Port of a server that names none. */
 export const DEFAULT_PORT = 4443;
 
+/** A place that a URL names. */
+export interface UrlTarget {
+  readonly kind: "url";
+  readonly hostname: string;
+  readonly port: number;
+  /** 52 base32 characters, or null. */
+  readonly identity: string | null;
+  readonly path: string;
+}
+
 /** A place on a server. `path` is relative to the grant's root and empty for the root itself. */
 export type RemoteTarget =
   | { readonly kind: "ticket"; readonly text: string; readonly path: string }
   /** `@`: the ticket comes from a file or the environment. */
   | { readonly kind: "environment"; readonly path: string }
-  | {
-    readonly kind: "url";
-    readonly hostname: string;
-    readonly port: number;
-    /** 52 base32 characters, or null. */
-    readonly identity: string | null;
-    readonly path: string;
-  };
+  | UrlTarget;
+
+/** The place that a configuration's name of a host stands for; null for a name it does not have. */
+export type HostNames = (name: string) => UrlTarget | null;
 
 /** A SRC or DEST. */
 export type Target = { readonly kind: "local"; readonly path: string } | RemoteTarget;
@@ -31,6 +37,8 @@ export interface HostPort {
   readonly hostname: string;
   readonly port: number;
 }
+
+const NO_HOSTS: HostNames = () => null;
 
 /** A ticket holds no `/`, and only base32 after its prefix: other names are local files. */
 const TICKET = /^(sftpx1[a-z2-7]+)(?:\/(.*))?$/is;
@@ -43,28 +51,34 @@ const HOSTNAME = /^(?!-)[a-z0-9_.-]{1,253}$/i;
 const IPV6 = /^[0-9a-f:.]+(?:%[a-z0-9._-]+)?$/i;
 
 /** Reads one SRC or DEST; throws a usage error for a remote place that is not well formed. */
-export function parseTarget(text: string): Target {
-  if (text === "") throw usage(text, "it is empty");
+export function parseTarget(
+  text: string,
+  { hosts = NO_HOSTS }: { hosts?: HostNames } = {},
+): Target {
+  if (text === "") throw cannot(reading(text), "it is empty");
   const environment = ENVIRONMENT.exec(text);
   if (environment !== null) {
-    return { kind: "environment", path: remotePath(text, environment[1] ?? "") };
+    return { kind: "environment", path: remotePath(reading(text), environment[1] ?? "") };
   }
   const ticket = TICKET.exec(text);
   if (ticket !== null) {
     return {
       kind: "ticket",
       text: ticket[1] ?? "",
-      path: remotePath("the ticket's path", ticket[2] ?? ""),
+      path: remotePath("use the ticket's path", ticket[2] ?? ""),
     };
   }
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
-  if (scheme === "sftpx") return parseUrl(text);
-  if (scheme !== undefined) throw usage(text, "only sftpx:// is a URL here");
+  if (scheme === "sftpx") return parseUrl(text, hosts);
+  if (scheme !== undefined) throw cannot(reading(text), "only sftpx:// is a URL here");
   return { kind: "local", path: text };
 }
 
 /** Checks that text has the shape of an identity and returns it in lower case. */
-export function checkIdentity(text: string): string {
+export function checkIdentity(
+  text: string,
+  attempt: string = `read the identity "${shown(text, 64)}"`,
+): string {
   const lower = text.toLowerCase();
   if (lower.length === 52) {
     try {
@@ -74,23 +88,24 @@ export function checkIdentity(text: string): string {
       // Falls through to the one message.
     }
   }
-  throw new SftpxError(
-    "usage",
-    `Cannot read the identity "${shown(text, 64)}": it is not 52 base32 characters`,
-  );
+  throw new SftpxError("usage", `Cannot ${attempt}: it is not 52 base32 characters`);
 }
 
-/** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`. */
+/** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`. `attempt` is what an error says cannot be done. */
 export function parseHostPort(
   text: string,
-  { fallbackPort, allowZero = false }: { fallbackPort: number | null; allowZero?: boolean },
+  { fallbackPort, allowZero = false, attempt = reading(text) }: {
+    fallbackPort: number | null;
+    allowZero?: boolean;
+    attempt?: string;
+  },
 ): HostPort {
   const parts = HOST_PORT.exec(text)?.groups;
-  if (parts === undefined) throw usage(text, "write HOST:PORT, with IPv6 in brackets");
-  const port = parts["port"] === undefined ? fallbackPort : parsePort(text, parts["port"]);
-  if (port === null) throw usage(text, "the port is missing, write HOST:PORT");
-  if (port === 0 && !allowZero) throw usage(text, "port 0 is nowhere to reach");
-  return { hostname: parseHost(text, parts["host"] ?? ""), port };
+  if (parts === undefined) throw cannot(attempt, "write HOST:PORT, with IPv6 in brackets");
+  const port = parts["port"] === undefined ? fallbackPort : parsePort(attempt, parts["port"]);
+  if (port === null) throw cannot(attempt, "the port is missing, write HOST:PORT");
+  if (port === 0 && !allowZero) throw cannot(attempt, "port 0 is nowhere to reach");
+  return { hostname: parseHost(attempt, parts["host"] ?? ""), port };
 }
 
 /** A host and port as they are written: IPv6 in brackets. */
@@ -105,55 +120,80 @@ export function ticketWarning(targets: readonly RemoteTarget[]): string | null {
     "use @ with --ticket-file or SFTPX_TICKET";
 }
 
-function parseUrl(text: string): RemoteTarget {
+/** A URL that names neither an identity nor a port may mean a host of the configuration. */
+function parseUrl(text: string, hosts: HostNames): UrlTarget {
+  const attempt = reading(text);
   const parts = URL_PARTS.exec(text)?.groups;
-  if (parts === undefined) throw usage(text, "write sftpx://[IDENTITY@]HOST[:PORT]/PATH");
-  const port = parts["port"] === undefined ? DEFAULT_PORT : parsePort(text, parts["port"]);
-  if (port === 0) throw usage(text, "port 0 is nowhere to reach");
+  if (parts === undefined) throw cannot(attempt, "write sftpx://[IDENTITY@]HOST[:PORT]/PATH");
+  const { identity, host = "", port } = parts;
+  const number = port === undefined ? DEFAULT_PORT : parsePort(attempt, port);
+  if (number === 0) throw cannot(attempt, "port 0 is nowhere to reach");
+  const hostname = parseHost(attempt, host);
+  const path = remotePath(attempt, decodePath(attempt, (parts["path"] ?? "").slice(1)));
+  const named = identity === undefined && port === undefined ? hosts(host) : null;
+  if (named !== null) return { ...named, path: below(named.path, parts["path"], path) };
   return {
     kind: "url",
-    hostname: parseHost(text, parts["host"] ?? ""),
-    port,
-    identity: parts["identity"] === undefined ? null : checkIdentity(parts["identity"]),
-    path: remotePath(text, decodePath(text, (parts["path"] ?? "").slice(1))),
+    hostname,
+    port: number,
+    identity: identity === undefined ? null : checkIdentity(identity),
+    path,
   };
 }
 
-function parseHost(text: string, host: string): string {
+/** A path under the one a host stands for; `written` tells `sftpx://NAME/` from `sftpx://NAME`. */
+function below(prefix: string, written: string | undefined, path: string): string {
+  if (prefix === "" || written === undefined) return prefix === "" ? path : prefix;
+  return `${prefix.replace(/\/$/, "")}/${path}`;
+}
+
+function parseHost(attempt: string, host: string): string {
   if (host.startsWith("[")) {
     const inner = host.slice(1, -1);
     if (inner.includes(":") && IPV6.test(inner)) return inner;
-    throw usage(text, "what stands in brackets is no IPv6 address");
+    throw cannot(attempt, "what stands in brackets is no IPv6 address");
   }
-  if (host === "") throw usage(text, "the host is missing");
+  if (host === "") throw cannot(attempt, "the host is missing");
   if (HOSTNAME.test(host)) return host;
-  throw usage(text, "the host has characters that no host name has");
+  throw cannot(attempt, "the host has characters that no host name has");
 }
 
-function parsePort(text: string, port: string): number {
+function parsePort(attempt: string, port: string): number {
   if (/^\d{1,5}$/.test(port) && Number(port) <= 65535) return Number(port);
-  throw usage(text, "the port is not a number up to 65535");
+  throw cannot(attempt, "the port is not a number up to 65535");
+}
+
+/** Checks a path under a served root, as `--path` takes it; returns it without slashes at its ends. */
+export function parseRemotePath(text: string, attempt: string = reading(text)): string {
+  return remotePath(attempt, text.replace(/^\/+|\/+$/g, "")).replace(/\/$/, "");
 }
 
 /** In URLs only; an encoded slash would be a name with a slash in it, which no file has. */
-function decodePath(text: string, path: string): string {
-  if (/%2f/i.test(path)) throw usage(text, 'it has an encoded "/"');
+function decodePath(attempt: string, path: string): string {
+  if (/%2f/i.test(path)) throw cannot(attempt, 'it has an encoded "/"');
   try {
     return decodeURIComponent(path);
   } catch {
-    throw usage(text, 'a "%" in a URL is followed by two hex digits that make UTF-8 (%25 for "%")');
+    throw cannot(
+      attempt,
+      'a "%" in a URL is followed by two hex digits that make UTF-8 (%25 for "%")',
+    );
   }
 }
 
 /** Keeps the trailing slash, which has a meaning; a last `.` means contents, as a slash does. */
-function remotePath(text: string, path: string): string {
+function remotePath(attempt: string, path: string): string {
   const given = path === "." ? "" : path.endsWith("/.") ? path.slice(0, -1) : path;
   if (given === "") return "";
   const problem = pathProblem(given.endsWith("/") ? given.slice(0, -1) : given);
-  if (problem !== null) throw usage(text, `its path cannot be used, ${problem}`);
+  if (problem !== null) throw cannot(attempt, `its path cannot be used, ${problem}`);
   return given;
 }
 
-function usage(text: string, state: string): SftpxError {
-  return new SftpxError("usage", `Cannot read "${shown(text)}": ${state}`);
+function reading(text: string): string {
+  return `read "${shown(text)}"`;
+}
+
+function cannot(attempt: string, state: string): SftpxError {
+  return new SftpxError("usage", `Cannot ${attempt}: ${state}`);
 }

@@ -169,3 +169,57 @@ Deno.test("ticketWarning() warns of a ticket on the command line only", () => {
   assert.match(ticketWarning([{ kind: "ticket", text: TICKET, path: "" }]) ?? "", /SFTPX_TICKET/);
   assert.equal(ticketWarning([{ kind: "environment", path: "" }]), null);
 });
+
+Deno.test("parseTarget() puts a named host's place in front of the path", () => {
+  const place = (path: string) => ({
+    kind: "url" as const,
+    hostname: "files.example.org",
+    port: 7,
+    identity: "a".repeat(51) + "q",
+    path,
+  });
+  const targetOf = (text: string, prefix: string) =>
+    parseTarget(text, { hosts: (name) => name === "prod" ? place(prefix) : null });
+  for (
+    const [text, prefix, path] of [
+      ["sftpx://prod/x", "", "x"],
+      ["sftpx://prod", "", ""],
+      ["sftpx://prod/x", "backup", "backup/x"],
+      ["sftpx://prod/x/", "backup/", "backup/x/"],
+      ["sftpx://prod", "backup", "backup"],
+      ["sftpx://prod", "backup/", "backup/"],
+      ["sftpx://prod/", "backup", "backup/"],
+      ["sftpx://prod/a%20b", "backup", "backup/a b"],
+    ] as const
+  ) assert.deepEqual(targetOf(text, prefix), place(path), `${text} ${prefix}`);
+});
+
+Deno.test("parseTarget() takes a name as written, without port and identity, for a named host", () => {
+  const hosts = (name: string) => {
+    assert.notEqual(name, "other");
+    return name === "prod"
+      ? { kind: "url" as const, hostname: "h", port: 7, identity: null, path: "" }
+      : null;
+  };
+  const hostOf = (text: string) => {
+    const target = parseTarget(text, { hosts });
+    return target.kind === "url" ? target.hostname : null;
+  };
+  assert.equal(hostOf("sftpx://prod/x"), "h");
+  assert.equal(hostOf("sftpx://PROD/x"), "PROD");
+  assert.equal(hostOf("sftpx://prod:4443/x"), "prod");
+  assert.equal(hostOf(`sftpx://${"a".repeat(51)}q@prod/x`), "prod");
+});
+
+Deno.test("parseTarget() lets no path climb above a named host's place", () => {
+  const hosts = () => ({
+    kind: "url" as const,
+    hostname: "h",
+    port: 7,
+    identity: null,
+    path: "backup",
+  });
+  for (const path of ["../x", "a/../../x", "%2e%2e/x"]) {
+    assert.throws(() => parseTarget(`sftpx://prod/${path}`, { hosts }), /cannot be used/, path);
+  }
+});

@@ -1,49 +1,86 @@
-// From a command's meant arguments to what a session takes: the part `send` and `get` share.
+// From a command's meant arguments to what a session takes: the parts that the commands share.
 
-import type { TransferOptions, WorkerUrls } from "../session/options.ts";
+import type { SessionOptions, TransferOptions, WorkerUrls } from "../session/options.ts";
 import { chooseTransport } from "../session/transports.ts";
-import { loadKnownHosts } from "../trust/known_hosts.ts";
-import type { TransferChoices } from "./command.ts";
+import type { CopyChoices, OutputChoices, TransferChoices } from "./command.ts";
 import type { CommandContext } from "./context.ts";
-import { identityFile, knownHostsFile } from "./home.ts";
+import { loadFileList, loadFilters } from "./filter_files.ts";
+import type { FirstContact } from "./first_contact.ts";
+import { identityFile } from "./home.ts";
 import type { RemoteLookup } from "./remote.ts";
 
-/** Session options of a transfer command. */
-export function transferOptions(
+/** What it takes to reach a server. */
+export function sessionOptions(
   choices: TransferChoices,
-  { workers, context, onEvent }: {
-    workers: WorkerUrls;
-    context: CommandContext;
-    onEvent: TransferOptions["onEvent"];
-  },
-): TransferOptions {
-  const { chunkBytes, compression, workerCount, depth, connections, lanes } = choices;
-  const { congestion, checksum, atomic, timeoutMs } = choices;
+  { context, onEvent }: { context: CommandContext; onEvent: SessionOptions["onEvent"] },
+): SessionOptions {
+  const { connections, congestion, timeoutMs } = choices;
   return {
-    workers,
     transport: chooseTransport(),
     identityPath: identityFile(choices.identityPath, context.env),
-    chunkBytes,
-    compression,
-    workerCount,
-    depth,
     connections,
-    lanes,
     congestion,
-    checksum,
-    atomic,
     timeoutMs,
     onEvent,
     signal: context.signal,
   };
 }
 
+/** What of a transfer's options its files and filters make. */
+export type CopyOptions = Pick<
+  TransferOptions,
+  "filters" | "files" | "dryRun" | "delete" | "tellEntries"
+>;
+
+/** Reads the files of filters and names that a copy is given. */
+export async function copyOptions(
+  copy: CopyChoices,
+  { output, signal }: { output: OutputChoices; signal: AbortSignal },
+): Promise<CopyOptions> {
+  const { filesFrom } = copy;
+  return {
+    filters: await loadFilters(copy.filters, { signal }),
+    files: filesFrom === null ? null : await loadFileList(filesFrom, { signal }),
+    dryRun: copy.dryRun,
+    delete: copy.delete,
+    tellEntries: output.verbose,
+  };
+}
+
+/** Session options of a transfer command. */
+export function transferOptions(
+  choices: TransferChoices,
+  { workers, context, copy, onEvent }: {
+    workers: WorkerUrls;
+    context: CommandContext;
+    copy: CopyOptions;
+    onEvent: TransferOptions["onEvent"];
+  },
+): TransferOptions {
+  const { chunkBytes, compression, workerCount, depth, lanes, checksum, atomic } = choices;
+  return {
+    ...sessionOptions(choices, { context, onEvent }),
+    ...copy,
+    workers,
+    chunkBytes,
+    compression,
+    workerCount,
+    depth,
+    lanes,
+    checksum,
+    atomic,
+  };
+}
+
 /** Where a server's identity may be looked up. */
-export function remoteLookup(choices: TransferChoices, context: CommandContext): RemoteLookup {
+export function remoteLookup(
+  choices: TransferChoices,
+  { context, contact }: { context: CommandContext; contact: FirstContact },
+): RemoteLookup {
   return {
     ticketFile: choices.ticketFile,
     env: context.env,
     pin: choices.pin,
-    knownHosts: () => loadKnownHosts(knownHostsFile(choices.knownHostsPath, context.env)),
+    identityOf: contact.identityOf,
   };
 }

@@ -2,8 +2,9 @@
 // A bare number is refused, because nobody knows whether 64 means bytes or mebibytes.
 
 import { SftpxError } from "../base/errors.ts";
+import { shown } from "./shown.ts";
 
-const SIZE_UNITS: Readonly<Record<string, number>> = {
+const SIZE_UNITS: Readonly<Record<string, number | undefined>> = {
   b: 1,
   kb: 1e3,
   mb: 1e6,
@@ -16,7 +17,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 };
 
 /** Line rates are sold in bits; a bit is an eighth of a byte. */
-const BIT_UNITS: Readonly<Record<string, number>> = {
+const BIT_UNITS: Readonly<Record<string, number | undefined>> = {
   kbit: 1e3 / 8,
   mbit: 1e6 / 8,
   gbit: 1e9 / 8,
@@ -32,31 +33,37 @@ const DURATION_UNITS: Readonly<Record<string, number>> = {
 
 const QUANTITY = /^(\d+(?:\.\d+)?) ?([a-z/]*)$/i;
 
-/** Bytes of `64KiB`, `2MiB`, `1MB`; throws a usage error for anything else. */
-export function parseSize(text: string): number {
-  const { amount, unit } = quantity(text, "size", "KiB, MiB, GiB, or KB, MB, GB");
-  const factor = SIZE_UNITS[unit];
-  if (factor === undefined) throw unknownUnit(text, "size", "KiB, MiB, GiB, or KB, MB, GB");
-  return whole(amount * factor, text, "size");
+/**
+ * Bytes of `64KiB`, `2MiB`, `1MB`; throws a usage error for anything else. `attempt` is what the error
+ * says cannot be done.
+ */
+export function parseSize(text: string, attempt: string = reading("size", text)): number {
+  return parseQuantity(text, {
+    attempt,
+    units: "KiB, MiB, GiB, or KB, MB, GB",
+    factor: (unit) => SIZE_UNITS[unit],
+  });
 }
 
-/** Bytes a second of `10MB/s`, `8MiB/s`, `100Mbit/s`; throws a usage error for anything else. */
-export function parseRate(text: string): number {
-  const { amount, unit } = quantity(text, "rate", "MB/s, MiB/s or Mbit/s");
-  const [amountUnit = "", ...per] = unit.split("/");
-  const factor = SIZE_UNITS[amountUnit] ?? BIT_UNITS[amountUnit];
-  if (factor === undefined || per.join("/") !== "s") {
-    throw unknownUnit(text, "rate", "MB/s, MiB/s or Mbit/s");
-  }
-  return whole(amount * factor, text, "rate");
+/** Bytes a second of `10MB/s`, `8MiB/s`, `100Mbit/s`; errors as {@linkcode parseSize}. */
+export function parseRate(text: string, attempt: string = reading("rate", text)): number {
+  return parseQuantity(text, {
+    attempt,
+    units: "MB/s, MiB/s or Mbit/s",
+    factor: (unit) => {
+      const [amountUnit = "", ...per] = unit.split("/");
+      return per.join("/") === "s" ? SIZE_UNITS[amountUnit] ?? BIT_UNITS[amountUnit] : undefined;
+    },
+  });
 }
 
-/** Milliseconds of `500ms`, `3s`, `10m`, `24h`; throws a usage error for anything else. */
-export function parseDuration(text: string): number {
-  const { amount, unit } = quantity(text, "duration", "ms, s, m or h");
-  const factor = DURATION_UNITS[unit];
-  if (factor === undefined) throw unknownUnit(text, "duration", "ms, s, m or h");
-  return whole(amount * factor, text, "duration");
+/** Milliseconds of `500ms`, `3s`, `10m`, `24h`, `7d`; errors as {@linkcode parseSize}. */
+export function parseDuration(text: string, attempt: string = reading("duration", text)): number {
+  return parseQuantity(text, {
+    attempt,
+    units: "ms, s, m, h or d",
+    factor: (unit) => DURATION_UNITS[unit],
+  });
 }
 
 /** A size exactly, for echoing back what was asked: `2 MiB`, `1 MB`, `65537 B`. */
@@ -107,30 +114,27 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
-function quantity(text: string, what: string, units: string): { amount: number; unit: string } {
-  const match = QUANTITY.exec(text);
-  if (match === null) throw unknownUnit(text, what, units);
-  const [, digits = "", unit = ""] = match;
-  if (unit === "") {
-    throw new SftpxError(
-      "usage",
-      `Cannot read the ${what} "${text}": it has no unit, write one of ${units}`,
-    );
-  }
-  return { amount: Number(digits), unit: unit.toLowerCase() };
+function reading(what: string, text: string): string {
+  return `read the ${what} "${shown(text)}"`;
 }
 
-function unknownUnit(text: string, what: string, units: string): SftpxError {
-  return new SftpxError(
-    "usage",
-    `Cannot read the ${what} "${text}": write a number and one of ${units}`,
-  );
-}
-
-function whole(value: number, text: string, what: string): number {
+function parseQuantity(
+  text: string,
+  { attempt, units, factor }: {
+    attempt: string;
+    units: string;
+    factor: (unit: string) => number | undefined;
+  },
+): number {
+  const [, digits = "", unit = ""] = QUANTITY.exec(text) ?? [];
+  const fail = (state: string) => new SftpxError("usage", `Cannot ${attempt}: ${state}`);
+  if (digits !== "" && unit === "") throw fail(`it has no unit, write one of ${units}`);
+  const size = factor(unit.toLowerCase());
+  if (digits === "" || size === undefined) throw fail(`write a number and one of ${units}`);
+  const value = Number(digits) * size;
   const rounded = Math.round(value);
   if (Number.isSafeInteger(rounded) && Math.abs(value - rounded) < 1e-6) return rounded;
-  throw new SftpxError("usage", `Cannot read the ${what} "${text}": it is not a whole number`);
+  throw fail("it is not a whole number");
 }
 
 function threeDigits(amount: number): string {

@@ -56,6 +56,9 @@ export function offerOf(fields: Partial<Offer> = {}): Offer {
     atomic: false,
     given: ["top/"],
     nowNs: 10_000_000_000n,
+    delete: false,
+    filters: [],
+    dryRun: false,
     ...fields,
   };
 }

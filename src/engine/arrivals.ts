@@ -124,6 +124,7 @@ export class Arrivals {
   /** Plans one record; null when nothing is to be written for it. */
   #planRecord(file: ReceiveFile, record: ChunkRecord, frame: number): ChunkToLand | null {
     if (record.encoding === "same") return this.#planSame(file, record, frame);
+    this.#context.tally.move();
     this.#openPart(file);
     file.land(record.chunk, frame);
     return this.#chunkToLand(file, record, null);

@@ -11,6 +11,7 @@ import type { ReceiveFile } from "./receive_file.ts";
 import type { ReceiveFiles } from "./receive_files.ts";
 import type { ReceiveNews } from "./receive_news.ts";
 import type { Settlement } from "./settlement.ts";
+import type { Tally } from "./tally.ts";
 import { violation } from "./violation.ts";
 
 export class Intake {
@@ -20,16 +21,18 @@ export class Intake {
   readonly #files: ReceiveFiles;
   readonly #settlement: Settlement;
   readonly #news: ReceiveNews;
+  readonly #tally: Tally;
   readonly #act: (action: ReceiverAction) => void;
   #registered = 0;
 
   constructor(
     offer: Offer,
-    { fresh, files, settlement, news, act }: {
+    { fresh, files, settlement, news, tally, act }: {
       readonly fresh: readonly boolean[];
       readonly files: ReceiveFiles;
       readonly settlement: Settlement;
       readonly news: ReceiveNews;
+      readonly tally: Tally;
       readonly act: (action: ReceiverAction) => void;
     },
   ) {
@@ -39,6 +42,7 @@ export class Intake {
     this.#files = files;
     this.#settlement = settlement;
     this.#news = news;
+    this.#tally = tally;
     this.#act = act;
   }
 
@@ -56,7 +60,9 @@ export class Intake {
         const message = `Cannot take the name: ${problem}`;
         this.#files.fail(index, { code: "bad_name", message });
       } else if (entry.kind === "file") {
-        this.#files.open(index, { entry, fresh: this.#fresh[source] === true });
+        const fresh = this.#fresh[source] === true;
+        if (fresh && entry.sizeBytes > 0) this.#tally.move();
+        this.#files.open(index, { entry, fresh });
       }
     });
     this.#act({ kind: "register", first, entries, sources });
@@ -134,6 +140,7 @@ export class Intake {
   /** The file may take chunks; tells the sender unless its source is fresh. */
   #decide(file: ReceiveFile, verdict: Verdict): void {
     file.placed = true;
+    if (!file.isAllHeld) this.#tally.move();
     if (!file.fresh) this.#news.decided(verdict);
     this.#files.maybeWhole(file);
   }

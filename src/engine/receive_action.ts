@@ -28,6 +28,8 @@ export type ReceiverAction =
   | { readonly kind: "place"; readonly leaveOut: readonly number[] }
   /** Store: `commit`; answer with `committed`. */
   | { readonly kind: "commit"; readonly files: readonly WholeFile[] }
+  /** Store: `prune`; answer with `pruned`. */
+  | { readonly kind: "prune" }
   /** Store: `finish`, without what failed; answer with `storeFinished`. */
   | { readonly kind: "finish"; readonly leaveOut: readonly number[] }
   /** Sign this and send it as the receipt. */

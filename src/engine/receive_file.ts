@@ -88,6 +88,11 @@ export class ReceiveFile {
     return this.#states[chunk] === HELD;
   }
 
+  /** Every chunk is here from before, for all that is known. */
+  get isAllHeld(): boolean {
+    return this.#held === this.chunks;
+  }
+
   /** Bytes of the chunks held and not settled by a record. */
   heldBytes(chunkBytes: number): number {
     let bytes = 0;

@@ -57,7 +57,7 @@ export class ReceiveFiles {
   /** A file stands as it should already. */
   unchanged(file: ReceiveFile, digest: Uint8Array): void {
     const { settlement, tally, news } = this.#context;
-    settlement.unchanged(file.index, file.entry, digest);
+    settlement.unchanged(file.index, digest);
     tally.reuse(file.entry.sizeBytes);
     this.#files.close(file);
     news.decided({ entry: file.index, want: "none", digest });
@@ -128,6 +128,8 @@ export class ReceiveFiles {
       this.fail(failure.entry, { code, message: failure.message });
       if (file !== null) ledger.settled(file);
     }
+    // Last, so that an entry that failed is none of them.
+    for (const index of outcome.changed) settlement.changed(index);
   }
 
   #drop(index: number): void {

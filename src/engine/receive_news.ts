@@ -5,6 +5,7 @@ import { LIMITS } from "../base/limits.ts";
 import { RangeSet } from "../base/ranges.ts";
 import type { EntryFailure, TransferMessage, Verdict } from "../wire/messages.ts";
 import type { DurabilityLedger } from "./durability.ts";
+import type { Pruning } from "./pruning.ts";
 import { type FailureReport, FAILURES_PER_MESSAGE } from "./report.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -12,6 +13,7 @@ export class ReceiveNews {
   readonly #transfer: number;
   readonly #ledger: DurabilityLedger;
   readonly #settlement: Settlement;
+  readonly #pruning: Pruning;
   readonly #verdicts: Verdict[] = [];
   readonly #failures: EntryFailure[] = [];
   readonly #storedFrames = new RangeSet();
@@ -19,11 +21,16 @@ export class ReceiveNews {
 
   constructor(
     transfer: number,
-    { ledger, settlement }: { readonly ledger: DurabilityLedger; readonly settlement: Settlement },
+    { ledger, settlement, pruning }: {
+      readonly ledger: DurabilityLedger;
+      readonly settlement: Settlement;
+      readonly pruning: Pruning;
+    },
   ) {
     this.#transfer = transfer;
     this.#ledger = ledger;
     this.#settlement = settlement;
+    this.#pruning = pruning;
   }
 
   /** What is needed of a file. */
@@ -48,7 +55,7 @@ export class ReceiveNews {
 
   /** An entry that failed since the last call, or null. */
   pollReport(): FailureReport | null {
-    return this.#reports.shift() ?? null;
+    return this.#reports.shift() ?? this.#pruning.pollReport();
   }
 
   /** The next message, or null. */
@@ -69,7 +76,8 @@ export class ReceiveNews {
     if (this.#ledger.hasDurable) {
       return { type: "durable", transfer, frames: this.#ledger.drain(limit) };
     }
-    const entries = this.#settlement.drainCommitted(limit);
-    return entries.length === 0 ? null : { type: "committed", transfer, entries };
+    const committed = this.#settlement.drainCommitted(limit);
+    if (committed !== null) return { type: "committed", transfer, ...committed };
+    return this.#pruning.pollMessage();
   }
 }

@@ -3,27 +3,46 @@
 // and the answers of store and workers, and carries out the actions it polls. Refuses a message out of
 // place.
 
-import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
-import type { JournalRun, Outcome, Placement } from "../store/store.ts";
+import type { ErrorCode } from "../base/errors.ts";
+import type { JournalRun, Outcome, Placement, Pruned } from "../store/store.ts";
 import type { Offer, TransferMessage } from "../wire/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 import { Arrivals } from "./arrivals.ts";
 import { DurabilityLedger } from "./durability.ts";
 import type { Hashing } from "./hashing.ts";
 import { Intake } from "./intake.ts";
+import { phaseOf } from "./phase.ts";
+import { Pruning } from "./pruning.ts";
 import type { FramePlan, ReceiverAction } from "./receive_action.ts";
 import { ReceiveFiles } from "./receive_files.ts";
 import { ReceiveNews } from "./receive_news.ts";
-import type { FailureReport, TransferCounts, TransferResult } from "./report.ts";
+import {
+  deletedEntry,
+  type EntryReport,
+  type FailureReport,
+  type TransferCounts,
+  type TransferResult,
+} from "./report.ts";
 import { Settlement } from "./settlement.ts";
 import { Tally } from "./tally.ts";
-import { violation } from "./violation.ts";
+import { aborted, violation } from "./violation.ts";
 
 export type { FramePlan, ReceiverAction } from "./receive_action.ts";
+
+export interface ReceiverOptions {
+  readonly fresh: readonly boolean[];
+  readonly chunkBytes: number;
+  readonly hashing: Hashing;
+  /** What is extraneous is removed though the offer does not ask for it: a pull's own matter. */
+  readonly localDelete?: boolean;
+  /** Entries are told by `pollEntry`. */
+  readonly tellEntries?: boolean;
+}
 
 export class Receiver {
   readonly #chunkBytes: number;
   readonly #settlement: Settlement;
+  readonly #pruning: Pruning;
   readonly #ledger = new DurabilityLedger();
   readonly #tally = new Tally();
   readonly #news: ReceiveNews;
@@ -34,22 +53,21 @@ export class Receiver {
 
   constructor(
     offer: Offer,
-    { fresh, chunkBytes, hashing }: {
-      fresh: readonly boolean[];
-      chunkBytes: number;
-      hashing: Hashing;
-    },
+    { fresh, chunkBytes, hashing, localDelete = false, tellEntries = false }: ReceiverOptions,
   ) {
     const ledger = this.#ledger;
     const tally = this.#tally;
-    const settlement = new Settlement({ hashing, atomic: offer.atomic });
-    const news = new ReceiveNews(offer.transfer, { ledger, settlement });
+    const pruning = new Pruning(offer, { localDelete, tellPaths: tellEntries });
+    const { atomic } = offer;
+    const settlement = new Settlement({ hashing, atomic, pruning, tellEntries });
+    const news = new ReceiveNews(offer.transfer, { ledger, settlement, pruning });
     const context = { chunkBytes, hashing, settlement, ledger, news, tally };
     const files = new ReceiveFiles(context);
     const act = (action: ReceiverAction) => void this.#actions.push(action);
-    const intake = new Intake(offer, { fresh, files, settlement, news, act });
+    const intake = new Intake(offer, { fresh, files, settlement, news, tally, act });
     this.#chunkBytes = chunkBytes;
     this.#settlement = settlement;
+    this.#pruning = pruning;
     this.#news = news;
     this.#files = files;
     this.#intake = intake;
@@ -68,11 +86,11 @@ export class Receiver {
   }
 
   get counts(): TransferCounts {
-    return {
-      bytesDone: this.#tally.bytesDone,
-      reusedBytes: this.#tally.reusedBytes,
-      ...this.#settlement.counts,
-    };
+    const { bytesDone, reusedBytes, hasMoved } = this.#tally;
+    const { isClosed, hasOpenFiles, isVerified, counts } = this.#settlement;
+    const isMissing = hasOpenFiles && bytesDone < (counts.bytesTotal ?? Infinity);
+    const phase = phaseOf({ isClosed, hasMoved, isMissing, isVerified });
+    return { bytesDone, reusedBytes, ...counts, phase };
   }
 
   /** Time passes: the journal's interval is measured by it. */
@@ -97,10 +115,8 @@ export class Receiver {
         return this.#settlement.finish(message);
       case "done":
         return this.#settlement.confirm();
-      case "abort": {
-        const code = isErrorCode(message.code) ? message.code : "failed";
-        throw new SftpxError(code, message.message, { remote: true });
-      }
+      case "abort":
+        throw aborted(message);
       default:
         throw violation(`the message "${message.type}" is out of place`);
     }
@@ -148,6 +164,12 @@ export class Receiver {
     this.#files.settle(outcome);
   }
 
+  /** The store removed what is extraneous. */
+  pruned(pruned: Pruned): void {
+    this.#pruning.take(pruned);
+    this.#settlement.pruned();
+  }
+
   storeFinished(outcome: Outcome): void {
     this.#files.settle(outcome);
     this.#settlement.storeFinished();
@@ -167,6 +189,16 @@ export class Receiver {
   /** An entry that failed since the last call, or null. */
   pollFailure(): FailureReport | null {
     return this.#news.pollReport();
+  }
+
+  /** An entry that is done with since the last call, or null; only with `tellEntries`. */
+  pollEntry(): EntryReport | null {
+    return this.#settlement.pollEntry() ?? deletedEntry(this.#pruning.pollPath());
+  }
+
+  /** Something the user is to hear once, or null. */
+  pollNotice(): string | null {
+    return this.#pruning.pollNotice();
   }
 
   #pollNews(): ReceiverAction | null {

@@ -17,7 +17,7 @@ import {
 import { Receiver, type ReceiverAction } from "./receiver.ts";
 import { fileDigest, RootLog } from "./root.ts";
 
-const NONE = { committed: [], failures: [] };
+const NONE = { committed: [], changed: [], failures: [] };
 const SAME = { encoding: "same", storedBytes: 0 } as const;
 
 function receiverOf(
@@ -150,7 +150,7 @@ Deno.test("an unchanged file is done at once, with its digest for the root", () 
       transfer: 1,
       verdicts: [{ entry: 0, want: "none", digest: digest(5) }],
     },
-    { type: "committed", transfer: 1, entries: [[0, 1]] },
+    { type: "committed", transfer: 1, entries: [[0, 1]], changed: [] },
   ]);
   assert.equal(receiver.counts.reusedBytes, 6);
   assert.equal(receiver.counts.filesDone, 1);
@@ -252,11 +252,11 @@ Deno.test("a whole file is committed once directories are placed", () => {
   land(receiver, 1, records[1]!);
   const { files } = find(receiver, "commit");
   assert.deepEqual(files, [{ entry: 0, digest: sealed.digest, synced: false, keep: false }]);
-  receiver.committed({ committed: [0], failures: [] });
+  receiver.committed({ committed: [0], changed: [0], failures: [] });
   const messages = messagesOf(receiver);
   assert.deepEqual(messages, [
     { type: "durable", transfer: 1, frames: [[0, 2]] },
-    { type: "committed", transfer: 1, entries: [[0, 1]] },
+    { type: "committed", transfer: 1, entries: [[0, 1]], changed: [[0, 1]] },
   ]);
 });
 
@@ -567,11 +567,11 @@ Deno.test("a transfer ends with a receipt over what was committed, and done", ()
   receiver.handle({ type: "finish", transfer: 1, root, frames: 1 });
   receiver.directoriesPlaced(NONE);
   find(receiver, "commit");
-  receiver.committed({ committed: [1], failures: [] });
+  receiver.committed({ committed: [1], changed: [1], failures: [] });
   find(receiver, "finish");
-  receiver.storeFinished({ committed: [0], failures: [] });
+  receiver.storeFinished({ committed: [0], changed: [], failures: [] });
   const actions = actionsOf(receiver);
-  const result = { root, files: 1, bytes: 4, failed: 0 };
+  const result = { root, files: 1, bytes: 4, failed: 0, changed: 1, deleted: 0 };
   assert.deepEqual(actions.at(-1), { kind: "receipt", result });
   assert.equal(receiver.result, null);
   receiver.handle({ type: "done", transfer: 1 });
@@ -586,7 +586,7 @@ Deno.test("a commit that fails fails its entry, and its frames wait for nothing 
   receiver.directoriesPlaced(NONE);
   find(receiver, "commit");
   const failures = [{ entry: 0, code: "conflict", message: "No" }];
-  receiver.committed({ committed: [], failures });
+  receiver.committed({ committed: [], changed: [0], failures });
   assert.equal(receiver.pollFailure()?.code, "conflict");
   const types = messagesOf(receiver).map(({ type }) => type);
   assert.deepEqual(types, ["failed", "durable"]);
@@ -615,4 +615,85 @@ Deno.test("answers that come for an entry that failed meanwhile change nothing",
     const kinds = actionsOf(receiver).map(({ kind }) => kind);
     assert.ok(!kinds.includes("journal") && !kinds.includes("commit"));
   }
+});
+
+Deno.test("a receiver tells entries as they are changed, what it deleted, and the rest at the end", () => {
+  const offer = offerOf({ delete: true });
+  const receiver = new Receiver(offer, {
+    fresh: [false],
+    chunkBytes: 4,
+    hashing: HASHING,
+    tellEntries: true,
+  });
+  announce(receiver, [directoryEntry("d"), fileEntry("d/a", 4), fileEntry("d/b", 4)]);
+  const unchanged: Placement = { kind: "unchanged", digest: digest(5) };
+  receiver.registered(0, [{ kind: "later" }, newPart(1), unchanged]);
+  const record = recordOf(1, 0);
+  const sealed = sealOf(1, 4, [record]);
+  land(receiver, 0, record);
+  seal(receiver, sealed);
+  receiver.handle({ type: "manifest_end", transfer: 1, entries: 3, files: 2, bytes: 8 });
+  const log = new RootLog();
+  for (const entry of [directoryEntry("d"), fileEntry("d/a", 4), fileEntry("d/b", 4)]) {
+    log.add(entry);
+  }
+  log.seal(1, sealed.digest);
+  log.seal(2, digest(5));
+  const root = log.root(HASHING, { leaveOut: () => false });
+  receiver.handle({ type: "finish", transfer: 1, root, frames: 1 });
+  receiver.directoriesPlaced({ ...NONE, changed: [0] });
+  find(receiver, "commit");
+  receiver.committed({ committed: [1], changed: [1], failures: [] });
+  assert.deepEqual(receiver.pollEntry()?.path, "d/a");
+  find(receiver, "prune");
+  const failure = { path: "d/z", code: "permission", message: "No" } as const;
+  receiver.pruned({ deleted: ["d/x/"], failures: [failure] });
+  assert.deepEqual(messagesOf(receiver), [
+    { type: "deleted", transfer: 1, paths: ["d/x/"], kept: [failure] },
+  ]);
+  assert.deepEqual(receiver.pollFailure(), { ...failure, remote: false });
+  assert.deepEqual(receiver.pollEntry(), {
+    path: "d/x",
+    kind: "directory",
+    sizeBytes: 0,
+    result: "deleted",
+  });
+  receiver.storeFinished({ committed: [0], changed: [], failures: [] });
+  const told = [receiver.pollEntry(), receiver.pollEntry(), receiver.pollEntry()];
+  assert.deepEqual(told.map((entry) => entry && [entry.path, entry.result]), [
+    ["d", "done"],
+    ["d/b", "unchanged"],
+    null,
+  ]);
+  const receipt = find(receiver, "receipt").result;
+  assert.deepEqual([receipt.changed, receipt.deleted, receipt.failed], [2, 1, 1]);
+});
+
+Deno.test("a receiver compares before it moves, and verifies until the sender's root", () => {
+  const receiver = placed([fileEntry("a", 4)], { fresh: false, placements: [stands(4)] });
+  assert.equal(receiver.counts.phase, "scan");
+  close(receiver, { files: 1, bytes: 4 });
+  assert.equal(receiver.counts.phase, "verify");
+  receiver.digested(0, digest(9));
+  assert.equal(receiver.counts.phase, "verify");
+  land(receiver, 0, recordOf(0, 0));
+  assert.equal(receiver.counts.phase, "verify", "all bytes are here, the seal is not");
+  const moving = placed([fileEntry("a", 4), fileEntry("b", 4)]);
+  assert.equal(moving.counts.phase, "move");
+  close(moving, { files: 2, bytes: 8 });
+  land(moving, 0, recordOf(0, 0));
+  assert.equal(moving.counts.phase, "move");
+});
+
+Deno.test("a receiver moves once something is asked for, or a chunk comes that differs", () => {
+  const asking = placed([fileEntry("a", 4)], { fresh: false });
+  assert.equal(asking.counts.phase, "move");
+  const empty = placed([fileEntry("a", 0)], { fresh: false });
+  assert.equal(empty.counts.phase, "scan");
+  const comparing = placed([fileEntry("a", 8)], { fresh: false, placements: [stands(8)] });
+  close(comparing, { files: 1, bytes: 8 });
+  comparing.digested(0, new Uint8Array(64));
+  assert.equal(comparing.counts.phase, "verify");
+  landingIn(comparing, 0, [recordOf(0, 0)]);
+  assert.equal(comparing.counts.phase, "move");
 });

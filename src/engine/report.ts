@@ -2,7 +2,7 @@
 
 import type { ErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { EntryFailure } from "../wire/messages.ts";
+import type { EntryFailure, EntryKind } from "../wire/messages.ts";
 
 /** Failures a message carries: with texts as long as may be they stay well inside one. */
 export const FAILURES_PER_MESSAGE = 256;
@@ -16,6 +16,16 @@ export interface FailureReport {
   readonly remote: boolean;
 }
 
+/** An entry that is done with, for the user; told only where it was asked for. */
+export interface EntryReport {
+  readonly path: string;
+  /** Of what was deleted only directories are told apart: the rest is called a file. */
+  readonly kind: EntryKind;
+  readonly sizeBytes: number;
+  /** `unchanged` is told at the end: until then another mode may be set. */
+  readonly result: "done" | "unchanged" | "deleted";
+}
+
 /** How far a transfer is; every figure only grows (I10). */
 export interface TransferCounts {
   /** Logical bytes the receiver has stored, or had. */
@@ -27,7 +37,17 @@ export interface TransferCounts {
   /** Files under their final names. */
   readonly filesDone: number;
   readonly filesTotal: number | null;
+  /** What it is at; see {@linkcode TransferPhase}. */
+  readonly phase: TransferPhase;
 }
+
+/**
+ * What a transfer is at: `scan` while nothing flows and more may be announced, `move` while bytes
+ * are to travel, `verify` while what stands there is compared or the last word on content is awaited,
+ * `commit` when all of it is. It never goes back to `scan`, and leaves `verify` backwards only when
+ * a comparison finds what must travel after all.
+ */
+export type TransferPhase = "scan" | "move" | "verify" | "commit";
 
 /** What a finished transfer came to: the matter of the receipt. */
 export interface TransferResult {
@@ -36,6 +56,9 @@ export interface TransferResult {
   readonly files: number;
   readonly bytes: number;
   readonly failed: number;
+  /** Entries made, replaced, or given another mode or time. */
+  readonly changed: number;
+  readonly deleted: number;
 }
 
 /** A failure as the other end is told of it; no character takes more than four bytes of its text. */
@@ -44,4 +67,16 @@ export function failureToTell(
   { code, message }: { code: ErrorCode; message: string },
 ): EntryFailure {
   return { entry, code, message: message.slice(0, LIMITS.textBytes / 4) };
+}
+
+/** What was deleted, by its path, a directory's with a `/`; null for null. */
+export function deletedEntry(path: string | null): EntryReport | null {
+  if (path === null) return null;
+  const isDirectory = path.endsWith("/");
+  return {
+    path: isDirectory ? path.slice(0, -1) : path,
+    kind: isDirectory ? "directory" : "file",
+    sizeBytes: 0,
+    result: "deleted",
+  };
 }

@@ -11,6 +11,7 @@ import type { Hashing } from "./hashing.ts";
 const FILE_CONTEXT = "sftpx 1 file digest";
 const ROOT_CONTEXT = "sftpx 1 root";
 const KIND_NUMBERS: Record<EntryKind, number> = { file: 1, directory: 2, link: 3 };
+const KINDS = ["file", "directory", "link"] as const;
 const SLAB_BYTES = 1 << 20;
 const EXECUTABLE_BITS = 0o111;
 
@@ -93,6 +94,23 @@ export class RootLog {
   isFile(index: number): boolean {
     const slab = this.#slabs[this.#slabOf[index] ?? -1];
     return slab?.[this.#startOf[index]!] === KIND_NUMBERS.file;
+  }
+
+  /** Size of an entry. */
+  sizeBytes(index: number): number {
+    const slab = this.#slabs[this.#slabOf[index] ?? -1];
+    if (slab === undefined) throw new RangeError(`No entry ${index}`);
+    const start = this.#startOf[index]!;
+    const view = new DataView(slab.buffer);
+    return Number(view.getBigUint64(start + 5 + view.getUint32(start + 1)));
+  }
+
+  /** What an entry is, as its user knows it. */
+  describe(index: number): { path: string; kind: EntryKind; sizeBytes: number } {
+    const number = this.#slabs[this.#slabOf[index] ?? -1]?.[this.#startOf[index]!];
+    const kind = KINDS.find((name) => KIND_NUMBERS[name] === number);
+    if (kind === undefined) throw new RangeError(`No entry ${index}`);
+    return { path: this.path(index), kind, sizeBytes: this.sizeBytes(index) };
   }
 
   /** Whether an entry has everything its record needs: a file its digest. */

@@ -143,3 +143,19 @@ Deno.test("RootLog takes a manifest up to its bytes, and not one more", () => {
     (error) => error instanceof SftpxError && error.code === "limit",
   );
 });
+
+Deno.test("describe() gives back what was logged, whatever the path", () => {
+  const log = new RootLog();
+  const entries = [
+    directoryEntry("d"),
+    fileEntry("d/日本", Number.MAX_SAFE_INTEGER),
+    linkEntry("l", "x".repeat(4095)),
+  ];
+  for (const entry of entries) log.add(entry);
+  entries.forEach(({ path, kind, sizeBytes }, index) => {
+    assert.deepEqual(log.describe(index), { path, kind, sizeBytes });
+    assert.equal(log.sizeBytes(index), sizeBytes);
+  });
+  assert.throws(() => log.describe(3), RangeError);
+  assert.throws(() => log.sizeBytes(3), RangeError);
+});

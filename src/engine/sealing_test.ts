@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fileEntry, HASHING, recordOf, stampOf } from "./_fixture.ts";
+import { fileEntry, HASHING, offerOf, recordOf, stampOf } from "./_fixture.ts";
 import { OpenFiles } from "./open_files.ts";
 import { RootLog } from "./root.ts";
 import { Sealing } from "./sealing.ts";
@@ -16,7 +16,11 @@ function sealingOf() {
   log.add(entry);
   const files = new OpenFiles<SendFile>();
   files.open(new SendFile(0, { origin, entry, chunks: 2 }));
-  const outcome = new SendOutcome(log, { hashing: HASHING });
+  const outcome = new SendOutcome(log, {
+    offer: offerOf(),
+    hashing: HASHING,
+    tellEntries: false,
+  });
   const sealing = new Sealing(files, { log, outcome, hashing: HASHING });
   sealing.opened(1);
   return { sealing, files, outcome };

@@ -64,6 +64,11 @@ export class SendFile {
     return this.#stored === this.chunks;
   }
 
+  /** The receiver has every chunk, for all that is known. */
+  get isAllHeld(): boolean {
+    return this.#flags.every((flags) => (flags & HELD) !== 0);
+  }
+
   isStored(chunk: number): boolean {
     return (this.#flags[chunk]! & STORED) !== 0;
   }

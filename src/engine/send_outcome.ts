@@ -1,39 +1,81 @@
-// What became of each entry a sender announced: given up here, failed there, committed there. From it
-// follow the root the sender states, the one it accepts in a receipt (I4), and what the user is told.
+// What became of each entry a sender announced: given up here, failed there, committed there; and of
+// what the offer had removed. From it follow the root the sender states, the one it accepts in a
+// receipt, whose counts are to be those it was told (I4), and what the user hears.
 
 import { equalBytes } from "../base/bytes.ts";
 import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
-import { RangeSet } from "../base/ranges.ts";
-import type { EntryFailure, Omission, Range, Receipt } from "../wire/messages.ts";
+import type {
+  Committed,
+  Deleted,
+  EntryFailure,
+  Offer,
+  Omission,
+  Receipt,
+} from "../wire/messages.ts";
 import type { Hashing } from "./hashing.ts";
-import { type FailureReport, failureToTell, type TransferResult } from "./report.ts";
+import { InPlace } from "./in_place.ts";
+import { NOTHING_DELETED } from "./pruning.ts";
+import { Queue } from "./queue.ts";
+import {
+  deletedEntry,
+  type EntryReport,
+  type FailureReport,
+  failureToTell,
+  type TransferResult,
+} from "./report.ts";
 import type { RootLog } from "./root.ts";
-import { outOfPlace } from "./violation.ts";
+import { outOfPlace, violation } from "./violation.ts";
 
 export class SendOutcome {
   readonly #log: RootLog;
+  readonly #deletes: boolean;
+  readonly #tells: boolean;
   readonly #hashing: Hashing;
   readonly #reports: FailureReport[] = [];
   readonly #ownFailed = new Set<number>();
   readonly #peerFailed = new Set<number>();
-  readonly #committed = new RangeSet();
+  readonly #inPlace: InPlace;
   /** Files that failed after their seal: whether they stand over there, the receipt tells. */
   readonly #doubtful: EntryFailure[] = [];
-  #filesDone = 0;
+  readonly #deletedPaths = new Queue<string>();
+  readonly #notices: string[] = [];
+  #deleted = 0;
+  /** The receiver said what it deleted, if only that it was nothing. */
+  #hasDeleted = false;
 
-  constructor(log: RootLog, { hashing }: { readonly hashing: Hashing }) {
+  constructor(
+    log: RootLog,
+    { offer, hashing, tellEntries }: {
+      readonly offer: Pick<Offer, "delete">;
+      readonly hashing: Hashing;
+      readonly tellEntries: boolean;
+    },
+  ) {
     this.#log = log;
+    this.#deletes = offer.delete;
+    this.#tells = tellEntries;
     this.#hashing = hashing;
+    this.#inPlace = new InPlace(log, { tellEntries });
   }
 
   /** Files under their final names. */
   get filesDone(): number {
-    return this.#filesDone;
+    return this.#inPlace.filesDone;
   }
 
   /** An entry that failed since the last call, or null. */
   pollReport(): FailureReport | null {
     return this.#reports.shift() ?? null;
+  }
+
+  /** The next entry that is done with, or null. */
+  pollEntry(): EntryReport | null {
+    return this.#inPlace.poll(this.#peerFailed) ?? deletedEntry(this.#deletedPaths.take());
+  }
+
+  /** Something the user is to hear once, or null. */
+  pollNotice(): string | null {
+    return this.#notices.shift() ?? null;
   }
 
   /** Whether this end gave an entry up: the receiver may not have heard of it. */
@@ -69,14 +111,25 @@ export class SendOutcome {
     if (!isReported) this.#report(entry, { code, message, remote: true });
   }
 
-  /** The receiver put entries in place. */
-  committed([first, count]: Range): void {
-    if (first + count > this.#log.length) throw outOfPlace("committed");
-    const before = this.#committed.size;
-    this.#committed.add(first, count);
-    if (this.#committed.size !== before + count) throw outOfPlace("committed");
-    for (let index = first; index < first + count; index++) {
-      if (this.#log.isFile(index)) this.#filesDone++;
+  /** The receiver put entries in place, some of which it had to change. */
+  committed({ entries, changed }: Committed): void {
+    for (const [first, count] of entries) {
+      if (!this.#inPlace.settle(first, count)) throw outOfPlace("committed");
+    }
+    for (const [first, count] of changed) {
+      if (!this.#inPlace.change(first, count)) throw outOfPlace("committed");
+    }
+  }
+
+  /** The receiver removed what is extraneous. */
+  deleted({ paths, kept }: Deleted): void {
+    if (!this.#deletes) throw outOfPlace("deleted");
+    this.#hasDeleted = true;
+    this.#deleted += paths.length;
+    if (this.#tells) paths.forEach((path) => this.#deletedPaths.add(path));
+    for (const { path, code, message } of kept) {
+      const known = isErrorCode(code) ? code : "failed";
+      this.#reports.push({ path, code: known, message, remote: true });
     }
   }
 
@@ -86,21 +139,31 @@ export class SendOutcome {
   }
 
   /** Checks a receipt against what the receiver said before. */
-  confirm({ root: stated, files, bytes, failed }: Receipt): TransferResult {
+  confirm(
+    { root: stated, files, bytes, failed, changed, deleted }: Receipt,
+  ): TransferResult {
     // A file this end gave up on after its seal may have been whole over there: that one stands.
     const root = this.#log.root(this.#hashing, {
       leaveOut: (index) =>
         this.#peerFailed.has(index) ||
-        this.#ownFailed.has(index) && !this.#committed.has(index),
+        this.#ownFailed.has(index) && !this.#inPlace.has(index),
     });
     if (!equalBytes(root, stated)) {
       throw new SftpxError("integrity", "Cannot confirm the transfer: the receiver's root differs");
     }
     for (const { entry, code, message } of this.#doubtful) {
-      const known = this.#committed.has(entry) || this.#peerFailed.has(entry);
+      const known = this.#inPlace.has(entry) || this.#peerFailed.has(entry);
       if (!known) this.#report(entry, { code, message, remote: false });
     }
-    return { root, files, bytes, failed };
+    if (changed !== this.#inPlace.counts(this.#peerFailed).changed || deleted !== this.#deleted) {
+      throw violation("its receipt does not count what it told");
+    }
+    if (this.#deletes && !this.#hasDeleted) {
+      if (failed === 0) throw violation("its receipt comes before what it deleted");
+      this.#notices.push(NOTHING_DELETED);
+    }
+    this.#inPlace.end();
+    return { root, files, bytes, failed, changed, deleted };
   }
 
   #report(

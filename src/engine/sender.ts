@@ -2,45 +2,53 @@
 // and finishes when every entry is sealed or failed. The session feeds it walk batches, packed frames
 // and the receiver's messages, and drains messages and frame plans. Refuses a message out of place.
 
-import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
+import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type {
   Accept,
+  Deleted,
   EntryFailure,
-  Have,
   Message,
-  Need,
   Offer,
   Omission,
   Range,
   Receipt,
   TransferMessage,
 } from "../wire/messages.ts";
-import { type ChunkRecord, DIGEST_BYTES } from "../wire/frame.ts";
+import type { ChunkRecord } from "../wire/frame.ts";
 import { FramePlanner, type PlannedFrame } from "./frame_planner.ts";
 import type { Hashing } from "./hashing.ts";
 import { OpenFiles } from "./open_files.ts";
-import type { FailureReport, TransferCounts, TransferResult } from "./report.ts";
+import type { FoundEntries } from "./pending_entries.ts";
+import { phaseOf } from "./phase.ts";
+import type { EntryReport, FailureReport, TransferCounts, TransferResult } from "./report.ts";
 import { RootLog } from "./root.ts";
 import { Sealing } from "./sealing.ts";
-import { mayTrustUnread, type SendFile } from "./send_file.ts";
-import { type FoundEntries, SendManifest } from "./send_manifest.ts";
+import type { SendFile } from "./send_file.ts";
+import { SendManifest } from "./send_manifest.ts";
 import { SendOutcome } from "./send_outcome.ts";
+import { SendVerdicts } from "./send_verdicts.ts";
 import { Tally } from "./tally.ts";
-import { outOfPlace } from "./violation.ts";
+import { aborted, outOfPlace } from "./violation.ts";
 
 export type { PlannedChunk, PlannedFrame } from "./frame_planner.ts";
 export type { Origin } from "./send_file.ts";
-export type { FoundEntries } from "./send_manifest.ts";
+export type { FoundEntries } from "./pending_entries.ts";
+
+export interface SenderOptions {
+  readonly hashing: Hashing;
+  /** Entries are told by `pollEntry`. */
+  readonly tellEntries?: boolean;
+}
 
 export class Sender {
   readonly #offer: Offer;
-  readonly #log = new RootLog();
   readonly #files = new OpenFiles<SendFile>();
   readonly #planner = new FramePlanner(this.#files);
   readonly #manifest: SendManifest;
   readonly #outcome: SendOutcome;
   readonly #sealing: Sealing;
+  readonly #verdicts: SendVerdicts;
   readonly #tally = new Tally();
   readonly #omissions: Omission[] = [];
   readonly #messages: Message[] = [];
@@ -48,13 +56,16 @@ export class Sender {
   #finishSent = false;
   #result: TransferResult | null = null;
 
-  constructor(offer: Offer, { hashing }: { hashing: Hashing }) {
+  constructor(offer: Offer, { hashing, tellEntries = false }: SenderOptions) {
     this.#offer = offer;
-    const log = this.#log;
-    const outcome = new SendOutcome(log, { hashing });
+    const log = new RootLog();
+    const outcome = new SendOutcome(log, { offer, hashing, tellEntries });
     this.#outcome = outcome;
     this.#manifest = new SendManifest(offer.transfer, { log, files: this.#files });
-    this.#sealing = new Sealing(this.#files, { log, outcome, hashing });
+    const sealing = new Sealing(this.#files, { log, outcome, hashing });
+    this.#sealing = sealing;
+    const context = { log, outcome, sealing, planner: this.#planner, tally: this.#tally };
+    this.#verdicts = new SendVerdicts(this.#files, context);
     this.#messages.push(offer);
   }
 
@@ -75,13 +86,16 @@ export class Sender {
   }
 
   get counts(): TransferCounts {
-    const totals = this.#manifest.totals;
+    const { isClosed, totals } = this.#manifest;
+    const { bytesDone, reusedBytes, hasMoved } = this.#tally;
+    const isMissing = this.#files.size > 0;
     return {
-      bytesDone: this.#tally.bytesDone,
+      bytesDone,
       bytesTotal: totals?.bytes ?? null,
-      reusedBytes: this.#tally.reusedBytes,
+      reusedBytes,
       filesDone: this.#outcome.filesDone,
       filesTotal: totals?.files ?? null,
+      phase: phaseOf({ isClosed, hasMoved, isMissing, isVerified: this.#finishSent }),
     };
   }
 
@@ -108,24 +122,25 @@ export class Sender {
       case "accept":
         return this.#handleAccept(message);
       case "have":
-        return this.#handleHave(message);
+        return this.#verdicts.have(message);
       case "need":
-        return this.#handleNeed(message);
+        this.#verdicts.need(message, this.chunkBytes);
+        return this.#maybeFinish();
       case "stored":
         return message.frames.forEach((range) => this.#handleStored(range));
       case "durable":
         return;
       case "committed":
-        return message.entries.forEach((range) => this.#outcome.committed(range));
+        return this.#outcome.committed(message);
+      case "deleted":
+        return this.#handleDeleted(message);
       case "failed":
         message.failures.forEach((failure) => this.#handleFailed(failure));
         return this.#maybeFinish();
       case "receipt":
         return this.#handleReceipt(message);
-      case "abort": {
-        const code = isErrorCode(message.code) ? message.code : "failed";
-        throw new SftpxError(code, message.message, { remote: true });
-      }
+      case "abort":
+        throw aborted(message);
       default:
         throw outOfPlace(message.type);
     }
@@ -150,6 +165,16 @@ export class Sender {
     return this.#outcome.pollReport();
   }
 
+  /** An entry that is done with since the last call, or null; only with `tellEntries`. */
+  pollEntry(): EntryReport | null {
+    return this.#outcome.pollEntry();
+  }
+
+  /** Something the user is to hear once, or null. */
+  pollNotice(): string | null {
+    return this.#outcome.pollNotice();
+  }
+
   /** Plans at most `max` frames; an empty answer means nothing is ready or too much is unstored. */
   pollFrames(max: number): PlannedFrame[] {
     return this.#planner.poll(max, this.chunkBytes);
@@ -167,7 +192,10 @@ export class Sender {
     for (const { entry, code, message } of failures) {
       if (this.#files.find(entry) !== undefined) this.#sealing.fail(entry, { code, message });
     }
-    for (const record of records) this.#sealing.know(record, this.chunkBytes);
+    for (const record of records) {
+      if (record.encoding !== "same") this.#tally.move();
+      this.#sealing.know(record, this.chunkBytes);
+    }
     this.#maybeFinish();
   }
 
@@ -196,7 +224,8 @@ export class Sender {
       }
       this.#sealing.opened(announced.opened.length);
       for (const { file, source } of announced.opened) {
-        if (this.#accept?.fresh[source] === true) this.#release(file);
+        if (this.#accept?.fresh[source] !== true) continue;
+        this.#verdicts.release(file, this.chunkBytes);
       }
     }
     this.#closeManifest();
@@ -209,13 +238,6 @@ export class Sender {
     this.#maybeFinish();
   }
 
-  /** The file may flow: nothing is left to ask. */
-  #release(file: SendFile): void {
-    file.decided = true;
-    if (file.isKnown) return this.#sealing.seal(file, this.chunkBytes);
-    this.#planner.add(file);
-  }
-
   #handleAccept(message: Accept): void {
     if (this.#accept !== null) throw outOfPlace("accept");
     if (message.fresh.length !== this.#offer.sources.length) {
@@ -224,42 +246,6 @@ export class Sender {
       });
     }
     this.#accept = message;
-  }
-
-  #handleHave(message: Have): void {
-    const file = this.#files.find(message.entry);
-    if (file === undefined && this.#outcome.isGivenUp(message.entry)) return;
-    const count = message.digests.byteLength / DIGEST_BYTES;
-    if (file === undefined || file.decided || message.first + count > file.chunks) {
-      throw outOfPlace("have");
-    }
-    file.hold(message.first, message.digests);
-    file.trusted = message.stamp !== undefined && message.recordedNs !== undefined &&
-      mayTrustUnread(file.entry.stamp, message.stamp, message.recordedNs);
-  }
-
-  #handleNeed(message: Need): void {
-    for (const verdict of message.verdicts) {
-      const file = this.#files.find(verdict.entry);
-      if (file === undefined && this.#outcome.isGivenUp(verdict.entry)) continue;
-      if (file === undefined || file.decided) throw outOfPlace("need");
-      switch (verdict.want) {
-        case "none":
-          this.#log.seal(file.index, verdict.digest);
-          this.#tally.reuse(file.entry.sizeBytes);
-          this.#sealing.drop(file.index);
-          break;
-        case "all":
-          file.forgetHeld();
-          this.#release(file);
-          break;
-        case "rest":
-          if (file.trusted) this.#tally.reuse(file.keepHeld(this.chunkBytes));
-          this.#release(file);
-          break;
-      }
-    }
-    this.#maybeFinish();
   }
 
   #handleStored(range: Range): void {
@@ -271,6 +257,11 @@ export class Sender {
   #handleFailed(failure: EntryFailure): void {
     this.#outcome.failed(failure);
     this.#sealing.drop(failure.entry);
+  }
+
+  #handleDeleted(message: Deleted): void {
+    if (!this.#finishSent || this.#result !== null) throw outOfPlace("deleted");
+    this.#outcome.deleted(message);
   }
 
   #handleReceipt(message: Receipt): void {

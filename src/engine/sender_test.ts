@@ -80,9 +80,9 @@ function chunksOf(frames: readonly PlannedFrame[]): string[][] {
   return frames.map(({ chunks }) => chunks.map(({ entry, chunk }) => `${entry}/${chunk}`));
 }
 
-function receiptOf(root: Uint8Array): Receipt {
+function receiptOf(root: Uint8Array, fields: Partial<Receipt> = {}): Receipt {
   const [identity, signature] = [digest(0), new Uint8Array(64)];
-  const counts = { files: 1, bytes: 4, failed: 0 };
+  const counts = { files: 1, bytes: 4, failed: 0, changed: 0, deleted: 0, ...fields };
   return { type: "receipt", transfer: 1, root, ...counts, identity, signature };
 }
 
@@ -279,7 +279,8 @@ Deno.test("a file that failed after its seal stands when the receiver committed 
     const [again] = sender.pollFrames(MANY);
     const failures = [{ entry: 0, code: "source_changed", message: "" }] as const;
     sender.packed(again!.frame, { records: [], failures });
-    if (isCommitted) sender.handle({ type: "committed", transfer: 1, entries: [[0, 1]] });
+    const committed = { type: "committed", transfer: 1, entries: [[0, 1]], changed: [] } as const;
+    if (isCommitted) sender.handle(committed);
     const log = new RootLog();
     log.add(fileEntry("a", 4));
     const none = log.root(HASHING, { leaveOut: () => true });
@@ -311,6 +312,7 @@ Deno.test("counts take what is stored, once, and the totals when the manifest is
   assert.equal(sender.counts.bytesDone, 4);
   sender.endEntries();
   assert.deepEqual(sender.counts, {
+    phase: "move",
     bytesDone: 4,
     bytesTotal: 6,
     reusedBytes: 0,
@@ -408,7 +410,7 @@ Deno.test("a failure of the receiver drops the entry, and is reported once", () 
 
 Deno.test("committed counts files, not directories, and refuses a second time and strangers", () => {
   const sender = senderWith([directoryEntry("d"), fileEntry("d/a", 4)]);
-  const committed = { type: "committed", transfer: 1 } as const;
+  const committed = { type: "committed", transfer: 1, changed: [] } as const;
   sender.handle({ ...committed, entries: [[0, 2]] });
   assert.equal(sender.counts.filesDone, 1);
   assertRefused(sender, { ...committed, entries: [[1, 1]] });
@@ -425,7 +427,14 @@ Deno.test("a receipt holds when its root does, and is answered by done", () => {
     (error) => error instanceof SftpxError && error.code === "integrity",
   );
   sender.handle(receiptOf(root));
-  assert.deepEqual(sender.result, { root, files: 1, bytes: 4, failed: 0 });
+  assert.deepEqual(sender.result, {
+    root,
+    files: 1,
+    bytes: 4,
+    failed: 0,
+    changed: 0,
+    deleted: 0,
+  });
   assert.deepEqual(typesOf(sender), ["done"]);
   assertRefused(sender, receiptOf(root));
 });
@@ -551,4 +560,136 @@ Deno.test("have and need are ignored for an entry that failed here", () => {
   sender.handle({ type: "have", transfer: 1, entry: 0, first: 0, digests: digest(1) });
   sender.handle(need("rest", 0));
   assert.deepEqual(sender.pollFrames(MANY), []);
+});
+
+/** A sender of one directory and one file whose finish is said; its root. */
+function finished(options: { deletes?: boolean; tellEntries?: boolean } = {}) {
+  const sender = new Sender(offerOf({ delete: options.deletes === true }), {
+    hashing: HASHING,
+    tellEntries: options.tellEntries === true,
+  });
+  sender.handle(acceptOf());
+  add(sender, [directoryEntry("d"), fileEntry("d/a", 4)]);
+  sender.endEntries();
+  store(sender, ...packAll(sender));
+  return { sender, root: find(messagesOf(sender), "finish").root };
+}
+
+const DELETED = { type: "deleted", transfer: 1, paths: ["x", "y/"], kept: [] } as const;
+
+Deno.test("changed is taken for what is in place, once each, in any later message", () => {
+  const { sender, root } = finished();
+  const committed = { type: "committed", transfer: 1 } as const;
+  sender.handle({ ...committed, entries: [[1, 1]], changed: [] });
+  sender.handle({ ...committed, entries: [[0, 1]], changed: [[0, 2]] });
+  sender.handle(receiptOf(root, { changed: 2 }));
+  assert.equal(sender.result?.changed, 2);
+  assertRefused(finished().sender, { ...committed, entries: [[0, 1]], changed: [[1, 1]] });
+  const twice = finished().sender;
+  twice.handle({ ...committed, entries: [[0, 1]], changed: [[0, 1]] });
+  assertRefused(twice, { ...committed, entries: [], changed: [[0, 1]] });
+});
+
+Deno.test("a receipt that counts other changes than were told is refused", () => {
+  for (const changed of [0, 2]) {
+    const { sender, root } = finished();
+    sender.handle({ type: "committed", transfer: 1, entries: [[0, 2]], changed: [[1, 1]] });
+    assertRefused(sender, receiptOf(root, { changed }));
+  }
+});
+
+Deno.test("an entry that failed after it was changed is not expected in the receipt", () => {
+  const { sender } = finished();
+  sender.handle({ type: "committed", transfer: 1, entries: [[0, 2]], changed: [[0, 2]] });
+  const failures = [{ entry: 0, code: "permission", message: "" }];
+  sender.handle({ type: "failed", transfer: 1, failures });
+  const log = new RootLog();
+  log.add(directoryEntry("d"));
+  log.add(fileEntry("d/a", 4));
+  const digests = recordOf(1, 0).digest;
+  log.seal(1, fileDigest(HASHING, { sizeBytes: 4, chunkBytes: 4, digests }));
+  const root = log.root(HASHING, { leaveOut: (index) => index === 0 });
+  sender.handle(receiptOf(root, { changed: 1, failed: 1 }));
+  assert.equal(sender.result?.changed, 1);
+});
+
+Deno.test("what was deleted is counted, and told where it was asked for", () => {
+  const { sender, root } = finished({ deletes: true, tellEntries: true });
+  sender.handle(DELETED);
+  const kept = [{ path: "z", code: "permission", message: "No" }];
+  sender.handle({ ...DELETED, paths: [], kept });
+  sender.handle(receiptOf(root, { deleted: 2, failed: 1 }));
+  assert.equal(sender.result?.deleted, 2);
+  assert.deepEqual([sender.pollEntry(), sender.pollEntry(), sender.pollEntry()], [
+    { path: "x", kind: "file", sizeBytes: 0, result: "deleted" },
+    { path: "y", kind: "directory", sizeBytes: 0, result: "deleted" },
+    null,
+  ]);
+  assert.deepEqual(sender.pollFailure(), { ...kept[0], remote: true });
+  assert.equal(sender.pollNotice(), null);
+});
+
+Deno.test("deleted is refused unasked, before the finish and after the receipt", () => {
+  assertRefused(finished().sender, DELETED);
+  const early = new Sender(offerOf({ delete: true }), { hashing: HASHING });
+  early.handle(acceptOf());
+  assertRefused(early, DELETED);
+  const { sender, root } = finished({ deletes: true });
+  sender.handle(DELETED);
+  sender.handle(receiptOf(root, { deleted: 2 }));
+  assertRefused(sender, DELETED);
+});
+
+Deno.test("a receipt must follow what was deleted, unless something failed", () => {
+  const silent = finished({ deletes: true });
+  assertRefused(silent.sender, receiptOf(silent.root));
+  const miscounted = finished({ deletes: true });
+  miscounted.sender.handle(DELETED);
+  assertRefused(miscounted.sender, receiptOf(miscounted.root, { deleted: 1 }));
+  const failing = finished({ deletes: true });
+  failing.sender.handle(receiptOf(failing.root, { failed: 1 }));
+  assert.match(failing.sender.pollNotice() ?? "", /^Nothing was deleted/);
+});
+
+Deno.test("entries are told once they are changed, the rest with the receipt", () => {
+  const { sender, root } = finished({ tellEntries: true });
+  sender.handle({ type: "committed", transfer: 1, entries: [[0, 2]], changed: [[1, 1]] });
+  assert.deepEqual(sender.pollEntry(), {
+    path: "d/a",
+    kind: "file",
+    sizeBytes: 4,
+    result: "done",
+  });
+  assert.equal(sender.pollEntry(), null);
+  sender.handle(receiptOf(root, { changed: 1 }));
+  assert.equal(sender.pollEntry()?.result, "unchanged");
+  assert.equal(sender.pollEntry(), null);
+});
+
+Deno.test("a sender moves once a file is to be sent, and commits once it is finished", () => {
+  const sender = senderWith([], { accept: { fresh: [false] }, end: false });
+  assert.equal(sender.counts.phase, "scan");
+  add(sender, [fileEntry("a", 4)]);
+  sender.endEntries();
+  messagesOf(sender);
+  assert.equal(sender.counts.phase, "verify", "its verdict is awaited");
+  sender.handle(need("all", 0));
+  assert.equal(sender.counts.phase, "move");
+  store(sender, ...packAll(sender));
+  messagesOf(sender);
+  assert.equal(sender.counts.phase, "commit");
+});
+
+Deno.test("a comparison that finds a difference moves, one that finds none does not", () => {
+  for (const isSame of [true, false]) {
+    const sender = senderWith([fileEntry("a", 4)], { accept: { fresh: [false] } });
+    messagesOf(sender);
+    sender.handle({ type: "have", transfer: 1, entry: 0, first: 0, digests: digest(1) });
+    sender.handle(need("rest", 0));
+    assert.equal(sender.counts.phase, "verify");
+    const [frame] = sender.pollFrames(1);
+    const record = isSame ? recordOf(0, 0, { encoding: "same", storedBytes: 0 }) : recordOf(0, 0);
+    sender.packed(frame!.frame, { records: [record], failures: [] });
+    assert.equal(sender.counts.phase, isSame ? "verify" : "move");
+  }
 });

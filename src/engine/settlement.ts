@@ -1,24 +1,36 @@
 // The end of a receiving transfer: from files that are whole to a receipt. Holds the manifest's
-// root log, lets nothing be placed before the manifest is closed (I1), commits in batches, and
-// checks the sender's root before anything is signed (I4).
+// root log, lets nothing be placed before the manifest is closed (I1), commits in batches, checks the
+// sender's root before anything is signed (I4), and has nothing removed unless nothing failed.
 
 import { equalBytes } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { RangeSet } from "../base/ranges.ts";
 import type { WholeFile } from "../store/store.ts";
-import type { Entry, Finish, ManifestEnd, Range } from "../wire/messages.ts";
+import type { Entry, Finish, ManifestEnd } from "../wire/messages.ts";
+import { CommitNews } from "./commit_news.ts";
 import type { Hashing } from "./hashing.ts";
+import { InPlace } from "./in_place.ts";
+import { ManifestCounts } from "./manifest_counts.ts";
+import { NOTHING_DELETED, type Pruning } from "./pruning.ts";
 import type { ReceiverAction } from "./receive_action.ts";
 import type { ReceiveFile } from "./receive_file.ts";
-import type { TransferResult } from "./report.ts";
+import type { EntryReport, TransferResult } from "./report.ts";
 import { RootLog } from "./root.ts";
 import { violation } from "./violation.ts";
 
 /** Files one store call commits: large enough for one SQLite transaction to be cheap. */
 const COMMIT_BATCH = 256;
 
-type Stage = "open" | "placing" | "placed" | "finishing" | "finished" | "signed" | "confirmed";
+/** `placed` is left for each commit to come, and for the removal of what is extraneous. */
+type Stage =
+  | "open"
+  | "placing"
+  | "placed"
+  | "pruning"
+  | "finishing"
+  | "finished"
+  | "signed"
+  | "confirmed";
 
 export class Settlement {
   readonly #hashing: Hashing;
@@ -29,9 +41,9 @@ export class Settlement {
   #omitted = 0;
   /** Entries the sender called failed: its root leaves them out, whatever became of them here. */
   readonly #peerFailed = new Set<number>();
-  /** Entries in place. */
-  readonly #settled = new RangeSet();
-  readonly #committedEntries = new RangeSet();
+  readonly #inPlace: InPlace;
+  readonly #pruning: Pruning | null;
+  readonly #news: CommitNews;
   /** Whole and not committed, by entry. */
   readonly #whole = new Map<number, ReceiveFile>();
   readonly #queue: WholeFile[] = [];
@@ -39,28 +51,48 @@ export class Settlement {
   #committing = false;
   /** Files neither whole nor failed, by entry. */
   readonly #open = new Set<number>();
-  #announced = { files: 0, bytes: 0 };
-  #closed = false;
+  readonly #manifest = new ManifestCounts();
   #finish: Finish | null = null;
-  #done = { files: 0, bytes: 0 };
   #firstFailure: ErrorCode | null = null;
   #result: TransferResult | null = null;
 
-  constructor({ hashing, atomic }: { hashing: Hashing; atomic: boolean }) {
+  constructor(
+    { hashing, atomic, pruning = null, tellEntries = false }: {
+      readonly hashing: Hashing;
+      readonly atomic: boolean;
+      /** Null when nothing is ever to be removed. */
+      readonly pruning?: Pruning | null;
+      readonly tellEntries?: boolean;
+    },
+  ) {
     this.#hashing = hashing;
     this.#atomic = atomic;
+    this.#pruning = pruning;
+    this.#inPlace = new InPlace(this.#log, { tellEntries });
+    this.#news = new CommitNews(this.#inPlace);
   }
 
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#manifest.isClosed;
   }
 
   get counts(): { filesDone: number; filesTotal: number | null; bytesTotal: number | null } {
+    const { totals } = this.#manifest;
     return {
-      filesDone: this.#done.files,
-      filesTotal: this.#closed ? this.#announced.files : null,
-      bytesTotal: this.#closed ? this.#announced.bytes : null,
+      filesDone: this.#inPlace.filesDone,
+      filesTotal: totals?.files ?? null,
+      bytesTotal: totals?.bytes ?? null,
     };
+  }
+
+  /** Files are neither whole nor failed. */
+  get hasOpenFiles(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** The sender named its root, and it is ours. */
+  get isVerified(): boolean {
+    return this.#finish !== null;
   }
 
   /** Set once the sender confirmed the receipt. */
@@ -75,20 +107,12 @@ export class Settlement {
   add(entry: Entry): void {
     const index = this.#log.length;
     this.#log.add(entry);
-    if (entry.kind !== "file") return;
-    this.#open.add(index);
-    this.#announced.files++;
-    this.#announced.bytes += entry.sizeBytes;
+    this.#manifest.add(entry);
+    if (entry.kind === "file") this.#open.add(index);
   }
 
   closeManifest(end: ManifestEnd): void {
-    const { files, bytes } = this.#announced;
-    if (
-      this.#closed || end.entries !== this.#log.length || end.files !== files || end.bytes !== bytes
-    ) {
-      throw violation("its end does not count what was announced");
-    }
-    this.#closed = true;
+    this.#manifest.close(end);
   }
 
   /** The sender stands by a file with this digest. */
@@ -99,10 +123,10 @@ export class Settlement {
   }
 
   /** A file stands as it should already. */
-  unchanged(index: number, entry: Entry, digest: Uint8Array): void {
+  unchanged(index: number, digest: Uint8Array): void {
     this.#log.seal(index, digest);
     this.#open.delete(index);
-    this.#settle(index, entry);
+    this.#news.settle(index);
   }
 
   /** A file's chunks are all verified and written, and its digest is the sealed one. */
@@ -134,7 +158,7 @@ export class Settlement {
   fail(index: number, { code, remote }: { code: ErrorCode; remote: boolean }): boolean {
     if (remote) this.#peerFailed.add(index);
     if (this.#failed.has(index)) return false;
-    if (remote && (this.#whole.has(index) || this.#settled.has(index))) return false;
+    if (remote && (this.#whole.has(index) || this.#inPlace.has(index))) return false;
     this.#failed.add(index);
     this.#firstFailure ??= code;
     this.#open.delete(index);
@@ -151,7 +175,7 @@ export class Settlement {
 
   /** The sender names its root. Checked before the last commit, so that `atomic` means it. */
   finish(message: Finish): void {
-    if (!this.#closed || this.#finish !== null) throw violation("its finish is out of place");
+    if (!this.isClosed || this.#finish !== null) throw violation("its finish is out of place");
     for (const index of this.#open) {
       if (!this.#log.isComplete(index)) throw violation("its finish leaves a file out");
     }
@@ -175,17 +199,27 @@ export class Settlement {
     const file = this.#whole.get(index) ?? null;
     this.#whole.delete(index);
     if (this.#failed.has(index)) return null;
-    if (file === null) this.#announce(index);
-    else this.#settle(index, file.entry);
+    this.#news.settle(index);
     return file;
+  }
+
+  /** The store made or replaced an entry, or gave it another mode or time. */
+  changed(index: number): void {
+    if (!this.#failed.has(index)) this.#news.change(index);
   }
 
   commitEnded(): void {
     this.#committing = false;
   }
 
+  /** What is extraneous was removed. */
+  pruned(): void {
+    this.#stage = "placed";
+  }
+
   storeFinished(): void {
     this.#stage = "finished";
+    this.#inPlace.end();
   }
 
   /** The sender checked the receipt. */
@@ -194,9 +228,14 @@ export class Settlement {
     this.#stage = "confirmed";
   }
 
-  /** Entries committed since the last call. */
-  drainCommitted(limit: number): Range[] {
-    return this.#committedEntries.drain(limit);
+  /** Entries committed and changed since the last call, or null. */
+  drainCommitted(limit: number): ReturnType<CommitNews["drain"]> {
+    return this.#news.drain(limit);
+  }
+
+  /** The next entry that is done with, or null. */
+  pollEntry(): EntryReport | null {
+    return this.#inPlace.poll(this.#failed);
   }
 
   /** The next step towards the receipt, or null while something is under way. */
@@ -210,16 +249,9 @@ export class Settlement {
         return this.#pollCommit();
       case "finished":
         this.#stage = "signed";
-        this.#result = {
-          root: this.#log.root(this.#hashing, {
-            leaveOut: (index) => this.#failed.has(index),
-          }),
-          files: this.#done.files,
-          bytes: this.#done.bytes,
-          failed: Math.min(this.#failed.size + this.#omitted, LIMITS.entriesPerTransfer),
-        };
-        return { kind: "receipt", result: this.#result };
+        return { kind: "receipt", result: this.#conclude() };
       case "placing":
+      case "pruning":
       case "finishing":
       case "signed":
       case "confirmed":
@@ -228,7 +260,7 @@ export class Settlement {
   }
 
   #mayPlace(): boolean {
-    if (!this.#closed) return false;
+    if (!this.isClosed) return false;
     if (!this.#atomic) return true;
     if (this.#finish === null || this.#open.size > 0) return false;
     if (this.#firstFailure !== null) {
@@ -247,19 +279,32 @@ export class Settlement {
       return { kind: "commit", files: this.#queue.splice(0, COMMIT_BATCH) };
     }
     if (this.#finish === null || this.#open.size > 0) return null;
+    if (this.#pruning?.isDue === true) {
+      if (this.#failed.size + this.#omitted === 0) {
+        this.#stage = "pruning";
+        return { kind: "prune" };
+      }
+      this.#pruning.skip(NOTHING_DELETED);
+    }
     this.#stage = "finishing";
     return { kind: "finish", leaveOut: [...this.#failed] };
   }
 
-  #settle(index: number, entry: Entry): void {
-    this.#done.files++;
-    this.#done.bytes += entry.sizeBytes;
-    this.#announce(index);
-  }
-
-  #announce(index: number): void {
-    if (this.#settled.has(index)) return;
-    this.#settled.add(index);
-    this.#committedEntries.add(index);
+  /** What it all came to, and what of it the receipt states. */
+  #conclude(): TransferResult {
+    const leaveOut = (index: number) => this.#failed.has(index);
+    const root = this.#log.root(this.#hashing, { leaveOut });
+    const result = (pruned: { deleted: number; kept: number }): TransferResult => ({
+      root,
+      ...this.#inPlace.counts(this.#failed),
+      failed: Math.min(
+        this.#failed.size + this.#omitted + pruned.kept,
+        LIMITS.entriesPerTransfer,
+      ),
+      deleted: pruned.deleted,
+    });
+    const none = { deleted: 0, kept: 0 };
+    this.#result = result(this.#pruning?.counts ?? none);
+    return result(this.#pruning?.countsTold ?? none);
   }
 }

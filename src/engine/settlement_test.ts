@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { SftpxError } from "../base/errors.ts";
 import type { Entry } from "../wire/messages.ts";
-import { digest, directoryEntry, fileEntry, HASHING } from "./_fixture.ts";
+import { digest, directoryEntry, fileEntry, HASHING, offerOf } from "./_fixture.ts";
 import { ReceiveFile } from "./receive_file.ts";
+import { Pruning } from "./pruning.ts";
 import type { ReceiverAction } from "./receiver.ts";
 import { RootLog } from "./root.ts";
 import { Settlement } from "./settlement.ts";
@@ -97,12 +98,12 @@ Deno.test("a transfer goes place, commit, finish, receipt, and is confirmed at l
   assert.deepEqual(kindsOf(settlement), ["finish"]);
   settlement.committed(0);
   settlement.storeFinished();
-  const result = { root, files: 2, bytes: 8, failed: 0 };
+  const result = { root, files: 2, bytes: 8, failed: 0, changed: 0, deleted: 0 };
   assert.deepEqual(settlement.poll(), { kind: "receipt", result });
   assert.equal(settlement.confirmed, null);
   settlement.confirm();
   assert.deepEqual(settlement.confirmed, result);
-  assert.deepEqual(settlement.drainCommitted(9), [[0, 3]]);
+  assert.deepEqual(settlement.drainCommitted(9), { entries: [[0, 3]], changed: [] });
 });
 
 Deno.test("the store is not finished before the sender is, nor while a file is open", () => {
@@ -142,7 +143,7 @@ Deno.test("seal() refuses what is no file, and a second seal, also of what is un
   assertThrows(() => settlement.seal(3, digest(0)), "protocol", /not announced/);
   settlement.seal(1, digest(1));
   assertThrows(() => settlement.seal(1, digest(9)), "protocol", /sealed twice/);
-  settlement.unchanged(2, ENTRIES[2]!, digest(2));
+  settlement.unchanged(2, digest(2));
   assertThrows(() => settlement.seal(2, digest(9)), "protocol", /sealed twice/);
 });
 
@@ -185,7 +186,7 @@ Deno.test("a failure of the sender does not undo a file that is whole or in plac
   settlement.poll();
   settlement.placed();
   whole(settlement, 1);
-  settlement.unchanged(2, ENTRIES[2]!, digest(2));
+  settlement.unchanged(2, digest(2));
   for (const index of [1, 2]) {
     assert.equal(settlement.fail(index, { code: "source_changed", remote: true }), false);
   }
@@ -211,7 +212,8 @@ Deno.test("fail() counts an entry once, and the receipt's root leaves it out", (
   commitAll(settlement);
   assert.deepEqual(kindsOf(settlement), ["finish"]);
   settlement.storeFinished();
-  const result = { root: finishWithout(2).root, files: 1, bytes: 4, failed: 1 };
+  const { root } = finishWithout(2);
+  const result = { root, files: 1, bytes: 4, failed: 1, changed: 0, deleted: 0 };
   assert.deepEqual(settlement.poll(), { kind: "receipt", result });
 });
 
@@ -234,7 +236,7 @@ Deno.test("an entry that failed is not announced as committed", () => {
   const settlement = settlementOf();
   settlement.fail(0, { code: "conflict", remote: false });
   assert.equal(settlement.committed(0), null);
-  assert.deepEqual(settlement.drainCommitted(9), []);
+  assert.equal(settlement.drainCommitted(9), null);
 });
 
 Deno.test("an entry committed twice is announced once", () => {
@@ -242,7 +244,7 @@ Deno.test("an entry committed twice is announced once", () => {
   settlement.committed(0);
   settlement.drainCommitted(9);
   settlement.committed(0);
-  assert.deepEqual(settlement.drainCommitted(9), []);
+  assert.equal(settlement.drainCommitted(9), null);
 });
 
 Deno.test("atomic waits for the finish and for every file, then places", () => {
@@ -352,4 +354,109 @@ Deno.test("commitsSoon() holds for a whole file once directories are placed", ()
   settlement.placed();
   assert.equal(settlement.commitsSoon(1), true);
   assert.equal(settlement.commitsSoon(2), false);
+});
+
+/** A settlement with a pruning, whose files are whole and whose sender finished. */
+function pruningSettlement(
+  { offered = true, local = false }: { offered?: boolean; local?: boolean } = {},
+): { settlement: Settlement; pruning: Pruning } {
+  const offer = offerOf({ delete: offered });
+  const pruning = new Pruning(offer, { localDelete: local, tellPaths: false });
+  const settlement = new Settlement({ hashing: HASHING, atomic: false, pruning });
+  for (const entry of ENTRIES) settlement.add(entry);
+  settlement.closeManifest(END);
+  settlement.poll();
+  settlement.placed();
+  for (const index of [1, 2]) whole(settlement, index);
+  return { settlement, pruning };
+}
+
+Deno.test("what is extraneous is removed after the last commit and before the finish", () => {
+  const { settlement, pruning } = pruningSettlement();
+  commitAll(settlement);
+  assert.equal(settlement.poll(), null, "the sender is not done");
+  settlement.finish(finishWithout());
+  assert.deepEqual(kindsOf(settlement), ["prune"]);
+  pruning.take({ deleted: ["x", "y/"], failures: [] });
+  settlement.pruned();
+  assert.deepEqual(kindsOf(settlement), ["finish"]);
+  settlement.storeFinished();
+  const action = settlement.poll();
+  assert.equal(action?.kind === "receipt" ? action.result.deleted : -1, 2);
+});
+
+Deno.test("nothing is removed while a commit is under way", () => {
+  const { settlement } = pruningSettlement();
+  settlement.finish(finishWithout());
+  const committing = committedIn(settlement.poll());
+  assert.equal(settlement.poll(), null);
+  for (const index of committing) settlement.committed(index);
+  settlement.commitEnded();
+  assert.deepEqual(kindsOf(settlement), ["prune"]);
+});
+
+Deno.test("nothing is removed when an entry failed or was left out, and it is said why", () => {
+  const breakages: ((settlement: Settlement) => void)[] = [
+    (settlement) => void settlement.fail(0, { code: "conflict", remote: false }),
+    (settlement) => settlement.omit("bad_name"),
+  ];
+  for (const breaks of breakages) {
+    const { settlement, pruning } = pruningSettlement();
+    breaks(settlement);
+    settlement.finish(finishWithout());
+    commitAll(settlement);
+    assert.deepEqual(kindsOf(settlement), ["finish"]);
+    assert.match(pruning.pollNotice() ?? "", /^Nothing was deleted/);
+  }
+});
+
+Deno.test("a failure of the sender that does not undo a file does not keep what is extraneous", () => {
+  const { settlement } = pruningSettlement();
+  settlement.fail(1, { code: "source_changed", remote: true });
+  settlement.finish(finishWithout(1));
+  commitAll(settlement);
+  assert.deepEqual(kindsOf(settlement), ["prune"]);
+});
+
+Deno.test("the receipt counts what could not be removed, unless that is this end's own matter", () => {
+  for (const offered of [true, false]) {
+    const { settlement, pruning } = pruningSettlement({ offered, local: !offered });
+    settlement.finish(finishWithout());
+    commitAll(settlement);
+    settlement.poll();
+    const failures = [{ path: "x", code: "permission", message: "No" }] as const;
+    pruning.take({ deleted: ["y"], failures });
+    settlement.pruned();
+    settlement.poll();
+    settlement.storeFinished();
+    const action = settlement.poll();
+    assert.ok(action?.kind === "receipt");
+    const { failed, deleted } = action.result;
+    assert.deepEqual([failed, deleted], offered ? [1, 1] : [0, 0]);
+    settlement.confirm();
+    assert.deepEqual([settlement.confirmed?.failed, settlement.confirmed?.deleted], [1, 1]);
+  }
+});
+
+Deno.test("changed entries are counted once, and never when they failed", () => {
+  const settlement = settlementOf();
+  settlement.poll();
+  settlement.placed();
+  settlement.changed(0); // made now, in place only at the end
+  whole(settlement, 1);
+  settlement.unchanged(2, digest(2));
+  settlement.finish(finishWithout());
+  commitAll(settlement);
+  for (const index of [1, 1]) settlement.changed(index);
+  settlement.fail(2, { code: "io", remote: false });
+  settlement.changed(2);
+  settlement.poll();
+  settlement.committed(0);
+  settlement.storeFinished();
+  const action = settlement.poll();
+  assert.ok(action?.kind === "receipt");
+  assert.equal(action.result.changed, 2);
+  assert.equal(action.result.files, 1, "a file that failed after all is not in place");
+  assert.equal(action.result.bytes, 4);
+  assert.deepEqual(settlement.drainCommitted(9), { entries: [[0, 3]], changed: [[0, 2]] });
 });

@@ -5,6 +5,7 @@ import type { ChunkRecord } from "../wire/frame.ts";
 export class Tally {
   #bytesDone = 0;
   #reusedBytes = 0;
+  #hasMoved = false;
 
   get bytesDone(): number {
     return this.#bytesDone;
@@ -13,6 +14,16 @@ export class Tally {
   /** Of `bytesDone`, those not sent. */
   get reusedBytes(): number {
     return this.#reusedBytes;
+  }
+
+  /** Bytes have to travel, or had to. */
+  get hasMoved(): boolean {
+    return this.#hasMoved;
+  }
+
+  /** Some bytes are not at the receiver. */
+  move(): void {
+    this.#hasMoved = true;
   }
 
   /** A chunk is dealt with whose record came in a frame. */

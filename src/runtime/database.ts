@@ -3,6 +3,7 @@
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import * as fs from "node:fs";
+import { pathToFileURL } from "node:url";
 
 export type Statement = StatementSync;
 export type Database = DatabaseSync;
@@ -21,6 +22,27 @@ export function openDatabase(path: string): Database {
     database.exec(`PRAGMA journal_mode = ${wanted}`);
     database.exec(`PRAGMA synchronous = ${synchronousOf(database)}`);
     return database;
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+}
+
+/**
+ * Opens a database to read it, and leaves no file behind that was not there. One that nobody else
+ * has open is taken as it lies (`isFixed`): whoever writes to it meanwhile makes it stale, and begins
+ * by making the `-wal` file beside it.
+ */
+export function openDatabaseReadOnly(
+  path: string,
+): { readonly database: Database; readonly isFixed: boolean } {
+  const isFixed = !fs.existsSync(`${path}-wal`);
+  const url = pathToFileURL(path);
+  url.search = isFixed ? "?mode=ro&immutable=1" : "?mode=ro";
+  const database = new DatabaseSync(url, { readOnly: true });
+  try {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    return { database, isFixed };
   } catch (thrown) {
     database.close();
     throw thrown;
@@ -61,9 +83,8 @@ export class FileLock {
 
   /** Opens (and makes) the lock file without locking it. */
   constructor(path: string) {
-    fs.closeSync(fs.openSync(path, fs.constants.O_CREAT | fs.constants.O_RDWR, 0o600));
     this.#path = path;
-    this.#inode = fs.lstatSync(path, { bigint: true }).ino;
+    this.#inode = inodeOf(path);
     this.#database = new DatabaseSync(path);
   }
 
@@ -120,6 +141,21 @@ export class FileLock {
     }
     this.#isHeld = true;
     return true;
+  }
+}
+
+/** The inode of the file, made if there is none. */
+function inodeOf(path: string): bigint {
+  for (;;) {
+    const stat = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (stat !== undefined) return stat.ino;
+    // Opened only to be made: closing any descriptor of a file ends this process's locks on it
+    // (POSIX). A holder may discard it in between, so it is looked for again.
+    try {
+      fs.closeSync(fs.openSync(path, "wx", 0o600));
+    } catch (thrown) {
+      if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST")) throw thrown;
+    }
   }
 }
 

@@ -46,6 +46,17 @@ Deno.test("FileLock tells who waited at a removed file that it is not the one", 
     assert.equal(waiting.tryShared() && waiting.isCurrent, false);
   }));
 
+Deno.test("FileLock holds against other processes while this one looks at the file again", () =>
+  withLocks((open, path) => {
+    assert.equal(open().tryExclusive(), true);
+    open().close();
+    const module = JSON.stringify(new URL("./database.ts", import.meta.url).href);
+    const script = `import { FileLock } from ${module};
+      console.log(new FileLock(${JSON.stringify(path)}).tryShared());`;
+    const { stdout } = new Deno.Command(Deno.execPath(), { args: ["eval", script] }).outputSync();
+    assert.equal(new TextDecoder().decode(stdout), "false\n");
+  }));
+
 Deno.test("FileLock.discard() removes nothing that it does not hold", () =>
   withLocks((open, path) => {
     open().discard();

@@ -37,6 +37,11 @@ export function mayReadEnv(): boolean {
   return granted({ name: "env" });
 }
 
+/** Whether a program may be started without a question. */
+export function mayRun(program: string): boolean {
+  return granted({ name: "run", command: program });
+}
+
 /** An environment variable; undefined as well where it may not be read. */
 export function env(name: string): string | undefined {
   return granted({ name: "env", variable: name }) ? process.env[name] : undefined;

@@ -106,6 +106,9 @@ export function offerOf(transfer: number): Offer {
     atomic: false,
     given: ["f"],
     nowNs: 1n,
+    delete: false,
+    filters: [],
+    dryRun: false,
   };
 }
 

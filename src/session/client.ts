@@ -3,18 +3,25 @@
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { openStore } from "../store/open.ts";
-import type { ReceiveTransfer, Store } from "../store/store.ts";
+import type { ReceiveTransfer, Store, StoreOptions } from "../store/store.ts";
 import type { Offer } from "../wire/messages.ts";
+import { sayAbort } from "./abort.ts";
 import { ClientSession } from "./client_session.ts";
-import { Equipment } from "./equipment.ts";
+import { Equipment, loadHashing } from "./equipment.ts";
+import { checkDelete } from "./delete_check.ts";
+import type { TransferChannel } from "./hub.ts";
+import { localSources, localWalk, type PushSources } from "./local_sources.ts";
 import type { PullOptions, PushOptions, TransferOptions, TransferSummary } from "./options.ts";
+import { runPlanReceive } from "./plan_receive_run.ts";
+import { runPlanSend } from "./plan_send_run.ts";
 import { failedSummary } from "./progress.ts";
-import { localPlace, requestOffer, sameServer } from "./pull_request.ts";
+import { localPlace, type PullPlace } from "./pull_place.ts";
+import { requestOf, requestOffer, sameServer } from "./pull_request.ts";
 import { receiptCheck, receiptSigner } from "./receipt.ts";
 import { runReceive } from "./receive_run.ts";
 import { resumeKey } from "./resume_key.ts";
 import { runSend } from "./send_run.ts";
-import { type ResolvedSource, resolveLocalSource } from "./sources.ts";
+import { together } from "./together.ts";
 
 /** The only transfer of a client's session. */
 const TRANSFER = 1;
@@ -22,38 +29,39 @@ const TRANSFER = 1;
 /** Sends local sources to a server. */
 export async function push(options: PushOptions): Promise<TransferSummary> {
   return await attempt(options, async () => {
-    const { sources, missing } = await resolveSources(options.sources);
-    await using equipment = await equip(options);
-    await using store = new OpenStore(
-      await openStore({ root: null, workerUrl: options.workers.store, keep: false }),
-    );
-    await using session = await ClientSession.open(options, options.remote);
+    const found = await localSources(options);
+    const offer = offerOf(options, found);
+    tellConnecting(options);
+    const [equipment, store, session] = await together([
+      equip(options),
+      OpenStore.open({ root: null, workerUrl: options.workers.store, keep: false }),
+      ClientSession.open(options, options.remote),
+    ]);
+    await using _equipment = equipment;
+    await using _store = store;
+    await using _session = session;
     if (!session.welcome.write) {
       throw new SftpxError("refused", "Cannot push: the grant is to read");
     }
-    const offer = offerOf(options, sources);
-    const channel = session.hub.open(TRANSFER);
-    options.onEvent({
-      kind: "start",
-      direction: "push",
-      chunkBytes: offer.chunkBytes,
-      peer: session.ends.serverName,
-    });
-    const summary = await runSend({
-      channel,
+    tellStart(options, { direction: "push", offer, session });
+    const sending = {
+      channel: session.hub.open(TRANSFER),
       offer,
-      sources: sources.map((source) => source.walk),
-      missing,
-      hashing: equipment.hashing,
-      store: store.it,
-      pool: equipment.pool,
-      compression: options.compression,
-      lanes: options.lanes,
-      reserve: (chunkBytes) => equipment.reserveSlots(chunkBytes),
-      verifyReceipt: receiptCheck(session.ends, "client"),
+      walk: { store: store.it, sources: found.walks, options: localWalk(options) },
+      missing: found.missing,
       onEvent: options.onEvent,
       signal: options.signal,
-    });
+    };
+    const summary = equipment === null
+      ? await runPlanSend({ ...sending, tellLines: true })
+      : await runSend({
+        ...sending,
+        equipment,
+        compression: options.compression,
+        lanes: options.lanes,
+        verifyReceipt: receiptCheck(session.ends, "client"),
+        tellEntries: options.tellEntries,
+      });
     await session.part();
     return summary;
   });
@@ -63,55 +71,73 @@ export async function push(options: PushOptions): Promise<TransferSummary> {
 export async function pull(options: PullOptions): Promise<TransferSummary> {
   return await attempt(options, async () => {
     const remote = sameServer(options.remotes);
-    await using equipment = await equip(options);
-    await using session = await ClientSession.open(options, remote);
+    const request = requestOf(options, TRANSFER);
+    tellConnecting(options);
+    const [equipment, session] = await together([
+      equip(options),
+      ClientSession.open(options, remote),
+    ]);
+    await using _equipment = equipment;
+    await using _session = session;
     if (!session.welcome.read) {
       throw new SftpxError("refused", "Cannot pull: the grant is to write");
     }
     const channel = session.hub.open(TRANSFER);
-    const offer = await requestOffer(options, channel);
-    options.onEvent({
-      kind: "start",
-      direction: "pull",
-      chunkBytes: offer.chunkBytes,
-      peer: session.ends.serverName,
-    });
-    const place = await localPlace(options.destination, offer);
-    await using store = new OpenStore(
-      await openStore({ root: place.root, workerUrl: options.workers.store, keep: false }),
-    );
-    const transfer: ReceiveTransfer = {
-      key: resumeKey(equipment.hashing, {
-        peer: session.ends.serverIdentity,
-        direction: "pull",
-        destination: place.destination,
-        given: options.remotes.map(({ path }) => path),
-      }),
-      destination: place.destination,
-      intoDirectory: place.intoDirectory,
-      sources: offer.sources,
-      chunkBytes: offer.chunkBytes,
-      checksum: options.checksum,
-      writeOnce: false,
-      mayRead: true,
-      senderNowNs: offer.nowNs,
-    };
-    const begun = await store.it.begin(transfer);
-    using share = equipment.reserveSlots(begun.chunkBytes);
-    const summary = await runReceive({
-      channel,
-      offer: { ...offer, atomic: options.atomic },
-      begun,
-      hashing: equipment.hashing,
-      store: store.it,
-      pool: equipment.pool,
-      slots: share.slots,
-      sign: receiptSigner(session.ends, { transfer: TRANSFER, identity: session.identity }),
-      onEvent: options.onEvent,
-      signal: options.signal,
-    });
+    const offer = await requestOffer(request, { channel, signal: options.signal });
+    let summary: TransferSummary;
+    try {
+      summary = await take(options, { offer, channel, equipment, session });
+    } catch (thrown) {
+      // It waits for an accept. What this end's disk is like is no matter of the server's.
+      const { code } = toSftpxError(thrown);
+      sayAbort(channel, new SftpxError(code, "The client cannot take what it asked for"));
+      await session.part();
+      throw thrown;
+    }
     await session.part();
     return summary;
+  });
+}
+
+/** The receiving end of a pull, once the server has offered what it was asked for. */
+async function take(
+  options: PullOptions,
+  { offer, channel, equipment, session }: {
+    readonly offer: Offer;
+    readonly channel: TransferChannel;
+    readonly equipment: Equipment | null;
+    readonly session: ClientSession;
+  },
+): Promise<TransferSummary> {
+  checkDelete(options, offer.sources);
+  tellStart(options, { direction: "pull", offer, session });
+  const place = await localPlace(options, offer);
+  await using store = await OpenStore.open({
+    root: place.root,
+    workerUrl: options.workers.store,
+    keep: false,
+    readOnly: options.dryRun,
+  });
+  const transfer = await receiveTransfer(options, { offer, place, session });
+  const begun = await store.it.begin(transfer);
+  const receiving = {
+    channel,
+    offer: { ...offer, atomic: options.atomic },
+    begun,
+    store: store.it,
+    localDelete: options.delete,
+    spared: options.filters,
+    onEvent: options.onEvent,
+    signal: options.signal,
+  };
+  if (equipment === null) return await runPlanReceive({ ...receiving, tellLines: true });
+  using share = equipment.reserveSlots(begun.chunkBytes);
+  return await runReceive({
+    ...receiving,
+    equipment,
+    slots: share.slots,
+    sign: receiptSigner(session.ends, { transfer: TRANSFER, identity: session.identity }),
+    tellEntries: options.tellEntries,
   });
 }
 
@@ -119,8 +145,12 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
 class OpenStore implements AsyncDisposable {
   readonly it: Store;
 
-  constructor(store: Store) {
+  private constructor(store: Store) {
     this.it = store;
+  }
+
+  static async open(options: StoreOptions): Promise<OpenStore> {
+    return new OpenStore(await openStore(options));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -128,30 +158,12 @@ class OpenStore implements AsyncDisposable {
   }
 }
 
-/** Local sources that exist; with several, one that is missing fails alone. */
-async function resolveSources(given: readonly string[]): Promise<{
-  sources: ResolvedSource[];
-  missing: { path: string; error: SftpxError }[];
-}> {
-  const sources: ResolvedSource[] = [];
-  const missing: { path: string; error: SftpxError }[] = [];
-  for (const path of given) {
-    try {
-      sources.push(await resolveLocalSource(path));
-    } catch (thrown) {
-      missing.push({ path, error: toSftpxError(thrown) });
-    }
-  }
-  if (sources.length === 0) throw missing[0]!.error;
-  return { sources, missing };
-}
-
-function offerOf(options: PushOptions, sources: readonly ResolvedSource[]): Offer {
+function offerOf(options: PushOptions, { offered }: PushSources): Offer {
   const { path } = options.remote;
   return {
     type: "offer",
     transfer: TRANSFER,
-    sources: sources.map((source) => source.offered),
+    sources: offered,
     destination: path.replace(/\/+$/, ""),
     intoDirectory: path.endsWith("/") || options.sources.length > 1,
     chunkBytes: options.chunkBytes,
@@ -159,15 +171,74 @@ function offerOf(options: PushOptions, sources: readonly ResolvedSource[]): Offe
     atomic: options.atomic,
     given: options.sources,
     nowNs: BigInt(Date.now()) * 1_000_000n,
+    delete: options.delete,
+    filters: options.delete ? options.filters : [],
+    dryRun: options.dryRun,
   };
 }
 
-function equip(options: TransferOptions): Promise<Equipment> {
-  return Equipment.start({
+async function receiveTransfer(
+  options: PullOptions,
+  { offer, place, session }: {
+    readonly offer: Offer;
+    readonly place: PullPlace;
+    readonly session: ClientSession;
+  },
+): Promise<ReceiveTransfer> {
+  const peer = session.ends.serverIdentity;
+  const given = options.remotes.map(({ path }) => path);
+  const { destination, intoDirectory } = place;
+  const key = resumeKey(await loadHashing(), { peer, direction: "pull", destination, given });
+  return {
+    key,
+    destination,
+    intoDirectory,
+    sources: offer.sources,
+    chunkBytes: offer.chunkBytes,
+    checksum: options.checksum,
+    writeOnce: false,
+    mayRead: true,
+    senderNowNs: offer.nowNs,
+    peer,
+    given,
+    dryRun: options.dryRun,
+  };
+}
+
+/** What moves bytes; a dry run moves none. */
+async function equip(options: TransferOptions): Promise<Equipment | null> {
+  if (options.dryRun) return null;
+  return await Equipment.start({
     chunkWorkerUrl: options.workers.chunk,
     workerCount: options.workerCount,
     depth: options.depth,
   });
+}
+
+function tellConnecting({ onEvent }: TransferOptions): void {
+  onEvent({
+    kind: "progress",
+    phase: "connect",
+    bytesDone: 0,
+    bytesTotal: null,
+    reusedBytes: 0,
+    wireBytes: 0,
+    filesDone: 0,
+    filesTotal: null,
+    bytesPerSecond: 0,
+  });
+}
+
+function tellStart(
+  { onEvent }: TransferOptions,
+  { direction, offer, session }: {
+    readonly direction: "push" | "pull";
+    readonly offer: Offer;
+    readonly session: ClientSession;
+  },
+): void {
+  const { chunkBytes } = offer;
+  onEvent({ kind: "start", direction, chunkBytes, peer: session.ends.serverName });
 }
 
 /** Turns a throw into the summary of a transfer that never began. */
@@ -180,6 +251,7 @@ async function attempt(
     return await work();
   } catch (thrown) {
     const reason = options.signal.aborted ? options.signal.reason : thrown;
-    return failedSummary(toSftpxError(reason), { chunkBytes: options.chunkBytes, startMs });
+    const { chunkBytes, dryRun } = options;
+    return failedSummary(toSftpxError(reason), { chunkBytes, startMs, dryRun });
   }
 }

@@ -3,7 +3,7 @@
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { dialFirst, untilAborted } from "../transport/addresses.ts";
+import { untilAborted } from "../transport/addresses.ts";
 import type { Connection } from "../transport/transport.ts";
 import { anchorPem } from "../trust/certificate.ts";
 import { type Identity, identityName, loadIdentity } from "../trust/identity.ts";
@@ -13,8 +13,9 @@ import { AGENT } from "./agent.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { clientHandshake, clientJoin } from "./handshake.ts";
 import { Hub } from "./hub.ts";
-import type { Remote, TransferOptions } from "./options.ts";
+import type { Remote, SessionOptions } from "./options.ts";
 import { atMost } from "./patience.ts";
+import { type Dial, reachWithin } from "./reach.ts";
 import type { SessionEnds } from "./receipt.ts";
 
 /** A session with a server, over one or more connections. */
@@ -23,11 +24,22 @@ export class ClientSession implements AsyncDisposable {
   readonly welcome: Welcome;
   readonly hub: Hub;
   readonly ends: SessionEnds & { readonly serverName: string };
+  /** The server's, as its first connection reached it. */
+  readonly address: string;
 
-  private constructor(identity: Identity, welcome: Welcome, hub: Hub, remote: Remote) {
+  private constructor(
+    { identity, welcome, hub, remote, address }: {
+      identity: Identity;
+      welcome: Welcome;
+      hub: Hub;
+      remote: Remote;
+      address: string;
+    },
+  ) {
     this.identity = identity;
     this.welcome = welcome;
     this.hub = hub;
+    this.address = address;
     this.ends = {
       serverIdentity: remote.identity,
       clientIdentity: identity.publicKey,
@@ -35,21 +47,42 @@ export class ClientSession implements AsyncDisposable {
     };
   }
 
-  static async open(options: TransferOptions, remote: Remote): Promise<ClientSession> {
+  static async open(options: SessionOptions, remote: Remote): Promise<ClientSession> {
     if (options.transport.addsToRuntimeRoots) emptyRootStore();
     const identity = await loadIdentity(options.identityPath, { create: true });
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(timeoutReason()), options.timeoutMs);
-    const signal = AbortSignal.any([options.signal, timeout.signal]);
-    const connect = (): Promise<Connection> => connectTo(options, { remote, signal });
-    let first: Connection | null = null;
+    const pin = { protocol: "sftpx/1", anchorPem: anchorPem(remote.identity) } as const;
+    const to = { ...options, addresses: remote.addresses };
     try {
-      const connection = first = await connect();
-      options.onEvent({
-        kind: "connected",
-        address: connection.remoteAddress,
-        transport: options.transport.name,
+      return await reachWithin(to, async (dial, signal) => {
+        const connect = () => dial(pin);
+        const session = await ClientSession.#start(await connect(), {
+          options,
+          identity,
+          remote,
+          signal,
+        });
+        await session.#join(options, connect, signal);
+        session.hub.watch(options.timeoutMs);
+        return session;
       });
+    } catch (thrown) {
+      throw expecting(remote, thrown);
+    }
+  }
+
+  /** Proves who this is on the session's first connection, which ends if that fails. */
+  static async #start(
+    connection: Connection,
+    { options, identity, remote, signal }: {
+      options: SessionOptions;
+      identity: Identity;
+      remote: Remote;
+      signal: AbortSignal;
+    },
+  ): Promise<ClientSession> {
+    const address = connection.remoteAddress;
+    try {
+      connected(options, { address, connection: 0 });
       const control = new ControlChannel(await connection.openControl());
       const welcome = await untilAborted(
         clientHandshake(control, {
@@ -62,24 +95,10 @@ export class ClientSession implements AsyncDisposable {
       );
       const hub = new Hub(control, connection);
       hub.start();
-      const session = new ClientSession(identity, welcome, hub, remote);
-      await session.#join(options, connect, signal);
-      hub.watch(options.timeoutMs);
-      return session;
-    } catch (thrown) {
-      first?.close("none", "");
-      if (timeout.signal.aborted && !options.signal.aborted) {
-        const { hostname, port } = remote.addresses[0]!;
-        const seconds = options.timeoutMs / 1000;
-        throw new SftpxError(
-          "unreachable",
-          `Cannot reach ${hostname}:${port}: no answer within ${seconds} s`,
-          { cause: thrown },
-        );
-      }
-      throw thrown;
-    } finally {
-      clearTimeout(timer);
+      return new ClientSession({ identity, welcome, hub, remote, address });
+    } catch (error) {
+      connection.close("none", "");
+      throw error;
     }
   }
 
@@ -95,8 +114,8 @@ export class ClientSession implements AsyncDisposable {
 
   /** Opens the further connections; one that fails is done without. */
   async #join(
-    options: TransferOptions,
-    connect: () => Promise<Connection>,
+    options: SessionOptions,
+    connect: () => ReturnType<Dial>,
     signal: AbortSignal,
   ): Promise<void> {
     const most = Math.min(options.connections, this.welcome.maxConnections);
@@ -110,7 +129,8 @@ export class ClientSession implements AsyncDisposable {
           clientJoin(control, { welcome, serverIdentity, connection: number, agent: AGENT }),
           signal,
         );
-        this.hub.addConnection(connection);
+        this.hub.addConnection(connection, { number });
+        connected(options, { address: connection.remoteAddress, connection: number });
       } catch (error) {
         connection.close("none", "");
         throw error;
@@ -124,28 +144,19 @@ export class ClientSession implements AsyncDisposable {
   }
 }
 
-/** What `AbortSignal.timeout` gives, which cannot be called off. */
-function timeoutReason(): DOMException {
-  return new DOMException("The operation timed out", "TimeoutError");
+function connected(
+  { transport, onEvent }: SessionOptions,
+  at: { readonly address: string; readonly connection: number },
+): void {
+  onEvent({ kind: "connected", transport: transport.name, ...at });
 }
 
-/** Tries every address of a server at once, each a little after the one before. */
-async function connectTo(
-  options: TransferOptions,
-  { remote, signal }: { remote: Remote; signal: AbortSignal },
-): Promise<Connection> {
-  const { transport, congestion } = options;
-  const pem = anchorPem(remote.identity);
-  return await dialFirst(
-    remote.addresses,
-    ({ hostname, port }, attemptSignal) =>
-      transport.connect({
-        hostname,
-        port,
-        anchorPem: pem,
-        congestion,
-        signal: AbortSignal.any([signal, attemptSignal]),
-      }),
-    { signal },
-  );
+/** Says which identity was expected where the server is another one. */
+function expecting({ identity }: Remote, thrown: unknown): unknown {
+  if (!(thrown instanceof SftpxError) || thrown.code !== "identity_mismatch") return thrown;
+  const { message, remote, cause } = thrown;
+  return new SftpxError("identity_mismatch", `${message} ${identityName(identity)}`, {
+    remote,
+    cause,
+  });
 }

@@ -79,6 +79,11 @@ export class Equipment implements AsyncDisposable {
   }
 }
 
+/** The hash alone, for what moves no bytes. */
+export async function loadHashing(): Promise<Hashing> {
+  return await loadHash({ without: codecsLeftOut() });
+}
+
 /** Codecs left out for tests and for finding faults: `SFTPX_WITHOUT`, comma-separated. */
 export function codecsLeftOut(): readonly string[] {
   const text = env("SFTPX_WITHOUT");

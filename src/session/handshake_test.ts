@@ -16,7 +16,7 @@ import {
   serverHandshake,
 } from "./handshake.ts";
 
-const GRANT: Grant = { read: true, write: false, writeOnce: false };
+const GRANT: Grant = { read: true, write: false, writeOnce: false, root: "" };
 const KEY = new Uint8Array(32).fill(5);
 const SESSION = 77;
 const TICKET = new Uint8Array(32).fill(6);

@@ -9,15 +9,24 @@ import type { Message, TransferMessage } from "../wire/messages.ts";
 import { FRAME_HEADER_BYTES } from "../wire/frame.ts";
 import { type ControlChannel, refusal } from "./control_channel.ts";
 import { Mailbox } from "./mailbox.ts";
+import { Pulse } from "./pulse.ts";
+
+/** Where a lane runs. */
+export interface LanePath {
+  /** Number of its connection in the session; 0 is the first. */
+  readonly connection: number;
+  /** The other end of that connection, as {@linkcode Connection} names it. */
+  readonly address: string;
+}
 
 /** A lane the peer opened, with the frame header that told whose it is. */
-export interface IncomingLane {
+export interface IncomingLane extends LanePath {
   readonly stream: ReceiveStream;
   readonly opening: Uint8Array<ArrayBuffer>;
 }
 
 /** A lane this end opened. */
-export interface OutgoingLane {
+export interface OutgoingLane extends LanePath {
   readonly stream: SendStream;
   /** Settles when its connection has ended: what was written to it may not have arrived. */
   readonly lost: Promise<unknown>;
@@ -31,15 +40,29 @@ export interface TransferChannel {
   send(message: Message): void;
   /** Opens a lane on one of the session's connections, in turn. */
   openLane(): Promise<OutgoingLane>;
-  /** Settles when what the peer has sent so far was put into `messages`, or it does not answer. */
+  /** Settles when what was sent was taken by the transport: whoever sends much waits here (I8). */
+  flushed(): Promise<void>;
+  /**
+   * Settles when the peer has seen what this end sent so far and what it sent itself was put into
+   * `messages`, or it does not answer.
+   */
   caughtUp(): Promise<void>;
   /** Forgets the transfer; what still arrives for it, or was not taken yet, is dropped. */
   close(): void;
 }
 
-/** A connection's first lane, where somebody waits for it already. */
-export interface FirstLane {
+/** What is known of a connection that a session takes in. */
+export interface ConnectionOptions {
+  /** Its number in the session, as its join named it; 0, the first one's, by default. */
+  readonly number?: number;
+  /** Its first lane, where somebody waits for it already. */
   readonly firstLane?: Promise<ReceiveStream | null>;
+}
+
+/** A connection of the session, by its number. */
+interface Member {
+  readonly connection: Connection;
+  readonly number: number;
 }
 
 /** How a session ended. */
@@ -50,20 +73,22 @@ export type HubEnd = { readonly kind: "bye" } | {
 
 export class Hub {
   readonly #control: ControlChannel;
-  readonly #connections: Connection[] = [];
+  readonly #members: Member[] = [];
   readonly #transfers = new Map<number, TransferChannel>();
   readonly #ended = Promise.withResolvers<HubEnd>();
   #onOpen: ((channel: TransferChannel, first: TransferMessage) => void) | null = null;
-  readonly #pongs = new Map<number, () => void>();
-  #nextPing = 1;
   #nextConnection = 0;
   #isEnded = false;
-  /** Whether the peer said anything since {@linkcode watch} last looked. */
-  #heard = false;
-  #watchTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #pulse: Pulse;
 
-  constructor(control: ControlChannel, connection: Connection, options: FirstLane = {}) {
+  constructor(control: ControlChannel, connection: Connection, options: ConnectionOptions = {}) {
     this.#control = control;
+    this.#pulse = new Pulse({
+      ping: (token) => this.#send({ type: "ping", token }),
+      // Its control stream may take nothing any more: that is no answer either.
+      ask: (token) => this.#answer({ type: "ping", token }),
+      onSilence: (error) => this.#endAll(error, "none"),
+    });
     this.addConnection(connection, options);
     connection.closed.then((info) =>
       this.#end({
@@ -83,10 +108,10 @@ export class Hub {
   }
 
   get connections(): readonly Connection[] {
-    return this.#connections;
+    return this.#members.map(({ connection }) => connection);
   }
 
-  /** Server: called for a request or offer that opens a transfer. */
+  /** Server: called for a message that opens a transfer, a listing or a measurement. */
   set onOpen(handler: (channel: TransferChannel, first: TransferMessage) => void) {
     this.#onOpen = handler;
   }
@@ -96,41 +121,16 @@ export class Hub {
     this.#readControl().catch((error) => this.#end({ kind: "lost", error }));
   }
 
-  /**
-   * Until the peer's first word on a transfer: ends the session as lost when it says nothing for
-   * `timeoutMs`, although asked. Its program may hang while its transport still answers; a busy one
-   * (walking, hashing) answers its pings.
-   */
-  watch(timeoutMs: number): void {
-    let asked = false;
-    const look = () => {
-      if (!this.#heard && asked) {
-        const seconds = timeoutMs / 1000;
-        const text = `Lost the peer: it has not answered for ${seconds} s`;
-        return this.#endAll(new SftpxError("lost", text), "none");
-      }
-      asked = !this.#heard;
-      this.#heard = false;
-      try {
-        if (asked) this.#answer({ type: "ping", token: this.#nextPing++ });
-      } catch {
-        // Its control stream takes nothing any more: that is no answer either.
-      }
-      this.#watchTimer = setTimeout(look, timeoutMs / 2);
-    };
-    this.#watchTimer = setTimeout(look, timeoutMs / 2);
-    this.#ended.promise.then(() => clearTimeout(this.#watchTimer));
-  }
-
   /** Takes in a connection; one that comes too late is closed. */
-  addConnection(connection: Connection, options: FirstLane = {}): void {
+  addConnection(connection: Connection, options: ConnectionOptions = {}): void {
     if (this.#isEnded) return connection.close("none", "");
-    this.#connections.push(connection);
+    const member = { connection, number: options.number ?? 0 };
+    this.#members.push(member);
     connection.closed.then(() => {
-      const at = this.#connections.indexOf(connection);
-      if (at >= 0) this.#connections.splice(at, 1);
+      const at = this.#members.indexOf(member);
+      if (at >= 0) this.#members.splice(at, 1);
     });
-    this.#acceptLanes(connection, options.firstLane ?? connection.acceptLane());
+    this.#acceptLanes(member, options.firstLane ?? connection.acceptLane());
   }
 
   open(transfer: number): TransferChannel {
@@ -140,9 +140,10 @@ export class Hub {
       lanes: new Mailbox(),
       send: (message) => this.#send(message),
       openLane: () => this.#openLane(),
+      flushed: () => this.#control.flushed(),
       caughtUp: async () => {
         // The pong comes behind all that was sent before it.
-        await this.answers(LIMITS.takeoverMs);
+        await this.#pulse.answers(LIMITS.takeoverMs);
       },
       close: () => {
         if (this.#transfers.get(transfer) === channel) this.#transfers.delete(transfer);
@@ -154,23 +155,19 @@ export class Hub {
     return channel;
   }
 
+  /** Until the peer's next word on a transfer: its silence for `timeoutMs` ends the session. */
+  watch(timeoutMs: number): void {
+    this.#pulse.watch(timeoutMs);
+  }
+
   /** Whether the peer answers a ping in time; false once the session is over. */
-  async answers(withinMs: number): Promise<boolean> {
-    if (this.#isEnded) return false;
-    const token = this.#nextPing++;
-    const pong = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => pong.resolve(false), withinMs);
-    this.#pongs.set(token, () => pong.resolve(true));
-    this.#ended.promise.then(() => pong.resolve(false));
-    try {
-      this.#send({ type: "ping", token });
-      return await pong.promise;
-    } catch {
-      return false; // Its control stream takes nothing any more.
-    } finally {
-      clearTimeout(timer);
-      this.#pongs.delete(token);
-    }
+  answers(withinMs: number): Promise<boolean> {
+    return this.#pulse.answers(withinMs);
+  }
+
+  /** Smallest round trip of so many pings, milliseconds; null when the peer does not answer. */
+  roundTripMs(options: { pings: number; timeoutMs: number }): Promise<number | null> {
+    return this.#pulse.roundTripMs(options);
   }
 
   /** Says bye, waits for the transport to take it, and ends. */
@@ -182,7 +179,7 @@ export class Hub {
 
   close(code: ErrorCode | "none", reason: string): void {
     this.#end({ kind: "lost", error: new SftpxError("lost", "Lost the peer: closed here") });
-    for (const connection of [...this.#connections]) connection.close(code, reason);
+    for (const { connection } of [...this.#members]) connection.close(code, reason);
   }
 
   /** Ends the session for this reason, with all its connections. */
@@ -192,15 +189,17 @@ export class Hub {
   }
 
   async #openLane(): Promise<OutgoingLane> {
-    const connection = this.#connections[this.#nextConnection++ % this.#connections.length];
-    if (connection === undefined) throw new SftpxError("lost", "Lost the peer: no connection left");
-    return { stream: await connection.openLane(), lost: connection.closed };
+    const member = this.#members[this.#nextConnection++ % this.#members.length];
+    if (member === undefined) throw new SftpxError("lost", "Lost the peer: no connection left");
+    const { connection } = member;
+    const stream = await connection.openLane();
+    return { stream, lost: connection.closed, ...pathOf(member) };
   }
 
   async #readControl(): Promise<void> {
     for (;;) {
       const message = await this.#control.receive();
-      this.#heard = true;
+      this.#pulse.heard();
       if (message === null) {
         throw new SftpxError("lost", "Lost the peer: it left without a word", { remote: true });
       }
@@ -209,7 +208,7 @@ export class Hub {
           this.#answer({ type: "pong", token: message.token });
           break;
         case "pong":
-          this.#pongs.get(message.token)?.();
+          this.#pulse.pong(message.token);
           break;
         case "bye":
           return this.#end({ kind: "bye" });
@@ -230,11 +229,10 @@ export class Hub {
   }
 
   #dispatch(message: TransferMessage): void {
-    clearTimeout(this.#watchTimer);
+    this.#pulse.unwatch();
     const known = this.#transfers.get(message.transfer);
     if (known !== undefined) return known.messages.put(message);
-    const opens = message.type === "request" || message.type === "offer";
-    if (!opens || this.#onOpen === null) return;
+    if (!OPENERS.has(message.type) || this.#onOpen === null) return;
     if (this.#transfers.size >= LIMITS.transfersPerSession) {
       return this.#answer({
         type: "abort",
@@ -263,17 +261,17 @@ export class Hub {
   }
 
   async #acceptLanes(
-    connection: Connection,
+    member: Member,
     firstLane: Promise<ReceiveStream | null>,
   ): Promise<void> {
-    for (let next = firstLane;; next = connection.acceptLane()) {
+    for (let next = firstLane;; next = member.connection.acceptLane()) {
       const stream = await next.catch(() => null);
       if (stream === null) return;
-      this.#sortLane(stream).catch(() => stream.cancel());
+      this.#sortLane(stream, pathOf(member)).catch(() => stream.cancel());
     }
   }
 
-  async #sortLane(stream: ReceiveStream): Promise<void> {
+  async #sortLane(stream: ReceiveStream, path: LanePath): Promise<void> {
     const opening = await readExactly(stream, new ArrayBuffer(FRAME_HEADER_BYTES), {
       bytes: FRAME_HEADER_BYTES,
     });
@@ -281,12 +279,13 @@ export class Hub {
     const transfer = new DataView(opening.buffer).getUint32(4);
     const channel = this.#transfers.get(transfer);
     if (channel === undefined || this.#isEnded) return stream.cancel();
-    channel.lanes.put({ stream, opening });
+    channel.lanes.put({ stream, opening, ...path });
   }
 
   #end(end: HubEnd): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#pulse.end();
     const error = end.kind === "lost"
       ? end.error
       : new SftpxError("lost", "Lost the peer: it said bye in mid-transfer", { remote: true });
@@ -296,6 +295,13 @@ export class Hub {
     }
     this.#ended.resolve(end);
   }
+}
+
+/** Messages that open what a client asks for. */
+const OPENERS: ReadonlySet<Message["type"]> = new Set(["request", "offer", "list", "measure"]);
+
+function pathOf({ connection, number }: Member): LanePath {
+  return { connection: number, address: connection.remoteAddress };
 }
 
 /**

@@ -110,6 +110,15 @@ Deno.test("an offer opens a transfer, what follows goes to it, the rest to nobod
   it.hub.close("none", "");
 });
 
+Deno.test("a listing and a measurement are opened as a transfer is", async () => {
+  const it = await scene();
+  it.near.send({ type: "list", transfer: 1, path: "", recursive: false, filters: [] });
+  it.near.send({ type: "measure", transfer: 2, direction: "up", bytes: 1, lanes: 1 });
+  await caughtUp(it);
+  assert.deepEqual(it.opened.map(({ first }) => first.type), ["list", "measure"]);
+  it.hub.close("none", "");
+});
+
 Deno.test("an offer to an end that opens no transfers is passed over", async () => {
   const pair = await pairOf();
   const hub = new Hub(pair.far, pair.server);
@@ -180,6 +189,36 @@ Deno.test("a lane goes to its transfer with the header that named it", async () 
   const arrived = await channel.lanes.take();
   assert.deepEqual(arrived?.opening, encodeLaneEnd(4, 0));
   it.hub.close("none", "");
+});
+
+Deno.test("lanes both ways know their connection by its number and address", async () => {
+  const it = await scene();
+  const further = await pairOf();
+  it.hub.addConnection(further.server, { number: 7 });
+  const channel = it.hub.open(4);
+  const opened = [await channel.openLane(), await channel.openLane()];
+  assert.deepEqual(opened.map(({ connection, address }) => [connection, address]), [
+    [0, it.server.remoteAddress],
+    [7, further.server.remoteAddress],
+  ]);
+  for (const [pair, number] of [[it, 0], [further, 7]] as const) {
+    await (await pair.client.openLane()).write(encodeLaneEnd(4, 0));
+    const lane = await channel.lanes.take();
+    assert.deepEqual([lane?.connection, lane?.address], [number, pair.server.remoteAddress]);
+  }
+  it.hub.close("none", "");
+});
+
+Deno.test("what is sent is flushed once the transport took it", async () => {
+  const it = await scene();
+  const channel = it.hub.open(1);
+  channel.send({ type: "done", transfer: 1 });
+  const arrived = it.near.expect("done");
+  await channel.flushed();
+  await arrived;
+  it.cut();
+  channel.send({ type: "done", transfer: 1 });
+  await assert.rejects(channel.flushed(), isCode("lost"));
 });
 
 Deno.test("a lane of a transfer that is unknown, or over, is given up", async () => {

@@ -170,7 +170,7 @@ export type SessionEvent =
   }
   | { readonly kind: "notice"; readonly message: string };
 
-/** What `list` gives back as it comes; text from the peer is escaped in `path` and `target` only. */
+/** What `list` gives back, as it comes: text from the peer is for the caller to escape (I9). */
 export interface ListOptions extends SessionOptions {
   readonly remote: Remote;
   readonly recursive: boolean;
@@ -261,7 +261,10 @@ export interface ServeOptions {
 }
 
 export interface ServeHandle {
-  /** Reads the authorized keys again; tells `reloaded`. Running sessions keep what they may. */
+  /**
+   * Reads the authorized keys again; tells `reloaded`. Sessions let in by a key that is no longer
+   * listed end, in order; all others keep what they may.
+   */
   reload(): Promise<void>;
   readonly address: { readonly hostname: string; readonly port: number };
   /** Server's identity, 52 base32 characters. */

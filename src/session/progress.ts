@@ -2,30 +2,57 @@
 // measured over the last seconds, so that a stall shows.
 
 import { toHex } from "../base/bytes.ts";
-import { type ErrorCode, SftpxError } from "../base/errors.ts";
+import type { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
-import type { FailureReport, TransferCounts, TransferResult } from "../engine/report.ts";
+import type {
+  EntryReport,
+  FailureReport,
+  TransferCounts,
+  TransferPhase,
+  TransferResult,
+} from "../engine/report.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
-import type { SessionEvent, TransferSummary } from "./options.ts";
+import { ConnectionUse } from "./connection_use.ts";
+import { FailureTally } from "./failure_tally.ts";
+import type { LanePath } from "./hub.ts";
+import type { Phase, SessionEvent, TransferSummary } from "./options.ts";
 
 const INTERVAL_MS = 200;
 const RATE_WINDOW_MS = 3000;
 
+export interface ProgressOptions {
+  /** What this end does with bytes that travel. */
+  readonly moving: "send" | "receive";
+  readonly counts: () => TransferCounts;
+  readonly onTick: (nowMs: number) => void;
+}
+
+/** What is polled of either half of the engine. */
+export interface TellingHalf {
+  pollFailure(): FailureReport | null;
+  pollEntry(): EntryReport | null;
+  pollNotice(): string | null;
+}
+
 export class Progress {
   readonly #onEvent: (event: SessionEvent) => void;
+  readonly #moving: "send" | "receive";
   readonly #counts: () => TransferCounts;
   readonly #startMs = performance.now();
   readonly #samples: { readonly atMs: number; readonly bytes: number }[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
+  readonly #failures: FailureTally;
+  readonly #use = new ConnectionUse();
   #wireBytes = 0;
-  #failed = 0;
-  #firstFailure: { readonly code: ErrorCode; readonly message: string } | null = null;
+  #deleted = 0;
 
   constructor(
     onEvent: (event: SessionEvent) => void,
-    { counts, onTick }: { counts: () => TransferCounts; onTick: (nowMs: number) => void },
+    { moving, counts, onTick }: ProgressOptions,
   ) {
     this.#onEvent = onEvent;
+    this.#moving = moving;
+    this.#failures = new FailureTally(onEvent);
     this.#counts = counts;
     this.#timer = setInterval(() => {
       onTick(performance.now());
@@ -33,32 +60,42 @@ export class Progress {
     }, INTERVAL_MS);
   }
 
-  /** A frame that crossed the wire: its payload counts, so that a frame of digests alone is none. */
-  addFrame(records: readonly ChunkRecord[]): void {
-    for (const { storedBytes } of records) this.#wireBytes += storedBytes;
+  /** A lane of this transfer was opened. */
+  addLane(path: LanePath): void {
+    this.#use.addLane(path);
   }
 
-  entryFailed(failure: FailureReport): void {
-    this.#failed++;
-    const message = failure.remote ? escapeText(failure.message) : failure.message;
-    this.#firstFailure ??= { code: failure.code, message };
-    const path = escapeText(failure.path);
-    this.#onEvent({ kind: "entry_failed", path, code: failure.code, message });
+  /** A frame that crossed the wire: its payload counts, so that a frame of digests alone is none. */
+  addFrame(records: readonly ChunkRecord[], path: LanePath): void {
+    for (const { storedBytes } of records) this.#wireBytes += storedBytes;
+    this.#use.addFrame(path, records);
+  }
+
+  /** Tells all that a half of the engine has to tell. */
+  tell(half: TellingHalf): void {
+    for (let it = half.pollFailure(); it !== null; it = half.pollFailure()) this.#failures.add(it);
+    for (let it = half.pollEntry(); it !== null; it = half.pollEntry()) this.#entry(it);
+    for (let it = half.pollNotice(); it !== null; it = half.pollNotice()) this.notice(it);
+  }
+
+  addDeleted(count: number): void {
+    this.#deleted += count;
   }
 
   notice(message: string): void {
     this.#onEvent({ kind: "notice", message });
   }
 
-  /** A last report, then silence. */
+  /** A last report, what each connection carried, then silence. */
   stop(): void {
     clearInterval(this.#timer);
     this.#report();
+    for (const event of this.#use.events()) this.#onEvent(event);
   }
 
   /** The summary of a transfer that reached its receipt. */
   finished(result: TransferResult, chunkBytes: number): TransferSummary {
-    const error = this.#failed === 0 ? null : this.#partialError(result);
+    const error = this.#failures.error(result);
     return {
       ok: error === null,
       files: result.files,
@@ -68,7 +105,10 @@ export class Progress {
       seconds: this.#seconds(),
       root: toHex(result.root),
       chunkBytes,
-      failed: this.#failed,
+      failed: this.#failures.count,
+      changed: result.changed,
+      deleted: result.deleted,
+      dryRun: false,
       error,
     };
   }
@@ -84,17 +124,16 @@ export class Progress {
       seconds: this.#seconds(),
       root: null,
       chunkBytes,
-      failed: this.#failed,
+      failed: this.#failures.count,
+      changed: null,
+      deleted: this.#deleted,
+      dryRun: false,
       error,
     };
   }
 
-  /** Some entries failed: `partial` when others are in place, else the first cause. */
-  #partialError(result: TransferResult): SftpxError {
-    const first = this.#firstFailure!;
-    if (result.files === 0) return new SftpxError(first.code, first.message);
-    const entries = this.#failed === 1 ? "1 entry" : `${this.#failed} entries`;
-    return new SftpxError("partial", `${entries} failed, the first because: ${first.message}`);
+  #entry({ path, kind, sizeBytes, result }: EntryReport): void {
+    this.#onEvent({ kind: "entry", path: escapeText(path), entryKind: kind, sizeBytes, result });
   }
 
   #seconds(): number {
@@ -113,8 +152,10 @@ export class Progress {
       : Math.round((counts.bytesDone - oldest.bytes) / elapsedMs * 1000);
     this.#onEvent({
       kind: "progress",
+      phase: phaseOf(counts.phase, this.#moving),
       bytesDone: counts.bytesDone,
       bytesTotal: counts.bytesTotal,
+      reusedBytes: counts.reusedBytes,
       wireBytes: this.#wireBytes,
       filesDone: counts.filesDone,
       filesTotal: counts.filesTotal,
@@ -123,10 +164,18 @@ export class Progress {
   }
 }
 
+function phaseOf(phase: TransferPhase, moving: "send" | "receive"): Phase {
+  return phase === "move" ? moving : phase;
+}
+
 /** The summary of a transfer that never began. */
 export function failedSummary(
   error: SftpxError,
-  { chunkBytes, startMs }: { chunkBytes: number; startMs: number },
+  { chunkBytes, startMs, dryRun }: {
+    readonly chunkBytes: number;
+    readonly startMs: number;
+    readonly dryRun: boolean;
+  },
 ): TransferSummary {
   return {
     ok: false,
@@ -138,6 +187,9 @@ export function failedSummary(
     root: null,
     chunkBytes,
     failed: 0,
+    changed: null,
+    deleted: 0,
+    dryRun,
     error,
   };
 }

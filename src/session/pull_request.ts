@@ -1,76 +1,52 @@
-// The asking half of a pull: which server, which sources, where they land. Refuses an offer of what was
-// not asked for.
+// The asking half of a pull: which server, which sources, and what it offers for them. Refuses an
+// offer of what was not asked for.
 
-import { mkdir, realpath, stat } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
-import { equalBytes } from "../base/bytes.ts";
+import { basename } from "node:path";
+import { equalBytes, utf8Bytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
-import { diskError } from "../store/disk_error.ts";
+import { LIMITS } from "../base/limits.ts";
+import { pathProblem } from "../base/path.ts";
+import { escapeText } from "../base/text.ts";
 import { untilAborted } from "../transport/addresses.ts";
-import type { Offer, TransferMessage } from "../wire/messages.ts";
+import type { Offer, OfferedSource, Request, TransferMessage } from "../wire/messages.ts";
 import { formatCompression } from "./compression.ts";
 import { refusal } from "./control_channel.ts";
+import { checkDelete } from "./delete_check.ts";
 import type { TransferChannel } from "./hub.ts";
+import { listedPaths } from "./listed_paths.ts";
 import type { PullOptions, Remote } from "./options.ts";
 import { endsOpen } from "./sources.ts";
 
-/** Asks for the remote sources; answers the server's offer once it is what was asked for. */
-export async function requestOffer(options: PullOptions, channel: TransferChannel): Promise<Offer> {
-  channel.send({
+/** What to ask a server for; `usage` when no server could answer it. */
+export function requestOf(options: PullOptions, transfer: number): Request {
+  const files = options.files === null ? null : listedPaths(options.files);
+  checkDelete(options, null);
+  checkListed(options, files);
+  return {
     type: "request",
-    transfer: channel.transfer,
-    sources: options.remotes.map(({ path }) => ({ path })),
+    transfer,
+    sources: options.remotes.map(({ path }) => ({
+      path: options.files === null ? path : opened(path),
+    })),
     chunkBytes: options.chunkBytes,
     compress: formatCompression(options.compression),
     lanes: options.lanes,
-  });
-  const message = await untilAborted(channel.messages.take(), options.signal);
-  const offer = expectOffer(message);
-  checkRequested(options.remotes, offer);
-  return offer;
-}
-
-function expectOffer(message: TransferMessage | null): Offer {
-  if (message?.type === "offer") return message;
-  if (message?.type === "abort") throw refusal(message);
-  throw new SftpxError("protocol", "Cannot pull: the server sent no offer", { remote: true });
-}
-
-/** Refuses sources nobody asked for (CVE-2019-6111 and its like). */
-function checkRequested(remotes: readonly Remote[], offer: Offer): void {
-  const wanted = remotes.every(({ path }, index) => {
-    const offered = offer.sources[index];
-    if (offered === undefined) return false;
-    if (offered.contents) return path === "" || endsOpen(path);
-    return offered.name === basename(path);
-  });
-  if (wanted && offer.sources.length === remotes.length) return;
-  throw new SftpxError("refused", "Cannot pull: the server offers what was not asked for", {
-    remote: true,
-  });
-}
-
-/** Where a pull lands: the directory that gets `.sftpx`, and the path below it. */
-export async function localPlace(
-  given: string,
-  offer: Offer,
-): Promise<{ root: string; destination: string; intoDirectory: boolean }> {
-  const path = resolve(given);
-  const make = async (directory: string): Promise<string> => {
-    try {
-      await mkdir(directory, { recursive: true });
-      return await realpath(directory);
-    } catch (thrown) {
-      throw diskError(thrown, `make "${given}"`);
-    }
+    filters: options.filters,
+    ...(files === null ? {} : { files }),
+    dryRun: options.dryRun,
   };
-  const several = offer.sources.length > 1;
-  const treeLike = several || offer.sources.some((source) => source.kind === "directory");
-  const isDirectory = await stat(path).then((found) => found.isDirectory(), () => false);
-  if (treeLike || isDirectory || endsOpen(given)) {
-    return { root: await make(path), destination: "", intoDirectory: true };
-  }
-  return { root: await make(dirname(path)), destination: basename(path), intoDirectory: false };
+}
+
+/** Sends a request; answers the server's offer once it is what was asked for. */
+export async function requestOffer(
+  request: Request,
+  { channel, signal }: { readonly channel: TransferChannel; readonly signal: AbortSignal },
+): Promise<Offer> {
+  channel.send(request);
+  const message = await untilAborted(channel.messages.take(), signal);
+  const offer = expectOffer(message);
+  checkRequested(request, offer);
+  return offer;
 }
 
 export function sameServer(remotes: readonly Remote[]): Remote {
@@ -81,4 +57,56 @@ export function sameServer(remotes: readonly Remote[]): Remote {
     throw new SftpxError("usage", "Cannot pull from two servers at once");
   }
   return first;
+}
+
+function expectOffer(message: TransferMessage | null): Offer {
+  if (message?.type === "offer") return message;
+  if (message?.type === "abort") throw refusal(message);
+  throw new SftpxError("protocol", "Cannot pull: the server sent no offer", { remote: true });
+}
+
+/** Refuses sources nobody asked for (CVE-2019-6111 and its like). */
+function checkRequested(request: Request, offer: Offer): void {
+  const wanted = request.sources.every(({ path }, index) => {
+    const offered = offer.sources[index];
+    return offered !== undefined && isWanted(path, offered);
+  });
+  const sameRun = offer.dryRun === request.dryRun;
+  if (wanted && sameRun && offer.sources.length === request.sources.length) return;
+  throw new SftpxError("refused", "Cannot pull: the server offers what was not asked for", {
+    remote: true,
+  });
+}
+
+function isWanted(path: string, { name, kind, contents }: OfferedSource): boolean {
+  if (contents) return kind === "directory" && (path === "" || endsOpen(path));
+  // A grant may be for one file: only the server knows its name.
+  if (path === "") return kind === "file" && !name.includes("/") && pathProblem(name) === null;
+  return name === basename(path);
+}
+
+/** A path whose contents are meant: what a list of files is of. */
+function opened(path: string): string {
+  return path === "" || endsOpen(path) ? path : `${path}/`;
+}
+
+function checkListed(
+  { files: given, remotes }: PullOptions,
+  files: readonly string[] | null,
+): void {
+  if (given !== null && remotes.length > 1) {
+    throw new SftpxError("usage", "Cannot pull listed files: they are of one source only");
+  }
+  if (files === null) return;
+  for (const path of files) {
+    const problem = pathProblem(path);
+    if (problem === null) continue;
+    throw new SftpxError("usage", `Cannot ask for the listed "${escapeText(path)}": ${problem}`);
+  }
+  const bytes = files.reduce((sum, path) => sum + utf8Bytes(path), 0);
+  if (files.length <= LIMITS.filesPerRequest && bytes <= LIMITS.controlMessageBytes / 2) return;
+  throw new SftpxError(
+    "usage",
+    `Cannot ask for ${files.length} listed files: at most ${LIMITS.filesPerRequest} go into one pull`,
+  );
 }

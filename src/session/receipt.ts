@@ -4,7 +4,7 @@
 import { equalBytes } from "../base/bytes.ts";
 import type { TransferResult } from "../engine/report.ts";
 import type { Identity } from "../trust/identity.ts";
-import { signReceipt, verifyReceipt } from "../trust/receipt.ts";
+import { type ReceiptFields, signReceipt, verifyReceipt } from "../trust/receipt.ts";
 import type { Receipt } from "../wire/messages.ts";
 
 /** Both ends of a session, as authenticated. */
@@ -18,24 +18,11 @@ export function receiptSigner(
   ends: SessionEnds,
   { transfer, identity }: { transfer: number; identity: Identity },
 ): (result: TransferResult) => Promise<Receipt> {
-  return async ({ root, files, bytes, failed }) => ({
-    type: "receipt",
-    transfer,
-    root,
-    files,
-    bytes,
-    failed,
-    identity: identity.publicKey,
-    signature: await signReceipt(identity, {
-      serverIdentity: ends.serverIdentity,
-      clientIdentity: ends.clientIdentity,
-      transfer,
-      root,
-      files,
-      bytes,
-      failed,
-    }),
-  });
+  return async ({ root, files, bytes, failed, changed, deleted }) => {
+    const stated = { transfer, root, files, bytes, failed, changed, deleted };
+    const signature = await signReceipt(identity, statementOf(ends, stated));
+    return { type: "receipt", ...stated, identity: identity.publicKey, signature };
+  };
 }
 
 /** Checks receipts that the other end (not `self`) signed. */
@@ -44,19 +31,26 @@ export function receiptCheck(
   self: "client" | "server",
 ): (receipt: Receipt) => Promise<boolean> {
   const peer = self === "client" ? ends.serverIdentity : ends.clientIdentity;
-  return async ({ transfer, root, files, bytes, failed, identity, signature }) =>
-    equalBytes(identity, peer) &&
-    await verifyReceipt(
-      peer,
-      {
-        serverIdentity: ends.serverIdentity,
-        clientIdentity: ends.clientIdentity,
-        transfer,
-        root,
-        files,
-        bytes,
-        failed,
-      },
-      signature,
-    );
+  return async (receipt) =>
+    equalBytes(receipt.identity, peer) &&
+    await verifyReceipt(peer, statementOf(ends, receipt), receipt.signature);
+}
+
+function statementOf(
+  ends: SessionEnds,
+  stated: Omit<ReceiptFields, keyof SessionEnds>,
+): ReceiptFields {
+  const { transfer, root, files, bytes, failed, changed, deleted } = stated;
+  const { serverIdentity, clientIdentity } = ends;
+  return {
+    serverIdentity,
+    clientIdentity,
+    transfer,
+    root,
+    files,
+    bytes,
+    failed,
+    changed,
+    deleted,
+  };
 }

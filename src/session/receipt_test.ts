@@ -3,7 +3,14 @@ import { generateIdentity } from "../trust/identity.ts";
 import type { Receipt } from "../wire/messages.ts";
 import { receiptCheck, receiptSigner } from "./receipt.ts";
 
-const RESULT = { root: new Uint8Array(32).fill(3), files: 2, bytes: 1000, failed: 1 };
+const RESULT = {
+  root: new Uint8Array(32).fill(3),
+  files: 2,
+  bytes: 1000,
+  failed: 1,
+  changed: 2,
+  deleted: 1,
+};
 
 async function scene() {
   const [server, client] = await Promise.all([generateIdentity(), generateIdentity()]);
@@ -27,6 +34,8 @@ const TAMPERED: Record<string, Partial<Receipt>> = {
   files: { files: 3 },
   bytes: { bytes: 1001 },
   failed: { failed: 0 },
+  changed: { changed: 0 },
+  deleted: { deleted: 2 },
   identity: { identity: new Uint8Array(32).fill(4) },
   signature: { signature: new Uint8Array(64).fill(4) },
 };

@@ -1,27 +1,18 @@
 // Drives the receiving engine: lanes in, store and workers out. Everything that happens ends in
 // `#pump`, which carries out what the engine asks for until it asks for nothing.
 
-import { SftpxError, toSftpxError } from "../base/errors.ts";
-import type { Hashing } from "../engine/hashing.ts";
+import { toSftpxError } from "../base/errors.ts";
 import { Receiver, type ReceiverAction } from "../engine/receiver.ts";
 import type { TransferResult } from "../engine/report.ts";
-import { BufferPool } from "../pool/buffers.ts";
 import type { ChunkReply, FrameToLand } from "../pool/messages.ts";
-import type { ChunkPool } from "../pool/pool.ts";
 import type { Begun, Store } from "../store/store.ts";
-import type { ReceiveStream } from "../transport/transport.ts";
-import {
-  decodeFrameHeader,
-  decodeRecords,
-  FRAME_HEADER_BYTES,
-  frameBufferBytes,
-  type FrameHeader,
-} from "../wire/frame.ts";
-import type { Offer, Receipt } from "../wire/messages.ts";
-import { type IncomingLane, readExactly, type TransferChannel } from "./hub.ts";
+import type { FilterRule, Offer, Receipt } from "../wire/messages.ts";
+import { sayAbort } from "./abort.ts";
+import type { Equipment } from "./equipment.ts";
+import type { TransferChannel } from "./hub.ts";
+import { type ArrivedFrame, LaneReader } from "./lane_reader.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { Progress } from "./progress.ts";
-import { sayAbort } from "./send_run.ts";
 
 const BATCH_FRAMES = 8;
 
@@ -29,13 +20,18 @@ export interface ReceiveRunOptions {
   readonly channel: TransferChannel;
   readonly offer: Offer;
   readonly begun: Begun;
-  readonly hashing: Hashing;
   readonly store: Store;
-  readonly pool: ChunkPool;
+  readonly equipment: Equipment;
   /** Frames in the pipeline at once. */
   readonly slots: number;
+  /** Removes what is extraneous though the offer does not ask for it. */
+  readonly localDelete: boolean;
+  /** What removing spares. */
+  readonly spared: readonly FilterRule[];
   /** Signs what was committed. */
   readonly sign: (result: TransferResult) => Promise<Receipt>;
+  /** Tells each entry that is in place. */
+  readonly tellEntries: boolean;
   readonly onEvent: (event: SessionEvent) => void;
   readonly signal: AbortSignal;
 }
@@ -49,25 +45,34 @@ class ReceiveRun {
   readonly #options: ReceiveRunOptions;
   readonly #receiver: Receiver;
   readonly #progress: Progress;
-  readonly #buffers: BufferPool;
+  readonly #lanes: LaneReader;
   readonly #stop = new AbortController();
   readonly #ended = Promise.withResolvers<TransferResult>();
   readonly #toLand: FrameToLand[] = [];
   readonly #landJobs = new Set<Promise<void>>();
-  readonly #lanes = new Set<ReceiveStream>();
   /** The peer said itself why the transfer ends: it need not be told. */
   #isAborted = false;
   /** Resolved and renewed after every answer of the store: held frames ask again. */
   #placed = Promise.withResolvers<void>();
-  #freed = Promise.withResolvers<void>();
 
   constructor(options: ReceiveRunOptions) {
     this.#options = options;
+    const { offer, channel, slots, equipment: { hashing }, localDelete, tellEntries } = options;
     const { fresh, chunkBytes } = options.begun;
-    this.#receiver = new Receiver(options.offer, { fresh, chunkBytes, hashing: options.hashing });
-    const bufferBytes = frameBufferBytes(chunkBytes);
-    this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * options.slots });
+    this.#receiver = new Receiver(offer, { fresh, chunkBytes, hashing, localDelete, tellEntries });
+    this.#lanes = new LaneReader({
+      channel,
+      chunkBytes,
+      slots,
+      onLane: (path) => this.#progress.addLane(path),
+      onFrame: async (frame, path) => {
+        this.#progress.addFrame(frame.records, path);
+        await this.#placeFrame(frame);
+      },
+      onError: this.#ended.reject,
+    });
     this.#progress = new Progress(options.onEvent, {
+      moving: "receive",
       counts: () => this.#receiver.counts,
       onTick: (nowMs) => {
         this.#receiver.tick(nowMs);
@@ -84,7 +89,7 @@ class ReceiveRun {
     try {
       this.#receiver.tick(performance.now());
       this.#task(this.#takeMessages());
-      this.#task(this.#takeLanes());
+      this.#task(this.#lanes.run());
       this.#pump();
       const result = await this.#ended.promise;
       this.#progress.stop();
@@ -94,7 +99,6 @@ class ReceiveRun {
       this.#progress.stop();
       if (!this.#isAborted) sayAbort(channel, error);
       this.#halt();
-      for (const lane of this.#lanes) lane.cancel();
       // A worker that still writes must not meet the transfer that resumes this one in its parts.
       await Promise.allSettled(this.#landJobs);
       await this.#keepForResume().catch(() => {});
@@ -117,7 +121,7 @@ class ReceiveRun {
   /** Nothing new begins, and what waits for its turn gives up. */
   #halt(): void {
     this.#stop.abort();
-    this.#freed.resolve();
+    this.#lanes.halt();
     this.#placed.resolve();
   }
 
@@ -137,87 +141,20 @@ class ReceiveRun {
     }
   }
 
-  async #takeLanes(): Promise<void> {
-    for (;;) {
-      const lane = await this.#options.channel.lanes.take();
-      if (lane === null) return;
-      this.#task(this.#readLane(lane));
-    }
-  }
-
-  /** Reads frames off one lane until its end record; a lane that breaks off is sent again. */
-  async #readLane(lane: IncomingLane): Promise<void> {
-    let opening = lane.opening;
-    this.#lanes.add(lane.stream);
-    try {
-      for (let frames = 0;; frames++) {
-        const header = decodeFrameHeader(opening, this.#receiver.chunkBytes);
-        if (header.transfer !== this.#options.channel.transfer) throw strayFrame();
-        if (header.kind === "end") {
-          if (header.frame !== frames) throw strayFrame();
-          return;
-        }
-        const body = await this.#readBody(lane, header);
-        if (body === null) return;
-        await this.#placeFrame(header, body);
-        const next = await readExactly(lane.stream, opening.buffer, { bytes: FRAME_HEADER_BYTES });
-        if (next === null || this.#stop.signal.aborted) return;
-        opening = next;
-      }
-    } catch (thrown) {
-      const error = toSftpxError(thrown);
-      if (error.code !== "lost") throw error;
-    } finally {
-      lane.stream.cancel();
-      this.#lanes.delete(lane.stream);
-    }
-  }
-
-  async #readBody(
-    lane: IncomingLane,
-    header: Extract<FrameHeader, { kind: "chunks" }>,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
-    let buffer = this.#buffers.take();
-    while (buffer === null) {
-      await this.#freed.promise;
-      if (this.#stop.signal.aborted) return null;
-      buffer = this.#buffers.take();
-    }
-    try {
-      const body = await readExactly(lane.stream, buffer, { bytes: header.bodyBytes });
-      if (body !== null) return body;
-      throw new SftpxError("lost", "Lost the peer: a lane ended within a frame");
-    } catch (error) {
-      this.#buffers.forfeit(1);
-      this.#wakeReaders();
-      throw error;
-    }
-  }
-
   /** Waits until every entry of a frame is placed, then queues it for the workers. */
-  async #placeFrame(
-    header: Extract<FrameHeader, { kind: "chunks" }>,
-    body: Uint8Array<ArrayBuffer>,
-  ): Promise<void> {
-    const records = decodeRecords(body, header.records, this.#receiver.chunkBytes);
-    this.#progress.addFrame(records);
-    let plan = this.#receiver.frame(header.frame, records);
+  async #placeFrame({ frame, records, body }: ArrivedFrame): Promise<void> {
+    let plan = this.#receiver.frame(frame, records);
     while (plan.kind === "hold") {
       this.#pump();
       await this.#placed.promise;
       if (this.#stop.signal.aborted) return;
-      plan = this.#receiver.frame(header.frame, records);
+      plan = this.#receiver.frame(frame, records);
     }
     if (plan.kind === "skip") {
-      this.#giveBack(body.buffer);
+      this.#lanes.giveBack(body.buffer);
     } else {
-      this.#toLand.push({
-        frame: header.frame,
-        buffer: body.buffer,
-        bodyOffset: 0,
-        bodyBytes: header.bodyBytes,
-        chunks: plan.chunks,
-      });
+      const { buffer, byteLength: bodyBytes } = body;
+      this.#toLand.push({ frame, buffer, bodyOffset: 0, bodyBytes, chunks: plan.chunks });
     }
     this.#pump();
   }
@@ -228,11 +165,7 @@ class ReceiveRun {
       for (let action = this.#receiver.poll(); action !== null; action = this.#receiver.poll()) {
         this.#task(this.#carryOut(action));
       }
-      for (;;) {
-        const failure = this.#receiver.pollFailure();
-        if (failure === null) break;
-        this.#progress.entryFailed(failure);
-      }
+      this.#progress.tell(this.#receiver);
       this.#land();
     } catch (error) {
       this.#ended.reject(error);
@@ -271,6 +204,9 @@ class ReceiveRun {
       case "commit":
         receiver.committed(await store.commit(begun.id, action.files));
         break;
+      case "prune":
+        await this.#prune();
+        break;
       case "finish":
         receiver.storeFinished(await store.finish(begun.id, action.leaveOut));
         break;
@@ -281,8 +217,15 @@ class ReceiveRun {
     this.#pump();
   }
 
+  async #prune(): Promise<void> {
+    const { store, begun, spared } = this.#options;
+    const pruned = await store.prune(begun.id, spared);
+    this.#progress.addDeleted(pruned.deleted.length);
+    this.#receiver.pruned(pruned);
+  }
+
   async #digest(entry: number, path: string): Promise<void> {
-    const { pool, begun } = this.#options;
+    const { equipment: { pool }, begun } = this.#options;
     await pool.run({ kind: "digest", path, chunkBytes: begun.chunkBytes }, {
       onReply: (reply) => {
         if (reply.kind === "digested") this.#receiver.digested(entry, reply.digests);
@@ -295,7 +238,7 @@ class ReceiveRun {
 
   /** Frames gather while all workers are busy, and leave as one batch when one is not. */
   #land(): void {
-    const { pool } = this.#options;
+    const { pool } = this.#options.equipment;
     while (this.#toLand.length > 0 && this.#landJobs.size < 2 * pool.count) {
       const job = this.#runJob(this.#toLand.splice(0, BATCH_FRAMES));
       this.#landJobs.add(job);
@@ -304,7 +247,7 @@ class ReceiveRun {
   }
 
   async #runJob(frames: readonly FrameToLand[]): Promise<void> {
-    await this.#options.pool.run({ kind: "land", frames }, {
+    await this.#options.equipment.pool.run({ kind: "land", frames }, {
       onReply: (reply) => this.#take(reply),
       signal: this.#stop.signal,
     });
@@ -312,7 +255,7 @@ class ReceiveRun {
 
   #take(reply: ChunkReply): void {
     if (reply.kind !== "landed") return;
-    if (reply.frame >= 0) this.#giveBack(reply.buffer);
+    if (reply.frame >= 0) this.#lanes.giveBack(reply.buffer);
     if (this.#stop.signal.aborted) return;
     try {
       this.#receiver.landed(reply.frame, reply.failures);
@@ -322,22 +265,8 @@ class ReceiveRun {
     this.#pump();
   }
 
-  #giveBack(buffer: ArrayBuffer): void {
-    this.#buffers.give(buffer);
-    this.#wakeReaders();
-  }
-
-  #wakeReaders(): void {
-    this.#freed.resolve();
-    this.#freed = Promise.withResolvers();
-  }
-
   #wakeHeld(): void {
     this.#placed.resolve();
     this.#placed = Promise.withResolvers();
   }
-}
-
-function strayFrame(): SftpxError {
-  return new SftpxError("protocol", "Cannot read lane: its frames do not add up", { remote: true });
 }

@@ -3,43 +3,35 @@
 // decides anything.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
-import { LIMITS } from "../base/limits.ts";
-import type { Hashing } from "../engine/hashing.ts";
 import type { TransferResult } from "../engine/report.ts";
 import { type PlannedFrame, Sender } from "../engine/sender.ts";
 import { BufferPool } from "../pool/buffers.ts";
-import type { ChunkReply, Compression, FileToPack, Packed } from "../pool/messages.ts";
-import type { ChunkPool } from "../pool/pool.ts";
-import type { Store, WalkSource } from "../store/store.ts";
-import { encodeLaneEnd, frameBufferBytes } from "../wire/frame.ts";
+import type { ChunkReply, Compression, FileToPack } from "../pool/messages.ts";
+import { frameBufferBytes } from "../wire/frame.ts";
 import type { Offer, Receipt, TransferMessage } from "../wire/messages.ts";
-import type { SlotShare } from "./equipment.ts";
-import type { OutgoingLane, TransferChannel } from "./hub.ts";
-import { Mailbox } from "./mailbox.ts";
+import { sayAbort } from "./abort.ts";
+import type { Equipment, SlotShare } from "./equipment.ts";
+import type { TransferChannel } from "./hub.ts";
+import { LaneWriter } from "./lane_writer.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
-import { atMost } from "./patience.ts";
 import { Progress } from "./progress.ts";
+import { WalkFeed, type WalkPlan } from "./walk_feed.ts";
 
 /** Chunks one worker job takes; DESIGN's batch. */
 const BATCH_FRAMES = 8;
-/** Frame numbers a lane remembers before those acknowledged are dropped. */
-const LANE_MEMORY_FRAMES = 2 * LIMITS.unstoredFrames;
-
 export interface SendRunOptions {
   readonly channel: TransferChannel;
   readonly offer: Offer;
-  readonly sources: readonly WalkSource[];
+  readonly walk: WalkPlan;
   /** Sources that could not be found: failures of their own. */
   readonly missing: readonly { readonly path: string; readonly error: SftpxError }[];
-  readonly hashing: Hashing;
-  readonly store: Store;
-  readonly pool: ChunkPool;
+  readonly equipment: Equipment;
   readonly compression: Compression;
   readonly lanes: number;
-  /** Takes buffers for frames of this chunk size: only the receiver's accept settles it (I8). */
-  readonly reserve: (chunkBytes: number) => SlotShare;
   /** Whether the peer signed this receipt. */
   readonly verifyReceipt: (receipt: Receipt) => Promise<boolean>;
+  /** Tells each entry that is in place. */
+  readonly tellEntries: boolean;
   readonly onEvent: (event: SessionEvent) => void;
   readonly signal: AbortSignal;
 }
@@ -49,36 +41,30 @@ export async function runSend(options: SendRunOptions): Promise<TransferSummary>
   return await new SendRun(options).run();
 }
 
-interface Lane {
-  readonly stream: OutgoingLane["stream"];
-  /** Frames written to it, perhaps stored since. */
-  frames: number[];
-  isLost: boolean;
-}
-
 class SendRun {
   readonly #options: SendRunOptions;
   readonly #sender: Sender;
   readonly #progress: Progress;
-  readonly #packed = new Mailbox<Packed>();
+  readonly #feed: WalkFeed;
   readonly #stop = new AbortController();
   readonly #ended = Promise.withResolvers<TransferResult>();
   #share: SlotShare | null = null;
   #buffers: BufferPool | null = null;
-  /** Lanes not lost, those still to be opened counted. */
-  #laneCount = 0;
-  readonly #lanes = new Set<Lane>();
-  readonly #lanesDone: Promise<void>[] = [];
+  #lanes: LaneWriter | null = null;
   /** The peer said itself why the transfer ends: it need not be told. */
   #isAborted = false;
-  #wanted = Promise.withResolvers<void>();
 
   constructor(options: SendRunOptions) {
     this.#options = options;
-    this.#sender = new Sender(options.offer, { hashing: options.hashing });
+    const { equipment: { hashing }, tellEntries } = options;
+    this.#sender = new Sender(options.offer, { hashing, tellEntries });
     this.#progress = new Progress(options.onEvent, {
+      moving: "send",
       counts: () => this.#sender.counts,
       onTick: () => {},
+    });
+    this.#feed = new WalkFeed(this.#sender, {
+      onNotice: (message) => this.#progress.notice(message),
     });
   }
 
@@ -94,21 +80,21 @@ class SendRun {
       this.#task(this.#takeMessages());
       this.#pump();
       const result = await this.#ended.promise;
-      await this.#endLanes();
+      // The receipt holds: nothing depends on the lanes any more.
+      await this.#lanes?.end(signal);
       this.#progress.stop();
       return this.#progress.finished(result, this.#sender.chunkBytes);
     } catch (thrown) {
       const error = toSftpxError(thrown);
       this.#stop.abort();
+      this.#lanes?.halt();
       this.#progress.stop();
-      this.#packed.drain();
-      this.#wanted.resolve();
       if (!this.#isAborted) sayAbort(channel, error);
       return this.#progress.broken(error, this.#sender.chunkBytes);
     } finally {
       signal.removeEventListener("abort", onAbort);
       this.#stop.abort();
-      for (const { stream } of this.#lanes) stream.abort();
+      this.#lanes?.halt();
       this.#share?.[Symbol.dispose]();
       channel.close();
     }
@@ -127,6 +113,7 @@ class SendRun {
       await this.#checkReceipt(message);
       this.#sender.handle(message);
       if (message.type === "accept") this.#start();
+      if (message.type === "deleted") this.#progress.addDeleted(message.paths.length);
       this.#pump();
       if (this.#sender.result !== null) return this.#ended.resolve(this.#sender.result);
     }
@@ -140,31 +127,32 @@ class SendRun {
   /** The receiver accepted: lanes, buffers and the walk begin. */
   #start(): void {
     const bufferBytes = frameBufferBytes(this.#sender.chunkBytes);
-    const { slots } = this.#share = this.#options.reserve(this.#sender.chunkBytes);
+    // Only the receiver's accept settles the chunk size (I8).
+    const { slots } = this.#share = this.#options.equipment.reserveSlots(this.#sender.chunkBytes);
     this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * slots });
-    for (let lane = 0; lane < this.#options.lanes; lane++) {
-      this.#laneCount++;
-      this.#lanesDone.push(this.#runLane());
-    }
-    this.#task(this.#walk());
+    this.#lanes = this.#lanesOver(this.#buffers);
+    this.#lanes.open(this.#options.lanes);
+    const { walk } = this.#options;
+    const feeding = { pump: () => this.#pump(), signal: this.#stop.signal };
+    this.#task(this.#feed.run(walk, feeding));
   }
 
-  async #walk(): Promise<void> {
-    const { store, sources } = this.#options;
-    for await (const batch of store.walk(sources, this.#stop.signal)) {
-      for (const { path, code, message } of batch.notices) {
-        if (code === null) this.#progress.notice(message);
-        else this.#sender.omit({ path, code, message });
-      }
-      while (!this.#sender.wantsEntries) {
-        await this.#wanted.promise;
-        this.#stop.signal.throwIfAborted();
-      }
-      this.#sender.addEntries(batch);
-      this.#pump();
-    }
-    this.#sender.endEntries();
-    this.#pump();
+  #lanesOver(buffers: BufferPool): LaneWriter {
+    return new LaneWriter({
+      channel: this.#options.channel,
+      buffers,
+      isUnstored: (frame) => this.#sender.isUnstored(frame),
+      onLane: (path) => this.#progress.addLane(path),
+      onWritten: ({ records }, path) => {
+        this.#progress.addFrame(records, path);
+        this.#pump();
+      },
+      onLost: (frames) => {
+        this.#sender.lost(frames);
+        this.#pump();
+      },
+      onNone: (error) => this.#task(this.#giveUp(error)),
+    });
   }
 
   /** Lets the engine decide until it has nothing left to say. */
@@ -175,16 +163,9 @@ class SendRun {
         if (message === null) break;
         this.#options.channel.send(message);
       }
-      for (;;) {
-        const failure = this.#sender.pollFailure();
-        if (failure === null) break;
-        this.#progress.entryFailed(failure);
-      }
+      this.#progress.tell(this.#sender);
       this.#pack();
-      if (this.#sender.wantsEntries) {
-        this.#wanted.resolve();
-        this.#wanted = Promise.withResolvers();
-      }
+      this.#feed.wake();
     } catch (error) {
       this.#ended.reject(error);
     }
@@ -192,7 +173,7 @@ class SendRun {
 
   /** Gives the workers as many frames as there are buffers, in batches. */
   #pack(): void {
-    const { pool } = this.#options;
+    const { pool } = this.#options.equipment;
     if (this.#share === null || this.#buffers === null) return;
     const fair = Math.floor(this.#share.slots / (2 * pool.count));
     const batch = Math.max(1, Math.min(BATCH_FRAMES, fair));
@@ -204,7 +185,7 @@ class SendRun {
   }
 
   async #runJob(planned: readonly PlannedFrame[]): Promise<void> {
-    const { channel, pool, compression } = this.#options;
+    const { channel, equipment: { pool }, compression } = this.#options;
     const files: FileToPack[] = [];
     const numbers = new Map<object, number>();
     const fileNumber = (origin: FileToPack): number => {
@@ -233,67 +214,7 @@ class SendRun {
       return this.#ended.reject(error);
     }
     if (reply.frameBytes === 0) this.#buffers?.give(reply.buffer);
-    else this.#packed.put(reply);
-    this.#pump();
-  }
-
-  /** One lane: takes whatever frame is ready next, so that no lane waits for another. */
-  async #runLane(): Promise<void> {
-    const { channel } = this.#options;
-    let lane: Lane | null = null;
-    try {
-      lane = await this.#openLane();
-      let written = 0;
-      for (let packed = await this.#packed.take(); packed !== null; written++) {
-        if (lane.isLost) return this.#packed.put(packed);
-        await this.#writeFrame(lane, packed);
-        this.#pump();
-        packed = await this.#packed.take();
-      }
-      if (this.#stop.signal.aborted || lane.isLost) return;
-      await lane.stream.write(encodeLaneEnd(channel.transfer, written));
-      await lane.stream.close();
-      this.#lanes.delete(lane);
-    } catch (error) {
-      this.#loseLane(lane, toSftpxError(error, "lost"));
-    }
-  }
-
-  async #openLane(): Promise<Lane> {
-    const { stream, lost } = await this.#options.channel.openLane();
-    const lane: Lane = { stream, frames: [], isLost: false };
-    this.#lanes.add(lane);
-    if (this.#stop.signal.aborted) stream.abort();
-    // One that waits for a frame would not notice, and what it has written may never arrive.
-    lost.then(() => this.#loseLane(lane, new SftpxError("lost", "Lost the peer: a lane broke")));
-    return lane;
-  }
-
-  async #writeFrame(lane: Lane, packed: Packed): Promise<void> {
-    lane.frames.push(packed.frame);
-    try {
-      await lane.stream.write(new Uint8Array(packed.buffer, 0, packed.frameBytes));
-    } catch (error) {
-      this.#buffers?.forfeit(1); // The transport may still hold on to it.
-      throw error;
-    }
-    this.#progress.addFrame(packed.records);
-    this.#buffers?.give(packed.buffer);
-    if (lane.frames.length > LANE_MEMORY_FRAMES) {
-      lane.frames = lane.frames.filter((frame) => this.#sender.isUnstored(frame));
-    }
-  }
-
-  /** A lane died. The others carry on with its frames; the last one takes the transfer with it. */
-  #loseLane(lane: Lane | null, error: SftpxError): void {
-    lane?.stream.abort();
-    if (this.#stop.signal.aborted || this.#sender.result !== null || lane?.isLost) return;
-    if (lane !== null) {
-      lane.isLost = true;
-      this.#lanes.delete(lane);
-      this.#sender.lost(lane.frames);
-    }
-    if (--this.#laneCount === 0) this.#task(this.#giveUp(error));
+    else this.#lanes?.put(reply);
     this.#pump();
   }
 
@@ -304,28 +225,5 @@ class SendRun {
     // Whoever waits for the message that came before goes first.
     await new Promise((resolve) => setTimeout(resolve));
     throw error;
-  }
-
-  /** The receipt holds: lanes end in order if they can, but nothing depends on them any more. */
-  async #endLanes(): Promise<void> {
-    this.#packed.close();
-    const { signal } = this.#options;
-    const aborted = Promise.withResolvers<void>();
-    const onAbort = () => aborted.resolve();
-    signal.addEventListener("abort", onAbort);
-    if (signal.aborted) onAbort();
-    const ended = Promise.race([Promise.all(this.#lanesDone), aborted.promise]);
-    await atMost(ended, LIMITS.partingMs);
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-/** Tells the peer why a transfer ends here; one that is gone learns of it by that. */
-export function sayAbort(channel: TransferChannel, error: SftpxError): void {
-  try {
-    const { code, message } = error;
-    channel.send({ type: "abort", transfer: channel.transfer, code, message });
-  } catch {
-    // The control stream is gone.
   }
 }

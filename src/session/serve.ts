@@ -1,35 +1,30 @@
-// The server: one root, many clients. Takes connections in, admits who may come, runs their
-// transfers, and stops in order. Nothing is open by default: without a ticket or an authorized key
-// nobody gets in.
+// The server: one root, many clients. Takes connections in, shows out who may not come, runs the
+// sessions of the others, and stops in order. Nothing is open by default; see admissions.ts.
 
-import { createHash } from "node:crypto";
-import { mkdir, realpath } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { issueLeaf } from "../trust/certificate.ts";
-import { type AuthorizedKeys, loadAuthorizedKeys } from "../trust/authorized_keys.ts";
-import { type Grant, grantOfAccess, narrowGrant } from "../trust/grant.ts";
+import { grantOfAccess } from "../trust/grant.ts";
 import { type Identity, identityName, loadIdentity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
-import { TicketBook } from "../trust/ticket_book.ts";
 import type { Connection, Listener } from "../transport/transport.ts";
+import { Admissions, type Caller } from "./admissions.ts";
+import { advertisedAddresses } from "./advertise.ts";
 import { AGENT } from "./agent.ts";
+import { claimIdentity } from "./claim.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { Equipment } from "./equipment.ts";
-import { type Admission, serverHandshake } from "./handshake.ts";
+import { type Admission, type Handshaken, serverHandshake } from "./handshake.ts";
 import { Hub } from "./hub.ts";
 import type { ServeHandle, ServeOptions, TransferSummary } from "./options.ts";
 import { atMost } from "./patience.ts";
-import { advertisedAddresses } from "./advertise.ts";
+import { openServedRoot } from "./served_root.ts";
 import { ServedSession } from "./served_session.ts";
-import { LaneWatch, Strangers } from "./strangers.ts";
+import { LaneWatch, sayRefusal, Strangers } from "./strangers.ts";
 import { Takeover } from "./takeover.ts";
 
-/** How long a ticket of `serve` is good for. */
-const TICKET_LIFE_MS = 24 * 60 * 60 * 1000;
 const SECRET_BYTES = 32;
 
 /** Starts serving; settles once the listener is bound. */
@@ -38,9 +33,19 @@ export async function serve(options: ServeOptions): Promise<ServeHandle> {
   return await server.start();
 }
 
+/** A session that runs. */
+interface Guest {
+  readonly session: ServedSession;
+  readonly caller: Caller;
+  /** Its key let it in, not its ticket. */
+  readonly byKey: boolean;
+  /** Ends what it does, and only that. */
+  readonly stop: AbortController;
+}
+
 class Server {
   readonly #options: ServeOptions;
-  readonly #sessions = new Map<number, ServedSession>();
+  readonly #guests = new Map<number, Guest>();
   readonly #ended = Promise.withResolvers<TransferSummary | null>();
   readonly #takeover = new Takeover();
   readonly #stop = new AbortController();
@@ -52,8 +57,7 @@ class Server {
   #root!: string;
   #store!: Store;
   #equipment!: Equipment;
-  #book!: TicketBook;
-  #keys: AuthorizedKeys | null = null;
+  #admissions!: Admissions;
   #listener: Listener | null = null;
   #transfers = 0;
   #stopping = false;
@@ -65,59 +69,60 @@ class Server {
   async start(): Promise<ServeHandle> {
     const options = this.#options;
     this.#identity = await loadIdentity(options.identityPath, { create: true });
-    if (options.authorizedKeysPath !== null) {
-      this.#keys = await loadAuthorizedKeys(options.authorizedKeysPath);
-    }
-    this.#root = await openRoot(options.root);
-    const { certificatePem, keyPem } = await issueLeaf(this.#identity, { nowMs: Date.now() });
-    this.#store = await openStore({
-      root: this.#root,
-      workerUrl: options.workers.store,
-      keep: true,
-    });
+    const mayWrite = grantOfAccess(options.access).write;
+    this.#root = await openServedRoot(options.root, { create: mayWrite });
+    this.#admissions = await Admissions.open({ ...options, root: this.#root });
     try {
+      const { certificatePem, keyPem } = await issueLeaf(this.#identity, { nowMs: Date.now() });
+      // Who only reads leaves nothing behind, and may serve what it cannot write to.
+      this.#store = await openStore({
+        root: mayWrite ? this.#root : null,
+        workerUrl: options.workers.store,
+        keep: true,
+      });
       this.#equipment = await Equipment.start({
         chunkWorkerUrl: options.workers.chunk,
         workerCount: options.workerCount,
         depth: options.depth,
       });
-      this.#book = await TicketBook.open(ticketBookPath(options.identityPath, this.#root));
       this.#listener = await options.transport.listen({
         ...options.listen,
         certificatePem,
         keyPem,
         congestion: options.congestion,
       });
-      const ticket = options.mintTicket ? await this.#mint(this.#listener) : null;
-      const onAbort = () => this.#finish(null);
-      options.signal.addEventListener("abort", onAbort);
-      const over = () => options.signal.removeEventListener("abort", onAbort);
-      this.#ended.promise.then(over, over);
-      if (options.signal.aborted) onAbort();
-      this.#accept(this.#listener);
-      return {
-        address: this.#listener.address,
-        identity: this.#identity.name,
-        ticket,
-        ended: this.#ended.promise,
-      };
+      this.#admissions.announce(this.#listener.address.port);
+      return this.#run(this.#listener);
     } catch (error) {
       this.#listener?.close();
       await this.#equipment?.[Symbol.asyncDispose]();
-      await this.#store.close();
+      await this.#store?.close();
+      this.#admissions.close();
       throw error;
     }
   }
 
-  async #mint(listener: Listener): Promise<string> {
-    const { advertise, once, access } = this.#options;
-    const nowMs = Date.now();
-    const secret = await this.#book.mint({
-      uses: once ? 1 : null,
-      expiresMs: nowMs + TICKET_LIFE_MS,
-      nowMs,
-      grant: grantOfAccess(access),
-    });
+  #run(listener: Listener): ServeHandle {
+    const { mintTicket, signal } = this.#options;
+    const ticket = mintTicket ? this.#mint(listener) : null;
+    const onAbort = () => this.#finish(null);
+    signal.addEventListener("abort", onAbort);
+    const over = () => signal.removeEventListener("abort", onAbort);
+    this.#ended.promise.then(over, over);
+    if (signal.aborted) onAbort();
+    this.#accept(listener);
+    return {
+      reload: () => this.#reload(),
+      address: listener.address,
+      identity: this.#identity.name,
+      ticket,
+      ended: this.#ended.promise,
+    };
+  }
+
+  #mint(listener: Listener): string {
+    const { advertise, once } = this.#options;
+    const secret = this.#admissions.mint({ once });
     const addresses = advertise.length > 0
       ? advertise.map(({ hostname, port }) => ({
         hostname,
@@ -135,7 +140,8 @@ class Server {
       connection.closed.then(() => this.#connections.delete(connection));
       this.#takeIn(connection).catch((thrown) => {
         const { code, message } = toSftpxError(thrown);
-        connection.close(code, "");
+        // A stranger learns why it is shown out, and nothing of what goes wrong in here.
+        connection.close(code, TOLD.has(code) ? message : "");
         const address = connection.remoteAddress;
         this.#options.onEvent({ kind: "peer_refused", address, code, message });
       });
@@ -146,6 +152,7 @@ class Server {
   async #takeIn(connection: Connection): Promise<void> {
     using _place = this.#strangers.enter(connection.remoteAddress);
     using lanes = new LaneWatch(connection);
+    if (connection.protocol === "sftpx-claim/1") return await this.#claim(connection);
     const { handshakeMs = LIMITS.handshakeMs } = this.#options;
     const late = new SftpxError(
       "refused",
@@ -162,8 +169,8 @@ class Server {
       const handshaken = await serverHandshake(control, {
         identity: this.#identity,
         agent: AGENT,
-        admit: (client, ticket) => this.#admit(client, ticket),
-        sessionOf: (session) => this.#sessions.get(session) ?? null,
+        admit: (identity, ticket) => this.#admit({ identity, ticket }),
+        sessionOf: (session) => this.#guests.get(session)?.session ?? null,
       });
       if (this.#stopping) throw new SftpxError("terminated", "The server stops");
       const firstLane = lanes.pass();
@@ -171,9 +178,9 @@ class Server {
         const hub = new Hub(control, connection, { firstLane });
         return this.#open(hub, connection, handshaken);
       }
-      const session = this.#sessions.get(handshaken.session);
-      if (session === undefined) connection.close("none", ""); // It ended in between.
-      else session.hub.addConnection(connection, { firstLane });
+      const hub = this.#guests.get(handshaken.session)?.session.hub;
+      if (hub === undefined) connection.close("none", ""); // It ended in between.
+      else hub.addConnection(connection, { number: handshaken.connection, firstLane });
     } catch (thrown) {
       if (isLate) throw late;
       if (lanes.tooEarly !== null) throw lanes.tooEarly;
@@ -185,43 +192,35 @@ class Server {
     }
   }
 
-  #admit(client: Uint8Array, ticket: Uint8Array | null): Admission {
-    if (this.#sessions.size >= LIMITS.sessions) {
-      throw new SftpxError("busy", "Cannot take the client in: too many sessions are open");
-    }
-    let session: number;
-    do session = crypto.getRandomValues(new Uint32Array(1))[0]!; while (
-      this.#sessions.has(session)
-    );
-    const key = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-    return { session, key, grant: this.#grantOf(client, ticket) };
+  /** First contact: names this identity, reads nothing, and waits a little for the peer to go. */
+  async #claim(connection: Connection): Promise<void> {
+    claimIdentity(connection, this.#identity.publicKey).catch(() => {}); // It went without it.
+    const { handshakeMs = LIMITS.handshakeMs } = this.#options;
+    await atMost(connection.closed, Math.min(handshakeMs, LIMITS.claimMs));
+    connection.close("none", "");
   }
 
-  /** What a client may do: by its key if it is authorized, else by its ticket. */
-  #grantOf(client: Uint8Array, ticket: Uint8Array | null): Grant {
-    const access = grantOfAccess(this.#options.access);
-    const authorized = this.#keys?.lookup(client) ?? null;
-    if (authorized !== null) return narrowGrant(access, authorized);
-    if (ticket !== null) {
-      const { grant } = this.#book.redeem(ticket, { identity: client, nowMs: Date.now() });
-      return narrowGrant(access, grant);
+  #admit(caller: Caller): Admission {
+    if (this.#guests.size >= LIMITS.sessions) {
+      throw new SftpxError("busy", "Cannot take the client in: too many sessions are open");
     }
-    throw new SftpxError(
-      "refused",
-      "Cannot take the client in: it has no ticket and is not authorized",
-    );
+    const grant = this.#admissions.grantOf(caller);
+    let session: number;
+    do session = crypto.getRandomValues(new Uint32Array(1))[0]!; while (this.#guests.has(session));
+    const key = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
+    return { session, key, grant };
   }
 
   #open(
     hub: Hub,
     connection: Connection,
-    { clientIdentity, ticket, admission }: {
-      clientIdentity: Uint8Array;
-      ticket: Uint8Array | null;
-      admission: Admission;
-    },
+    { clientIdentity, ticket, admission }: Extract<Handshaken, { kind: "session" }>,
   ): void {
-    const authorized = this.#keys?.lookup(clientIdentity) ?? null;
+    const caller = { identity: clientIdentity, ticket };
+    // The keys may have been read anew since it was admitted.
+    this.#admissions.grantOf(caller);
+    const byKey = this.#admissions.isAuthorized(clientIdentity);
+    const stop = new AbortController();
     const session = new ServedSession({
       hub,
       clientIdentity,
@@ -231,31 +230,44 @@ class Server {
       store: this.#store,
       equipment: this.#equipment,
       takeover: this.#takeover,
-      claimTicket: async () => {
-        if (ticket === null || authorized !== null) return null;
-        const bearer = { identity: clientIdentity, nowMs: Date.now() };
-        return await this.#book.begin(this.#book.redeem(ticket, bearer).id, bearer);
-      },
+      claimTicket: async () => byKey ? null : await this.#admissions.claimTicket(caller),
       nextTransfer: () => ++this.#transfers,
       onEvent: this.#options.onEvent,
-      onDone: (summary) => this.#done(summary),
-      signal: this.#stop.signal,
+      onDone: (summary, end) => this.#done(summary, end),
+      signal: AbortSignal.any([this.#stop.signal, stop.signal]),
     });
-    this.#sessions.set(admission.session, session);
-    this.#options.onEvent({
-      kind: "peer",
-      address: connection.remoteAddress,
-      identity: identityName(clientIdentity),
-    });
+    this.#guests.set(admission.session, { session, caller, byKey, stop });
+    const who = { address: connection.remoteAddress, identity: identityName(clientIdentity) };
+    this.#options.onEvent({ kind: "peer", ...who });
     const run = session.run().then(() => {
-      this.#sessions.delete(admission.session);
+      this.#guests.delete(admission.session);
       this.#runs.delete(run);
+      // In a server that stops it is the server who leaves: its last word is what it served.
+      if (!this.#stopping) this.#options.onEvent({ kind: "peer_left", ...who });
     });
     this.#runs.add(run);
   }
 
-  #done(summary: TransferSummary): void {
-    if (this.#options.once) this.#finish(summary);
+  /** `once` ends with the first transfer that began; to look, ask or measure is none. */
+  #done(summary: TransferSummary, { began }: { readonly began: boolean }): void {
+    if (this.#options.once && began && !summary.dryRun) this.#finish(summary);
+  }
+
+  /** Never rejects: what is wrong with the file is told, and the keys read before hold. */
+  async #reload(): Promise<void> {
+    try {
+      const keys = await this.#admissions.reload();
+      this.#options.onEvent({ kind: "reloaded", keys, error: null });
+    } catch (thrown) {
+      this.#options.onEvent({ kind: "reloaded", keys: null, error: toSftpxError(thrown) });
+      return;
+    }
+    for (const { session, caller, byKey, stop } of this.#guests.values()) {
+      if (!byKey || this.#admissions.isAuthorized(caller.identity)) continue;
+      const revoked = new SftpxError("refused", "Cannot go on: this key is no longer authorized");
+      stop.abort(revoked);
+      session.settled().then(() => session.hub.close("refused", revoked.message));
+    }
   }
 
   /** Stops in order: no new peers, running transfers aborted, state closed. */
@@ -269,12 +281,12 @@ class Server {
 
   async #shutDown(): Promise<void> {
     this.#listener?.close();
-    await Promise.all([...this.#sessions.values()].map((session) => session.settled()));
+    await Promise.all([...this.#guests.values()].map(({ session }) => session.settled()));
     for (const connection of this.#connections) connection.close("none", "");
     await Promise.all([...this.#connections].map((connection) => connection.closed));
     await Promise.all(this.#runs);
     try {
-      await this.#book.clear();
+      this.#admissions.end();
     } finally {
       await this.#equipment[Symbol.asyncDispose]();
       await this.#store.close();
@@ -282,39 +294,5 @@ class Server {
   }
 }
 
-/**
- * Where the tickets of a root are kept: in the user's own directory, because whoever made the served
- * one could have put tickets of their own into it.
- */
-export function ticketBookPath(identityPath: string, root: string): string {
-  const name = createHash("sha256").update(root).digest("hex");
-  return join(dirname(resolve(identityPath)), "tickets", `${name}.json`);
-}
-
-/** The served directory; made when it does not exist. */
-async function openRoot(given: string): Promise<string> {
-  const path = resolve(given);
-  try {
-    await mkdir(path, { recursive: true });
-    return await realpath(path);
-  } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    throw new SftpxError("io", `Cannot serve "${given}": ${found}`, { cause: error });
-  }
-}
-
-/** Tells a peer why it is not let in, and gives it a moment to read it. */
-async function sayRefusal(
-  control: ControlChannel,
-  connection: Connection,
-  error: SftpxError,
-): Promise<void> {
-  try {
-    control.send({ type: "refuse", code: error.code, message: error.message });
-    await control.flushed();
-    await control.close();
-    await atMost(connection.closed, LIMITS.refusalMs);
-  } catch {
-    // The peer is gone already.
-  }
-}
+/** Codes whose message is the peer's to know. */
+const TOLD: ReadonlySet<string> = new Set(["refused", "limit", "busy", "protocol", "version"]);

@@ -1,24 +1,24 @@
 // One client's session at the server: each request or offer becomes a transfer, under the grant the
 // client was admitted with.
 
-import { type ErrorCode, SftpxError, toSftpxError } from "../base/errors.ts";
+import { type ErrorCode, toSftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Store } from "../store/store.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { TicketUse } from "../trust/ticket_book.ts";
-import type { Offer, Request, TransferMessage } from "../wire/messages.ts";
-import { parseCompression } from "./compression.ts";
+import type { List, Measure, Offer, Request, TransferMessage } from "../wire/messages.ts";
+import { sayAbort } from "./abort.ts";
+import { askedBy, type Moved, NOTHING_MOVED, type Opener, outcomeOf } from "./access.ts";
 import type { Equipment } from "./equipment.ts";
 import type { Admission, OpenSession } from "./handshake.ts";
 import type { Hub, TransferChannel } from "./hub.ts";
 import type { ServeEvent, SessionEvent, TransferSummary } from "./options.ts";
 import { atMost } from "./patience.ts";
 import { failedSummary } from "./progress.ts";
-import { receiptCheck, receiptSigner, type SessionEnds } from "./receipt.ts";
-import { runReceive } from "./receive_run.ts";
-import { resumeKey } from "./resume_key.ts";
-import { runSend, sayAbort } from "./send_run.ts";
-import { resolveServedSource } from "./sources.ts";
-import { LIMITS } from "../base/limits.ts";
+import type { SessionEnds } from "./receipt.ts";
+import { serveList } from "./serve_list.ts";
+import { serveMeasure } from "./serve_measure.ts";
+import { servePull, servePush } from "./served_transfer.ts";
 import type { Takeover } from "./takeover.ts";
 
 export interface ServedSessionOptions {
@@ -34,13 +34,16 @@ export interface ServedSessionOptions {
   readonly claimTicket: () => Promise<TicketUse | null>;
   readonly nextTransfer: () => number;
   readonly onEvent: (event: ServeEvent) => void;
-  readonly onDone: (summary: TransferSummary) => void;
+  /** A transfer ended; `began` unless it was refused before it could. */
+  readonly onDone: (summary: TransferSummary, end: { readonly began: boolean }) => void;
   readonly signal: AbortSignal;
 }
 
 export class ServedSession implements OpenSession {
   readonly #options: ServedSessionOptions;
   readonly #ends: SessionEnds;
+  /** Where the client's first connection came from. */
+  readonly #address: string;
   readonly #joined = new Set<number>();
   readonly #running = new Set<Promise<void>>();
   readonly #over = Promise.withResolvers<void>();
@@ -51,6 +54,7 @@ export class ServedSession implements OpenSession {
       serverIdentity: options.identity.publicKey,
       clientIdentity: options.clientIdentity,
     };
+    this.#address = options.hub.connections[0]?.remoteAddress ?? "";
   }
 
   get key(): Uint8Array {
@@ -72,7 +76,7 @@ export class ServedSession implements OpenSession {
   async run(): Promise<void> {
     const { hub } = this.#options;
     hub.onOpen = (channel, first) => {
-      const work = this.#transfer(channel, first);
+      const work = this.#serve(channel, first);
       this.#running.add(work);
       work.then(() => this.#running.delete(work));
     };
@@ -89,127 +93,97 @@ export class ServedSession implements OpenSession {
     await atMost(this.#over.promise, LIMITS.partingMs);
   }
 
+  /** Whatever a client asks for, from its first message to its line in the access log. */
+  async #serve(channel: TransferChannel, first: TransferMessage): Promise<void> {
+    switch (first.type) {
+      case "request":
+      case "offer":
+        return await this.#transfer(channel, first);
+      case "list":
+      case "measure":
+        return await this.#answer(channel, first);
+      default:
+        return channel.close(); // The hub opens nothing else.
+    }
+  }
+
   /** One transfer from its first message to its summary. Never rejects. */
-  async #transfer(channel: TransferChannel, first: TransferMessage): Promise<void> {
+  async #transfer(channel: TransferChannel, first: Request | Offer): Promise<void> {
     const transfer = this.#options.nextTransfer();
+    let began = false;
     const onEvent = (event: SessionEvent) => {
+      began ||= event.kind === "start";
       this.#options.onEvent({ kind: "transfer", transfer, event });
     };
     const startMs = performance.now();
     let summary: TransferSummary;
     let use: TicketUse | null = null;
     try {
-      use = await this.#options.claimTicket();
+      // A dry run commits nothing: no use is spent on it, and none that is paused is touched.
+      if (!first.dryRun) use = await this.#options.claimTicket();
+      const { hub, admission: { grant }, identity, root, store } = this.#options;
+      const { equipment, takeover, signal } = this.#options;
+      const session = { hub, ends: this.#ends, identity, grant, root, store, equipment, takeover };
+      const served = { ...session, channel, onEvent, signal };
       summary = first.type === "request"
-        ? await this.#send(channel, first, onEvent)
-        : await this.#receive(channel, first as Offer, onEvent);
+        ? await servePull(served, first)
+        : await servePush(served, first);
     } catch (thrown) {
       const error = toSftpxError(thrown);
       sayAbort(channel, error);
       channel.close();
-      summary = failedSummary(error, { chunkBytes: 0, startMs });
+      summary = failedSummary(error, { chunkBytes: 0, startMs, dryRun: first.dryRun });
     }
-    await settleUse(use, summary).catch((thrown) => {
-      onEvent({ kind: "notice", message: toSftpxError(thrown).message });
-    });
-    this.#options.onEvent({ kind: "transfer_done", transfer, summary });
-    this.#options.onDone(summary);
-  }
-
-  /** A pull: this end sends what the client asks for. */
-  async #send(
-    channel: TransferChannel,
-    request: Request,
-    onEvent: (event: SessionEvent) => void,
-  ): Promise<TransferSummary> {
-    const { admission, clientIdentity, root, store, equipment, signal } = this.#options;
-    if (!admission.grant.read) {
-      throw new SftpxError("refused", "Cannot pull: the grant is to write");
-    }
-    const compression = parseCompression(request.compress);
-    const sources = [];
-    for (const { path } of request.sources) sources.push(await resolveServedSource(root, path));
-    const offer: Offer = {
-      type: "offer",
-      transfer: channel.transfer,
-      sources: sources.map((source) => source.offered),
-      destination: "",
-      intoDirectory: false,
-      chunkBytes: request.chunkBytes,
-      checksum: false,
-      atomic: false,
-      given: request.sources.map(({ path }) => path),
-      nowNs: BigInt(Date.now()) * 1_000_000n,
-    };
-    const peer = identityName(clientIdentity);
-    onEvent({ kind: "start", direction: "pull", chunkBytes: offer.chunkBytes, peer });
-    return await runSend({
-      channel,
-      offer,
-      sources: sources.map((source) => source.walk),
-      missing: [],
-      hashing: equipment.hashing,
-      store,
-      pool: equipment.pool,
-      compression,
-      lanes: Math.min(Math.max(1, request.lanes), LIMITS.lanesPerConnection),
-      reserve: (chunkBytes) => equipment.reserveSlots(chunkBytes),
-      verifyReceipt: receiptCheck(this.#ends, "server"),
-      onEvent,
-      signal,
-    });
-  }
-
-  /** A push: this end receives what the client offers. */
-  async #receive(
-    channel: TransferChannel,
-    offer: Offer,
-    onEvent: (event: SessionEvent) => void,
-  ): Promise<TransferSummary> {
-    const { admission, clientIdentity, identity, store, equipment, signal } = this.#options;
-    const { takeover, hub } = this.#options;
-    const { grant } = admission;
-    if (!grant.write) throw new SftpxError("refused", "Cannot push: the grant is to read");
-    const key = resumeKey(equipment.hashing, {
-      peer: clientIdentity,
-      direction: "push",
-      destination: offer.destination,
-      given: offer.given,
-    });
-    await takeover.clear(key);
-    const begun = await store.begin({
-      key,
-      destination: offer.destination,
-      intoDirectory: offer.intoDirectory,
-      sources: offer.sources,
-      chunkBytes: offer.chunkBytes,
-      checksum: offer.checksum,
-      writeOnce: grant.writeOnce,
-      mayRead: grant.read,
-      senderNowNs: offer.nowNs,
-    });
-    using _held = takeover.hold(key, hub);
     try {
-      using share = equipment.reserveSlots(begun.chunkBytes);
-      const peer = identityName(clientIdentity);
-      onEvent({ kind: "start", direction: "push", chunkBytes: begun.chunkBytes, peer });
-      return await runReceive({
-        channel,
-        offer,
-        begun,
-        hashing: equipment.hashing,
-        store,
-        pool: equipment.pool,
-        slots: share.slots,
-        sign: receiptSigner(this.#ends, { transfer: channel.transfer, identity }),
-        onEvent,
-        signal,
-      });
+      settleUse(use, summary);
     } catch (thrown) {
-      // It did not even start: a run that did puts its own transfer aside.
-      await store.abandon(begun.id).catch(() => {});
-      throw thrown;
+      onEvent({ kind: "notice", message: toSftpxError(thrown).message });
     }
+    this.#tellAccess(first, { transfer, startMs, ...outcomeOf(summary) });
+    // The last that is told of a transfer.
+    this.#options.onEvent({ kind: "transfer_done", transfer, summary });
+    this.#options.onDone(summary, { began });
+  }
+
+  /** A list or a measurement. Never rejects. */
+  async #answer(channel: TransferChannel, first: List | Measure): Promise<void> {
+    const startMs = performance.now();
+    let moved = NOTHING_MOVED;
+    let result = "ok";
+    try {
+      const { hub, root, store, signal, admission: { grant } } = this.#options;
+      if (first.type === "list") {
+        const { entries } = await serveList(channel, first, { root, grant, store, signal });
+        moved = { ...moved, files: entries };
+      } else {
+        const { bytes } = await serveMeasure(channel, first, { hub, grant, signal });
+        moved = { ...moved, bytes, wireBytes: bytes };
+      }
+    } catch (thrown) {
+      const error = toSftpxError(thrown);
+      if (!error.remote) sayAbort(channel, error);
+      result = error.code;
+    }
+    this.#tellAccess(first, { transfer: null, startMs, ...moved, result });
+  }
+
+  #tellAccess(
+    first: Opener,
+    { startMs, ...outcome }: Moved & {
+      readonly transfer: number | null;
+      readonly startMs: number;
+      readonly result: string;
+    },
+  ): void {
+    const { clientIdentity, admission, onEvent } = this.#options;
+    onEvent({
+      kind: "access",
+      address: this.#address,
+      identity: identityName(clientIdentity),
+      ...askedBy(first, { grantRoot: admission.grant.root }),
+      ...outcome,
+      seconds: Math.round(performance.now() - startMs) / 1000,
+    });
   }
 }
 
@@ -217,9 +191,9 @@ export class ServedSession implements OpenSession {
 const RESUMABLE: ReadonlySet<ErrorCode> = new Set(["lost", "terminated", "interrupted"]);
 
 /** A counted use is spent by a committed transfer, kept by one that may resume, else given back. */
-export async function settleUse(use: TicketUse | null, summary: TransferSummary): Promise<void> {
+export function settleUse(use: TicketUse | null, summary: TransferSummary): void {
   if (use === null) return;
-  if (summary.root !== null) return await use.spend();
-  if (summary.error !== null && RESUMABLE.has(summary.error.code)) use.pause();
-  else await use.release();
+  if (summary.root !== null) use.spend();
+  else if (summary.error !== null && RESUMABLE.has(summary.error.code)) use.pause();
+  else use.release();
 }

@@ -9,6 +9,7 @@ function summaryOf(code: ErrorCode | null, root: string | null): TransferSummary
   const failed = failedSummary(error ?? new SftpxError("failed", ""), {
     chunkBytes: 0,
     startMs: 0,
+    dryRun: false,
   });
   return { ...failed, ok: error === null, error, root };
 }
@@ -25,17 +26,17 @@ const ENDS: readonly [ErrorCode | null, "root" | null, "spend" | "pause" | "rele
 ];
 
 for (const [code, root, wanted] of ENDS) {
-  Deno.test(`a transfer that ended ${code ?? "well"} makes its ticket's use ${wanted}`, async () => {
+  Deno.test(`a transfer that ended ${code ?? "well"} makes its ticket's use ${wanted}`, () => {
     const done: string[] = [];
-    await settleUse({
-      spend: () => Promise.resolve(void done.push("spend")),
+    settleUse({
+      spend: () => void done.push("spend"),
       pause: () => void done.push("pause"),
-      release: () => Promise.resolve(void done.push("release")),
+      release: () => void done.push("release"),
     }, summaryOf(code, root));
     assert.deepEqual(done, [wanted]);
   });
 }
 
-Deno.test("a transfer without a counted ticket settles nothing", async () => {
-  await settleUse(null, summaryOf("lost", null));
+Deno.test("a transfer without a counted ticket settles nothing", () => {
+  settleUse(null, summaryOf("lost", null));
 });

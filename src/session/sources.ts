@@ -17,27 +17,62 @@ export interface ResolvedSource {
   readonly offered: OfferedSource;
 }
 
-/** Resolves a local source as given by the user. Throws `source_missing` and the like. */
-export async function resolveLocalSource(given: string): Promise<ResolvedSource> {
-  return await describe(resolve(given), { given, opens: endsOpen(given), what: "source" });
+/**
+ * Resolves a local source as given by the user; `opens` takes a directory's contents (or a link's
+ * target) as a trailing `/` does. Throws `source_missing` and the like.
+ */
+export async function resolveLocalSource(
+  given: string,
+  { opens = endsOpen(given) }: { readonly opens?: boolean } = {},
+): Promise<ResolvedSource> {
+  return await describe(resolve(given), { given, opens, what: "source" });
 }
 
 /**
- * Resolves a path a peer asked for under the served root: never through a link, never out of it
- * (I5). `path` may end in `/`; empty means the root's contents.
+ * Resolves a path a peer asked for where its grant holds: never through a link, never out of it (I5).
+ * `path` may end in `/`; empty means the contents of the grant's root, or the one file it is for.
  */
-export async function resolveServedSource(root: string, path: string): Promise<ResolvedSource> {
+export async function resolveServedSource(
+  root: string,
+  path: string,
+  { grantRoot }: { readonly grantRoot: string },
+): Promise<ResolvedSource> {
+  const given = path === "" ? "." : path;
+  const base = await grantedBase(root, { grantRoot, given });
   const plain = path.replace(/\/+$/, "").replace(/(^|\/)\.$/, "");
-  if (plain === "") return await describe(root, { given: "", opens: true, what: "source" });
+  if (plain === "") {
+    // A link that takes the base's place from here on is not followed.
+    const checked = grantRoot === "" ? {} : { real: base };
+    return await describe(base, { given, opens: true, what: "path", ...checked });
+  }
   const problem = pathProblem(plain);
   if (problem !== null) {
     throw new SftpxError("bad_name", `Cannot read "${shown(path)}": ${problem}`);
   }
-  await refuseLinksAbove(root, plain);
-  const target = join(root, plain);
+  await refuseLinksAbove(base, { path: plain, given });
+  const target = join(base, plain);
   const opens = plain !== path;
-  const real = opens ? await realInside(root, { target, path }) : target;
+  const real = opens ? await realInside(base, { target, path }) : target;
   return await describe(target, { given: path, opens, what: "path", real });
+}
+
+/** The directory or file that a grant is for. It is a real one, and so is all above it. */
+async function grantedBase(
+  root: string,
+  { grantRoot, given }: { readonly grantRoot: string; readonly given: string },
+): Promise<string> {
+  if (grantRoot === "") return root;
+  const problem = pathProblem(grantRoot);
+  if (problem !== null) {
+    throw new SftpxError("bad_name", `Cannot read where the grant holds: ${problem}`);
+  }
+  await refuseLinksAbove(root, { path: grantRoot, given });
+  const base = join(root, grantRoot);
+  const found = await lstat(base).catch((error) => {
+    throw unreadable(error, { given, what: "path" });
+  });
+  if (found.isSymbolicLink()) throw throughLink(given);
+  return base;
 }
 
 /** Whether a name was written so that a directory's contents (or a link's target) are meant. */
@@ -88,17 +123,22 @@ function kindOf(found: Stats): EntryKind | null {
 }
 
 /** Every directory above the last component must be a real one. */
-async function refuseLinksAbove(root: string, plain: string): Promise<void> {
-  let path = root;
-  for (const name of plain.split("/").slice(0, -1)) {
-    path = join(path, name);
-    const found = await lstat(path).catch((error) => {
-      throw unreadable(error, { given: plain, what: "path" });
+async function refuseLinksAbove(
+  root: string,
+  { path, given }: { readonly path: string; readonly given: string },
+): Promise<void> {
+  let above = root;
+  for (const name of path.split("/").slice(0, -1)) {
+    above = join(above, name);
+    const found = await lstat(above).catch((error) => {
+      throw unreadable(error, { given, what: "path" });
     });
-    if (!found.isDirectory()) {
-      throw new SftpxError("refused", `Cannot read "${shown(plain)}": it leads through a link`);
-    }
+    if (!found.isDirectory()) throw throughLink(given);
   }
+}
+
+function throughLink(given: string): SftpxError {
+  return new SftpxError("refused", `Cannot read "${shown(given)}": it leads through a link`);
 }
 
 /**

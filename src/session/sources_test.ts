@@ -7,6 +7,9 @@ import { SftpxError } from "../base/errors.ts";
 import { isCode } from "./_fixture.ts";
 import { endsOpen, resolveLocalSource, resolveServedSource } from "./sources.ts";
 
+/** A grant for all of the root. */
+const ALL = { grantRoot: "" };
+
 /** `root` with a file, a directory, links of all kinds; `outside` beside it. */
 async function inTree(body: (place: { root: string; outside: string }) => Promise<void>) {
   const top = await fs.realpath(await fs.mkdtemp(join(tmpdir(), "sftpx-sources-")));
@@ -73,7 +76,7 @@ Deno.test("a local source that is missing, special or no directory is refused", 
     const socket = createServer().listen(join(root, "socket"));
     await new Promise((resolve) => socket.once("listening", resolve));
     await refuses("socket", "unsupported");
-    await assert.rejects(resolveServedSource(root, "socket"), isCode("unsupported"));
+    await assert.rejects(resolveServedSource(root, "socket", ALL), isCode("unsupported"));
     await new Promise((resolve) => socket.close(resolve));
   });
 });
@@ -101,7 +104,7 @@ delete SERVED["out/"];
 for (const [path, wanted] of Object.entries(SERVED)) {
   Deno.test(`a served path "${path}" is a ${wanted.kind}`, async () => {
     await inTree(async ({ root }) => {
-      const { walk, offered } = await resolveServedSource(root, path);
+      const { walk, offered } = await resolveServedSource(root, path, ALL);
       assert.deepEqual(offered, wanted);
       assert.equal(walk.name, wanted.name);
       assert.equal(walk.contents, wanted.contents);
@@ -140,7 +143,7 @@ const REFUSED: Record<string, SftpxError["code"]> = {
 for (const [path, code] of Object.entries(REFUSED)) {
   Deno.test(`a served path "${path}" is ${code}`, async () => {
     await inTree(async ({ root }) => {
-      await assert.rejects(resolveServedSource(root, path), isCode(code));
+      await assert.rejects(resolveServedSource(root, path, ALL), isCode(code));
     });
   });
 }
@@ -148,7 +151,7 @@ for (const [path, code] of Object.entries(REFUSED)) {
 Deno.test("a link out of the root tells nobody what stands there", async () => {
   await inTree(async ({ root }) => {
     const answer = async (path: string) =>
-      await resolveServedSource(root, path).then(() => "", ({ message }) => message as string);
+      await resolveServedSource(root, path, ALL).then(() => "", ({ message }) => message as string);
     const absent = await answer("out-absent/");
     assert.equal((await answer("out-file/")).replace("out-file", "out-absent"), absent);
   });
@@ -156,7 +159,7 @@ Deno.test("a link out of the root tells nobody what stands there", async () => {
 
 Deno.test("a link that was checked is not followed again: another may stand there by then", async () => {
   await inTree(async ({ root }) => {
-    const { walk } = await resolveServedSource(root, "to-dir/");
+    const { walk } = await resolveServedSource(root, "to-dir/", ALL);
     assert.equal(walk.path, join(root, "dir"));
     assert.equal(walk.follow, false);
   });
@@ -166,10 +169,87 @@ Deno.test("a served path that cannot be read is told without a path of this mach
   await inTree(async ({ root }) => {
     const name = "x".repeat(200);
     const deep = Array.from({ length: 19 }, () => name).join("/");
-    await assert.rejects(resolveServedSource(`${root}/${name}/${name}`, deep), (thrown) => {
+    await assert.rejects(resolveServedSource(`${root}/${name}/${name}`, deep, ALL), (thrown) => {
       assert.ok(thrown instanceof SftpxError);
       assert.ok(!thrown.message.includes(root), thrown.message);
       return true;
     });
   });
 });
+
+const GRANTED: Record<string, { kind: string; contents: boolean; name: string }> = {
+  "": { kind: "directory", contents: true, name: "dir" },
+  ".": { kind: "directory", contents: true, name: "dir" },
+  "./": { kind: "directory", contents: true, name: "dir" },
+  "sub": { kind: "directory", contents: false, name: "sub" },
+  "sub/": { kind: "directory", contents: true, name: "sub" },
+};
+
+for (const [path, wanted] of Object.entries(GRANTED)) {
+  Deno.test(`under a grant for a directory, "${path}" is a ${wanted.kind} below it`, async () => {
+    await inTree(async ({ root }) => {
+      const { walk, offered } = await resolveServedSource(root, path, { grantRoot: "dir" });
+      assert.deepEqual(offered, wanted);
+      assert.ok(walk.path === join(root, "dir") || walk.path === join(root, "dir/sub"));
+      assert.equal(walk.follow, false);
+    });
+  });
+}
+
+const ESCAPES: Record<string, SftpxError["code"]> = {
+  "..": "bad_name",
+  "../file": "bad_name",
+  "sub/../../file": "bad_name",
+  "/etc/passwd": "bad_name",
+  "up/": "refused",
+  "up/file": "refused",
+  "to-file/": "refused",
+  "file": "source_missing",
+  "dir": "source_missing",
+};
+
+for (const [path, code] of Object.entries(ESCAPES)) {
+  Deno.test(`under a grant for a directory, "${path}" is ${code}`, async () => {
+    await inTree(async ({ root }) => {
+      // Both lead to what the root holds and the grant does not.
+      await fs.symlink("..", join(root, "dir/up"));
+      await fs.symlink("../file", join(root, "dir/to-file"));
+      const resolved = resolveServedSource(root, path, { grantRoot: "dir" });
+      await assert.rejects(resolved, isCode(code));
+    });
+  });
+}
+
+Deno.test("a grant for one file offers that file, and nothing beside it", async () => {
+  await inTree(async ({ root }) => {
+    await fs.writeFile(join(root, "dir/one"), "1");
+    const grant = { grantRoot: "dir/one" };
+    const { walk, offered } = await resolveServedSource(root, "", grant);
+    assert.deepEqual(offered, { kind: "file", contents: false, name: "one" });
+    assert.deepEqual([walk.path, walk.follow], [join(root, "dir/one"), false]);
+    for (const path of ["one", "x", "./"]) {
+      await assert.rejects(resolveServedSource(root, path, grant), isCode("source_missing"), path);
+    }
+  });
+});
+
+const BAD_GRANTS: Record<string, SftpxError["code"]> = {
+  "to-dir": "refused",
+  "to-dir/sub": "refused",
+  "out": "refused",
+  "out/secret": "refused",
+  "absent": "source_missing",
+  "file/x": "refused",
+  "..": "bad_name",
+  ".sftpx": "bad_name",
+};
+
+for (const [grantRoot, code] of Object.entries(BAD_GRANTS)) {
+  Deno.test(`a grant for "${grantRoot}" opens nothing: ${code}`, async () => {
+    await inTree(async ({ root }) => {
+      for (const path of ["", "secret"]) {
+        await assert.rejects(resolveServedSource(root, path, { grantRoot }), isCode(code));
+      }
+    });
+  });
+}

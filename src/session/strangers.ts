@@ -1,9 +1,11 @@
 // Peers that shook hands and have not yet proved who they are: how many there may be, from one
-// address and in all, and that none of them opens a lane (I3, I8).
+// address and in all, that none of them opens a lane (I3, I8), and how one is shown out.
 
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Connection, ReceiveStream } from "../transport/transport.ts";
+import type { ControlChannel } from "./control_channel.ts";
+import { atMost } from "./patience.ts";
 
 /** Places for unauthenticated peers. */
 export class Strangers {
@@ -68,6 +70,22 @@ export class LaneWatch implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isOver = true;
+  }
+}
+
+/** Tells a peer why it is not let in, and gives it a moment to read it. */
+export async function sayRefusal(
+  control: ControlChannel,
+  connection: Connection,
+  error: SftpxError,
+): Promise<void> {
+  try {
+    control.send({ type: "refuse", code: error.code, message: error.message });
+    await control.flushed();
+    await control.close();
+    await atMost(connection.closed, LIMITS.refusalMs);
+  } catch {
+    // The peer is gone already.
   }
 }
 

@@ -16,12 +16,15 @@ import {
   linkEntry,
   listTree,
   makeTree,
+  PEER,
   SENDER_NOW_NS,
   stampFor,
   transferOf,
   wholeFile,
 } from "./_fixture.ts";
-import type { Placement, Store } from "./store.ts";
+import type { Outcome, Placement, Store, WalkOptions } from "./store.ts";
+
+const NOTHING_DONE: Outcome = { committed: [], changed: [], failures: [] };
 
 export type OpenForTest = (root: string | null, keep: boolean) => Promise<Store>;
 
@@ -60,10 +63,10 @@ export function describeStore(name: string, open: OpenForTest): void {
       assert.deepEqual(placements.map((p) => p.kind), ["later", "new", "new", "later"]);
       fillPart(placements[2], "hello");
       assert.deepEqual(listTree(root), [], "nothing stands before the manifest is closed");
-      assert.deepEqual(await store.placeDirectories(id), { committed: [], failures: [] });
+      assert.deepEqual(await store.placeDirectories(id), NOTHING_DONE);
       assert.deepEqual(listTree(root), ["d/"]);
       const committed = await store.commit(id, [wholeFile(1), wholeFile(2)]);
-      assert.deepEqual(committed, { committed: [1, 2], failures: [] });
+      assert.deepEqual(committed, { committed: [1, 2], changed: [1, 2], failures: [] });
       assert.deepEqual(listTree(root), ["d/", "d/empty", "d/f"]);
       const finished = await store.finish(id);
       assert.deepEqual([...finished.committed].sort(), [0, 3]);
@@ -110,7 +113,18 @@ export function describeStore(name: string, open: OpenForTest): void {
       await store.abandon(id);
       const [row, ...others] = await store.resumable();
       assert.deepEqual(others, []);
-      assert.deepEqual([row?.key, row?.chunks], [transferOf().key, 2]);
+      assert.ok(row !== undefined && row.startedNs > 0n);
+      const { startedNs: _, ...told } = row;
+      assert.deepEqual(told, {
+        key: transferOf().key,
+        destination: "",
+        peer: PEER,
+        given: ["d"],
+        files: 1,
+        heldBytes: 2 * CHUNK_BYTES,
+        totalBytes: size,
+        running: false,
+      });
     });
     assert.deepEqual(fs.readdirSync(root), [".sftpx"], "kept because it can be resumed");
     await use(async (store) => {
@@ -128,7 +142,8 @@ export function describeStore(name: string, open: OpenForTest): void {
       ]);
       assert.equal(fs.statSync(held.part).size, size);
       await store.placeDirectories(id);
-      assert.deepEqual(await store.commit(id, [wholeFile(1)]), { committed: [1], failures: [] });
+      const outcome = await store.commit(id, [wholeFile(1)]);
+      assert.deepEqual(outcome, { committed: [1], changed: [1], failures: [] });
       await store.finish(id);
       assert.deepEqual(await store.resumable(), []);
     });
@@ -225,6 +240,55 @@ export function describeStore(name: string, open: OpenForTest): void {
       }));
       assert.deepEqual(counts, [701, 701]);
     });
+  });
+
+  test("a walk takes filters, listed files and one level only", async (root, use) => {
+    makeTree(root, ["w/a.o", "w/b", "w/sub/c"]);
+    await use(async (store) => {
+      const source = { path: join(root, "w"), name: "w", contents: true, follow: false };
+      const walked = async (options: WalkOptions) => {
+        const paths: string[] = [];
+        for await (const { entries } of store.walk([source], options)) {
+          paths.push(...entries.map((entry) => entry.path));
+        }
+        return paths;
+      };
+      const filters = [{ include: false, pattern: "*.o" }];
+      assert.deepEqual(await walked({ filters }), ["b", "sub", "sub/c"]);
+      assert.deepEqual(await walked({ files: ["sub/c"] }), ["sub", "sub/c"]);
+      assert.deepEqual(await walked({ recursive: false }), ["a.o", "b", "sub"]);
+    });
+  });
+
+  test("a dry transfer is planned and changes nothing", async (root, use) => {
+    makeTree(root, ["d/old"]);
+    await use(async (store) => {
+      const { id } = await store.begin(transferOf({ dryRun: true }));
+      const entries = [directoryEntry("d"), fileEntry("d/new", 1)];
+      const steps = await store.plan(id, 0, entries, [0, 0]);
+      assert.deepEqual(steps.map((step) => step.action), ["update", "create"]);
+      assert.deepEqual(await store.prune(id, []), { deleted: ["d/old"], failures: [] });
+      await store.abandon(id);
+    });
+    assert.deepEqual(listTree(root), ["d/", "d/old"]);
+  });
+
+  test("what is extraneous is removed between the last commit and the end", async (root, use) => {
+    makeTree(root, Array.from({ length: 2500 }, (_, i) => `d/old/${i}`));
+    await use(async (store) => {
+      const { id } = await store.begin(transferOf());
+      const placements = await store.register(id, 0, [directoryEntry("d"), fileEntry("d/f", 0)], [
+        0,
+        0,
+      ]);
+      assert.equal(placements.length, 2);
+      await store.placeDirectories(id);
+      await store.commit(id, [wholeFile(1)]);
+      const { deleted, failures } = await store.prune(id, []);
+      assert.deepEqual([deleted.length, deleted.at(-1), failures], [2501, "d/old/", []]);
+      await store.finish(id);
+    });
+    assert.deepEqual(listTree(root), ["d/", "d/f"]);
   });
 
   test("a missing source rejects the walk", async (root, use) => {

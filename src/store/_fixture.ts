@@ -6,11 +6,12 @@ import { dirname, join } from "node:path";
 import { tmpdir } from "node:os";
 import type { Entry, OfferedSource, Stamp } from "../wire/messages.ts";
 import { DiskStore, type DiskStoreOptions } from "./disk_store.ts";
-import type { Placement, ReceiveTransfer, Store, WholeFile } from "./store.ts";
+import type { Placement, ReceiveTransfer, Store, WalkNotice, WholeFile } from "./store.ts";
 import { walk } from "./walk.ts";
 
 export const CHUNK_BYTES = 64 * 1024;
 export const MTIME_NS = 1_700_000_000_123_000_000n;
+export const PEER: Uint8Array = new Uint8Array(32).fill(5);
 export const SENDER_NOW_NS = 1_700_000_100_000_000_000n;
 
 /** Runs `body` in a directory that is gone afterwards. */
@@ -40,10 +41,16 @@ export function withStore<T>(
 /** The synchronous store behind the asynchronous interface, without a worker. */
 export function asyncFace(store: DiskStore): Store {
   return {
-    async *walk(sources) {
-      yield* walk(sources);
+    async *walk(sources, options) {
+      yield* walk(sources, options);
     },
     begin: (...args) => promised(() => store.begin(...args)),
+    plan: (...args) => promised(() => store.plan(...args)),
+    prune: (...args) =>
+      promised(() => {
+        const { deleted, failures } = pruneAll(store, ...args);
+        return { deleted, failures };
+      }),
     register: (...args) => promised(() => store.register(...args)),
     journal: (...args) => promised(() => store.journal(...args)),
     forget: (...args) => promised(() => store.forget(...args)),
@@ -85,6 +92,9 @@ export function transferOf(more: Partial<ReceiveTransfer> = {}): ReceiveTransfer
     writeOnce: false,
     mayRead: true,
     senderNowNs: SENDER_NOW_NS,
+    peer: PEER,
+    given: ["d"],
+    dryRun: false,
     ...more,
   };
 }
@@ -103,6 +113,22 @@ export function digest(fill: number): Uint8Array {
 
 export function wholeFile(entry: number, more: Partial<WholeFile> = {}): WholeFile {
   return { entry, digest: digest(9), synced: false, keep: false, ...more };
+}
+
+/** All that a prune comes to. */
+export function pruneAll(
+  store: DiskStore,
+  ...args: Parameters<DiskStore["prune"]>
+): { readonly deleted: string[]; readonly failures: WalkNotice[]; readonly calls: number } {
+  const all = { deleted: [] as string[], failures: [] as WalkNotice[], calls: 0 };
+  for (let more = true; more;) {
+    const some = store.prune(...args);
+    all.deleted.push(...some.deleted);
+    all.failures.push(...some.failures);
+    all.calls++;
+    more = some.more;
+  }
+  return all;
 }
 
 /** Writes a part as a chunk worker does; fails where no part may be written. */
@@ -133,6 +159,7 @@ export function receive(
   return {
     placements,
     committed: outcomes.flatMap((outcome) => outcome.committed).sort((a, b) => a - b),
+    changed: outcomes.flatMap((outcome) => outcome.changed).sort((a, b) => a - b),
     failures: outcomes.flatMap((outcome) => outcome.failures),
   };
 }

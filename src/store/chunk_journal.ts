@@ -97,9 +97,9 @@ export class ChunkJournal {
   }
 
   #write(runs: readonly FileRun[]): Map<OpenFile, number> {
-    const { key, destination, chunkBytes, senderNowNs: recordedNs } = this.#transfer;
+    const { key, destination, chunkBytes, peer, given, senderNowNs: recordedNs } = this.#transfer;
     const startedNs = BigInt(Date.now()) * 1_000_000n;
-    this.#journal.addTransfer({ key, destination, chunkBytes, startedNs });
+    this.#journal.addTransfer({ key, destination, chunkBytes, startedNs, peer, given });
     const rows = new Map<OpenFile, number>();
     for (const { run, file } of runs) {
       let row = rows.get(file) ?? (file.isStale ? null : file.row);

@@ -6,7 +6,7 @@ import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { Stamp } from "../wire/messages.ts";
-import { type Disk, lookAt, sameStamp, stampOf } from "./disk.ts";
+import { type Disk, lookAt, sameModeAndTime, sameStamp, stampOf } from "./disk.ts";
 import { diskError, osCode } from "./disk_error.ts";
 import type { Door } from "./door.ts";
 import { writtenOnce } from "./placement.ts";
@@ -76,8 +76,15 @@ function reopen(part: string): void {
   }
 }
 
+/** A file that was kept, as it stands now. */
+export interface KeptFile {
+  readonly stamp: Stamp;
+  /** It got another mode or time. */
+  readonly changed: boolean;
+}
+
 /** Gives a file that is right already its mode and times, if it is still the one compared. */
-export function keepFile(file: FileToKeep, { disk, door }: Place): Stamp {
+export function keepFile(file: FileToKeep, { disk, door }: Place): KeptFile {
   const attempted = `keep "${escapeText(file.path)}"`;
   try {
     const stat = door.look(file.path);
@@ -87,13 +94,15 @@ export function keepFile(file: FileToKeep, { disk, door }: Place): Stamp {
     const target = door.enter(file.path);
     if (file.writeOnce) {
       disk.syncFile(target);
-      return stampAt(target, attempted);
+      return { stamp: stampAt(target, attempted), changed: false };
     }
     // Its bytes may be someone's unsynced write: I1 holds for them too.
     if (!disk.finish(target, { ...finishOf(file, true), sizeBytes: file.standing.sizeBytes })) {
       throw new SftpxError("conflict", `Cannot ${attempted}: it changed during the transfer`);
     }
-    return stampAt(target, attempted);
+    // Asked of the disk, not of the manifest: it may round a time, or keep no modes at all.
+    const now = statAt(target, attempted);
+    return { stamp: stampOf(now), changed: !sameModeAndTime(stat, now) };
   } catch (thrown) {
     throw diskError(thrown, attempted);
   }
@@ -152,7 +161,11 @@ function finishOf(file: { mode: number; mtimeNs: bigint; sizeBytes?: number }, s
 }
 
 function stampAt(target: string, attempted: string): Stamp {
+  return stampOf(statAt(target, attempted));
+}
+
+function statAt(target: string, attempted: string): fs.BigIntStats {
   const stat = lookAt(target);
   if (stat === null) throw new SftpxError("io", `Cannot ${attempted}: it went away at once`);
-  return stampOf(stat);
+  return stat;
 }

@@ -68,11 +68,9 @@ export class Destination {
   /** Nothing stands where a source goes. */
   isFree(source: OfferedSource, door: Door): boolean {
     const top = this.top(source);
-    if (top !== "") {
-      const stat = door.look(top);
-      if (stat === null) return true;
-      if (!source.contents || !stat.isDirectory()) return false;
-    }
-    return fs.readdirSync(door.enterDirectory(top)).every((name) => isReservedName(name));
+    const stat = door.lookFromRoot(top);
+    if (stat === null) return true;
+    if (!source.contents || !stat.isDirectory()) return false;
+    return fs.readdirSync(door.standing(top)).every((name) => isReservedName(name));
   }
 }

@@ -28,8 +28,10 @@ export interface Disk {
   rename(from: string, to: string): void;
   /** Gives a file a second name; fails with EEXIST where something stands. */
   link(from: string, to: string): void;
-  /** Removes a file if it is there. */
+  /** Removes a file or link if it is there. */
   remove(path: string): void;
+  /** Removes an empty directory. */
+  removeDirectory(path: string): void;
 }
 
 /** Set-user-id, set-group-id and sticky bits of a peer are never restored. */
@@ -59,6 +61,7 @@ export const DISK: Disk = {
       if (osCode(thrown) !== "ENOENT") throw thrown;
     }
   },
+  removeDirectory: (path) => fs.rmdirSync(path),
 };
 
 /** What stands at a path, links not followed; null for nothing. */
@@ -80,6 +83,45 @@ export function stampOf(stat: fs.BigIntStats): Stamp {
 export function sameStamp(a: Stamp, b: Stamp): boolean {
   return a.device === b.device && a.inode === b.inode && a.sizeBytes === b.sizeBytes &&
     a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+}
+
+/** Whether two times are one to every runtime: the coarsest sees whole milliseconds (FACTS 3). */
+export function sameTime(aNs: bigint, bNs: bigint): boolean {
+  return floorMs(aNs) === floorMs(bNs);
+}
+
+/** Whether permission bits and time are as they were. */
+export function sameModeAndTime(a: fs.BigIntStats, b: fs.BigIntStats): boolean {
+  return (a.mode & 0o7777n) === (b.mode & 0o7777n) && sameTime(a.mtimeNs, b.mtimeNs);
+}
+
+/** Whether what stands there has the mode and time wanted, as `finish` would set them. */
+export function hasModeAndTime(
+  stat: fs.BigIntStats,
+  { mode, mtimeNs }: { readonly mode: number; readonly mtimeNs: bigint },
+): boolean {
+  const wantedNs = mtimeNs < EPOCH_NS ? EPOCH_NS : mtimeNs;
+  return Number(stat.mode & 0o7777n) === (mode & MODE_MASK) && sameTime(stat.mtimeNs, wantedNs);
+}
+
+/** Whether an empty file stands there that an empty one sent is not to replace. */
+export function isSameEmptyFile(
+  stat: fs.BigIntStats,
+  wanted: { readonly mode: number; readonly mtimeNs: bigint },
+): boolean {
+  return stat.isFile() && stat.size === 0n && hasModeAndTime(stat, wanted);
+}
+
+function floorMs(timeNs: bigint): bigint {
+  const rest = ((timeNs % MILLISECOND_NS) + MILLISECOND_NS) % MILLISECOND_NS;
+  return timeNs - rest;
+}
+
+/** What a thing is called that is neither file, directory nor link. */
+export function specialName(stat: fs.BigIntStats): string {
+  if (stat.isSocket()) return "a socket";
+  if (stat.isFIFO()) return "a pipe";
+  return "a device";
 }
 
 /**

@@ -3,10 +3,13 @@
 
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
-import type { Entry } from "../wire/messages.ts";
+import type { Entry, FilterRule, PlanStep } from "../wire/messages.ts";
 import { DISK, type Disk } from "./disk.ts";
 import { diskError } from "./disk_error.ts";
+import type { PrunedSome } from "./messages.ts";
+import { Planning } from "./plan.ts";
 import { Receiving } from "./receive.ts";
+import { StandingState } from "./standing_state.ts";
 import { StateDirectory } from "./state_directory.ts";
 import type {
   Begun,
@@ -21,27 +24,33 @@ import type {
 export interface DiskStoreOptions {
   readonly root: string | null;
   readonly keep: boolean;
+  /** Dry transfers and `resumable` only. */
+  readonly readOnly?: boolean;
   /** System calls that order matters for; replaced in tests. */
   readonly disk?: Disk;
 }
 
 export class DiskStore {
-  readonly #state: StateDirectory | null;
+  readonly #state: StateDirectory | StandingState | null;
   readonly #keep: boolean;
   readonly #disk: Disk;
   readonly #transfers = new Map<number, Receiving>();
+  readonly #plans = new Map<number, Planning>();
   /** Resume keys in use here, hexadecimal. */
   readonly #keys = new Set<string>();
   #nextId = 1;
 
   constructor(options: DiskStoreOptions) {
-    this.#state = options.root === null ? null : StateDirectory.open(options.root);
+    const { root, readOnly = false } = options;
+    if (root === null) this.#state = null;
+    else this.#state = readOnly ? StandingState.open(root) : StateDirectory.open(root);
     this.#keep = options.keep;
     this.#disk = options.disk ?? DISK;
   }
 
   begin(transfer: ReceiveTransfer): Begun {
-    const state = this.#opened();
+    if (transfer.dryRun) return this.#beginDry(transfer);
+    const state = this.#writable();
     const key = toHex(transfer.key);
     if (this.#keys.has(key)) {
       throw new SftpxError("busy", "Cannot begin the transfer: it is being received already");
@@ -64,6 +73,22 @@ export class DiskStore {
     } catch (thrown) {
       throw diskError(thrown, "begin the transfer");
     }
+  }
+
+  plan(
+    id: number,
+    first: number,
+    entries: readonly Entry[],
+    sources: readonly number[],
+  ): readonly PlanStep[] {
+    const planning = this.#plans.get(id);
+    if (planning === undefined) throw new RangeError(`Cannot plan transfer ${id}: it is not dry`);
+    return planning.plan(first, entries, sources);
+  }
+
+  /** Goes on removing for a while; to be called again while there is more. */
+  prune(id: number, filters: readonly FilterRule[]): PrunedSome {
+    return (this.#plans.get(id) ?? this.#transfer(id)).prune(filters);
   }
 
   register(
@@ -98,6 +123,7 @@ export class DiskStore {
   }
 
   abandon(id: number): void {
+    if (this.#plans.delete(id)) return;
     const receiving = this.#transfer(id);
     try {
       receiving.abandon();
@@ -108,7 +134,11 @@ export class DiskStore {
 
   resumable(): readonly Resumable[] {
     try {
-      return this.#opened().journal.resumable();
+      const state = this.#opened();
+      return state.interrupted().map((interrupted) => {
+        const { key } = interrupted;
+        return { ...interrupted, running: this.#keys.has(toHex(key)) || state.isLocked(key) };
+      });
     } catch (thrown) {
       throw diskError(thrown, "list what can be resumed");
     }
@@ -122,9 +152,28 @@ export class DiskStore {
     }
   }
 
-  #opened(): StateDirectory {
+  #beginDry(transfer: ReceiveTransfer): Begun {
+    const { root, partsDirectory, reader: journal, ignoresCase } = this.#opened();
+    try {
+      const context = { root, partsDirectory, journal, ignoresCase };
+      const planning = new Planning(transfer, context);
+      const id = this.#nextId++;
+      this.#plans.set(id, planning);
+      return { id, fresh: planning.fresh, chunkBytes: planning.chunkBytes };
+    } catch (thrown) {
+      throw diskError(thrown, "begin the transfer");
+    }
+  }
+
+  #opened(): StateDirectory | StandingState {
     if (this.#state === null) throw new TypeError("Cannot receive: the store has no root");
     return this.#state;
+  }
+
+  #writable(): StateDirectory {
+    const state = this.#opened();
+    if (state instanceof StateDirectory) return state;
+    throw new TypeError("Cannot receive: the store is read-only");
   }
 
   #transfer(id: number): Receiving {

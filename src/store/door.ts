@@ -37,6 +37,26 @@ export class Door {
     return this.#lstat(path, path);
   }
 
+  /** As `look`; the empty path is the root, which may be absent where nothing is to be changed. */
+  lookFromRoot(path: string): fs.BigIntStats | null {
+    return path === "" ? this.#lstat(path, path) : this.look(path);
+  }
+
+  /** What stands at a relative path when it is a directory; null when it is absent. */
+  lookDirectory(path: string): fs.BigIntStats | null {
+    this.#checked(path);
+    return this.#enter(path, false, path) ? this.#lstat(path, path) : null;
+  }
+
+  /** Absolute path of a relative one whose parents are real directories; none is made. */
+  standing(path: string): string {
+    const cut = path === "" ? -1 : this.#checked(path);
+    if (cut > 0 && !this.#enter(path.slice(0, cut), false, path)) {
+      throw new SftpxError("io", `Cannot read "${escapeText(path)}": it does not exist`);
+    }
+    return this.#absolute(path);
+  }
+
   /** Absolute path of a relative one whose parents are real directories; missing ones are made. */
   enter(path: string): string {
     const cut = this.#checked(path);

@@ -7,49 +7,35 @@ import {
   type Statement,
   synchronousOf,
 } from "../runtime/database.ts";
-import type { Stamp } from "../wire/messages.ts";
+import {
+  bytesOf,
+  type CommittedRow,
+  DIGEST_BYTES,
+  mergeRuns,
+  packStamp,
+  partOf,
+  type PartRow,
+  transferOf,
+  type TransferRow,
+  unpackStamp,
+} from "./journal_rows.ts";
 import { isPartName } from "./parts.ts";
 import type { ChunkRun, Resumable } from "./store.ts";
 
-/** Bytes of a digest. */
-const DIGEST_BYTES = 32;
-/** Bytes of a stamp in a row: five 64-bit integers, big-endian. */
-const STAMP_BYTES = 40;
+/** What a dry run asks the journal. */
+export type JournalReader = Pick<Journal, "transfer" | "parts" | "runs" | "committed">;
 
-export interface TransferRow {
-  readonly key: Uint8Array;
-  readonly destination: string;
-  readonly chunkBytes: number;
-  readonly startedNs: bigint;
-}
-
-export interface PartRow {
-  readonly id: number;
-  /** Entry path in the manifest. */
-  readonly path: string;
-  /** File name under `.sftpx/parts`. */
-  readonly name: string;
-  readonly sizeBytes: number;
-  readonly stamp: Stamp;
-  readonly recordedNs: bigint;
-}
-
-export interface CommittedRow {
-  readonly path: string;
-  readonly digest: Uint8Array;
-  readonly chunkBytes: number;
-  /** As the manifest had it; the disk may round it. */
-  readonly mtimeNs: bigint;
-  /** What stood under the final name right after the commit. */
-  readonly stamp: Stamp;
-}
+/** What is left of an interrupted transfer; whether it is running is for locks to say. */
+export type Interrupted = Omit<Resumable, "running">;
 
 export class Journal {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement>();
+  readonly #readOnly: boolean;
 
-  constructor(database: Database) {
+  constructor(database: Database, options: { readonly readOnly?: boolean } = {}) {
     this.#database = database;
+    this.#readOnly = options.readOnly ?? false;
   }
 
   transaction<T>(body: () => T): T {
@@ -74,9 +60,16 @@ export class Journal {
   /** A row left by parts since dropped takes the new chunk size and keeps its beginning. */
   addTransfer(row: TransferRow): void {
     this.#sql(
-      "INSERT INTO transfers VALUES (?, ?, ?, ?) " +
+      "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?) " +
         "ON CONFLICT (key) DO UPDATE SET chunk_bytes = excluded.chunk_bytes",
-    ).run(row.key, row.destination, row.chunkBytes, row.startedNs);
+    ).run(
+      row.key,
+      row.destination,
+      row.chunkBytes,
+      row.startedNs,
+      row.peer,
+      JSON.stringify(row.given),
+    );
   }
 
   /** Forgets a transfer and every part of it, but those under `keep` (entry paths). */
@@ -103,7 +96,7 @@ export class Journal {
   #genuine(rows: readonly PartRow[]): PartRow[] {
     return rows.filter((row) => {
       if (isPartName(row.name)) return true;
-      this.dropPart(row.id);
+      if (!this.#readOnly) this.dropPart(row.id);
       return false;
     });
   }
@@ -164,16 +157,56 @@ export class Journal {
     );
   }
 
-  resumable(): Resumable[] {
-    const rows = this.#sql(
-      "SELECT t.*, sum(length(r.digests)) AS bytes FROM transfers t " +
-        "JOIN parts p ON p.key = t.key JOIN runs r ON r.part = p.id " +
-        "GROUP BY t.key ORDER BY t.started_ns",
-    ).all();
-    return rows.map((row) => {
-      const { key, destination, startedNs } = transferOf(row);
-      return { key, destination, chunks: Number(row["bytes"]) / DIGEST_BYTES, startedNs };
+  /** What stood there is gone; a row about it would only take room. */
+  dropCommitted(path: string): void {
+    this.#sql("DELETE FROM committed WHERE path = ?").run(path);
+  }
+
+  /** Whether any chunk is journalled. */
+  get hasResumable(): boolean {
+    return this.#sql(
+      "SELECT 1 FROM transfers t JOIN parts p ON p.key = t.key " +
+        "JOIN runs r ON r.part = p.id LIMIT 1",
+    ).get() !== undefined;
+  }
+
+  /** Transfers with journalled chunks, oldest first. */
+  interrupted(): Interrupted[] {
+    const transfers = this.#sql("SELECT * FROM transfers ORDER BY started_ns").all().map(
+      transferOf,
+    );
+    return transfers.flatMap((transfer) => {
+      const parts = this.parts(transfer.key).flatMap((part) => {
+        const heldBytes = this.#heldBytes(part, transfer.chunkBytes);
+        return heldBytes === null ? [] : [{ heldBytes, totalBytes: part.sizeBytes }];
+      });
+      if (parts.length === 0) return [];
+      const { chunkBytes: _, ...told } = transfer;
+      return [{
+        ...told,
+        files: parts.length,
+        heldBytes: parts.reduce((sum, part) => sum + part.heldBytes, 0),
+        totalBytes: parts.reduce((sum, part) => sum + part.totalBytes, 0),
+      }];
     });
+  }
+
+  /** Bytes of the chunks journalled of a part, without reading a digest; null for no row at all. */
+  #heldBytes(part: PartRow, chunkBytes: number): number | null {
+    const rows = this.#sql(
+      "SELECT first, length(digests) AS bytes FROM runs WHERE part = ? ORDER BY first",
+    ).all(part.id);
+    if (rows.length === 0) return null;
+    let held = 0;
+    let reached = 0;
+    for (const row of rows) {
+      const first = Math.max(Number(row["first"]), reached);
+      const end = Number(row["first"]) + Math.floor(Number(row["bytes"]) / DIGEST_BYTES);
+      const from = Math.min(first * chunkBytes, part.sizeBytes);
+      held += Math.max(Math.min(end * chunkBytes, part.sizeBytes) - from, 0);
+      reached = Math.max(end, reached);
+    }
+    return held;
   }
 
   close(): void {
@@ -191,77 +224,4 @@ export class Journal {
     }
     return statement;
   }
-}
-
-/** Stamps in rows: device, inode, size unsigned; both times signed. */
-export function packStamp(stamp: Stamp): Uint8Array {
-  const bytes = new Uint8Array(STAMP_BYTES);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, stamp.device);
-  view.setBigUint64(8, stamp.inode);
-  view.setBigUint64(16, BigInt(stamp.sizeBytes));
-  view.setBigInt64(24, stamp.mtimeNs);
-  view.setBigInt64(32, stamp.ctimeNs);
-  return bytes;
-}
-
-export function unpackStamp(bytes: Uint8Array): Stamp {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return {
-    device: view.getBigUint64(0),
-    inode: view.getBigUint64(8),
-    sizeBytes: Number(view.getBigUint64(16)),
-    mtimeNs: view.getBigInt64(24),
-    ctimeNs: view.getBigInt64(32),
-  };
-}
-
-/** Rows as they were written, to ascending runs that neither overlap nor touch. */
-export function mergeRuns(rows: readonly ChunkRun[], chunks: number): ChunkRun[] {
-  const digestOf = new Map<number, Uint8Array>();
-  for (const { first, digests } of rows) {
-    for (let at = 0; at + DIGEST_BYTES <= digests.byteLength; at += DIGEST_BYTES) {
-      const chunk = first + at / DIGEST_BYTES;
-      if (chunk < chunks) digestOf.set(chunk, digests.subarray(at, at + DIGEST_BYTES));
-    }
-  }
-  const sorted = [...digestOf.keys()].sort((a, b) => a - b);
-  const runs: ChunkRun[] = [];
-  for (let from = 0; from < sorted.length;) {
-    const first = sorted[from] ?? 0;
-    let count = 1;
-    while (sorted[from + count] === first + count) count++;
-    const digests = new Uint8Array(count * DIGEST_BYTES);
-    for (let i = 0; i < count; i++) {
-      digests.set(digestOf.get(first + i) ?? new Uint8Array(DIGEST_BYTES), i * DIGEST_BYTES);
-    }
-    runs.push({ first, digests });
-    from += count;
-  }
-  return runs;
-}
-
-function transferOf(row: Record<string, unknown>): TransferRow {
-  return {
-    key: bytesOf(row["key"]),
-    destination: String(row["destination"]),
-    chunkBytes: Number(row["chunk_bytes"]),
-    startedNs: BigInt(row["started_ns"] as bigint),
-  };
-}
-
-function partOf(row: Record<string, unknown>): PartRow {
-  return {
-    id: Number(row["id"]),
-    path: String(row["path"]),
-    name: String(row["name"]),
-    sizeBytes: Number(row["size_bytes"]),
-    stamp: unpackStamp(bytesOf(row["stamp"])),
-    recordedNs: BigInt(row["recorded_ns"] as bigint),
-  };
-}
-
-function bytesOf(value: unknown): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new TypeError("Cannot read state: not a blob");
-  return value;
 }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { digest, inDirectory, stampFor } from "./_fixture.ts";
-import { Journal, mergeRuns, packStamp, unpackStamp } from "./journal.ts";
+import { digest, inDirectory, PEER, stampFor } from "./_fixture.ts";
+import { Journal } from "./journal.ts";
+import { mergeRuns, packStamp, unpackStamp } from "./journal_rows.ts";
 import { openState } from "./schema.ts";
 
 const KEY = digest(1);
+const TRANSFER = { destination: "", chunkBytes: 1, startedNs: 0n, peer: PEER, given: ["d", "e"] };
 const partName = (entry: number) => `${"0".repeat(16)}/0/${entry.toString(16)}`;
 
 async function withJournal(body: (journal: Journal) => void): Promise<void> {
@@ -73,7 +75,7 @@ Deno.test("Journal keeps the transfers of two keys apart", () =>
     const part = { path: "f", sizeBytes: 1, stamp: stampFor(1), recordedNs: 5n };
     for (const fill of [1, 2]) {
       const key = digest(fill);
-      journal.addTransfer({ key, destination: "", chunkBytes: 1, startedNs: BigInt(fill) });
+      journal.addTransfer({ ...TRANSFER, key, startedNs: BigInt(fill) });
       journal.addRun(journal.addPart(key, { ...part, name: partName(fill) }), {
         first: 0,
         digests: digest(fill),
@@ -82,12 +84,55 @@ Deno.test("Journal keeps the transfers of two keys apart", () =>
     journal.forget(KEY, new Set());
     assert.deepEqual([journal.transfer(KEY), journal.parts(KEY)], [null, []]);
     assert.deepEqual(journal.parts(digest(2)).map((row) => row.name), [partName(2)]);
-    assert.deepEqual(journal.resumable().map((row) => [row.key, row.chunks]), [[digest(2), 1]]);
+    assert.deepEqual(journal.interrupted().map((row) => row.key), [digest(2)]);
   }));
+
+Deno.test("Journal.interrupted() counts each journalled byte once, and the last chunk as it is", () => {
+  const sizes = fc.record({
+    sizeBytes: fc.integer({ min: 1, max: 60 }),
+    runs: fc.array(fc.record({ first: fc.nat(14), count: fc.integer({ min: 1, max: 5 }) }), {
+      maxLength: 6,
+    }),
+  });
+  const chunkBytes = 4;
+  return fc.assert(
+    fc.asyncProperty(
+      fc.array(sizes, { minLength: 1, maxLength: 3 }),
+      (files) =>
+        withJournal((journal) => {
+          journal.addTransfer({ ...TRANSFER, key: KEY, chunkBytes });
+          const expected = { files: 0, heldBytes: 0, totalBytes: 0 };
+          files.forEach(({ sizeBytes, runs }, i) => {
+            const part = { path: `${i}`, name: partName(i), sizeBytes, recordedNs: 5n };
+            const row = journal.addPart(KEY, { ...part, stamp: stampFor(sizeBytes) });
+            const held = new Set<number>();
+            for (const { first, count } of runs) {
+              journal.addRun(row, { first, digests: new Uint8Array(32 * count) });
+              for (let at = first * chunkBytes; at < (first + count) * chunkBytes; at++) {
+                if (at < sizeBytes) held.add(at);
+              }
+            }
+            if (runs.length === 0) return;
+            expected.files++;
+            expected.heldBytes += held.size;
+            expected.totalBytes += sizeBytes;
+          });
+          const [told] = journal.interrupted();
+          assert.equal(told !== undefined, expected.files > 0);
+          assert.equal(journal.hasResumable, expected.files > 0);
+          if (told === undefined) return;
+          const { files: count, heldBytes, totalBytes, peer, given } = told;
+          assert.deepEqual({ files: count, heldBytes, totalBytes }, expected);
+          assert.deepEqual([peer, given], [PEER, ["d", "e"]]);
+        }),
+    ),
+    { numRuns: 40 },
+  );
+});
 
 Deno.test("Journal takes a new chunk size once no part fixes the old one", () =>
   withJournal((journal) => {
-    const row = { key: KEY, destination: "", startedNs: 7n };
+    const row = { ...TRANSFER, key: KEY, startedNs: 7n };
     journal.addTransfer({ ...row, chunkBytes: 1 });
     journal.addTransfer({ ...row, chunkBytes: 2, startedNs: 8n });
     assert.deepEqual(journal.transfer(KEY), { ...row, chunkBytes: 2 });
@@ -97,7 +142,7 @@ Deno.test("Journal.transaction() leaves nothing of a body that throws", () =>
   withJournal((journal) => {
     assert.throws(() =>
       journal.transaction(() => {
-        journal.addTransfer({ key: KEY, destination: "", chunkBytes: 1, startedNs: 0n });
+        journal.addTransfer({ ...TRANSFER, key: KEY });
         throw new Error("stop");
       }), /stop/);
     assert.equal(journal.transfer(KEY), null);

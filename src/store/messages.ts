@@ -2,7 +2,7 @@
 // and walks that are pulled batch by batch. Nothing is transferred; everything is cloned.
 
 import type { ErrorCode } from "../base/errors.ts";
-import type { Store, WalkBatch, WalkSource } from "./store.ts";
+import type { Pruned, Store, WalkBatch, WalkOptions, WalkSource } from "./store.ts";
 
 /** The store's calls that are one question and one answer. */
 export type StoreMethod = Exclude<keyof Store, "walk">;
@@ -14,6 +14,7 @@ export type StoreRequest =
     readonly call: number;
     readonly root: string | null;
     readonly keep: boolean;
+    readonly readOnly: boolean;
   }
   | {
     [M in StoreMethod]: {
@@ -23,7 +24,12 @@ export type StoreRequest =
       readonly args: Parameters<Store[M]>;
     };
   }[StoreMethod]
-  | { readonly kind: "walk"; readonly walk: number; readonly sources: readonly WalkSource[] }
+  | {
+    readonly kind: "walk";
+    readonly walk: number;
+    readonly sources: readonly WalkSource[];
+    readonly options: WalkOptions;
+  }
   /** One more batch of a walk; the answer is null at its end. */
   | { readonly kind: "walk_next"; readonly call: number; readonly walk: number }
   | { readonly kind: "walk_end"; readonly walk: number };
@@ -41,3 +47,9 @@ export type StoreReply =
 
 /** What `walk_next` is answered with. */
 export type WalkAnswer = WalkBatch | null;
+
+/** What one `prune` call is answered with: so much at a time that other transfers get their turn. */
+export interface PrunedSome extends Pruned {
+  /** Call again for the rest. */
+  readonly more: boolean;
+}

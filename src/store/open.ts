@@ -3,8 +3,16 @@
 
 import { SftpxError } from "../base/errors.ts";
 import { spawnWorker } from "../runtime/runtime.ts";
-import type { StoreMethod, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
-import type { Store, StoreOptions, WalkBatch, WalkSource } from "./store.ts";
+import type { PrunedSome, StoreMethod, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
+import type {
+  Pruned,
+  Store,
+  StoreOptions,
+  WalkBatch,
+  WalkNotice,
+  WalkOptions,
+  WalkSource,
+} from "./store.ts";
 
 /** Batches of one walk asked for before the first is taken: keeps the disk busy, bounds memory. */
 const WALK_BATCHES_AHEAD = 4;
@@ -22,7 +30,8 @@ interface Waiter {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const proxy = new StoreProxy(options.workerUrl);
   try {
-    await proxy.ask({ kind: "open", root: options.root, keep: options.keep });
+    const { root, keep, readOnly = false } = options;
+    await proxy.ask({ kind: "open", root, keep, readOnly });
     return proxy;
   } catch (thrown) {
     proxy.terminate();
@@ -62,9 +71,13 @@ class StoreProxy implements Store {
     this.#die("it was closed");
   }
 
-  async *walk(sources: readonly WalkSource[], signal?: AbortSignal): AsyncIterable<WalkBatch> {
+  async *walk(
+    sources: readonly WalkSource[],
+    options: WalkOptions & { readonly signal?: AbortSignal } = {},
+  ): AsyncIterable<WalkBatch> {
     const walk = this.#nextWalk++;
-    this.#post({ kind: "walk", walk, sources });
+    const { signal, ...what } = options;
+    this.#post({ kind: "walk", walk, sources, options: what });
     const ahead: Promise<WalkAnswer>[] = [];
     const more = () => {
       const next = this.ask<WalkAnswer>({ kind: "walk_next", walk });
@@ -88,6 +101,22 @@ class StoreProxy implements Store {
 
   begin(...args: Parameters<Store["begin"]>): ReturnType<Store["begin"]> {
     return this.#call("begin", args);
+  }
+
+  plan(...args: Parameters<Store["plan"]>): ReturnType<Store["plan"]> {
+    return this.#call("plan", args);
+  }
+
+  async prune(...args: Parameters<Store["prune"]>): Promise<Pruned> {
+    const deleted: string[][] = [];
+    const failures: WalkNotice[][] = [];
+    for (let more = true; more;) {
+      const some = await this.ask<PrunedSome>({ kind: "call", method: "prune", args });
+      deleted.push([...some.deleted]);
+      failures.push([...some.failures]);
+      more = some.more;
+    }
+    return { deleted: deleted.flat(), failures: failures.flat() };
   }
 
   register(...args: Parameters<Store["register"]>): ReturnType<Store["register"]> {

@@ -5,11 +5,11 @@ import type { BigIntStats } from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
-import { lookAt, sameStamp, stampOf } from "./disk.ts";
-import type { CommittedRow, Journal, PartRow } from "./journal.ts";
+import { lookAt, sameStamp, sameTime, stampOf } from "./disk.ts";
+import type { JournalReader } from "./journal.ts";
+import type { CommittedRow, PartRow } from "./journal_rows.ts";
 import type { ChunkRun } from "./store.ts";
 
-const MILLISECOND_NS = 1_000_000n;
 /** The coarsest times a file system keeps (FAT); Deno's own are finer (FACTS 3). */
 const RACY_NS = 2_000_000_000n;
 
@@ -41,7 +41,7 @@ export interface PlacementQuestion {
 /** Throws an `SftpxError` when the entry cannot be placed at all. */
 export function placeFile(
   question: PlacementQuestion,
-  context: { readonly rules: PlacementRules; readonly journal: Journal },
+  context: { readonly rules: PlacementRules; readonly journal: JournalReader },
 ): Found {
   const { entry, path, stat, row, part } = question;
   const { rules, journal } = context;
@@ -84,13 +84,13 @@ export function writtenOnce(path: string): SftpxError {
 function matchingRecord(
   entry: Entry,
   stat: BigIntStats,
-  context: { path: string; rules: PlacementRules; journal: Journal },
+  context: { path: string; rules: PlacementRules; journal: JournalReader },
 ): CommittedRow | null {
   if (Number(stat.size) !== entry.sizeBytes) return null;
   const record = context.journal.committed(context.path);
   if (record === null || record.chunkBytes !== context.rules.chunkBytes) return null;
   // The two walks may have run on runtimes that see different fractions of a millisecond.
-  if (floorMs(record.mtimeNs) !== floorMs(entry.mtimeNs)) return null;
+  if (!sameTime(record.mtimeNs, entry.mtimeNs)) return null;
   return sameStamp(record.stamp, stampOf(stat)) ? record : null;
 }
 
@@ -113,9 +113,4 @@ function isWholePart(entry: Entry, row: PartRow, part: string): boolean {
 function isWorthComparing(sizeBytes: number, standingBytes: number, chunkBytes: number): boolean {
   if (sizeBytes === 0) return false;
   return sizeBytes === standingBytes || (sizeBytes >= chunkBytes && standingBytes >= chunkBytes);
-}
-
-function floorMs(timeNs: bigint): bigint {
-  const rest = ((timeNs % MILLISECOND_NS) + MILLISECOND_NS) % MILLISECOND_NS;
-  return timeNs - rest;
 }

@@ -3,19 +3,25 @@
 // either a finished tree or parts to resume from. Synchronous; lives in the store's worker.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
-import type { Entry, EntryFailure, OfferedSource, Stamp } from "../wire/messages.ts";
+import { Filter } from "../base/filter.ts";
+import type { Entry, EntryFailure, FilterRule } from "../wire/messages.ts";
+import { type Beginning, beginningOf } from "./beginning.ts";
 import { ChunkJournal } from "./chunk_journal.ts";
-import { commitFile, keepFile, type Place } from "./commit.ts";
+import type { Place } from "./commit.ts";
+import { changeMode, type Committed, commitWhole, type FileContext } from "./commit_whole.ts";
 import type { FileLock } from "../runtime/database.ts";
-import { Destination } from "./destination.ts";
+import type { BigIntStats } from "node:fs";
 import type { Disk } from "./disk.ts";
 import { diskError } from "./disk_error.ts";
 import { Door } from "./door.ts";
-import type { CommittedRow, Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
+import type { CommittedRow } from "./journal_rows.ts";
+import type { PrunedSome } from "./messages.ts";
 import { PartsRun } from "./parts.ts";
-import { type ModeChange, Register } from "./register.ts";
+import { Pruner } from "./prune.ts";
+import { Register } from "./register.ts";
 import type { JournalRun, Outcome, Placement, ReceiveTransfer, WholeFile } from "./store.ts";
-import { finishDirectory, placeDirectory, placeLink } from "./tree.ts";
+import { type DirectoryToPlace, finishDirectory, placeDirectory, placeLink } from "./tree.ts";
 
 /** What a transfer needs of the root it writes to. */
 export interface ReceiveContext {
@@ -28,45 +34,43 @@ export interface ReceiveContext {
 }
 
 export class Receiving {
-  readonly #transfer: ReceiveTransfer;
+  readonly #beginning: Beginning;
   readonly #context: ReceiveContext;
   readonly #door: Door;
-  readonly #destination: Destination;
   readonly #run: PartsRun;
   readonly #chunks: ChunkJournal;
   readonly #register: Register;
   /** Absolute paths of directories with new names in them, to be synced at `finish`. */
   readonly #touched = new Set<string>();
-  /** Directories that stood before, under a write-once grant: their modes and times stay. */
-  readonly #leftAlone = new Set<number>();
-  readonly fresh: readonly boolean[];
-  readonly chunkBytes: number;
+  /** What stood where directories were placed; null for those that were made. */
+  readonly #stood = new Map<number, BigIntStats | null>();
+  #pruner: Pruner | null = null;
 
   constructor(transfer: ReceiveTransfer, context: ReceiveContext) {
     this.#context = context;
     this.#door = new Door(context.root, (absolute) => this.#touched.add(absolute));
-    this.#destination = Destination.resolve(transfer, this.#door);
     const { journal, ignoresCase } = context;
-    const rows = new Map(journal.parts(transfer.key).map((row) => [row.path, row]));
-    // Digests of another chunk size say nothing: while parts are held, theirs is the size.
-    const fixed = rows.size > 0 ? journal.transfer(transfer.key)?.chunkBytes : undefined;
-    this.chunkBytes = fixed ?? transfer.chunkBytes;
-    this.#transfer = { ...transfer, chunkBytes: this.chunkBytes };
-    const held = [...rows.keys()];
-    this.fresh = transfer.sources.map((source) =>
-      !isHeld(source, held) && this.#destination.isFree(source, this.#door)
-    );
+    this.#beginning = beginningOf(transfer, { door: this.#door, journal });
+    const { destination, rows, fresh } = this.#beginning;
     this.#run = new PartsRun(context.partsDirectory);
     this.#chunks = new ChunkJournal(this.#transfer, { ...context, run: this.#run });
     this.#register = new Register(this.#transfer, {
       journal,
       door: this.#door,
-      destination: this.#destination,
+      destination,
       run: this.#run,
       rows,
-      fresh: this.fresh,
+      fresh,
       ignoresCase,
     });
+  }
+
+  get fresh(): readonly boolean[] {
+    return this.#beginning.fresh;
+  }
+
+  get chunkBytes(): number {
+    return this.#transfer.chunkBytes;
   }
 
   get key(): Uint8Array {
@@ -94,19 +98,18 @@ export class Receiving {
     this.#register.close();
     this.#register.leaveOut(leaveOut);
     const failures: EntryFailure[] = [];
-    const base = this.#destination.directory;
+    const base = this.#beginning.destination.directory;
     if (base !== null) this.#door.enterDirectory(base);
     for (const [entry, directory] of this.#register.directories) {
       try {
         const { writeOnce } = this.#transfer;
-        const stood = placeDirectory(directory, { ...this.#place, writeOnce });
-        if (stood && writeOnce) this.#leftAlone.add(entry);
+        this.#stood.set(entry, placeDirectory(directory, { ...this.#place, writeOnce }));
       } catch (thrown) {
         failures.push(failureOf(entry, thrown));
         this.#register.directories.delete(entry);
       }
     }
-    return { committed: [], failures };
+    return { committed: [], changed: [], failures };
   }
 
   commit(files: readonly WholeFile[]): Outcome {
@@ -114,17 +117,49 @@ export class Receiving {
       throw new TypeError("Cannot commit: directories are not placed yet");
     }
     this.#door.forget();
-    const committed: { readonly entry: number; readonly row: CommittedRow }[] = [];
+    const done: Committed[] = [];
     const failures: EntryFailure[] = [];
     for (const whole of files) {
       try {
-        committed.push({ entry: whole.entry, row: this.#commitOne(whole) });
+        done.push(this.#commitOne(whole));
       } catch (thrown) {
         failures.push(failureOf(whole.entry, thrown));
       }
     }
-    this.#record(committed);
-    return { committed: committed.map(({ entry }) => entry), failures };
+    this.#record(done);
+    const changed = done.filter((one) => one.changed).map(({ entry }) => entry);
+    return this.#told({ committed: done.map(({ entry }) => entry), changed, failures });
+  }
+
+  prune(rules: readonly FilterRule[]): PrunedSome {
+    if (!this.#register.isClosed) {
+      throw new TypeError("Cannot remove what is extraneous: directories are not placed yet");
+    }
+    if (this.#transfer.writeOnce) {
+      throw new SftpxError("refused", "Cannot remove what is extraneous: the grant is write-once");
+    }
+    this.#door.forget();
+    this.#pruner ??= new Pruner({
+      sources: this.#transfer.sources,
+      destination: this.#beginning.destination,
+      door: this.#door,
+      disk: this.#context.disk,
+      paths: this.#register.paths,
+      filter: new Filter(rules),
+      ignoresCase: this.#context.ignoresCase,
+      onLost: (directory) => this.#touched.add(directory),
+    });
+    const { finals, ...some } = this.#pruner.next();
+    if (!some.more) this.#pruner = null;
+    const { journal } = this.#context;
+    try {
+      if (finals.length > 0) {
+        journal.transaction(() => finals.forEach((path) => journal.dropCommitted(path)));
+      }
+    } catch (thrown) {
+      throw diskError(thrown, "record what was removed");
+    }
+    return some;
   }
 
   finish(leaveOut: readonly number[]): Outcome {
@@ -132,9 +167,10 @@ export class Receiving {
     this.#register.leaveOut(leaveOut);
     const failures: EntryFailure[] = [];
     const committed: number[] = [];
-    const attempt = (entry: number, place: () => void, counts: boolean) => {
+    const changed: number[] = [];
+    const attempt = (entry: number, place: () => boolean, counts: boolean) => {
       try {
-        place();
+        if (place()) changed.push(entry);
         if (counts) committed.push(entry);
       } catch (thrown) {
         failures.push(failureOf(entry, thrown));
@@ -142,25 +178,26 @@ export class Receiving {
     };
     for (const [entry, link] of this.#register.links) {
       attempt(entry, () => {
-        placeLink(link, this.#place);
+        const hasChanged = placeLink(link, this.#place);
         this.#touched.add(this.#door.parentOf(link.path));
+        return hasChanged;
       }, true);
     }
     const rows: CommittedRow[] = [];
     for (const change of this.#register.modes.values()) {
-      attempt(change.entry, () => rows.push(this.#changeMode(change)), false);
+      attempt(change.entry, () => {
+        const { row, changed } = changeMode(change, this.#fileContext);
+        rows.push(row);
+        return changed;
+      }, false);
     }
     for (const [entry, directory] of [...this.#register.directories].reverse()) {
-      const touched = this.#touched;
-      const close = this.#leftAlone.has(entry)
-        ? () => {}
-        : () => finishDirectory(directory, { ...this.#place, touched });
-      attempt(entry, close, true);
+      attempt(entry, () => this.#finishDirectory(entry, directory), true);
     }
     this.#syncTouched();
     this.#forgetAll(rows);
     this.#context.lock.discard();
-    return { committed, failures };
+    return this.#told({ committed, changed, failures });
   }
 
   /** Keeps what the journal knows, removes the other parts, unlocks. */
@@ -179,30 +216,31 @@ export class Receiving {
     return { disk: this.#context.disk, door: this.#door };
   }
 
-  #commitOne({ entry, digest, synced, keep }: WholeFile): CommittedRow {
-    const file = this.#register.files.get(entry);
+  get #fileContext(): FileContext {
+    return { transfer: this.#transfer, run: this.#run, place: this.#place };
+  }
+
+  get #transfer(): ReceiveTransfer {
+    return this.#beginning.transfer;
+  }
+
+  /** To a peer that may not read, whether something already was as it sent it is not told. */
+  #told(outcome: Outcome): Outcome {
+    return this.#transfer.mayRead ? outcome : { ...outcome, changed: outcome.committed };
+  }
+
+  #commitOne(whole: WholeFile): Committed {
+    const file = this.#register.files.get(whole.entry);
     if (file === undefined) {
-      throw new SftpxError("internal", `Cannot commit entry ${entry}: it is not open`);
+      throw new SftpxError("internal", `Cannot commit entry ${whole.entry}: it is not open`);
     }
-    const { final: path, mode, mtimeNs, sizeBytes, standing } = file;
-    const { writeOnce } = this.#transfer;
-    let stamp: Stamp;
-    if (keep) {
-      if (standing === null) {
-        throw new SftpxError("internal", `Cannot keep entry ${entry}: nothing stands there`);
-      }
-      stamp = keepFile({ path, mode, mtimeNs, standing, writeOnce }, this.#place);
-    } else {
-      const part = this.#run.pathOf(file.part);
-      const whole = { path, part, sizeBytes, mode, mtimeNs, synced, writeOnce };
-      stamp = commitFile(whole, this.#place);
-    }
-    this.#touched.add(this.#door.parentOf(path));
-    return { path, digest, chunkBytes: this.chunkBytes, mtimeNs, stamp };
+    const committed = commitWhole(whole, file, this.#fileContext);
+    this.#touched.add(this.#door.parentOf(file.final));
+    return committed;
   }
 
   /** After the renames: a record that a crash loses costs a re-hash, one too many would lie. */
-  #record(committed: readonly { readonly entry: number; readonly row: CommittedRow }[]): void {
+  #record(committed: readonly Committed[]): void {
     if (committed.length === 0) return;
     const { journal } = this.#context;
     try {
@@ -219,10 +257,11 @@ export class Receiving {
     for (const { entry } of committed) this.#register.files.delete(entry);
   }
 
-  #changeMode({ final, mode, mtimeNs, digest, standing }: ModeChange): CommittedRow {
-    const { writeOnce } = this.#transfer;
-    const stamp = keepFile({ path: final, mode, mtimeNs, standing, writeOnce }, this.#place);
-    return { path: final, digest, chunkBytes: this.chunkBytes, mtimeNs, stamp };
+  /** Under a write-once grant the modes and times of what stood there before stay. */
+  #finishDirectory(entry: number, directory: DirectoryToPlace): boolean {
+    const stood = this.#stood.get(entry) ?? null;
+    if (stood !== null && this.#transfer.writeOnce) return false;
+    return finishDirectory(directory, { ...this.#place, touched: this.#touched, stood });
   }
 
   #syncTouched(): void {
@@ -253,12 +292,6 @@ export class Receiving {
       throw diskError(thrown, "forget a finished transfer");
     }
   }
-}
-
-/** Whether parts of this source are held, going by their paths in the manifest. */
-function isHeld(source: OfferedSource, paths: readonly string[]): boolean {
-  const below = `${source.name}/`;
-  return paths.some((path) => source.contents || path === source.name || path.startsWith(below));
 }
 
 function failureOf(entry: number, thrown: unknown): EntryFailure {

@@ -421,7 +421,7 @@ Deno.test("finish keeps the journal of an entry that failed and drops the rest",
       store.placeDirectories(id);
       store.commit(id, [wholeFile(0)]);
       store.finish(id);
-      assert.equal(store.resumable()[0]?.chunks, 1);
+      assert.equal(store.resumable()[0]?.files, 1);
       assert.equal(fs.existsSync(only(placements[1], "new").part), true);
       assert.equal(fs.existsSync(only(placements[2], "new").part), false);
     });

@@ -8,9 +8,11 @@ import type { OpenFile } from "./chunk_journal.ts";
 import type { Destination } from "./destination.ts";
 import { sameStamp, stampOf } from "./disk.ts";
 import type { Door } from "./door.ts";
-import type { Journal, PartRow } from "./journal.ts";
+import type { Journal } from "./journal.ts";
+import type { PartRow } from "./journal_rows.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
 import type { PartsRun } from "./parts.ts";
+import { PathList } from "./path_list.ts";
 import { type Found, placeFile } from "./placement.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
 import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
@@ -55,6 +57,8 @@ export class Register {
   readonly links = new Map<number, LinkToPlace>();
   /** Files in place whose mode is to change, by entry. */
   readonly modes = new Map<number, ModeChange>();
+  /** Everything the manifest names, what failed included: none of it is extraneous. */
+  readonly paths = new PathList();
 
   constructor(transfer: ReceiveTransfer, context: RegisterContext) {
     this.#transfer = transfer;
@@ -90,6 +94,7 @@ export class Register {
     door.forget();
     const stale: PartRow[] = [];
     const placements = entries.map((entry, i): Placement => {
+      this.paths.add(entry.path);
       try {
         const source = sources[i] ?? -1;
         const final = destination.of(entry.path, source);

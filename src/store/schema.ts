@@ -2,18 +2,20 @@
 // done: losing it costs reuse, never a user's file. FORMAT.md explains every column.
 
 import * as fs from "node:fs";
-import { type Database, openDatabase } from "../runtime/database.ts";
+import { type Database, openDatabase, openDatabaseReadOnly } from "../runtime/database.ts";
 import { isDamage } from "./disk_error.ts";
 
 /** Version of the tables; any other is dropped and begun anew. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const TABLES = `
 CREATE TABLE transfers (
   key         BLOB PRIMARY KEY,
   destination TEXT NOT NULL,
   chunk_bytes INTEGER NOT NULL,
-  started_ns  INTEGER NOT NULL
+  started_ns  INTEGER NOT NULL,
+  peer        BLOB NOT NULL,
+  given       TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE parts (
   id          INTEGER PRIMARY KEY,
@@ -56,6 +58,23 @@ export function openState(path: string, alone: boolean): Database {
     }
     return openChecked(path, alone);
   }
+}
+
+/** Opens the state to read it only; null where a transfer would begin it anew. */
+export function openStateReadOnly(
+  path: string,
+): { readonly database: Database; readonly isFixed: boolean } | null {
+  const opened = openDatabaseReadOnly(path);
+  try {
+    const version = opened.database.prepare("PRAGMA user_version").get()?.["user_version"];
+    if (version === SCHEMA_VERSION) return opened;
+  } catch (thrown) {
+    opened.database.close();
+    if (isDamage(thrown)) return null;
+    throw thrown;
+  }
+  opened.database.close();
+  return null;
 }
 
 class UnusableState extends Error {}

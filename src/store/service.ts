@@ -15,7 +15,7 @@ export class StoreService {
   handle(request: StoreRequest): StoreReply | null {
     switch (request.kind) {
       case "walk":
-        this.#walks.set(request.walk, walk(request.sources));
+        this.#walks.set(request.walk, walk(request.sources, request.options));
         return null;
       case "walk_end":
         this.#walks.delete(request.walk);
@@ -40,7 +40,7 @@ export class StoreService {
   #value(request: Exclude<StoreRequest, { kind: "walk" | "walk_end" }>): unknown {
     switch (request.kind) {
       case "open":
-        this.#store = new DiskStore({ root: request.root, keep: request.keep });
+        this.#store = new DiskStore(request);
         return undefined;
       case "walk_next":
         return this.#walks.get(request.walk)?.next().value ?? null;
@@ -55,6 +55,10 @@ export class StoreService {
     switch (request.method) {
       case "begin":
         return store.begin(...request.args);
+      case "plan":
+        return store.plan(...request.args);
+      case "prune":
+        return store.prune(...request.args);
       case "register":
         return store.register(...request.args);
       case "journal":

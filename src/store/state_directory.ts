@@ -8,11 +8,11 @@ import { FileLock } from "../runtime/database.ts";
 import { lookAt } from "./disk.ts";
 import { besideOf } from "./commit.ts";
 import { diskError, osCode } from "./disk_error.ts";
-import { Journal } from "./journal.ts";
+import { type Interrupted, Journal, type JournalReader } from "./journal.ts";
 import { sweepParts } from "./parts.ts";
 import { openState } from "./schema.ts";
 
-const STATE_NAME = ".sftpx";
+export const STATE_NAME = ".sftpx";
 /** How long another process may tidy before this one gives up. */
 const TIDY_WAIT_MS = 5000;
 /** A race with a process that removes the directory is lost at most this often. */
@@ -50,6 +50,15 @@ export class StateDirectory {
     throw new SftpxError("busy", `Cannot open the state in "${root}": others keep removing it`);
   }
 
+  /** The journal as a dry run reads it. */
+  get reader(): JournalReader {
+    return this.journal;
+  }
+
+  interrupted(): Interrupted[] {
+    return this.journal.interrupted();
+  }
+
   /** Absolute path of the directory that parts lie under. */
   get partsDirectory(): string {
     return `${this.#path}/parts`;
@@ -61,11 +70,17 @@ export class StateDirectory {
     for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
       const lock = new FileLock(`${this.#path}/locks/${toHex(key)}`);
       if (lock.tryExclusive() && lock.isCurrent) return lock;
-      const wasLost = !lock.isCurrent;
+      // Whoever only asks whether it is held has it shared for a moment, a transfer never.
+      const isHeld = lock.isCurrent && !lock.tryShared();
       lock.close();
-      if (!wasLost) break;
+      if (isHeld) break;
     }
     throw new SftpxError("busy", "Cannot begin the transfer: another process is receiving it");
+  }
+
+  /** Whether some process receives a transfer of this key. */
+  isLocked(key: Uint8Array): boolean {
+    return isLocked(this.#path, key);
   }
 
   /** Closes it. Without `keep` the directory goes too, unless something can be resumed. */
@@ -113,6 +128,18 @@ export class StateDirectory {
   }
 }
 
+/** Whether the lock of a resume key is held by anyone. */
+export function isLocked(state: string, key: Uint8Array): boolean {
+  const path = `${state}/locks/${toHex(key)}`;
+  if (lookAt(path) === null) return false;
+  const lock = new FileLock(path);
+  try {
+    return !lock.tryShared() && lock.isCurrent;
+  } finally {
+    lock.close();
+  }
+}
+
 /** What stands in a state and is used by name, and of which kind it must be. */
 const CONTENTS: Readonly<Record<string, "directory" | "file">> = {
   "parts": "directory",
@@ -134,9 +161,7 @@ const CONTENTS: Readonly<Record<string, "directory" | "file">> = {
 function refusePlanted(path: string): void {
   const stat = lookAt(path);
   if (stat === null) return;
-  const refuse = (found: string) => {
-    throw new SftpxError("conflict", `Cannot use "${path}": ${found}; remove it and try again`);
-  };
+  const refuse = refusalOf(path);
   if (!stat.isDirectory()) refuse("it is not a directory");
   // What a directory of ours looks like here: the user needs no name (`--allow-sys`), and a file
   // system without modes shows the same for both. Beside it: another process may be removing it.
@@ -146,6 +171,18 @@ function refusePlanted(path: string): void {
   fs.rmdirSync(probe);
   if (ours !== null && ours.uid !== stat.uid) refuse("it belongs to another user");
   if (ours !== null && (stat.mode & ~ours.mode & 0o022n) !== 0n) refuse("others may write to it");
+  refuseContents(path, refuse);
+}
+
+/** What refuses a state: the user is to look at it, and remove it. */
+export function refusalOf(path: string): (found: string) => void {
+  return (found) => {
+    throw new SftpxError("conflict", `Cannot use "${path}": ${found}; remove it and try again`);
+  };
+}
+
+/** Refuses a state with something in it that leads elsewhere. */
+export function refuseContents(path: string, refuse: (found: string) => void): void {
   for (const [name, kind] of Object.entries(CONTENTS)) {
     const found = lookAt(`${path}/${name}`);
     if (found === null) continue;
@@ -174,7 +211,7 @@ function tidy(path: string): boolean {
   try {
     sweepParts(`${path}/parts`, journal.partNames());
     fs.rmSync(`${path}/locks`, { recursive: true, force: true });
-    return journal.resumable().length > 0;
+    return journal.hasResumable;
   } finally {
     journal.close();
   }

@@ -220,4 +220,7 @@ export interface StoreOptions {
   readonly workerUrl: URL;
   /** Keep `.sftpx` after a clean close (`serve`). */
   readonly keep: boolean;
+  /** Nothing is made or changed, not even a root that does not exist, and other stores on it go on
+   * undisturbed: dry transfers and `resumable` only. */
+  readonly readOnly?: boolean;
 }

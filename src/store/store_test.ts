@@ -82,7 +82,9 @@ Deno.test("openStore() ends a walk when its signal aborts", () =>
     const stop = new AbortController();
     const source = { path: root, name: "r", contents: true, follow: false };
     await assert.rejects(async () => {
-      for await (const _ of store.walk([source], stop.signal)) stop.abort(new Error("enough"));
+      for await (const _ of store.walk([source], { signal: stop.signal })) {
+        stop.abort(new Error("enough"));
+      }
     }, /enough/);
     await store.close();
   }));

@@ -6,12 +6,12 @@ import * as fs from "node:fs";
 import { escapeText } from "../base/text.ts";
 import type { Place } from "./commit.ts";
 import { besideOf } from "./commit.ts";
-import { lookAt, MODE_MASK, secondsOf } from "./disk.ts";
+import { lookAt, MODE_MASK, sameModeAndTime, secondsOf } from "./disk.ts";
 import { diskError, osCode } from "./disk_error.ts";
 import { writtenOnce } from "./placement.ts";
 
 /** Read, write and search for the owner: what placing entries into a directory takes. */
-const OWNER_ALL = 0o700;
+export const OWNER_ALL = 0o700;
 
 export interface DirectoryToPlace {
   readonly path: string;
@@ -29,13 +29,13 @@ export interface LinkToPlace {
 }
 
 /**
- * Makes a directory, or opens up an existing one for the time of the transfer; answers whether it
- * existed. A write-once grant leaves one that did as it is.
+ * Makes a directory, or opens up an existing one for the time of the transfer; answers what stood
+ * there, null for nothing. A write-once grant leaves one that did as it is.
  */
 export function placeDirectory(
   directory: DirectoryToPlace,
   { door, writeOnce }: Place & { readonly writeOnce: boolean },
-): boolean {
+): fs.BigIntStats | null {
   try {
     const stat = door.look(directory.path);
     const absolute = door.enterDirectory(directory.path);
@@ -46,40 +46,54 @@ export function placeDirectory(
       // A read-only directory that was sent before must take its new entries; `finish` closes it.
       fs.chmodSync(absolute, Number(stat.mode & 0o7777n) | OWNER_ALL);
     }
-    return stat !== null;
+    return stat;
   } catch (thrown) {
     throw diskError(thrown, `make directory "${escapeText(directory.path)}"`);
   }
 }
 
-/** Gives a directory its mode and times; makes the names in it durable if it was touched. */
+/**
+ * Gives a directory its mode and times; makes the names in it durable if it was touched. Answers
+ * whether it is another than `stood` there when the transfer began: what the transfer itself did to
+ * its time is put back and counts for nothing.
+ */
 export function finishDirectory(
   directory: DirectoryToPlace,
-  { disk, door, touched }: Place & { readonly touched: Set<string> },
-): void {
+  { disk, door, touched, stood }: Place & {
+    readonly touched: Set<string>;
+    readonly stood: fs.BigIntStats | null;
+  },
+): boolean {
   try {
     const absolute = door.enterDirectory(directory.path);
     const { mode, mtimeNs } = directory;
     disk.finish(absolute, { mode, mtimeNs, sync: touched.has(absolute) });
     touched.delete(absolute);
+    const now = lookAt(absolute);
+    return stood === null || now === null || !sameModeAndTime(stood, now);
   } catch (thrown) {
     throw diskError(thrown, `finish directory "${escapeText(directory.path)}"`);
   }
 }
 
-/** Puts a link under its name; it replaces a file or link there, never a directory. */
-export function placeLink(link: LinkToPlace, { disk, door }: Place): void {
+/**
+ * Puts a link under its name; it replaces a file or link there, never a directory. Answers whether
+ * that changed anything.
+ */
+export function placeLink(link: LinkToPlace, { disk, door }: Place): boolean {
   const attempted = `place link "${escapeText(link.path)}"`;
   try {
     const target = door.enter(link.path);
     const stat = lookAt(target);
     if (stat?.isSymbolicLink() && fs.readlinkSync(target) === link.target) {
-      if (!link.writeOnce) setTime(target, link.mtimeNs);
-    } else if (link.writeOnce) {
-      createOnce(link, target);
-    } else {
-      replace(link, target, disk);
+      if (link.writeOnce) return false;
+      setTime(target, link.mtimeNs);
+      const now = lookAt(target);
+      return now === null || !sameModeAndTime(stat, now);
     }
+    if (link.writeOnce) createOnce(link, target);
+    else replace(link, target, disk);
+    return true;
   } catch (thrown) {
     throw diskError(thrown, attempted);
   }

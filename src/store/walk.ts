@@ -5,133 +5,119 @@
 import * as fs from "node:fs";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
+import { Filter } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
-import { comparePaths, isReservedName, pathProblem } from "../base/path.ts";
+import { isReservedName, pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
-import type { Entry } from "../wire/messages.ts";
-import { stampOf } from "./disk.ts";
+import { lookAt, specialName, stampOf } from "./disk.ts";
 import { diskError, osCode } from "./disk_error.ts";
-import type { WalkBatch, WalkNotice, WalkSource } from "./store.ts";
+import { type ListedPath, listedPaths } from "./listed_paths.ts";
+import { BatchInTheMaking } from "./walk_batch.ts";
+import { add, insert, type Item, joined, type Origin, sorted } from "./walk_items.ts";
+import type { WalkBatch, WalkOptions, WalkSource } from "./store.ts";
 
-/** Path characters after which a batch is handed over, so that one fits a control message. */
-const BATCH_PATH_CHARS = LIMITS.controlMessageBytes / 8;
-/** UTF-16 units that may sort otherwise than their UTF-8 bytes do. */
-const UNORDERED = /[\ud800-\uffff]/;
 /** What the runtime puts for bytes that are not UTF-8. */
 const REPLACEMENT = "\ufffd";
 const BLOCK_BYTES = 512n;
 
-/** One place on disk that a manifest path comes from. */
-interface Origin {
-  readonly path: string;
-  readonly source: number;
-}
-
-/** A name in a directory; several origins where several sources offer it. */
-interface Item {
-  readonly path: string;
-  readonly origins: Origin[];
-  /** Sorts a directory's contents behind siblings such as `a-b` ("-" is less than "/"). */
-  readonly contents: boolean;
-}
-
 /** Walks all sources; each batch is made when it is asked for. */
-export function* walk(sources: readonly WalkSource[]): Generator<WalkBatch, void> {
-  const walker = new Walker();
-  const stack = [walker.tops(sources)];
+export function* walk(
+  sources: readonly WalkSource[],
+  options: WalkOptions = {},
+): Generator<WalkBatch, void> {
+  const walker = new Walker(sources, options);
+  const stack = [walker.tops()];
   for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
     const item = level.pop();
     if (item === undefined) {
       stack.pop();
       continue;
     }
-    if (item.contents) stack.push(walker.children(item.path, item.origins));
+    if (item.contents) stack.push(walker.children(item));
     else walker.visit(item, level);
-    if (walker.isFull) yield walker.take();
+    while (walker.batch.isFull) yield walker.batch.take();
   }
-  if (!walker.isEmpty) yield walker.take();
+  while (!walker.batch.isEmpty) yield walker.batch.take();
 }
 
 class Walker {
-  #entries: Entry[] = [];
-  #paths: string[] = [];
-  #sources: number[] = [];
-  #notices: WalkNotice[] = [];
-  #pathChars = 0;
+  readonly #batch = new BatchInTheMaking();
+  readonly #given: readonly WalkSource[];
+  readonly #filter: Filter;
+  readonly #listed: ListedPath | null;
+  readonly #recursive: boolean;
 
-  get isFull(): boolean {
-    return this.#entries.length >= LIMITS.entriesPerMessage ||
-      this.#notices.length >= LIMITS.entriesPerMessage || this.#pathChars >= BATCH_PATH_CHARS;
+  constructor(sources: readonly WalkSource[], options: WalkOptions) {
+    const { filters = [], files, recursive = true } = options;
+    if (files !== undefined && (sources.length !== 1 || sources[0]?.contents !== true)) {
+      throw new TypeError("Cannot walk listed files: they are of one source, its contents");
+    }
+    this.#given = sources;
+    this.#filter = new Filter(filters);
+    this.#listed = files === undefined ? null : listedPaths(files);
+    this.#recursive = recursive;
   }
 
-  get isEmpty(): boolean {
-    return this.#entries.length === 0 && this.#notices.length === 0;
-  }
-
-  take(): WalkBatch {
-    const batch = {
-      entries: this.#entries,
-      paths: this.#paths,
-      sources: this.#sources,
-      notices: this.#notices,
-    };
-    this.#entries = [];
-    this.#paths = [];
-    this.#sources = [];
-    this.#notices = [];
-    this.#pathChars = 0;
-    return batch;
+  get batch(): BatchInTheMaking {
+    return this.#batch;
   }
 
   /** The sources' own items, merged with the children of `contents` sources; last one first. */
-  tops(sources: readonly WalkSource[]): Item[] {
+  tops(): Item[] {
     const items = new Map<string, Origin[]>();
-    sources.forEach((source, index) => {
+    this.#given.forEach((source, index) => {
       try {
         const path = source.follow ? fs.realpathSync(source.path) : source.path;
         const origin = { path, source: index };
         const stat = statOf(path);
         if (!source.contents) add(items, source.name, origin);
-        else if (stat.isDirectory()) this.#list("", origin, items);
-        else throw notADirectory(source);
+        else if (!stat.isDirectory()) throw notADirectory(source);
+        else this.#within("", origin, { items, listed: this.#listed });
       } catch (thrown) {
         const error = sourceError(source, thrown);
-        if (sources.length === 1) throw error;
-        this.#notices.push({ path: source.name, code: error.code, message: error.message });
+        if (this.#given.length === 1) throw error;
+        this.#batch.note({ path: source.name, code: error.code, message: error.message });
       }
     });
-    return sorted("", items);
+    return sorted("", items, this.#listed);
   }
 
   /** Items of a directory, merged over its origins; last one first. */
-  children(path: string, origins: readonly Origin[]): Item[] {
+  children({ path, origins, listed }: Item): Item[] {
     const items = new Map<string, Origin[]>();
     for (const origin of origins) {
       try {
-        this.#list(path, origin, items);
+        this.#within(path, origin, { items, listed });
       } catch (thrown) {
         const code = osCode(thrown) === "ENOENT" ? "source_missing" : "source_unreadable";
         this.#notice(path, code, thrown);
       }
     }
-    return sorted(`${path}/`, items);
+    return sorted(`${path}/`, items, listed);
   }
 
   /** Emits one item; a directory also puts its contents on the level. */
   visit(item: Item, level: Item[]): void {
-    const { path } = item;
+    const { path, listed } = item;
     const name = path.slice(path.lastIndexOf("/") + 1);
-    if (isReservedName(name)) return;
+    if (isReservedName(name)) {
+      for (const named of listed?.namedFrom(path) ?? []) {
+        this.#refuse(named, "bad_name", "its name is reserved for sftpx");
+      }
+      return;
+    }
     const problem = nameProblem(name, path);
     if (problem !== null) {
-      this.#refuse(path, "bad_name", problem);
+      if (this.#isExcluded(item)) return;
+      for (const left of listed?.namedFrom(path) ?? [path]) this.#refuse(left, "bad_name", problem);
       return;
     }
     const directories: Origin[] = [];
     let taken = false;
     for (const origin of item.origins) {
-      const stat = this.#stat(path, origin);
-      if (stat === null) continue;
+      const stat = this.#stat(item, origin);
+      if (stat === null || this.#filter.excludes(path, stat.isDirectory())) continue;
+      if (!stat.isDirectory() && this.#isOnlyAbove(item, stat)) continue;
       if (!taken) {
         taken = this.#emit(path, origin, stat);
         if (taken && stat.isDirectory()) directories.push(origin);
@@ -141,12 +127,58 @@ class Walker {
         this.#refuse(path, "name_collision", "another source already sends this path");
       }
     }
-    if (directories.length > 0) insert(level, { path, origins: directories, contents: true });
+    const origins = directories.filter((origin) => this.#isEntered(path, origin));
+    if (origins.length > 0) insert(level, { path, origins, contents: true, listed });
+  }
+
+  /** Without `recursive` a source's own directory is opened, and none in it. */
+  #isEntered(path: string, origin: Origin): boolean {
+    if (this.#recursive) return true;
+    return !path.includes("/") && this.#given[origin.source]?.contents === false;
+  }
+
+  /** Whether filters leave out an item whose name cannot travel anyway. */
+  #isExcluded({ path, origins }: Item): boolean {
+    return origins.every((origin) => {
+      let isDirectory = false;
+      try {
+        isDirectory = lookAt(origin.path)?.isDirectory() ?? false;
+      } catch {
+        // What cannot even be looked at is no directory to the filter.
+      }
+      return this.#filter.excludes(path, isDirectory);
+    });
+  }
+
+  /** Refuses what was listed below a thing that is no directory; whether that was all of it. */
+  #isOnlyAbove({ path, listed }: Item, stat: fs.BigIntStats): boolean {
+    if (listed === null) return false;
+    const [code, found] = stat.isSymbolicLink()
+      ? ["refused", "a link"] as const
+      : ["source_missing", "not a directory"] as const;
+    for (const named of listed.namedBelow(path)) {
+      this.#refuse(named, code, `"${escapeText(path)}" is ${found}`);
+    }
+    return !listed.isWhole;
+  }
+
+  /** Puts what a directory holds into `items`: all of it, and what was listed, there or not. */
+  #within(
+    path: string,
+    origin: Origin,
+    { items, listed }: { items: Map<string, Origin[]>; listed: ListedPath | null },
+  ): void {
+    if (listed === null || listed.isWhole) this.#list(path, origin, items);
+    if (listed === null) return;
+    for (const name of listed.names) {
+      if (items.has(name)) continue;
+      add(items, name, { path: joined(origin.path, name), source: origin.source });
+    }
   }
 
   #list(path: string, origin: Origin, items: Map<string, Origin[]>): void {
     for (const name of fs.readdirSync(origin.path)) {
-      const below = origin.path.endsWith("/") ? origin.path + name : `${origin.path}/${name}`;
+      const below = joined(origin.path, name);
       const known = items.get(name)?.at(-1);
       if (known !== undefined && known.source === origin.source && known.path === below) {
         // Two names that are not UTF-8 and look alike; neither can be opened.
@@ -157,13 +189,22 @@ class Walker {
     }
   }
 
-  #stat(path: string, origin: Origin): fs.BigIntStats | null {
+  #stat({ path, listed }: Item, origin: Origin): fs.BigIntStats | null {
     try {
       return statOf(origin.path);
     } catch (thrown) {
-      if (osCode(thrown) !== "ENOENT") this.#notice(path, "source_unreadable", thrown);
-      else if (path.includes(REPLACEMENT)) this.#refuse(path, "bad_name", "it is not UTF-8");
-      else this.#refuse(path, "source_missing", "it went away during the walk");
+      if (this.#filter.excludes(path, false)) return null;
+      if (osCode(thrown) !== "ENOENT") {
+        this.#notice(path, "source_unreadable", thrown);
+      } else if (path.includes(REPLACEMENT)) {
+        this.#refuse(path, "bad_name", "it is not UTF-8");
+      } else if (listed !== null) {
+        for (const named of listed.namedFrom(path)) {
+          this.#refuse(named, "source_missing", "it does not exist");
+        }
+      } else {
+        this.#refuse(path, "source_missing", "it went away during the walk");
+      }
       return null;
     }
   }
@@ -174,7 +215,7 @@ class Walker {
     if (stat.isFile()) {
       const stamp = stampOf(stat);
       const sparse = stat.blocks * BLOCK_BYTES < stat.size;
-      this.#push(origin, {
+      this.#batch.add(origin, {
         ...common,
         kind: "file",
         sizeBytes: stamp.sizeBytes,
@@ -184,17 +225,17 @@ class Walker {
       return true;
     }
     if (stat.isDirectory()) {
-      this.#push(origin, { ...common, kind: "directory", sizeBytes: 0 });
+      this.#batch.add(origin, { ...common, kind: "directory", sizeBytes: 0 });
       return true;
     }
     if (stat.isSymbolicLink()) {
       const target = this.#target(path, origin);
       if (target === null) return false;
-      this.#push(origin, { ...common, kind: "link", sizeBytes: 0, target });
+      this.#batch.add(origin, { ...common, kind: "link", sizeBytes: 0, target });
       return true;
     }
     const message = `Skipped "${escapeText(path)}": it is ${specialName(stat)}`;
-    this.#notices.push({ path, code: null, message });
+    this.#batch.note({ path, code: null, message });
     return false;
   }
 
@@ -215,20 +256,13 @@ class Walker {
     return null;
   }
 
-  #push(origin: Origin, entry: Entry): void {
-    this.#entries.push(entry);
-    this.#paths.push(origin.path);
-    this.#sources.push(origin.source);
-    this.#pathChars += entry.path.length + (entry.target?.length ?? 0);
-  }
-
   #refuse(path: string, code: ErrorCode, found: string): void {
-    this.#notices.push({ path, code, message: `Cannot send "${escapeText(path)}": ${found}` });
+    this.#batch.note({ path, code, message: `Cannot send "${escapeText(path)}": ${found}` });
   }
 
   #notice(path: string, code: ErrorCode, thrown: unknown): void {
     const { message } = diskError(thrown, `read "${escapeText(path)}"`);
-    this.#notices.push({ path, code, message });
+    this.#batch.note({ path, code, message });
   }
 }
 
@@ -240,45 +274,6 @@ function statOf(path: string): fs.BigIntStats {
 function nameProblem(name: string, path: string): string | null {
   const mayBeLong = path.length * 3 > LIMITS.pathBytes || path.length > LIMITS.pathDepth;
   return pathProblem(mayBeLong ? path : name);
-}
-
-function add(items: Map<string, Origin[]>, name: string, origin: Origin): void {
-  const known = items.get(name);
-  if (known === undefined) items.set(name, [origin]);
-  else known.push(origin);
-}
-
-/** Descending, so that `pop` takes the least. */
-function sorted(prefix: string, items: Map<string, Origin[]>): Item[] {
-  const names = [...items.keys()];
-  if (names.some((name) => UNORDERED.test(name))) names.sort((a, b) => comparePaths(b, a));
-  else names.sort().reverse();
-  return names.map((name) => ({
-    path: prefix + name,
-    origins: items.get(name) ?? [],
-    contents: false,
-  }));
-}
-
-/** Puts a directory's contents where they belong among its siblings still to come. */
-function insert(level: Item[], item: Item): void {
-  const key = keyOf(item);
-  let at = level.length;
-  for (; at > 0; at--) {
-    const sibling = level[at - 1];
-    if (sibling === undefined || comparePaths(keyOf(sibling), key) > 0) break;
-  }
-  level.splice(at, 0, item);
-}
-
-function keyOf(item: Item): string {
-  return item.contents ? `${item.path}/` : item.path;
-}
-
-function specialName(stat: fs.BigIntStats): string {
-  if (stat.isSocket()) return "a socket";
-  if (stat.isFIFO()) return "a pipe";
-  return "a device";
 }
 
 function notADirectory(source: WalkSource): SftpxError {

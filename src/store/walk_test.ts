@@ -8,7 +8,7 @@ import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Entry } from "../wire/messages.ts";
 import { inDirectory, makeTree } from "./_fixture.ts";
-import type { WalkBatch, WalkNotice, WalkSource } from "./store.ts";
+import type { WalkBatch, WalkNotice, WalkOptions, WalkSource } from "./store.ts";
 import { walk } from "./walk.ts";
 
 interface Walked {
@@ -18,9 +18,9 @@ interface Walked {
   readonly notices: WalkNotice[];
 }
 
-function all(sources: readonly WalkSource[]): Walked {
+function all(sources: readonly WalkSource[], options: WalkOptions = {}): Walked {
   const out: Walked = { entries: [], paths: [], sources: [], notices: [] };
-  for (const batch of walk(sources)) {
+  for (const batch of walk(sources, options)) {
     out.entries.push(...batch.entries);
     out.paths.push(...batch.paths);
     out.sources.push(...batch.sources);

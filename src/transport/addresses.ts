@@ -26,6 +26,9 @@ export interface Dialed {
   close(code: "none", reason: string): void;
 }
 
+/** What no answer can mean: UDP tells a closed port from a silent one only to those it likes. */
+export const SILENCE = "either no sftpx serves there, or a firewall drops UDP to that port";
+
 /** `address:port`; IPv6 in brackets, IPv4-mapped addresses as plain IPv4. */
 export function formatAddress(hostname: string, port: number): string {
   const tail = hostname.replace(/^::ffff:/i, "");
@@ -33,7 +36,7 @@ export function formatAddress(hostname: string, port: number): string {
   return plain.includes(":") ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
-/** Every address of a host name, IPv6 and IPv4 in turn. Throws `unreachable`. */
+/** Every address of a host name, IPv6 and IPv4 in turn. Throws `unreachable` and `permission`. */
 export async function resolveAddresses(
   hostname: string,
   port: number,
@@ -51,6 +54,10 @@ export async function resolveAddresses(
   } catch (thrown) {
     if (options.signal?.aborted) throw options.signal.reason;
     const code = (thrown as { code?: unknown }).code;
+    if (code === "EPERM") {
+      const text = `Cannot connect to "${shown}": run again with --allow-net`;
+      throw new SftpxError("permission", text, { cause: thrown });
+    }
     const state = code === "ENOTFOUND" ? "the name is unknown" : "the name cannot be resolved";
     throw new SftpxError("unreachable", `Cannot connect to "${shown}": ${state}`, {
       cause: thrown,

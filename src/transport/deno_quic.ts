@@ -1,5 +1,5 @@
 // The transport over Deno's own QUIC (quinn inside), which the `deno_quic` files alone touch: dials and
-// listens. Pins the server by its anchor, speaks ALPN `sftpx/1`, gives the client one bidirectional
+// listens. Pins the server by its anchor, agrees on a protocol by ALPN, gives the client one bidirectional
 // stream and either end lanes. Translates every foreign error.
 
 import { SftpxError } from "../base/errors.ts";
@@ -9,16 +9,16 @@ import { type Address, dialFirst, formatAddress, resolveAddresses } from "./addr
 import { QuicConnection } from "./deno_quic_connection.ts";
 import { QuicListener, type ShakeLimits } from "./deno_quic_listener.ts";
 import { translateDial, translateListen } from "./quic_errors.ts";
-import type {
-  Congestion,
-  Connection,
-  ConnectOptions,
-  Listener,
-  ListenOptions,
-  Transport,
+import {
+  type Congestion,
+  type Connection,
+  type ConnectOptions,
+  type Listener,
+  type ListenOptions,
+  PROTOCOLS,
+  type Transport,
 } from "./transport.ts";
 
-const ALPN = "sftpx/1";
 const SERVER_NAME = "sftpx";
 
 export interface DenoQuicOptions extends Partial<ShakeLimits> {
@@ -96,7 +96,7 @@ async function dial(
       hostname: address.hostname,
       port: address.port,
       serverName: SERVER_NAME,
-      alpnProtocols: [ALPN],
+      alpnProtocols: [options.protocol ?? "sftpx/1"],
       caCerts: [options.anchorPem],
       endpoint: own,
       keepAliveInterval: settings.keepAliveMs,
@@ -128,7 +128,7 @@ async function listen(options: ListenOptions, settings: Settings): Promise<Liste
     const incoming = endpoint.listen({
       cert: options.certificatePem,
       key: options.keyPem,
-      alpnProtocols: [ALPN],
+      alpnProtocols: [...PROTOCOLS],
       ...transportOptions(options.congestion, settings),
       // The receive window of a connection is unlimited in this stack: streams are what bounds it.
       maxConcurrentBidirectionalStreams: 1,

@@ -4,13 +4,15 @@
 import { ERROR_TABLE, errorCodeFromQuic, SftpxError } from "../base/errors.ts";
 import { formatAddress } from "./addresses.ts";
 import { foreignText, isConnectionLost, lost } from "./quic_errors.ts";
-import type {
-  CloseInfo,
-  Connection,
-  ConnectionStats,
-  ControlStream,
-  ReceiveStream,
-  SendStream,
+import {
+  type CloseInfo,
+  type Connection,
+  type ConnectionStats,
+  type ControlStream,
+  type Protocol,
+  PROTOCOLS,
+  type ReceiveStream,
+  type SendStream,
 } from "./transport.ts";
 import { controlStream, WebReceiveStream, WebSendStream } from "./web_streams.ts";
 
@@ -42,6 +44,13 @@ export class QuicConnection implements Connection {
 
   get ended(): boolean {
     return this.#ended !== null;
+  }
+
+  /** Known once the handshake is complete, and nobody is given the connection before that. */
+  get protocol(): Protocol {
+    const agreed = PROTOCOLS.find((protocol) => protocol === this.#conn.protocol);
+    if (agreed === undefined) throw new TypeError("Cannot tell the protocol before the handshake");
+    return agreed;
   }
 
   async openControl(): Promise<ControlStream> {

@@ -54,7 +54,8 @@ export class QuicListener implements Listener {
     if (this.#closed) return;
     this.#closed = true;
     this.#forget();
-    this.#listener.stop();
+    // Not `stop()`: with a peer in the queue whose next packet comes after it, the runtime aborts
+    // (quinn-proto 0.11.16). Newcomers are left unanswered in `#run` until the endpoint closes.
     for (const stopWaiting of this.#shaking.values()) stopWaiting();
     for (const connection of [...this.#shaking.keys(), ...this.#ready.splice(0)]) {
       connection.close("none", "the server stopped listening");

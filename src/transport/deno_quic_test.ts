@@ -4,6 +4,7 @@ import { SftpxError } from "../base/errors.ts";
 import { anchorPem, issueLeaf } from "../trust/certificate.ts";
 import { generateIdentity } from "../trust/identity.ts";
 import { type DenoQuicOptions, denoQuicTransport } from "./deno_quic.ts";
+import { QuicListener } from "./deno_quic_listener.ts";
 import type { Listener } from "./transport.ts";
 
 const HERE = "127.0.0.1";
@@ -206,16 +207,81 @@ Deno.test("without the flag or the permission the user is told which", async () 
       transport.unavailable(),
       await transport.listen(at).catch(told),
       await transport.connect(to).catch(told),
+      await transport.connect({ ...to, hostname: "localhost" }).catch(told),
     ]));`;
   const [plain, unflagged] = JSON.parse(await runScript(script, ["--no-config", "--allow-read"]));
   assert.match(plain, /add --unstable-net$/);
   assert.match(unflagged, /^unsupported \| .*add --unstable-net$/);
-  const [flagged, listening, connecting] = JSON.parse(
+  const [flagged, listening, connecting, resolving] = JSON.parse(
     await runScript(script, ["--unstable-net", "--allow-read", "--deny-net", "--no-prompt"]),
   );
   assert.equal(flagged, null);
   assert.match(listening, /^permission \| Cannot listen on .*--allow-net$/);
   assert.match(connecting, /^permission \| Cannot connect to .*--allow-net$/);
+  assert.match(resolving, /^permission \| Cannot connect to "localhost": .*--allow-net$/);
+});
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+Deno.test("clocks far apart are told as such, with both days", async () => {
+  const cases = [
+    [30 * DAY_MS, /: its certificate holds from (\S+) on, and it is (\S+) by this .* wrong$/],
+    [-500 * DAY_MS, /: its certificate held until (\S+), and it is (\S+) by this .* anew$/],
+  ] as const;
+  for (const [offMs, form] of cases) {
+    const identity = await generateIdentity();
+    const leaf = await issueLeaf(identity, { nowMs: Date.now() + offMs });
+    const listener = await denoQuicTransport().listen({ hostname: HERE, port: 0, ...leaf });
+    const to = { hostname: HERE, port: listener.address.port };
+    const anchor = anchorPem(identity.publicKey);
+    const error = await failure(denoQuicTransport().connect({ ...to, anchorPem: anchor }));
+    assert.equal(error.code, "failed");
+    const [, there, here] = form.exec(error.message) ?? [];
+    const day = (atMs: number) => new Date(atMs).toISOString().slice(0, 10);
+    const limitMs = offMs > 0 ? Date.now() + offMs - DAY_MS : leaf.expiresMs;
+    assert.deepEqual([there, here], [day(limitMs), day(Date.now())], error.message);
+    listener.close();
+  }
+});
+
+Deno.test("a clock that is off by less than a day makes no difference", async () => {
+  const identity = await generateIdentity();
+  const leaf = await issueLeaf(identity, { nowMs: Date.now() + DAY_MS - 60_000 });
+  const listener = await denoQuicTransport().listen({ hostname: HERE, port: 0, ...leaf });
+  const to = { hostname: HERE, port: listener.address.port };
+  const client = await denoQuicTransport().connect({
+    ...to,
+    anchorPem: anchorPem(identity.publicKey),
+  });
+  const server = await listener.accept();
+  assert.ok(server !== null);
+  await endBoth(client, server);
+  listener.close();
+});
+
+Deno.test("a name to listen on that nobody knows says so", async () => {
+  const { certificatePem, keyPem } = await pems();
+  const at = { hostname: "host.invalid", port: 0, certificatePem, keyPem };
+  const error = await failure(denoQuicTransport().listen(at));
+  assert.deepEqual(
+    [error.code, error.message],
+    ["io", 'Cannot listen on "host.invalid:0": the name is unknown'],
+  );
+});
+
+Deno.test("a listener that closes never stops the runtime's own, which would abort the process", () => {
+  let closed = 0;
+  const endpoint = { addr: { hostname: HERE, port: 1 }, close: () => void closed++ };
+  const listener = {
+    incoming: () => new Promise(() => {}),
+    stop: () => assert.fail("a peer that waits in the queue ends the process with it"),
+  };
+  new QuicListener(
+    endpoint as unknown as Deno.QuicEndpoint,
+    listener as unknown as Deno.QuicListener,
+    { limits: { handshakeMs: 1, halfOpenPeers: 1 }, signal: undefined },
+  ).close();
+  assert.equal(closed, 1);
 });
 
 Deno.test("an address that this machine does not have says so", async () => {

@@ -4,19 +4,21 @@
 
 import { SftpxError } from "../base/errors.ts";
 import { formatAddress } from "./addresses.ts";
-import { lost } from "./quic_errors.ts";
+import { lost, otherProtocol, portTaken } from "./quic_errors.ts";
 import { MemoryPipe } from "./memory_pipe.ts";
-import type {
-  CloseInfo,
-  Connection,
-  ConnectionStats,
-  ConnectOptions,
-  ControlStream,
-  Listener,
-  ListenOptions,
-  ReceiveStream,
-  SendStream,
-  Transport,
+import {
+  type CloseInfo,
+  type Connection,
+  type ConnectionStats,
+  type ConnectOptions,
+  type ControlStream,
+  type Listener,
+  type ListenOptions,
+  type Protocol,
+  PROTOCOLS,
+  type ReceiveStream,
+  type SendStream,
+  type Transport,
 } from "./transport.ts";
 import { controlStream } from "./web_streams.ts";
 
@@ -52,16 +54,17 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
     addsToRuntimeRoots: false,
     unavailable: () => null,
     // deno-lint-ignore require-await -- every failure is a rejection
-    connect: async ({ hostname, port, signal }: ConnectOptions) => {
+    connect: async ({ hostname, port, protocol = "sftpx/1", signal }: ConnectOptions) => {
       signal?.throwIfAborted();
       const listener = listeners.get(port);
       if (listener === undefined) {
         const shown = formatAddress(hostname, port);
         throw new SftpxError("unreachable", `Cannot connect to "${shown}": no answer`);
       }
+      if (!PROTOCOLS.includes(protocol)) throw otherProtocol(formatAddress(hostname, port));
       const number = nextLink++;
       const deliver = (bytes: number) => options.deliver?.(bytes, number);
-      const link = new Link({ ...options, deliver }, nextPort++, port);
+      const link = new Link({ ...options, deliver, protocol }, nextPort++, port);
       links.set(number, link);
       link.closed.then(() => links.delete(number));
       listener.deliver(link.server);
@@ -73,7 +76,7 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
       const bound = port === 0 ? nextPort++ : port;
       if (listeners.has(bound)) {
         const shown = formatAddress(hostname, bound);
-        throw new SftpxError("io", `Cannot listen on "${shown}": the port is taken`);
+        throw new SftpxError("io", `Cannot listen on "${shown}": ${portTaken(shown)}`);
       }
       const listener = new MemoryListener({ hostname, port: bound }, {
         signal,
@@ -125,6 +128,7 @@ class MemoryListener implements Listener {
 /** What a link's own bytes are told to. */
 type LinkOptions = Omit<MemoryOptions, "deliver"> & {
   readonly deliver: (bytes: number) => Promise<void> | void;
+  readonly protocol: Protocol;
 };
 
 /** Both ends of one connection, and what ended it. */
@@ -142,6 +146,10 @@ class Link {
     this.client = new MemoryConnection(this, `127.0.0.1:${serverPort}`);
     this.server = new MemoryConnection(this, `127.0.0.1:${clientPort}`);
     this.closed = new Promise((resolve) => this.#settleClosed = resolve);
+  }
+
+  get protocol(): Protocol {
+    return this.#options.protocol;
   }
 
   peerOf(connection: MemoryConnection): MemoryConnection {
@@ -181,6 +189,7 @@ class Link {
 
 class MemoryConnection implements Connection {
   readonly remoteAddress: string;
+  readonly protocol: Protocol;
   readonly closed: Promise<CloseInfo>;
   readonly #link: Link;
   readonly #lanes = new Queue<ReceiveStream>();
@@ -193,6 +202,7 @@ class MemoryConnection implements Connection {
   constructor(link: Link, remoteAddress: string) {
     this.#link = link;
     this.remoteAddress = remoteAddress;
+    this.protocol = link.protocol;
     this.closed = new Promise((resolve) => this.#settleClosed = resolve);
   }
 

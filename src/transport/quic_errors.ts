@@ -3,6 +3,7 @@
 
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
+import { SILENCE } from "./addresses.ts";
 import type { CloseInfo } from "./transport.ts";
 
 /** What a caller sees whose connection ended under it. */
@@ -22,19 +23,47 @@ export function translateDial(thrown: unknown, shown: string): SftpxError {
     return new SftpxError("permission", `${action}: run again with --allow-net`, cause);
   }
   if (/^the cryptographic handshake failed.*invalid peer certificate/.test(text)) {
-    if (/expired|not valid yet/i.test(text)) {
-      const found = "its certificate is out of date; compare the two clocks";
-      return new SftpxError("failed", `${action}: ${found}`, { ...cause, remote: true });
+    const clocks = clocksApart(text);
+    if (clocks !== null) {
+      return new SftpxError("failed", `${action}: ${clocks}`, { ...cause, remote: true });
     }
     const found = "the server does not prove the pinned identity";
     return new SftpxError("identity_mismatch", `${action}: ${found}`, { ...cause, remote: true });
   }
-  if (/handshake failed: error 120\b/.test(text)) {
-    const found = `the server does not speak this protocol version`;
-    return new SftpxError("version", `${action}: ${found}`, { ...cause, remote: true });
-  }
-  const found = text === "timed out" ? "no answer" : text;
+  if (/handshake failed: error 120\b/.test(text)) return otherProtocol(shown, thrown);
+  const found = text === "timed out" ? `no answer; ${SILENCE}` : text;
   return new SftpxError("unreachable", `${action}: ${found}`, cause);
+}
+
+/** The server agreed to no protocol that was offered. */
+export function otherProtocol(shown: string, thrown?: unknown): SftpxError {
+  return new SftpxError(
+    "version",
+    `Cannot connect to "${shown}": the server does not speak this protocol version`,
+    { cause: thrown, remote: true },
+  );
+}
+
+/**
+ * What a certificate outside its days says of the clocks; null for any other. rustls names the moment
+ * it checked, and the certificate's limit, in seconds since 1970.
+ */
+function clocksApart(text: string): string | null {
+  const isEarly = /not valid yet/i.test(text);
+  if (!isEarly && !/\bexpired\b/i.test(text)) return null;
+  const [now, limit] = [/verification time (\d+)/, /not valid (?:after|before) (\d+)/]
+    .map((form) => form.exec(text)?.[1]).map((seconds) => dayOf(Number(seconds)));
+  const here = now === null ? "" : `, and it is ${now} by this machine's clock`;
+  return isEarly
+    ? `its certificate holds from ${limit ?? "a later day"} on${here}: set the clock that is wrong`
+    : `its certificate held until ${limit ?? "an earlier day"}${here}: ` +
+      "set the clock that is wrong, or start the server anew";
+}
+
+/** `2026-11-22`; null for no moment. */
+function dayOf(seconds: number): string | null {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString().slice(0, 10);
 }
 
 export function translateListen(thrown: unknown, shown: string): SftpxError {
@@ -44,14 +73,24 @@ export function translateListen(thrown: unknown, shown: string): SftpxError {
     return new SftpxError("permission", `${action}: run again with --allow-net`, cause);
   }
   const code = (thrown as { code?: unknown }).code;
-  if (code === "EADDRINUSE") return new SftpxError("io", `${action}: the port is taken`, cause);
+  if (code === "EADDRINUSE") return new SftpxError("io", `${action}: ${portTaken(shown)}`, cause);
   if (code === "EACCES") {
-    return new SftpxError("permission", `${action}: the system does not allow this port`, cause);
+    const found = "the system keeps this port for privileged programs; choose one above 1023";
+    return new SftpxError("permission", `${action}: ${found}`, cause);
   }
   if (code === "EADDRNOTAVAIL") {
     return new SftpxError("io", `${action}: this machine does not have that address`, cause);
   }
+  if (/failed to lookup address/.test(foreignText(thrown))) {
+    return new SftpxError("io", `${action}: the name is unknown`, cause);
+  }
   return new SftpxError("io", `${action}: ${foreignText(thrown)}`, cause);
+}
+
+/** The state found, and what can be done about it. */
+export function portTaken(shown: string): string {
+  const port = shown.slice(shown.lastIndexOf(":") + 1);
+  return `UDP port ${port} is taken; stop what has it, or listen on another one (0 picks one)`;
 }
 
 function isPermission(thrown: unknown): boolean {

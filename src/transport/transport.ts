@@ -14,6 +14,9 @@ export type Congestion = "auto" | "cubic" | "bbr";
  */
 export type Protocol = "sftpx/1" | "sftpx-claim/1";
 
+/** Every protocol a listener agrees to; a peer that offers none of them is refused. */
+export const PROTOCOLS: readonly Protocol[] = ["sftpx/1", "sftpx-claim/1"];
+
 /** A way to move bytes: one object for each stack. */
 export interface Transport {
   /** Stable name for logs and `--version --verbose`. */
@@ -76,6 +79,7 @@ export interface CloseInfo {
 export interface Connection {
   /** The other end, `address:port`, IPv4-mapped addresses shown as plain IPv4. */
   readonly remoteAddress: string;
+  /** What the handshake agreed on. */
   readonly protocol: Protocol;
   /** Client: opens the control stream. Exactly once. */
   openControl(): Promise<ControlStream>;

@@ -25,7 +25,10 @@ export { anchorPem } from "./anchor.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** A client's clock may run behind by this much; a certificate from the future is refused. */
+/**
+ * A client's clock may run behind the server's by this much, and ahead of it by what is left of
+ * `LEAF_LIFE_MS`; beyond it the client's TLS says that the certificate is not valid yet, or expired.
+ */
 const BACKDATED_MS = DAY_MS;
 
 /**

@@ -63,9 +63,14 @@ export async function loadIdentity(
   const pkcs8 = decodePem(PEM_LABEL, text);
   const seed = pkcs8 === null ? null : seedFromPkcs8(pkcs8);
   if (seed === null) {
+    // Made anew in passing, it would be another identity that no peer knows: a person decides.
+    const found = text.trim() === ""
+      ? "it is empty"
+      : "it is damaged or no unencrypted Ed25519 key";
     throw new SftpxError(
       "failed",
-      `Cannot load identity "${escapeText(path)}": it is damaged or no unencrypted Ed25519 key`,
+      `Cannot load identity "${escapeText(path)}": ${found}; restore it from a copy, or move it ` +
+        "away to get a new one, which no peer knows yet",
     );
   }
   return await identityFromSeed(seed);
@@ -77,6 +82,11 @@ export function identityName(publicKey: Uint8Array): string {
     throw new RangeError(`An identity has ${KEY_BYTES} bytes, not ${publicKey.byteLength}`);
   }
   return toBase32(publicKey);
+}
+
+/** An identity's name in groups of four, for two people to compare. */
+export function formatFingerprint(publicKey: Uint8Array): string {
+  return identityName(publicKey).replace(/.{4}(?=.)/g, "$& ");
 }
 
 /** Reads an identity's name. Throws `usage` on anything but a usable key's canonical name. */

@@ -3,9 +3,11 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "n
 import { inspect } from "node:util";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { toHex } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import {
+  formatFingerprint,
   generateIdentity,
   identityFromSeed,
   identityName,
@@ -75,6 +77,16 @@ Deno.test("parseIdentityName() refuses what identityName() never writes", async 
   assert.throws(() => identityName(publicKey.slice(1)), RangeError);
 });
 
+Deno.test("formatFingerprint() is the name in groups of four", async () => {
+  const { publicKey, name } = await identityFromSeed(SEED);
+  assert.equal(
+    formatFingerprint(publicKey),
+    "5jfg yy7c trja vpxv kb5r glwf 7gku o5vo x27h xesc d3vg sfcg 2iwa",
+  );
+  assert.equal(formatFingerprint(publicKey).replaceAll(" ", ""), name);
+  assert.throws(() => formatFingerprint(publicKey.slice(1)), RangeError);
+});
+
 Deno.test("loadIdentity() makes a private file once and reads it again", async () => {
   await inDirectory(async (directory) => {
     const path = join(directory, "new", "identity");
@@ -138,7 +150,6 @@ Deno.test("loadIdentity() refuses a damaged file and leaves it alone", async () 
     await loadIdentity(path, { create: true });
     const good = await readFile(path, "utf8");
     const damaged = [
-      "",
       good.slice(0, -10),
       good.replace("PRIVATE KEY", "EC PRIVATE KEY"),
       good.replace("MC4", "MC5"),
@@ -150,7 +161,10 @@ Deno.test("loadIdentity() refuses a damaged file and leaves it alone", async () 
       await assert.rejects(
         loadIdentity(path, { create: true }),
         (thrown: unknown) => {
-          failsWith("failed", /it is damaged or no unencrypted Ed25519 key/)(thrown);
+          failsWith("failed", /it is damaged or no unencrypted Ed25519 key; restore it from/)(
+            thrown,
+          );
+          assert.ok(String(thrown).includes(path), "it names the file");
           // No line of the key may show (I9).
           assert.ok(!String(thrown).includes(good.split("\n")[1]!));
           return true;
@@ -161,10 +175,82 @@ Deno.test("loadIdentity() refuses a damaged file and leaves it alone", async () 
   });
 });
 
+Deno.test("loadIdentity() never takes an empty file for a missing one", async () => {
+  await inDirectory(async (directory) => {
+    const path = join(directory, "identity");
+    for (const text of ["", "\n", " \r\n"]) {
+      await writeFile(path, text, { mode: 0o600 });
+      await assert.rejects(
+        loadIdentity(path, { create: true }),
+        failsWith(
+          "failed",
+          /^Cannot load identity ".+": it is empty; restore it .+ or move it away/,
+        ),
+      );
+      assert.equal(await readFile(path, "utf8"), text);
+    }
+  });
+});
+
+Deno.test("loadIdentity() refuses an identity cut at any byte", async () => {
+  await inDirectory(async (directory) => {
+    const path = join(directory, "identity");
+    await loadIdentity(path, { create: true });
+    const good = (await readFile(path, "utf8")).trimEnd();
+    for (let chars = 0; chars < good.length; chars++) {
+      await writeFile(path, good.slice(0, chars));
+      await assert.rejects(
+        loadIdentity(path, { create: true }),
+        failsWith("failed", /Cannot load/),
+      );
+    }
+    await writeFile(path, good);
+    await loadIdentity(path, { create: false });
+  });
+});
+
 Deno.test("loadIdentity() names a directory in the file's place", async () => {
   await inDirectory(async (directory) => {
     const path = join(directory, "identity");
     await mkdir(path, { mode: 0o700 });
-    await assert.rejects(loadIdentity(path, { create: true }), failsWith("io", /Cannot load/));
+    await assert.rejects(
+      loadIdentity(path, { create: true }),
+      failsWith("io", /^Cannot load identity ".+identity": it is a directory$/),
+    );
   });
+});
+
+Deno.test("loadIdentity() names a file in its directory's place", async () => {
+  await inDirectory(async (directory) => {
+    await writeFile(join(directory, "home"), "");
+    await assert.rejects(
+      loadIdentity(join(directory, "home", "identity"), { create: true }),
+      failsWith("io", /^Cannot load identity ".+": a file stands where its directory should be$/),
+    );
+  });
+});
+
+Deno.test({
+  name: "loadIdentity() says that it may not read the file",
+  ignore: Deno.build.os === "windows" || process.getuid?.() === 0, // nothing is kept from root
+  fn: () =>
+    inDirectory(async (directory) => {
+      const path = join(directory, "identity");
+      await loadIdentity(path, { create: true });
+      await chmod(path, 0o000);
+      await assert.rejects(
+        loadIdentity(path, { create: true }),
+        failsWith("permission", /^Cannot load identity ".+": permission denied$/),
+      );
+    }),
+});
+
+Deno.test({
+  name: "loadIdentity() names the flag that Deno was not given",
+  permissions: { read: false },
+  fn: () =>
+    assert.rejects(
+      loadIdentity("/nonexistent/identity", { create: false }),
+      failsWith("permission", /^Cannot load identity "\/nonexistent\/identity": .*--allow-read/),
+    ),
 });

@@ -1,5 +1,6 @@
 // Lines of the files that name identities: blank lines and `#` comments fall away, the rest is
 // split into words. Every problem names the file and the line, and a file with one is refused whole.
+// An edit adds or takes away whole lines and leaves the others byte for byte.
 
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
@@ -29,6 +30,30 @@ export function keyLines(text: string): KeyLine[] {
     lines.push({ number: index + 1, words: line.split(/[ \t]+/) });
   }
   return lines;
+}
+
+/** The text with one more line at its end, in the line ending that it has. */
+export function withLine(text: string, line: string): string {
+  const ending = text.endsWith("\r\n") ? "\r\n" : "\n";
+  const begun = text === "" || text.endsWith("\n") ? text : text + ending;
+  return `${begun}${line}${ending}`;
+}
+
+/** The text without these lines (1-based); every other byte stays. */
+export function withoutLines(text: string, numbers: ReadonlySet<number>): string {
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  const kept = lines.filter((_, index) => !numbers.has(index + 1));
+  // A byte order mark stands before the first line, whichever that is.
+  if (numbers.has(1) && text.startsWith("\ufeff")) kept.unshift("\ufeff");
+  return kept.join("");
+}
+
+/** Insists on a comment that stays on its line and shows what it is. */
+export function commentText(comment: string): string {
+  const text = comment.trim();
+  if (escapeText(text) === text) return text;
+  const shown = escapeText(text, 64);
+  throw new SftpxError("usage", `Cannot use comment "${shown}": it is too long or not plain text`);
 }
 
 /** The identity a word names. */

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SftpxError } from "../base/errors.ts";
 import { parseIdentityName } from "./identity.ts";
-import { knownHostLine, loadKnownHosts, parseKnownHosts } from "./known_hosts.ts";
+import {
+  addKnownHost,
+  knownHostLine,
+  loadKnownHosts,
+  parseKnownHosts,
+  removeKnownHost,
+} from "./known_hosts.ts";
 
 const A = "b".repeat(51) + "a";
 const B = "c".repeat(51) + "a";
@@ -88,4 +94,98 @@ Deno.test("loadKnownHosts() takes a missing file for an empty one", async () => 
   } finally {
     await rm(directory, { recursive: true });
   }
+});
+
+const HOST = { hostname: "a.example", port: 4443 };
+
+async function withHosts(run: (path: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "sftpx-hosts-"));
+  try {
+    await run(join(directory, "home", "known_hosts"));
+    const left = await readdir(join(directory, "home")).catch(() => []);
+    assert.deepEqual(left.filter((name) => name !== "known_hosts"), []);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+Deno.test("find() and entries() tell the line, the address and the comment", () => {
+  const hosts = parse(`# x\n\n[2001:DB8::1]:1 ${A} two  words\nB.example:2 ${B}\n`);
+  const first = { hostname: "2001:db8::1", port: 1, identity: A, comment: "two words", line: 3 };
+  const second = { hostname: "b.example", port: 2, identity: B, comment: "", line: 4 };
+  assert.deepEqual(hosts.entries(), [first, second]);
+  assert.deepEqual(hosts.find("2001:db8:0::1", 1), first);
+  assert.deepEqual(hosts.find("b.EXAMPLE", 2), second);
+  assert.equal(hosts.find("b.example", 1), null);
+  assert.equal(hosts.find("not a host", 1), null);
+});
+
+Deno.test("addKnownHost() makes a private file and adds one line, once", () =>
+  withHosts(async (path) => {
+    assert.equal(await addKnownHost(path, { ...HOST, identity: KEY_A }), true);
+    assert.equal(await addKnownHost(path, { ...HOST, port: 1, identity: KEY_B }), true);
+    assert.equal(
+      await addKnownHost(path, { ...HOST, hostname: "A.Example", identity: KEY_A }),
+      false,
+    );
+    assert.equal(await readFile(path, "utf8"), `a.example:4443 ${A}\na.example:1 ${B}\n`);
+    if (Deno.build.os === "windows") return;
+    assert.equal((await stat(path)).mode & 0o777, 0o600);
+    assert.equal((await stat(join(path, ".."))).mode & 0o777, 0o700);
+  }));
+
+Deno.test("addKnownHost() never contradicts a line, and names it", () =>
+  withHosts(async (path) => {
+    await addKnownHost(path, { hostname: "b.example", port: 1, identity: KEY_B });
+    await addKnownHost(path, { ...HOST, identity: KEY_A });
+    const before = await readFile(path, "utf8");
+    await assert.rejects(addKnownHost(path, { ...HOST, identity: KEY_B }), (thrown: unknown) => {
+      assert.ok(thrown instanceof SftpxError, String(thrown));
+      assert.equal(thrown.code, "identity_mismatch");
+      assert.match(thrown.message, new RegExp(`line 2 of ".+known_hosts" says ${A}$`));
+      return true;
+    });
+    assert.equal(await readFile(path, "utf8"), before);
+  }));
+
+Deno.test("two first contacts at once both stay", () =>
+  withHosts(async (path) => {
+    const ports = Array.from({ length: 20 }, (_, index) => index + 1);
+    await Promise.all(
+      ports.map((port) => addKnownHost(path, { ...HOST, port, identity: KEY_A })),
+    );
+    const known = (await loadKnownHosts(path)).entries().map(({ port }) => port);
+    assert.deepEqual(known.toSorted((a, b) => a - b), ports);
+  }));
+
+Deno.test("removeKnownHost() takes every line of a server away and keeps the rest", () =>
+  withHosts(async (path) => {
+    assert.equal(await removeKnownHost(path, HOST), false);
+    await assert.rejects(stat(join(path, "..")), { code: "ENOENT" });
+    await addKnownHost(path, { ...HOST, identity: KEY_A });
+    const other = `# my servers \r\na.example:1   ${B}  other\n`;
+    await writeFile(path, `A.example:4443 ${A}\n${other}\ta.example:4443 ${A} again`);
+    assert.equal(await removeKnownHost(path, { ...HOST, port: 9 }), false);
+    assert.equal(await removeKnownHost(path, HOST), true);
+    assert.equal(await readFile(path, "utf8"), other);
+    assert.equal(await removeKnownHost(path, HOST), false);
+  }));
+
+Deno.test("a damaged file of hosts is refused with its line, and never rewritten", () =>
+  withHosts(async (path) => {
+    await addKnownHost(path, { ...HOST, identity: KEY_A });
+    const damaged = `a.example:4443 ${A}\nb.example ${B}\n`;
+    await writeFile(path, damaged);
+    const refused = { code: "usage", message: /known_hosts": line 2: "b.example" is no HOST:PORT/ };
+    const server = { hostname: "c", port: 1, identity: KEY_A };
+    await assert.rejects(addKnownHost(path, server), refused);
+    await assert.rejects(removeKnownHost(path, HOST), refused);
+    assert.equal(await readFile(path, "utf8"), damaged);
+  }));
+
+Deno.test("addKnownHost() and removeKnownHost() refuse what is no address", () => {
+  const bad = { hostname: "a b", port: 1, identity: KEY_A };
+  assert.throws(() => addKnownHost("hosts", bad), { code: "usage" });
+  assert.throws(() => removeKnownHost("hosts", bad), { code: "usage" });
+  assert.throws(() => removeKnownHost("hosts", { ...HOST, port: 0 }), { code: "usage" });
 });

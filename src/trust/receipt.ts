@@ -21,6 +21,9 @@ export interface ReceiptFields {
   readonly files: number;
   readonly bytes: number;
   readonly failed: number;
+  /** Entries made, replaced or given another mode or time; and those deleted because asked to. */
+  readonly changed: number;
+  readonly deleted: number;
 }
 
 /** The receiver's signature, 64 bytes. */
@@ -50,5 +53,7 @@ export function receiptBytes(fields: ReceiptFields): Uint8Array<ArrayBuffer> {
     u64(fields.files),
     u64(fields.bytes),
     u64(fields.failed),
+    u64(fields.changed),
+    u64(fields.deleted),
   ]);
 }

@@ -12,6 +12,8 @@ const FIELDS: ReceiptFields = {
   files: 5,
   bytes: 2 ** 40,
   failed: 0,
+  changed: 6,
+  deleted: 7,
 };
 
 Deno.test("receiptBytes() is the layout that PROTOCOL fixes", () => {
@@ -21,7 +23,8 @@ Deno.test("receiptBytes() is the layout that PROTOCOL fixes", () => {
       "00000020" + "01".repeat(32) + "00000020" + "02".repeat(32) +
       "00000004" + "00000003" + "00000020" + "04".repeat(32) +
       "00000008" + "0000000000000005" + "00000008" + "0000010000000000" +
-      "00000008" + "0000000000000000",
+      "00000008" + "0000000000000000" +
+      "00000008" + "0000000000000006" + "00000008" + "0000000000000007",
   );
 });
 
@@ -43,6 +46,9 @@ Deno.test("verifyReceipt() refuses any field that differs from what was signed",
     { bytes: 2 ** 40 + 1 },
     { failed: 1 },
     { files: 0, failed: 5 },
+    { changed: 7 },
+    { deleted: 8 },
+    { changed: 7, deleted: 6 },
   ];
   for (const change of changed) {
     const fields = { ...FIELDS, ...change };

@@ -1,32 +1,47 @@
-// The tickets a server has minted, kept in one private file so that they outlive a killed process.
-// A counted use is spent by a committed transfer. The identity that begins one holds the use from
-// then on: it may resume, nobody else takes its place, and never more transfers commit than were
-// minted. Time is an argument. One process owns a book: its caller holds the ROOT's lock.
+// The tickets of this machine's servers, in one private file beside the identity: it outlives a
+// killed process, and `serve` and `sftpx ticket` work on it at once. A counted use is spent by a
+// committed transfer. The identity that begins one holds the use from then on: it may resume, nobody
+// else takes its place, and never more transfers commit than were minted. Time is an argument.
 
 import { createHash } from "node:crypto";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { escapeText } from "../base/text.ts";
 import type { Grant } from "./grant.ts";
 import { identityName } from "./identity.ts";
+import { ServedRoots } from "./served_roots.ts";
 import { sized } from "./statement.ts";
-import { TICKET_SECRET_BYTES } from "./ticket.ts";
-import { formatTicketBook, parseTicketBook, type TicketRecord } from "./ticket_record.ts";
-import { readTrustFile, removeTrustFile, replaceTrustFile } from "./trust_file.ts";
+import { decodeTicket, TICKET_PREFIX, TICKET_SECRET_BYTES } from "./ticket.ts";
+import { freeUses, requireValid, taken, type TicketInfo, ticketInfo } from "./ticket_record.ts";
+import { TicketTable } from "./ticket_table.ts";
 
-const FILE = { what: "ticket book", secret: true } as const;
-const FULL: Grant = { read: true, write: true, writeOnce: false };
+export type { TicketInfo, TicketState } from "./ticket_record.ts";
+
+/** How long after its expiry a ticket is remembered, to say what became of it. */
+const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
+/** Digits of an id that name a ticket. */
+const ID_PREFIX = /^[0-9a-f]{4,64}$/;
+
+/** Where the tickets of this identity's servers are: with the user's own files, never in ROOT. */
+export function ticketBookPath(identityPath: string): string {
+  return join(dirname(resolve(identityPath)), "tickets.db");
+}
 
 /** What a new ticket is good for. */
 export interface MintOptions {
+  /** The served directory, absolute and real: on another one the ticket is unknown. */
+  readonly root: string;
+  /** What its bearer may do there. */
+  readonly grant: Grant;
   /** Transfers it may commit; null for any number. */
   readonly uses: number | null;
   /** When it ends, milliseconds since 1970. */
   readonly expiresMs: number;
   readonly nowMs: number;
-  /** What its bearer may do; reading and writing by default. */
-  readonly grant?: Grant;
+  /** It outlives a clean stop of the server; one that does not is the server's own. */
+  readonly standing: boolean;
 }
 
 /** Who presents a ticket, and when. */
@@ -46,164 +61,189 @@ export interface RedeemedTicket {
 /** The claim of one running transfer on its ticket. Settle it once; later calls do nothing. */
 export interface TicketUse {
   /** The transfer committed: a counted use is gone. */
-  spend(): Promise<void>;
+  spend(): void;
   /** It broke off and may be resumed: the identity keeps the use. */
   pause(): void;
   /** It ended with nothing to resume: the use is anyone's again. */
-  release(): Promise<void>;
+  release(): void;
 }
 
 /** Minted tickets and what is left of them. */
-export class TicketBook {
-  readonly #path: string;
-  readonly #records = new Map<string, TicketRecord>();
-  /** Running transfers by ticket and identity; of this process only, so a crash frees them. */
+export class TicketBook implements Disposable {
+  readonly #table: TicketTable;
+  readonly #served: ServedRoots;
+  /** Running transfers by ticket and identity; only who claims the root has any. */
   readonly #running = new Map<string, number>();
-  #saved: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, records: readonly TicketRecord[]) {
-    this.#path = path;
-    for (const record of records) this.#records.set(record.id, record);
+  private constructor(path: string) {
+    this.#table = new TicketTable(path);
+    this.#served = new ServedRoots(path);
   }
 
-  /** Opens the book at `path`, empty when there is no file. */
-  static async open(path: string): Promise<TicketBook> {
-    const text = await readTrustFile(path, FILE);
-    const records = text === null ? [] : parseTicketBook(text);
-    if (typeof records === "string") {
-      throw new SftpxError("failed", `Cannot load ticket book "${escapeText(path)}": ${records}`);
-    }
-    return new TicketBook(path, records);
+  /** Opens the book at `path`, made when there is none. Throws `failed` on a damaged one. */
+  static open(path: string): TicketBook {
+    return new TicketBook(path);
   }
 
-  /** Mints a ticket; the answer is its secret, which is kept nowhere. */
-  async mint(options: MintOptions): Promise<Uint8Array<ArrayBuffer>> {
-    const { uses, expiresMs, nowMs } = options;
-    if (uses !== null && !(Number.isInteger(uses) && uses > 0 && uses <= LIMITS.ticketUses)) {
-      throw new RangeError(`A ticket has 1 to ${LIMITS.ticketUses} uses, not ${uses}`);
-    }
-    if (!Number.isSafeInteger(expiresMs) || expiresMs <= nowMs) {
-      throw new RangeError("A ticket ends after it begins");
-    }
-    this.#dropExpired(nowMs);
-    if (this.#records.size >= LIMITS.heldTickets) {
-      throw new SftpxError("limit", `Cannot make a ticket: ${LIMITS.heldTickets} are still valid`);
-    }
+  /** Mints a ticket; its secret is kept nowhere. Throws `limit` when too many are valid. */
+  mint(options: MintOptions): { readonly id: string; readonly secret: Uint8Array<ArrayBuffer> } {
+    requireMintable(options);
+    const { root, grant, uses, expiresMs, nowMs, standing } = options;
     const secret = crypto.getRandomValues(new Uint8Array(TICKET_SECRET_BYTES));
     const id = ticketId(secret);
-    this.#records.set(id, { id, expiresMs, uses, held: [], grant: options.grant ?? FULL });
-    try {
-      await this.#save();
-    } catch (thrown) {
-      this.#records.delete(id);
-      throw thrown;
-    }
-    return secret;
+    this.#table.change(() => {
+      this.#makeRoom(options);
+      this.#table.insert({
+        id,
+        root,
+        grant,
+        uses,
+        usesLeft: uses,
+        createdMs: nowMs,
+        expiresMs,
+        standing,
+        closed: null,
+        heldBy: [],
+      });
+    });
+    return { id, secret };
   }
 
   /** Checks a ticket at authentication. Throws `refused`; changes nothing. */
-  redeem(secret: Uint8Array, options: BearerOptions): RedeemedTicket {
-    const known = secret.byteLength === TICKET_SECRET_BYTES;
-    const record = this.#valid(known ? ticketId(secret) : "", options.nowMs);
-    const name = identityName(options.identity);
-    if (!record.held.includes(name) && freeUses(record) < 1) throw taken();
+  redeem(secret: Uint8Array, options: BearerOptions & { readonly root: string }): RedeemedTicket {
+    const isOne = secret.byteLength === TICKET_SECRET_BYTES;
+    const record = requireValid(isOne ? this.#table.ticket(ticketId(secret)) : null, options);
+    const isHolder = record.heldBy.includes(identityName(options.identity));
+    if (!isHolder && freeUses(record) < 1) throw taken();
     return { id: record.id, grant: record.grant };
   }
 
   /**
    * Claims a use for a transfer that begins or resumes. Throws `refused` when none is left for this
-   * identity, `busy` while another transfer of it runs on its last one.
+   * identity, `busy` while another transfer of it runs on its last one or another process serves.
    */
-  async begin(id: string, options: BearerOptions): Promise<TicketUse> {
-    const record = this.#valid(id, options.nowMs);
-    if (record.uses === null) return UNCOUNTED;
-    const name = identityName(options.identity);
-    const mine = record.held.filter((holder) => holder === name).length;
+  begin(id: string, { identity, nowMs }: BearerOptions): TicketUse {
+    const found = requireValid(this.#table.ticket(id), { root: null, nowMs });
+    if (found.uses === null) return UNCOUNTED;
+    this.#claim(found.root);
+    const name = identityName(identity);
     const running = this.#running.get(id + name) ?? 0;
-    if (running >= mine) {
+    this.#table.change(() => {
+      const record = requireValid(this.#table.ticket(id), { root: null, nowMs });
+      const mine = record.heldBy.filter((holder) => holder === name).length;
+      if (running < mine) return; // it resumes
       if (freeUses(record) < 1) throw mine > 0 ? busy() : taken();
-      this.#records.set(id, { ...record, held: [...record.held, name] });
-    }
+      this.#table.hold(id, name);
+    });
     this.#running.set(id + name, running + 1);
-    const use = this.#use(id, name);
-    try {
-      if (running >= mine) await this.#save();
-    } catch (thrown) {
-      await use.release().catch(() => {});
-      throw thrown;
-    }
-    return use;
+    return this.#use(id, name);
   }
 
-  /** Ends every ticket: a clean stop. */
-  async clear(): Promise<void> {
-    this.#records.clear();
-    await this.#saved.catch(() => {});
-    await removeTrustFile(this.#path, FILE);
+  /** Tickets of one root, or of all; the newest last. */
+  list(options: { readonly root: string | null; readonly nowMs: number }): readonly TicketInfo[] {
+    return this.#table.tickets(options.root).map((record) => ticketInfo(record, options.nowMs));
   }
 
-  #valid(id: string, nowMs: number): TicketRecord {
-    const record = this.#records.get(id);
-    if (record === undefined) {
-      throw new SftpxError("refused", "Cannot accept ticket: it is unknown, ended or used up");
-    }
-    if (record.expiresMs <= nowMs) {
-      throw new SftpxError("refused", "Cannot accept ticket: it has expired");
-    }
-    return record;
+  /**
+   * Ends one ticket, named by the first digits of its id or by its whole text; transfers that run go
+   * on. Throws `usage` when it names none or several, never quoting what could be a secret (I9).
+   */
+  revoke(name: string): TicketInfo {
+    const prefix = idPrefix(name);
+    return this.#table.change(() => {
+      const [id, second] = this.#table.idsLike(prefix);
+      if (id === undefined) throw unclear("no ticket goes by this name");
+      if (second !== undefined) throw unclear("several go by these digits; give more of them");
+      this.#table.revoke(id);
+      return ticketInfo(this.#table.ticket(id)!, 0); // it is closed: time decides nothing
+    });
+  }
+
+  /** A clean stop of a root's server: ends its own tickets, not those that stand by themselves. */
+  endSession(root: string): void {
+    this.#table.change(() => this.#table.endAll(root));
+  }
+
+  /** Says where this process serves a root, or that it no longer does. Throws `busy`: another does. */
+  announce(root: string, where: { readonly port: number } | null): void {
+    if (where !== null) this.#claim(root);
+    this.#table.change(() => this.#table.writePort(root, where?.port ?? null));
+    if (where === null) this.#table.guard("save", () => this.#served.release(root));
+  }
+
+  /** Where a root is served at this moment; null when it is not. */
+  announced(root: string): { readonly port: number } | null {
+    // A killed server leaves what it wrote behind; its claim it does not.
+    if (!this.#table.guard("load", () => this.#served.isClaimed(root))) return null;
+    const port = this.#table.port(root);
+    return port === null ? null : { port };
+  }
+
+  /** Closes the file; what it holds stays. */
+  close(): void {
+    this.#served.close();
+    this.#table.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Forgets what is long over, and insists on a place for one more valid ticket of the root. */
+  #makeRoom({ root, nowMs, standing }: MintOptions): void {
+    const kept = LIMITS.heldTickets;
+    this.#table.forget({ root, nowMs, endedBeforeMs: nowMs - KEPT_MS, kept });
+    if (this.#table.countValid(root, nowMs) < LIMITS.heldTickets) return;
+    // A server that is killed and started again all day comes up all the same: the oldest of its own
+    // tickets makes room.
+    if (!standing && this.#table.endOldest(root, nowMs)) return;
+    const shown = escapeText(root);
+    throw new SftpxError(
+      "limit",
+      `Cannot make a ticket: ${LIMITS.heldTickets} for "${shown}" are still valid; revoke some`,
+    );
+  }
+
+  #claim(root: string): void {
+    if (this.#table.guard("load", () => this.#served.claim(root))) return;
+    const shown = escapeText(root);
+    throw new SftpxError("busy", `Cannot serve "${shown}": another process serves it`);
   }
 
   #use(id: string, name: string): TicketUse {
     let settled = false;
-    const settle = (): boolean => {
-      if (settled) return false;
+    const settle = (change: () => void) => {
+      if (settled) return;
       settled = true;
+      change();
+      // Not reached when that failed: the use stays taken rather than be had twice.
       const running = (this.#running.get(id + name) ?? 1) - 1;
       if (running > 0) this.#running.set(id + name, running);
       else this.#running.delete(id + name);
-      return true;
     };
     return {
-      spend: async () => settle() ? await this.#giveBack(id, name, { spent: 1 }) : undefined,
-      pause: () => void settle(),
-      release: async () => settle() ? await this.#giveBack(id, name, { spent: 0 }) : undefined,
+      spend: () =>
+        settle(() =>
+          this.#table.change(() => {
+            if (this.#table.letGo(id, name)) this.#table.spend(id);
+          })
+        ),
+      pause: () => settle(() => {}),
+      release: () => settle(() => this.#table.change(() => this.#table.letGo(id, name))),
     };
-  }
-
-  async #giveBack(id: string, name: string, options: { readonly spent: 0 | 1 }): Promise<void> {
-    const record = this.#records.get(id);
-    if (record === undefined || record.uses === null) return; // cleared or expired meanwhile
-    const held = record.held.toSpliced(record.held.indexOf(name), 1);
-    const uses = record.uses - options.spent;
-    if (uses > 0) this.#records.set(id, { ...record, uses, held });
-    else this.#records.delete(id);
-    await this.#save();
-  }
-
-  #dropExpired(nowMs: number): void {
-    for (const { id, expiresMs } of this.#records.values()) {
-      if (expiresMs <= nowMs) this.#records.delete(id);
-    }
-  }
-
-  /** Writes one after the other, each the state of its moment. */
-  #save(): Promise<void> {
-    const before = this.#saved.catch(() => {});
-    this.#saved = before.then(() =>
-      replaceTrustFile(this.#path, formatTicketBook(this.#records.values()), FILE)
-    );
-    return this.#saved;
   }
 }
 
-const UNCOUNTED: TicketUse = {
-  spend: () => Promise.resolve(),
-  pause: () => {},
-  release: () => Promise.resolve(),
-};
+const UNCOUNTED: TicketUse = { spend: () => {}, pause: () => {}, release: () => {} };
 
-function freeUses(record: TicketRecord): number {
-  return record.uses === null ? Infinity : record.uses - record.held.length;
+function requireMintable({ root, uses, expiresMs, nowMs }: MintOptions): void {
+  if (!isAbsolute(root)) throw new RangeError("A ticket is for an absolute path");
+  if (uses !== null && !(Number.isInteger(uses) && uses > 0 && uses <= LIMITS.ticketUses)) {
+    throw new RangeError(`A ticket has 1 to ${LIMITS.ticketUses} uses, not ${uses}`);
+  }
+  if (!Number.isSafeInteger(expiresMs) || expiresMs <= nowMs) {
+    throw new RangeError("A ticket ends after it begins");
+  }
 }
 
 function ticketId(secret: Uint8Array): string {
@@ -211,8 +251,15 @@ function ticketId(secret: Uint8Array): string {
   return toHex(new Uint8Array(hash.digest()));
 }
 
-function taken(): SftpxError {
-  return new SftpxError("refused", "Cannot accept ticket: another peer began what it is for");
+function idPrefix(name: string): string {
+  if (name.trim().startsWith(TICKET_PREFIX)) return ticketId(decodeTicket(name).secret);
+  const prefix = name.toLowerCase();
+  if (!ID_PREFIX.test(prefix)) throw unclear("its name is neither 4 to 64 hex digits nor a ticket");
+  return prefix;
+}
+
+function unclear(found: string): SftpxError {
+  return new SftpxError("usage", `Cannot revoke ticket: ${found}`);
 }
 
 function busy(): SftpxError {

@@ -1,79 +1,141 @@
-// One minted ticket as the book keeps it, and the book's file: JSON, version 1. Secrets are held as
-// SHA-256 only, so a stolen book opens nothing. The reader takes exactly what the writer writes.
+// One minted ticket as the book keeps it: a row of its tables, what state it is in, and what is
+// told about it. Secrets are held as SHA-256 only, so a stolen book opens nothing.
 
-import { IDENTITY_NAME_CHARS } from "./identity.ts";
+import { SftpxError } from "../base/errors.ts";
 import type { Grant } from "./grant.ts";
 
-/** A ticket the server minted. */
-export interface TicketRecord {
-  /** SHA-256 of the secret, 64 hex digits; names the ticket and is no secret. */
+/** The tables of a book. What they constrain, a reader may rely on. */
+export const TICKET_TABLES = `
+CREATE TABLE tickets (
+  id         TEXT PRIMARY KEY CHECK (length(id) = 64),
+  root       TEXT NOT NULL,
+  path       TEXT NOT NULL,
+  read       INTEGER NOT NULL CHECK (read IN (0, 1)),
+  write      INTEGER NOT NULL CHECK (write IN (0, 1)),
+  write_once INTEGER NOT NULL CHECK (write_once IN (0, 1)),
+  uses       INTEGER CHECK (uses > 0),
+  spent      INTEGER NOT NULL CHECK (spent BETWEEN 0 AND coalesce(uses, 0)),
+  created_ms INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  standing   INTEGER NOT NULL CHECK (standing IN (0, 1)),
+  closed     TEXT CHECK (closed IN ('revoked', 'ended'))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tickets_root ON tickets (root);
+CREATE TABLE holds (
+  ticket   TEXT NOT NULL REFERENCES tickets ON DELETE CASCADE,
+  identity TEXT NOT NULL CHECK (length(identity) = 52),
+  uses     INTEGER NOT NULL CHECK (uses > 0),
+  PRIMARY KEY (ticket, identity)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE servers (
+  root TEXT PRIMARY KEY,
+  port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535)
+) STRICT, WITHOUT ROWID;
+`;
+
+/** In SQL, whether a ticket is still good at `:nowMs`; {@linkcode ticketState} is the same. */
+export const IS_VALID = "closed IS NULL AND expires_ms > :nowMs AND (uses IS NULL OR spent < uses)";
+
+/** `used`: every transfer it was for has committed. `ended`: by a clean stop of its server. */
+export type TicketState = "valid" | "expired" | "used" | "revoked" | "ended";
+
+/** What the book tells about a ticket; no secret. */
+export interface TicketInfo {
+  /** SHA-256 of the secret, 64 hex digits; names the ticket. */
   readonly id: string;
-  readonly expiresMs: number;
-  /** Transfers it may still commit; null for any number. */
-  readonly uses: number | null;
-  /** Identities that hold a use for a transfer they began: a name once for each use. */
-  readonly held: readonly string[];
+  /** The served directory it was made for, absolute. */
+  readonly root: string;
   readonly grant: Grant;
+  /** Transfers it was minted for; null for any number. */
+  readonly uses: number | null;
+  /** Of these, not yet spent. */
+  readonly usesLeft: number | null;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+  /** It outlives a clean stop of the server. */
+  readonly standing: boolean;
+  readonly state: TicketState;
+  /** Identities that hold a use for a transfer they began: a name once for each use. */
+  readonly heldBy: readonly string[];
 }
 
-const VERSION = 1;
-
-/** The book's text. */
-export function formatTicketBook(records: Iterable<TicketRecord>): string {
-  const tickets = Array.from(records, ({ id, expiresMs, uses, held, grant }) => {
-    const { read, write, writeOnce } = grant;
-    return { id, expiresMs, uses, held, grant: { read, write, writeOnce } };
-  });
-  return JSON.stringify({ v: VERSION, tickets }) + "\n";
+/** A ticket as its row says; time is no part of it. */
+export interface TicketRecord extends Omit<TicketInfo, "state"> {
+  readonly closed: "revoked" | "ended" | null;
 }
 
-/** Reads a book, or says in a few words why it is none. */
-export function parseTicketBook(text: string): TicketRecord[] | string {
-  let book: unknown;
-  try {
-    book = JSON.parse(text);
-  } catch {
-    return "it is no JSON"; // the parser's message would quote the file
+/** A row of the tables, as SQLite gives it. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Reads a row of `tickets`, with the rows of `holds` that belong to it. */
+export function ticketRecord(row: Row, holds: readonly Row[]): TicketRecord {
+  const uses = row.uses === null ? null : Number(row.uses);
+  const { closed } = row;
+  return {
+    id: String(row.id),
+    root: String(row.root),
+    grant: {
+      read: row.read === 1,
+      write: row.write === 1,
+      writeOnce: row.write_once === 1,
+      root: String(row.path),
+    },
+    uses,
+    usesLeft: uses === null ? null : uses - Number(row.spent),
+    createdMs: Number(row.created_ms),
+    expiresMs: Number(row.expires_ms),
+    standing: row.standing === 1,
+    closed: closed === "revoked" || closed === "ended" ? closed : null,
+    heldBy: holds.flatMap((hold) => Array<string>(Number(hold.uses)).fill(String(hold.identity))),
+  };
+}
+
+/** What is told about a ticket at this time. */
+export function ticketInfo({ closed, ...record }: TicketRecord, nowMs: number): TicketInfo {
+  return { ...record, state: ticketState({ ...record, closed }, nowMs) };
+}
+
+/** Why it is no longer good, the earliest cause first; or that it is. */
+function ticketState(record: TicketRecord, nowMs: number): TicketState {
+  if (record.closed !== null) return record.closed;
+  if (record.usesLeft === 0) return "used";
+  return record.expiresMs <= nowMs ? "expired" : "valid";
+}
+
+/** Insists on a ticket that is good for `root` now. Throws `refused`, saying what became of it. */
+export function requireValid(
+  record: TicketRecord | null,
+  options: { readonly root: string | null; readonly nowMs: number },
+): TicketRecord {
+  // A ticket of another directory is not told apart: what else is served here is nobody's business.
+  if (record === null || (options.root !== null && record.root !== options.root)) {
+    throw refused("it is unknown here");
   }
-  if (!isObject(book)) return "it is no object";
-  if (book.v !== VERSION) return `its version is not ${VERSION}`;
-  if (!Array.isArray(book.tickets)) return "it lists no tickets";
-  const records: TicketRecord[] = [];
-  for (const [index, value] of book.tickets.entries()) {
-    const record = parseRecord(value);
-    if (record === null) return `ticket ${index} is malformed`;
-    if (records.some(({ id }) => id === record.id)) return `ticket ${index} stands twice`;
-    records.push(record);
+  const state = ticketState(record, options.nowMs);
+  switch (state) {
+    case "valid":
+      return record;
+    case "expired":
+      throw refused("it has expired");
+    case "used":
+      throw refused("it is used up");
+    case "revoked":
+      throw refused("it was revoked");
+    case "ended":
+      throw refused("it ended when its server was stopped");
   }
-  return records;
 }
 
-function parseRecord(value: unknown): TicketRecord | null {
-  if (!isObject(value)) return null;
-  const { id, expiresMs, uses, held } = value;
-  const grant = parseGrant(value.grant);
-  if (typeof id !== "string" || !/^[0-9a-f]{64}$/.test(id)) return null;
-  if (typeof expiresMs !== "number" || !Number.isSafeInteger(expiresMs)) return null;
-  if (uses !== null && (typeof uses !== "number" || !Number.isSafeInteger(uses) || uses < 1)) {
-    return null;
-  }
-  if (!Array.isArray(held) || !held.every(isIdentityName) || held.length > (uses ?? 0)) return null;
-  return grant === null ? null : { id, expiresMs, uses, held, grant };
+/** Uses that nobody has spent or holds. */
+export function freeUses(record: TicketRecord): number {
+  return record.usesLeft === null ? Infinity : record.usesLeft - record.heldBy.length;
 }
 
-function parseGrant(value: unknown): Grant | null {
-  if (!isObject(value)) return null;
-  const { read, write, writeOnce } = value;
-  if (typeof read !== "boolean" || typeof write !== "boolean" || typeof writeOnce !== "boolean") {
-    return null;
-  }
-  return { read, write, writeOnce };
+/** The error of a ticket whose last uses other peers hold. */
+export function taken(): SftpxError {
+  return refused("another peer began what it is for");
 }
 
-function isIdentityName(value: unknown): value is string {
-  return typeof value === "string" && value.length === IDENTITY_NAME_CHARS;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function refused(found: string): SftpxError {
+  return new SftpxError("refused", `Cannot accept ticket: ${found}`);
 }

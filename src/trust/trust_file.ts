@@ -13,13 +13,14 @@ import { escapeText } from "../base/text.ts";
 
 /** What is being read or written. */
 export interface TrustFileOptions {
-  /** Noun for errors: `identity`, `ticket book`. */
+  /** Noun for errors: `identity`, `known hosts`. */
   readonly what: string;
   /** It holds a secret: nobody else may read it. */
   readonly secret: boolean;
 }
 
-const POSIX = process.platform !== "win32";
+/** Whether a file's mode says who may reach it. */
+export const POSIX = process.platform !== "win32";
 
 /** The file's text, or null when there is none. */
 export async function readTrustFile(
@@ -31,29 +32,30 @@ export async function readTrustFile(
     file = await open(path, constants.O_RDONLY);
   } catch (thrown) {
     if (hasCode(thrown, "ENOENT")) return null;
-    throw translate(thrown, `load ${options.what}`, path);
+    throw trustError(thrown, { action: `load ${options.what}`, path });
   }
   try {
     const { mode } = await file.stat();
     refuseLooseMode(mode, path, options);
     return decodeUtf8(await readBounded(file));
   } catch (thrown) {
-    throw translate(thrown, `load ${options.what}`, path);
+    throw trustError(thrown, { action: `load ${options.what}`, path });
   } finally {
     await file.close();
   }
 }
 
-/** Puts the text in the file's place, atomically and durably. */
+/** Puts the text in the file's place, atomically and durably; `prepare` first has the new file. */
 export async function replaceTrustFile(
   path: string,
   text: string,
-  options: TrustFileOptions,
+  options: TrustFileOptions & { readonly prepare?: (temporary: string) => Promise<void> },
 ): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const temporary = await writeTemporary(path, text);
     try {
+      await options.prepare?.(temporary);
       await rename(temporary, path);
     } catch (thrown) {
       await rm(temporary, { force: true });
@@ -61,7 +63,7 @@ export async function replaceTrustFile(
     }
     await syncDirectory(dirname(path));
   } catch (thrown) {
-    throw translate(thrown, `save ${options.what}`, path);
+    throw trustError(thrown, { action: `save ${options.what}`, path });
   }
 }
 
@@ -85,21 +87,12 @@ export async function createTrustFile(
       await rm(temporary, { force: true });
     }
   } catch (thrown) {
-    throw translate(thrown, `make ${options.what}`, path);
+    throw trustError(thrown, { action: `make ${options.what}`, path });
   }
 }
 
-/** Takes the file away; none is as good. */
-export async function removeTrustFile(path: string, options: TrustFileOptions): Promise<void> {
-  try {
-    await rm(path, { force: true });
-  } catch (thrown) {
-    throw translate(thrown, `remove ${options.what}`, path);
-  }
-}
-
-/** Whether a thrown value carries this system error code. */
-function hasCode(thrown: unknown, ...codes: readonly string[]): boolean {
+/** Whether a thrown value carries one of these error codes. */
+export function hasCode(thrown: unknown, ...codes: readonly string[]): boolean {
   return thrown instanceof Error && "code" in thrown && codes.includes(String(thrown.code));
 }
 
@@ -158,7 +151,8 @@ async function readBounded(file: FileHandle): Promise<Uint8Array> {
   return buffer.subarray(0, filled);
 }
 
-function refuseLooseMode(mode: number, path: string, options: TrustFileOptions): void {
+/** Throws `permission` where the mode lets in more people than it should. */
+export function refuseLooseMode(mode: number, path: string, options: TrustFileOptions): void {
   if (!POSIX) return; // modes are made up on Windows
   const octal = (mode & 0o777).toString(8).padStart(4, "0");
   const shown = escapeText(path);
@@ -187,13 +181,30 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function translate(thrown: unknown, action: string, path: string): SftpxError {
+/** Translates what the system threw; `action` follows "Cannot" and ends before the path. */
+export function trustError(
+  thrown: unknown,
+  { action, path }: { readonly action: string; readonly path: string },
+): SftpxError {
   if (thrown instanceof SftpxError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
   const denied = hasCode(thrown, "EACCES", "EPERM", "EROFS") ||
     (thrown instanceof Error && thrown.name === "NotCapable");
   const code: ErrorCode = denied ? "permission" : hasCode(thrown, "ENOSPC") ? "no_space" : "io";
-  return new SftpxError(code, `Cannot ${action} "${escapeText(path)}": ${escapeText(message)}`, {
-    cause: thrown,
-  });
+  const message = `Cannot ${action} "${escapeText(path)}": ${found(thrown)}`;
+  return new SftpxError(code, message, { cause: thrown });
 }
+
+/** The state found, in a few words. */
+function found(thrown: unknown): string {
+  for (const [code, words] of Object.entries(FOUND)) if (hasCode(thrown, code)) return words;
+  return escapeText(thrown instanceof Error ? thrown.message : String(thrown));
+}
+
+const FOUND: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EROFS: "the file system is read-only",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a file stands where its directory should be",
+  EEXIST: "a file stands where its directory should be",
+  ENOSPC: "the disk is full",
+};

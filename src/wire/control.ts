@@ -18,7 +18,7 @@ const TYPES_BY_NUMBER: ReadonlyMap<number, Message["type"]> = new Map(
 );
 
 /**
- * Bytes of a message. Entries and failures that one message cannot hold are written as several.
+ * Bytes of a message. Entries, listed ones too, that one message cannot hold are written as several.
  * Throws RangeError for a value the peer would refuse, `bad_name` where that value is a name, and
  * `limit` for names that are too long together.
  */
@@ -180,6 +180,13 @@ function splitMessage(message: Message): readonly [Message, Message] | null {
         entries: message.entries.slice(middle),
         sources: message.sources.slice(middle),
       },
+    ];
+  }
+  if (message.type === "listing" && message.entries.length > 1) {
+    const middle = message.entries.length >> 1;
+    return [
+      { ...message, entries: message.entries.slice(0, middle), omissions: [], last: false },
+      { ...message, entries: message.entries.slice(middle) },
     ];
   }
   return null;

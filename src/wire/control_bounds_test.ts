@@ -27,7 +27,7 @@ Deno.test("a field that this version does not know is passed over", () => {
 });
 
 Deno.test("a message without one of its fields is refused", () => {
-  const optional = new Set(["auth.k", "have.st", "have.r"]);
+  const optional = new Set(["auth.k", "have.st", "have.r", "request.f"]);
   for (const [, message] of SAMPLES) {
     for (const key of Object.keys(bodyMap(message))) {
       const { [key]: _, ...rest } = bodyMap(message);
@@ -144,6 +144,35 @@ Deno.test("every value is held to its limit and one past it", () => {
   const word = [[text(LIMITS.wordBytes)], [text(LIMITS.wordBytes + 1)]] as const;
   const sourceRow = (name: string) => ({ n: name, k: 1, c: false });
   const longPath = "x/".repeat(256) + "y".repeat(255);
+  const fullPath = many(16, text(LIMITS.nameBytes)).join("/");
+  assert.equal(fullPath.length, LIMITS.pathBytes);
+  const rule = (p: string) => ({ i: false, p });
+  const omissionRows = [[
+    many(LIMITS.omissionsPerMessage, {
+      p: text(LIMITS.pathBytes),
+      c: text(LIMITS.wordBytes),
+      m: text(1024),
+    }),
+  ], [
+    many(LIMITS.omissionsPerMessage + 1, { p: "", c: "", m: "" }),
+    [{ p: text(LIMITS.pathBytes + 1), c: "", m: "" }],
+    [{ p: "", c: text(LIMITS.wordBytes + 1), m: "" }],
+    [{ p: "", c: "", m: text(LIMITS.textBytes + 1) }],
+  ]] as const;
+  const rules = [[
+    [],
+    many(LIMITS.filterRules, rule(text(LIMITS.filterBytes / LIMITS.filterRules))),
+    [rule(text(LIMITS.pathBytes))],
+  ], [
+    many(LIMITS.filterRules + 1, rule("a")),
+    [rule(text(LIMITS.pathBytes + 1))],
+    [...many(LIMITS.filterRules - 1, rule(text(LIMITS.filterBytes / LIMITS.filterRules))), {
+      ...rule(text(LIMITS.filterBytes / LIMITS.filterRules) + "y"),
+    }],
+    [rule("")],
+    [{ p: "a" }],
+    [{ i: true }],
+  ]] as const;
   const verdictRow = (w: number) => ({ e: 0, w, ...(w === 1 ? { d: new Uint8Array(32) } : {}) });
   const cases: readonly Case[] = [
     ["hello", at("v"), ...u32],
@@ -179,6 +208,13 @@ Deno.test("every value is held to its limit and one past it", () => {
     ["request", at("b"), ...chunk],
     ["request", at("z"), ...word],
     ["request", at("l"), [1, LIMITS.connections * LIMITS.lanesPerConnection], [0, 1025]],
+    ["request", at("x"), ...rules],
+    ["request", at("y"), [true, false], [0, null]],
+    ["request of some files", at("f"), [[], many(LIMITS.filesPerRequest, "a"), [longPath]], [
+      many(LIMITS.filesPerRequest + 1, "a"),
+      [text(LIMITS.pathBytes + 1)],
+    ]],
+    ["request of some files", at("s"), [[{ p: "a" }]], [[], [{ p: "a" }, { p: "b" }]]],
     ["offer", at("t"), ...u32],
     ["offer", at("s"), [
       many(LIMITS.sourcesPerTransfer, sourceRow("a")),
@@ -197,6 +233,9 @@ Deno.test("every value is held to its limit and one past it", () => {
       [text(LIMITS.pathBytes + 1)],
     ]],
     ["offer", at("w"), ...i64],
+    ["offer", at("r"), [true, false], [0, null]],
+    ["offer", at("x"), ...rules],
+    ["offer", at("y"), [true, false], [0, null]],
     ["accept", at("t"), ...u32],
     ["accept", at("f"), [many(LIMITS.sourcesPerTransfer, true)], [
       many(LIMITS.sourcesPerTransfer + 1, true),
@@ -253,18 +292,7 @@ Deno.test("every value is held to its limit and one past it", () => {
       [{ e: LIMITS.entriesPerTransfer, d: new Uint8Array(32), k: true }],
     ]],
     ["omitted", at("t"), ...u32],
-    ["omitted", at("o"), [
-      many(LIMITS.omissionsPerMessage, {
-        p: text(LIMITS.pathBytes),
-        c: text(LIMITS.wordBytes),
-        m: text(1024),
-      }),
-    ], [
-      many(LIMITS.omissionsPerMessage + 1, { p: "", c: "", m: "" }),
-      [{ p: text(LIMITS.pathBytes + 1), c: "", m: "" }],
-      [{ p: "", c: text(LIMITS.wordBytes + 1), m: "" }],
-      [{ p: "", c: "", m: text(LIMITS.textBytes + 1) }],
-    ]],
+    ["omitted", at("o"), ...omissionRows],
     ["failed", at("t"), ...u32],
     ["failed", at("f"), [
       many(LIMITS.entriesPerMessage, { e: 0, c: text(LIMITS.wordBytes), m: text(1024) }),
@@ -285,6 +313,62 @@ Deno.test("every value is held to its limit and one past it", () => {
     ]),
     ["committed", at("t"), ...u32],
     ["committed", at("r"), [[0, LIMITS.entriesPerTransfer]], [[1, LIMITS.entriesPerTransfer]]],
+    ["committed", at("c"), [[], [0, LIMITS.entriesPerTransfer]], [
+      [1, LIMITS.entriesPerTransfer],
+      [0, 0],
+      [0],
+      many(LIMITS.rangesPerMessage * 2 + 2, 1),
+    ]],
+    ["deleted", at("t"), ...u32],
+    ["deleted", at("p"), [many(LIMITS.pathsPerMessage, "a/"), [fullPath], [`${fullPath}/`]], [
+      many(LIMITS.pathsPerMessage + 1, "a"),
+      [many(17, text(240)).join("/")],
+      [`${many(17, text(240)).join("/")}/`],
+      [`${longPath}y`],
+    ]],
+    ["deleted", at("k"), ...omissionRows],
+    ["planned", at("t"), ...u32],
+    ["planned", at("f"), [0, LIMITS.entriesPerTransfer - 7], [LIMITS.entriesPerTransfer - 6, -1]],
+    ["planned", at("s"), [
+      many(LIMITS.entriesPerMessage, { a: 6, c: text(LIMITS.wordBytes), m: text(1024) }),
+      [{ a: 0 }, { a: 5 }],
+    ], [
+      many(LIMITS.entriesPerMessage + 1, { a: 0 }),
+      [{ a: 7 }],
+      [{ a: 6 }],
+      [{ a: 6, c: "io" }],
+      [{ a: 6, m: "No" }],
+      [{ a: 0, c: "io" }],
+      [{ a: 0, m: "No" }],
+      [{ a: 6, c: text(LIMITS.wordBytes + 1), m: "" }],
+      [{ a: 6, c: "", m: text(LIMITS.textBytes + 1) }],
+    ]],
+    ["plan_end", at("t"), ...u32],
+    ["plan_end", at("e"), ...count],
+    ["plan_end", at("d"), ...u53],
+    ["list", at("t"), ...u32],
+    ["list", at("p"), ["", longPath], [text(LIMITS.pathBytes + 1)]],
+    ["list", at("r"), [true, false], [0, null]],
+    ["list", at("x"), ...rules],
+    ["listing", at("t"), ...u32],
+    ["listing", at("e"), [
+      [],
+      many(LIMITS.entriesPerMessage, { p: "a", k: 1, s: 0, m: 0, o: 0 }),
+    ], [
+      many(LIMITS.entriesPerMessage + 1, { p: "a", k: 1, s: 0, m: 0, o: 0 }),
+      [{ p: text(LIMITS.pathBytes + 1), k: 1, s: 0, m: 0, o: 0 }],
+    ]],
+    ["listing", at("o"), ...omissionRows],
+    ["listing", at("l"), [true, false], [0, null]],
+    ["measure", at("t"), ...u32],
+    ["measure", at("d"), [0, 1], [2, -1]],
+    ["measure", at("b"), [1, LIMITS.measureBytes], [0, LIMITS.measureBytes + 1]],
+    ["measure", at("l"), [1, LIMITS.connections * LIMITS.lanesPerConnection], [
+      0,
+      LIMITS.connections * LIMITS.lanesPerConnection + 1,
+    ]],
+    ["measured", at("t"), ...u32],
+    ["measured", at("b"), [0, LIMITS.measureBytes], [-1, LIMITS.measureBytes + 1]],
     ["finish", at("t"), ...u32],
     ["finish", at("h"), ...bytes(32)],
     ["finish", at("n"), ...u32],
@@ -293,6 +377,8 @@ Deno.test("every value is held to its limit and one past it", () => {
     ["receipt", at("f"), ...count],
     ["receipt", at("b"), ...u53],
     ["receipt", at("x"), ...count],
+    ["receipt", at("c"), ...count],
+    ["receipt", at("d"), ...u53],
     ["receipt", at("i"), ...bytes(32)],
     ["receipt", at("s"), ...bytes(64)],
     ["done", at("t"), ...u32],
@@ -340,6 +426,36 @@ Deno.test("a name that climbs refuses the offer or the request as bad_name", () 
   for (const p of ["", ".", "a", "a/", "a/.", "./a", "..a", "a\\b"]) {
     decodeOne(frameBody(MESSAGE_NUMBERS.request, encodeCbor({ ...request, s: [{ p }] })));
   }
+});
+
+Deno.test("a listed path, or one below the source, may climb as little as a source may", () => {
+  const list = bodyMap(sample("list"));
+  const request = bodyMap(sample("request of some files"));
+  for (const p of ["..", "../a", "a/..", "a/../b", "/a", "a\0b", ".sftpx", "a/.Sftpx/"]) {
+    const listed = frameBody(MESSAGE_NUMBERS.list, encodeCbor({ ...list, p }));
+    assertFault(() => decodeOne(listed), "bad_name", p);
+    const some = frameBody(MESSAGE_NUMBERS.request, encodeCbor({ ...request, f: ["a", p] }));
+    assertFault(() => decodeOne(some), "bad_name", p);
+  }
+});
+
+Deno.test("a pattern that means nothing refuses the message that has it", () => {
+  for (const name of ["request", "offer", "list"] as const) {
+    for (const p of ["", "/", "//", "a\0b", "[a"]) {
+      const body = encodeCbor({ ...bodyMap(sample(name)), x: [{ i: true, p }] });
+      assertFault(() => decodeOne(frameBody(MESSAGE_NUMBERS[name], body)), "bad_name", p);
+    }
+  }
+});
+
+Deno.test("a deleted path is one that may travel, a directory's with a slash", () => {
+  const deleted = bodyMap(sample("deleted"));
+  const encode = (p: string) =>
+    frameBody(MESSAGE_NUMBERS.deleted, encodeCbor({ ...deleted, p: [p] }));
+  for (const p of ["", "/", "a//", "../a", "a/../b", "/a", "a\0b", "a\x1bb", "a\\b", ".sftpx/"]) {
+    assertFault(() => decodeOne(encode(p)), "protocol", p);
+  }
+  for (const p of ["a", "a/", "a/b/", "a b"]) decodeOne(encode(p));
 });
 
 Deno.test("a bad entry is carried, so that it fails alone", () => {

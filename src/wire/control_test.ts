@@ -153,7 +153,7 @@ Deno.test("any body at all gives a message or an SftpxError that blames the peer
 });
 
 Deno.test("an unknown critical message ends the stream", () => {
-  for (const number of [0, 0x08, 0x0f, 0x20, 0x7fff]) {
+  for (const number of [0, 0x08, 0x0f, 0x28, 0x7fff]) {
     const decoder = lifted();
     decoder.push(frameBody(number, Uint8Array.of(0xa0)));
     assertFault(() => decoder.next(), "protocol");
@@ -270,6 +270,33 @@ Deno.test("entries that one message cannot hold travel as several", () => {
   assert.deepEqual(gotSources, sources);
 });
 
+Deno.test("a listing that one message cannot hold travels as several, of which one is the last", () => {
+  const entries = Array.from({ length: LIMITS.entriesPerMessage }, (_, i): Entry => ({
+    path: String(i).padStart(LIMITS.pathBytes, "p"),
+    kind: "file",
+    sizeBytes: 0,
+    mtimeNs: 0n,
+    mode: 0,
+  }));
+  const omissions = [{ path: "x", code: "io", message: "No" }];
+  const decoder = lifted();
+  decoder.push(
+    encodeMessage({ type: "listing", transfer: 1, entries, omissions, last: true }),
+  );
+  const messages = drain(decoder);
+  assert.ok(messages.length > 1);
+  const listings = messages.map((message) => {
+    assert.ok(message.type === "listing");
+    return message;
+  });
+  assert.deepEqual(listings.flatMap((listing) => listing.entries), entries);
+  assert.deepEqual(listings.flatMap((listing) => listing.omissions), omissions);
+  assert.deepEqual(
+    listings.map(({ last }) => last),
+    listings.map((_, i, { length }) => i === length - 1),
+  );
+});
+
 Deno.test("encodeMessage() refuses names that are too long together", () => {
   const given = Array.from({ length: 300 }, () => "g".repeat(LIMITS.pathBytes));
   const offer = { ...sample("offer"), given } as Message;
@@ -326,7 +353,7 @@ Deno.test("messages of every size pass in pieces of every size", () => {
   }
 });
 
-Deno.test("every message but entries is one message on the wire", () => {
+Deno.test("every message but entries and listings is one message on the wire", () => {
   fc.assert(fc.property(anyMessage, (message) => {
     const bytes = encodeMessage(message);
     const bodyBytes = new DataView(bytes.buffer).getUint32(2);

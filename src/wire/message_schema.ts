@@ -2,156 +2,50 @@
 // PROTOCOL.md prints this table; a test compares the two.
 
 import { LIMITS } from "../base/limits.ts";
-import { pathProblem } from "../base/path.ts";
-import { requestProblem, sourceNameProblem } from "./entry.ts";
 import type * as M from "./messages.ts";
 import {
   boolean,
   bytes,
-  checkedText,
   type Codec,
-  fault,
-  type Field,
   field,
   type Fields,
-  integer,
   list,
   optional,
-  prose,
   record,
-  text,
   uint,
   word,
 } from "./schema.ts";
-
-const U32_MAX = 0xffff_ffff;
-const U64_MAX = (1n << 64n) - 1n;
-const I64_MIN = -(1n << 63n);
-const I64_MAX = (1n << 63n) - 1n;
-const LANES_MAX = LIMITS.connections * LIMITS.lanesPerConnection;
-
-const u32 = uint(U32_MAX);
-const counter = uint(Number.MAX_SAFE_INTEGER);
-const entryNumber = uint(LIMITS.entriesPerTransfer - 1);
-const entryCount = uint(LIMITS.entriesPerTransfer);
-const size = uint(LIMITS.fileBytes);
-const timeNs = integer(I64_MIN, I64_MAX);
-const u64 = integer(0n, U64_MAX);
-const key32 = bytes(32);
-const signature = bytes(64);
-const shortWord = text(LIMITS.wordBytes);
-const message = prose(LIMITS.textBytes);
-const path = text(LIMITS.pathBytes);
-const kind = word<M.EntryKind>({ file: 1, directory: 2, link: 3 });
-const transfer: Field<number> = field("t", u32);
-
-const chunkBytes: Codec<number> = refined(
-  uint(LIMITS.maxChunkBytes, LIMITS.minChunkBytes),
-  (value) => (value & (value - 1)) === 0 ? null : " is not a power of two",
-);
-
-const stamp = record<M.Stamp>({
-  device: field("d", u64),
-  inode: field("i", u64),
-  sizeBytes: field("s", size),
-  mtimeNs: field("m", timeNs),
-  ctimeNs: field("c", timeNs),
-});
-
-const entry = record<M.Entry>({
-  path: field("p", path),
-  kind: field("k", kind),
-  sizeBytes: field("s", size),
-  mtimeNs: field("m", timeNs),
-  mode: field("o", uint(0o7777)),
-  sparse: optional("h", boolean()),
-  target: optional("l", text(LIMITS.linkTargetBytes)),
-  stamp: optional("st", stamp),
-});
-
-const offeredSource = record<M.OfferedSource>({
-  name: field("n", text(LIMITS.nameBytes)),
-  kind: field("k", kind),
-  contents: field("c", boolean()),
-});
-
-/** A bad name refuses the offer, which is not the same as an unreadable one. */
-const checkedSource: Codec<M.OfferedSource> = refined(offeredSource, (source) => {
-  const problem = source.contents ? null : sourceNameProblem(source.name);
-  return problem === null ? null : `.n is refused, ${problem}`;
-}, "bad_name");
-
-const requestedSource = record<M.RequestedSource>({
-  path: field(
-    "p",
-    checkedText(LIMITS.pathBytes, { problem: requestProblem, code: "bad_name" }),
-  ),
-});
-
-const destination = checkedText(LIMITS.pathBytes, {
-  problem: (value) => value === "" ? null : pathProblem(value),
-  code: "bad_name",
-});
-
-interface WireVerdict {
-  readonly entry: number;
-  readonly want: M.Verdict["want"];
-  readonly digest?: Uint8Array;
-}
-
-const verdict = record<WireVerdict>({
-  entry: field("e", entryNumber),
-  want: field("w", word<M.Verdict["want"]>({ all: 0, none: 1, rest: 2 })),
-  digest: optional("d", key32),
-}, ({ want, digest }) => {
-  return (want === "none") === (digest !== undefined) ? null : " has a digest where none belongs";
-}) as Codec<M.Verdict>;
-
-const sealedFile = record<M.SealedFile>({
-  entry: field("e", entryNumber),
-  digest: field("d", key32),
-  kept: field("k", boolean()),
-});
-
-const failure = record<M.EntryFailure>({
-  entry: field("e", entryNumber),
-  code: field("c", shortWord),
-  message: field("m", message),
-});
-
-const omission = record<M.Omission>({
-  path: field("p", prose(LIMITS.pathBytes)),
-  code: field("c", shortWord),
-  message: field("m", message),
-});
-
-/** `[first, count]` pairs, flat: at most `limit` numbers are named, from 0 on. */
-function ranges(limit: number): Codec<readonly M.Range[]> {
-  const flat = list(u32, 2 * LIMITS.rangesPerMessage);
-  return {
-    encode(values) {
-      for (const [first, count] of values) checkRange(first, count, limit);
-      return flat.encode(values.flat());
-    },
-    decode(value) {
-      const numbers = flat.decode(value);
-      const out: M.Range[] = [];
-      for (let i = 0; i < numbers.length; i += 2) {
-        const [first = 0, count = 0] = numbers.slice(i, i + 2); // half a pair counts 0
-        checkRange(first, count, limit);
-        out.push([first, count]);
-      }
-      return out;
-    },
-  };
-}
-
-function checkRange(first: number, count: number, limit: number): void {
-  if (count < 1 || first + count > limit) throw fault(` has a range [${first}, ${count}]`);
-}
-
-const frameRanges = ranges(U32_MAX + 1);
-const entryRanges = ranges(LIMITS.entriesPerTransfer);
+import {
+  checkedSource,
+  chunkBytes,
+  counter,
+  deletedPath,
+  destination,
+  entry,
+  entryCount,
+  entryNumber,
+  entryRanges,
+  failure,
+  filters,
+  frameRanges,
+  key32,
+  LANES_MAX,
+  message,
+  omission,
+  path,
+  planStep,
+  requestedPath,
+  requestedSource,
+  sealedFile,
+  shortWord,
+  signature,
+  stamp,
+  timeNs,
+  transfer,
+  u32,
+  U32_MAX,
+  verdict,
+} from "./value_schema.ts";
 
 /** A codec for the body of each message, `type` left out. */
 export const MESSAGE_CODECS: {
@@ -192,6 +86,11 @@ export const MESSAGE_CODECS: {
     chunkBytes: field("b", chunkBytes),
     compress: field("z", shortWord),
     lanes: field("l", uint(LANES_MAX, 1)),
+    filters: field("x", filters),
+    files: optional("f", list(requestedPath, LIMITS.filesPerRequest)),
+    dryRun: field("y", boolean()),
+  }, ({ sources, files }) => {
+    return files === undefined || sources.length === 1 ? null : "f is of more than one source";
   }),
   offer: body<"offer">({
     transfer,
@@ -203,6 +102,9 @@ export const MESSAGE_CODECS: {
     atomic: field("a", boolean()),
     given: field("g", list(path, LIMITS.sourcesPerTransfer)),
     nowNs: field("w", timeNs),
+    delete: field("r", boolean()),
+    filters: field("x", filters),
+    dryRun: field("y", boolean()),
   }),
   accept: body<"accept">({
     transfer,
@@ -252,7 +154,47 @@ export const MESSAGE_CODECS: {
   }),
   stored: body<"stored">({ transfer, frames: field("r", frameRanges) }),
   durable: body<"durable">({ transfer, frames: field("r", frameRanges) }),
-  committed: body<"committed">({ transfer, entries: field("r", entryRanges) }),
+  committed: body<"committed">({
+    transfer,
+    entries: field("r", entryRanges),
+    changed: field("c", entryRanges),
+  }),
+  deleted: body<"deleted">({
+    transfer,
+    paths: field("p", list(deletedPath, LIMITS.pathsPerMessage)),
+    kept: field("k", list(omission, LIMITS.omissionsPerMessage)),
+  }),
+  planned: body<"planned">({
+    transfer,
+    first: field("f", entryNumber),
+    steps: field("s", list(planStep, LIMITS.entriesPerMessage)),
+  }, ({ first, steps }) => {
+    return first + steps.length > LIMITS.entriesPerTransfer ? "s has too many steps" : null;
+  }),
+  plan_end: body<"plan_end">({
+    transfer,
+    entries: field("e", entryCount),
+    deleted: field("d", counter),
+  }),
+  list: body<"list">({
+    transfer,
+    path: field("p", requestedPath),
+    recursive: field("r", boolean()),
+    filters: field("x", filters),
+  }),
+  listing: body<"listing">({
+    transfer,
+    entries: field("e", list(entry, LIMITS.entriesPerMessage)),
+    omissions: field("o", list(omission, LIMITS.omissionsPerMessage)),
+    last: field("l", boolean()),
+  }),
+  measure: body<"measure">({
+    transfer,
+    direction: field("d", word<M.Measure["direction"]>({ up: 0, down: 1 })),
+    bytes: field("b", uint(LIMITS.measureBytes, 1)),
+    lanes: field("l", uint(LANES_MAX, 1)),
+  }),
+  measured: body<"measured">({ transfer, bytes: field("b", uint(LIMITS.measureBytes)) }),
   finish: body<"finish">({ transfer, root: field("h", key32), frames: field("n", u32) }),
   receipt: body<"receipt">({
     transfer,
@@ -260,6 +202,8 @@ export const MESSAGE_CODECS: {
     files: field("f", entryCount),
     bytes: field("b", counter),
     failed: field("x", entryCount),
+    changed: field("c", entryCount),
+    deleted: field("d", counter),
     identity: field("i", key32),
     signature: field("s", signature),
   }),
@@ -275,21 +219,4 @@ function body<T extends M.Message["type"]>(
   refine?: (value: Body<T>) => string | null,
 ): Codec<Body<T>> {
   return record<Body<T>>(fields, refine);
-}
-
-/** A codec with one more thing to be right about. */
-function refined<T>(
-  codec: Codec<T>,
-  problem: (value: T) => string | null,
-  code: "protocol" | "bad_name" = "protocol",
-): Codec<T> {
-  const check = (value: T): T => {
-    const found = problem(value);
-    if (found !== null) throw fault(found, code);
-    return value;
-  };
-  return {
-    encode: (value) => codec.encode(check(value)),
-    decode: (value) => check(codec.decode(value)),
-  };
 }

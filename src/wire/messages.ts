@@ -283,7 +283,7 @@ export interface Committed {
   readonly type: "committed";
   readonly transfer: number;
   readonly entries: readonly Range[];
-  /** Of these, those made, replaced, or given another mode or time. */
+  /** Of these or of those named before, each once: made, replaced, or given another mode or time. */
   readonly changed: readonly Range[];
 }
 
@@ -291,8 +291,10 @@ export interface Committed {
 export interface Deleted {
   readonly type: "deleted";
   readonly transfer: number;
-  /** A directory's path ends with `/`. */
+  /** A directory's path ends with `/`. For people, as an omission's: it names nothing elsewhere. */
   readonly paths: readonly string[];
+  /** What should have been removed and was not; each counts as failed. */
+  readonly kept: readonly Omission[];
 }
 
 /** What a transfer would do with an entry, or did. */

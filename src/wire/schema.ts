@@ -177,6 +177,23 @@ export function checkedText(
   };
 }
 
+/** A codec with one more thing to be right about. */
+export function refined<T>(
+  codec: Codec<T>,
+  problem: (value: T) => string | null,
+  code: "protocol" | "bad_name" = "protocol",
+): Codec<T> {
+  const check = (value: T): T => {
+    const found = problem(value);
+    if (found !== null) throw fault(found, code);
+    return value;
+  };
+  return {
+    encode: (value) => codec.encode(check(value)),
+    decode: (value) => check(codec.decode(value)),
+  };
+}
+
 /** One of a few words, each a number on the wire. */
 export function word<T extends string>(numbers: Readonly<Record<T, number>>): Codec<T> {
   const words = new Map(Object.entries(numbers).map(([name, number]) => [number, name as T]));

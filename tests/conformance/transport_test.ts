@@ -4,14 +4,16 @@ import assert from "node:assert/strict";
 import { SftpxError } from "../../src/base/errors.ts";
 import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
 import { memoryTransport } from "../../src/transport/memory.ts";
-import type {
-  CloseInfo,
-  Connection,
-  ControlStream,
-  Listener,
-  ReceiveStream,
-  SendStream,
-  Transport,
+import {
+  type CloseInfo,
+  type Connection,
+  type ControlStream,
+  type Listener,
+  type Protocol,
+  PROTOCOLS,
+  type ReceiveStream,
+  type SendStream,
+  type Transport,
 } from "../../src/transport/transport.ts";
 import { anchorPem, issueLeaf } from "../../src/trust/certificate.ts";
 import { generateIdentity } from "../../src/trust/identity.ts";
@@ -269,7 +271,11 @@ for (const make of [() => denoQuicTransport(), () => memoryTransport()]) {
     try {
       const { port } = first.address;
       const error = await rejectsCode(transport.listen({ ...at, port }), "io");
-      assert.equal(error.message, `Cannot listen on "127.0.0.1:${port}": the port is taken`);
+      const found = `UDP port ${port} is taken; stop what has it, or listen on another one`;
+      assert.equal(
+        error.message,
+        `Cannot listen on "127.0.0.1:${port}": ${found} (0 picks one)`,
+      );
     } finally {
       first.close();
     }
@@ -309,6 +315,38 @@ for (const make of [() => denoQuicTransport(), () => memoryTransport()]) {
       }
     });
   }
+
+  for (const protocol of [undefined, ...PROTOCOLS]) {
+    const spoken = protocol ?? "sftpx/1";
+    Deno.test(`${name}: ${protocol ?? "nothing"} asked for, both ends agree on ${spoken}`, async () => {
+      const pair = await connectPair(make(), protocol === undefined ? {} : { protocol });
+      try {
+        assert.deepEqual([pair.client.protocol, pair.server.protocol], [spoken, spoken]);
+      } finally {
+        await pair.tearDown();
+      }
+    });
+  }
+
+  Deno.test(`${name}: a peer that offers another protocol is refused, and nobody sees it`, async () => {
+    const transport = make();
+    const at = await listenAt("127.0.0.1");
+    const listener = await transport.listen(at);
+    const to = { ...at, port: listener.address.port };
+    const stranger = "sftpx/99" as unknown as Protocol;
+    try {
+      const error = await rejectsCode(transport.connect({ ...to, protocol: stranger }), "version");
+      assert.equal(error.remote, true);
+      // The next one to be accepted is the next one that may speak.
+      const client = await transport.connect({ ...to, protocol: "sftpx-claim/1" });
+      const server = await listener.accept();
+      assert.equal(server?.protocol, "sftpx-claim/1");
+      client.close("none", "");
+      await Promise.all([client.closed, server.closed]);
+    } finally {
+      listener.close();
+    }
+  });
 
   Deno.test(`${name}: fifty connections at once`, async () => {
     const transport = make();
@@ -354,12 +392,12 @@ interface Pair {
 /** One connection through a listener on every address. */
 async function connectPair(
   transport: Transport,
-  options: { readonly hostname?: string } = {},
+  options: { readonly hostname?: string; readonly protocol?: Protocol } = {},
 ): Promise<Pair> {
   const at = await listenAt("::");
   const listener = await transport.listen(at);
   const { port } = listener.address;
-  const to = { hostname: options.hostname ?? "127.0.0.1", port, anchorPem: at.anchorPem };
+  const to = { hostname: "127.0.0.1", ...options, port, anchorPem: at.anchorPem };
   const [client, server] = await Promise.all([transport.connect(to), listener.accept()]);
   assert.ok(server !== null);
   const tearDown = async () => {

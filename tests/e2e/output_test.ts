@@ -123,6 +123,93 @@ Deno.test("a reader that leaves early is no failure", async () => {
   assert.equal((await fs.stat(`${server.root}/f`)).size, 8 * MiB);
 });
 
+Deno.test("a dry run prints its plan on stdout, and what it comes to on stderr", async (t) => {
+  await using scratch = await Scratch.open();
+  await makeTree(scratch.path("tree"), {
+    "same": file("same"),
+    "new": file("new"),
+    "other": file("other"),
+  });
+  await makeTree(scratch.path("root/tree"), { "other": file("another"), "extra": file("e") });
+  const server = await scratch.serve("root");
+  const env = { SFTPX_TICKET: server.ticket };
+  await makeTree(scratch.path("some/tree"), { "same": file("same") });
+  assert.equal((await scratch.run(["send", "some/tree", "@"], { env })).code, 0);
+  const args = ["send", "tree", "@", "--delete", "--dry-run"];
+
+  await t.step("as lines", async () => {
+    const plan = await scratch.run(args, { env });
+    assert.equal(plan.code, 0, plan.stderr);
+    const lines = plan.stdout.trimEnd().split("\n");
+    for (const line of ["create     tree/new", "replace    tree/other", "delete     tree/extra"]) {
+      assert.ok(lines.includes(line), `${line} in\n${plan.stdout}`);
+    }
+    assert.equal(plan.stdout.includes("tree/same"), false);
+    assert.match(plan.stderr.trimEnd(), /✓ dry run: would change \d entries and delete 1; 3 files/);
+    const all = await scratch.run([...args, "--verbose"], { env });
+    assert.match(all.stdout, /^unchanged {2}tree\/same$/m);
+  });
+  await t.step("as JSON", async () => {
+    const { lines, summary } = await scratch.transfer(args, { env });
+    const actions = lines.filter(({ event }) => event === "plan").map((line) => line["action"]);
+    assert.ok(actions.includes("delete") && actions.includes("unchanged"), `${actions}`);
+    const { ok, dryRun, deleted, wireBytes } = summary;
+    assert.deepEqual({ ok, dryRun, deleted, wireBytes }, {
+      ok: true,
+      dryRun: true,
+      deleted: 1,
+      wireBytes: 0,
+    });
+  });
+  await t.step("to a reader that leaves early, which is no failure", async () => {
+    const running = scratch.start(args, { env });
+    running.closeStdout();
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 0, stderr);
+  });
+  assert.deepEqual((await fs.readdir(`${server.root}/tree`)).sort(), ["extra", "other", "same"]);
+});
+
+Deno.test("-v names each entry on stderr, and marks those that stayed", async () => {
+  await using scratch = await Scratch.open();
+  await makeTree(scratch.path("tree"), { "a": file("a"), "sub/b": file("bb") });
+  const server = await scratch.serve("root");
+  const args = ["send", "-v", "tree", "@"];
+  const env = { SFTPX_TICKET: server.ticket };
+  const first = await scratch.run(args, { env });
+  assert.equal(first.stdout, "");
+  for (const line of ["tree/", "tree/a  1 B", "tree/sub/", "tree/sub/b  2 B"]) {
+    assert.ok(first.stderr.split("\n").includes(line), `${line} in\n${first.stderr}`);
+  }
+  assert.match(first.stderr, /^connection 0 to 127\.0\.0\.1:\d+ carried /m);
+  assert.match(first.stderr.trimEnd().split("\n").at(-1) ?? "", /^✓ 2 files, 3 B sent in /);
+  const second = await scratch.run(args, { env });
+  assert.match(second.stderr, /^tree\/sub\/b {2}2 B {2}unchanged$/m);
+  assert.match(second.stderr.trimEnd().split("\n").at(-1) ?? "", /^✓ 2 files, 3 B already there/);
+});
+
+Deno.test("progress names its phases, in order and never back to an earlier one", async () => {
+  await using scratch = await Scratch.open();
+  await makeFile(scratch.path("f"), prose(8 * MiB));
+  const server = await scratch.serve("root");
+  const slowly = ["--compress", "zstd:15", "--workers", "1", "--chunk-size", "256KiB"];
+  for (
+    const [args, moving] of [
+      [["send", "f", server.ticket, ...slowly], "send"],
+      [["get", `${server.ticket}/f`, "got", ...slowly], "receive"],
+    ] as const
+  ) {
+    const { code, lines, stderr } = await scratch.transfer(args);
+    assert.equal(code, 0, stderr);
+    const phases = lines.filter(({ event }) => event === "progress").map((line) => line["phase"]);
+    assert.ok(phases.includes(moving), phases.join(" "));
+    const order = ["connect", "scan", moving, "verify", "commit"];
+    const places = phases.map((phase) => order.indexOf(`${phase}`));
+    assert.ok(places.every((place) => place >= 0), phases.join(" "));
+    assert.deepEqual(places, places.toSorted((a, b) => a - b), phases.join(" "));
+  }
+});
+
 Deno.test("help, version and init answer on stdout", async () => {
   await using scratch = await Scratch.open();
   for (const args of [["--help"], ["send", "--help"], ["help", "get"], ["--version"]]) {
@@ -154,7 +241,12 @@ function checkTransfer(lines: readonly JsonLine[]): void {
   );
   checkProgress(lines.filter((line) => line.event === "progress"));
   const summary = lines.at(-1)!;
-  for (const field of ["files", "bytes", "reusedBytes", "wireBytes", "seconds", "chunkBytes"]) {
+  for (
+    const field of [
+      ...["files", "bytes", "reusedBytes", "wireBytes", "seconds", "chunkBytes"],
+      ...["failed", "changed", "deleted"],
+    ]
+  ) {
     assert.equal(typeof summary[field], "number", field);
   }
   assert.equal(typeof summary["ok"], "boolean");
@@ -165,7 +257,7 @@ function checkTransfer(lines: readonly JsonLine[]): void {
 /** Progress only grows (I10), names its figures, and comes at most five times a second. */
 function checkProgress(lines: readonly JsonLine[]): void {
   assert.ok(lines.length > 0);
-  const growing = ["bytesDone", "wireBytes", "filesDone"];
+  const growing = ["bytesDone", "wireBytes", "filesDone", "reusedBytes"];
   const last: Record<string, number> = {};
   for (const line of lines) {
     for (const field of growing) {

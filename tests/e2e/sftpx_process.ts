@@ -69,6 +69,11 @@ export class Running {
     });
   }
 
+  /** What it printed so far. */
+  get stdout(): string {
+    return this.#stdout;
+  }
+
   /** JSON lines so far. */
   get lines(): readonly JsonLine[] {
     return jsonLines(this.#stdout.slice(0, this.#stdout.lastIndexOf("\n") + 1));
@@ -95,7 +100,7 @@ export class Running {
     }
   }
 
-  kill(signal: "SIGINT" | "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+  kill(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     // Not `child.kill`: in Deno it does nothing once any signal was sent.
     if (!this.#isEnded) process.kill(this.pid, signal);
   }

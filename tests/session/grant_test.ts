@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
-import { ticketBookPath } from "../../src/session/serve.ts";
+import { readFile, realpath, writeFile } from "node:fs/promises";
+import { grantOfAccess } from "../../src/trust/grant.ts";
 import { parseIdentityName } from "../../src/trust/identity.ts";
 import { loadIdentity } from "../../src/trust/identity.ts";
+import { TicketBook, ticketBookPath } from "../../src/trust/ticket_book.ts";
 import { file, makeFile, makeTree } from "../e2e/trees.ts";
 import { assertDone, codeOf, Place } from "./place.ts";
-import { offerOf, rawClient } from "./raw_peer.ts";
+import { offerOf, rawClient, requestOf } from "./raw_peer.ts";
 
 Deno.test("a grant to read refuses a push, at the client and at the server", async () => {
   await using place = await Place.open();
+  await makeFile(place.path("root/there"), "there");
   const server = await place.serve({ access: "read" });
   await makeFile(place.path("f"), "f");
   const summary = await place.push(["f"], server.remote()).summary;
@@ -29,15 +31,7 @@ Deno.test("a grant to write refuses a pull, at the client and at the server", as
   await makeFile(`${server.root}/f`, "f");
   assert.equal(codeOf(await place.pull([server.remote("f")], "got").summary), "refused");
   const client = await rawClient(place.network, server.remote());
-  const sources = [{ path: "f" }];
-  client.send({
-    type: "request",
-    transfer: 1,
-    sources,
-    chunkBytes: 65_536,
-    compress: "none",
-    lanes: 1,
-  });
+  client.send(requestOf("f"));
   assert.equal((await client.take("abort")).code, "refused");
   client.connection.close("none", "");
 });
@@ -84,9 +78,10 @@ Deno.test("serve() with once ends with its transfer, and its ticket with it", as
   assertDone(await place.push(["f"], remote).summary);
   const summary = await server.handle.ended;
   assert.ok(summary?.ok);
-  assert.equal(existsSync(place.path("server/tickets")), true);
-  assert.equal(existsSync(ticketBookPath(place.path("server/identity"), server.root)), false);
   assert.equal(codeOf(await place.push(["f"], remote).summary), "unreachable");
+  const again = await place.serve();
+  const revived = { ...again.remote(), ticket: remote.ticket };
+  assert.equal(codeOf(await place.push(["f"], revived).summary), "refused");
 });
 
 Deno.test("a ticket for one transfer is one identity's while that transfer runs", async () => {
@@ -117,4 +112,28 @@ Deno.test("several clients are served at once, each its own", async () => {
   for (const name of names) {
     assert.equal(await readFile(`${server.root}/${name}/${name}`, "utf8"), name.repeat(200_000));
   }
+});
+
+Deno.test("a pull that the client's own disk refuses is told to the server, and spends no use", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  await makeFile(`${server.root}/f`, "f");
+  await makeFile(place.path("plain"), "stands");
+  using book = TicketBook.open(ticketBookPath(place.path("server/identity")));
+  const nowMs = Date.now();
+  const { secret: ticket } = book.mint({
+    root: await realpath(server.root),
+    grant: grantOfAccess("read"),
+    uses: 1,
+    expiresMs: nowMs + 60_000,
+    nowMs,
+    standing: true,
+  });
+  const remote = { ...server.remote("f"), ticket };
+  assert.equal(codeOf(await place.pull([remote], "plain/").summary), "conflict");
+  assert.equal(codeOf(server.summaries[0]), "conflict");
+  assert.ok(!server.summaries[0]?.error?.message.includes("plain"));
+  // The use is anyone's: nothing was begun that could be resumed.
+  assertDone(await place.pull([remote], "got", { home: "other" }).summary);
+  assert.equal(codeOf(await place.pull([remote], "again", { home: "other" }).summary), "refused");
 });

@@ -6,7 +6,7 @@ import { generateIdentity } from "../../src/trust/identity.ts";
 import { writeFrameHeader } from "../../src/wire/frame.ts";
 import { makeFile } from "../e2e/trees.ts";
 import { assertDone, Place, type RunningServer } from "./place.ts";
-import { offerOf, rawClient } from "./raw_peer.ts";
+import { offerOf, rawClient, requestOf } from "./raw_peer.ts";
 
 Deno.test("frames of a transfer that was not accepted are given up, and nothing else", async () => {
   await using place = await Place.open({ inFlightBytes: 64 });
@@ -50,15 +50,7 @@ Deno.test("a request out of the root, into .sftpx or through a link is refused",
   await makeFile(place.path("secret"), "secret");
   await symlink(place.directory, `${server.root}/out`);
   const client = await rawClient(place.network, server.remote());
-  const request = (transfer: number, path: string) =>
-    ({
-      type: "request",
-      transfer,
-      sources: [{ path }],
-      chunkBytes: 65_536,
-      compress: "none",
-      lanes: 1,
-    }) as const;
+  const request = (transfer: number, path: string) => requestOf(path, { transfer });
   const answers: Record<string, string> = {};
   for (const [index, path] of ["out/secret", "out/", "out/.", "absent"].entries()) {
     client.send(request(index, path));
@@ -136,14 +128,7 @@ Deno.test("a pull that asks for an unknown compression is told so", async () => 
   await using place = await Place.open();
   const server = await place.serve();
   const client = await rawClient(place.network, server.remote());
-  client.send({
-    type: "request",
-    transfer: 1,
-    sources: [{ path: "" }],
-    chunkBytes: 65_536,
-    compress: "lzma",
-    lanes: 1,
-  });
+  client.send(requestOf("", { compress: "lzma" }));
   assert.equal((await client.take("abort")).code, "protocol");
   client.connection.close("none", "");
 });
@@ -193,8 +178,7 @@ Deno.test("a pull's buffers are for the chunk size its client accepts, within th
   const client = await rawClient(place.network, server.remote());
   const accept = async (transfer: number) => {
     const chunkBytes = LIMITS.minChunkBytes;
-    const sources = [{ path: "f" }];
-    client.send({ type: "request", transfer, sources, chunkBytes, compress: "none", lanes: 1 });
+    client.send(requestOf("f", { transfer, chunkBytes }));
     await client.take("offer");
     client.send({ type: "accept", transfer, fresh: [true], chunkBytes: LIMITS.maxChunkBytes });
     client.send({ type: "ping", token: transfer });

@@ -222,6 +222,7 @@ function deafTo(number: number, network: Transport): Transport {
 function deaf(connection: Connection): Connection {
   return {
     remoteAddress: connection.remoteAddress,
+    protocol: connection.protocol,
     closed: connection.closed,
     openControl: () => connection.openControl(),
     acceptControl: () => connection.acceptControl(),

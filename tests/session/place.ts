@@ -222,6 +222,11 @@ export class Place implements AsyncDisposable {
       congestion: "auto",
       checksum: false,
       atomic: false,
+      filters: [],
+      files: null,
+      dryRun: false,
+      delete: false,
+      tellEntries: false,
       timeoutMs: 10_000,
       signal: new AbortController().signal,
       ...rest,
@@ -234,6 +239,24 @@ export class Place implements AsyncDisposable {
 export function assertDone(summary: TransferSummary): void {
   assert.equal(summary.error, null, String(summary.error?.stack));
   assert.ok(summary.ok);
+}
+
+/** What a dry run would do, by path; what would fail, with its code. */
+export function planOf(run: ClientRun): Record<string, string> {
+  return Object.fromEntries(
+    run.events.items.flatMap((event) =>
+      event.kind === "plan"
+        ? [[event.path, event.code === undefined ? event.action : `fail ${event.code}`]]
+        : []
+    ),
+  );
+}
+
+/** What became of each entry that was told, by path. */
+export function entriesOf(run: ClientRun): Record<string, string> {
+  return Object.fromEntries(
+    run.events.items.flatMap((event) => event.kind === "entry" ? [[event.path, event.result]] : []),
+  );
 }
 
 /** A summary's error code, for short comparisons. */

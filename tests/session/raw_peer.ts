@@ -8,7 +8,7 @@ import type { Remote } from "../../src/session/options.ts";
 import type { Connection, ControlStream, Transport } from "../../src/transport/transport.ts";
 import { generateIdentity, type Identity } from "../../src/trust/identity.ts";
 import { encodeMessage } from "../../src/wire/control.ts";
-import type { Message, Offer, Welcome } from "../../src/wire/messages.ts";
+import type { Message, Offer, Request, Welcome } from "../../src/wire/messages.ts";
 
 /** An authenticated session of one connection, seen from one end. */
 export class RawPeer {
@@ -54,6 +54,16 @@ export class RawPeer {
       const message = await this.channel.receive();
       assert.ok(message !== null, `the peer left before its "${type}"`);
       if (message.type === type) return message as Extract<Message, { type: T }>;
+    }
+  }
+
+  /** As `take`, and answers pings on the way. */
+  async takeAnswering(type: Message["type"]): Promise<void> {
+    for (;;) {
+      const message = await this.channel.receive();
+      assert.ok(message !== null, `the peer left before its "${type}"`);
+      if (message.type === type) return;
+      if (message.type === "ping") this.send({ type: "pong", token: message.token });
     }
   }
 }
@@ -104,7 +114,7 @@ export async function rawServer(
       admit: () => ({
         session: 1,
         key: new Uint8Array(32),
-        grant: { read: true, write: true, writeOnce: false },
+        grant: { read: true, write: true, writeOnce: false, root: "" },
       }),
       sessionOf: () => null,
     });
@@ -130,6 +140,24 @@ export function offerOf(more: Partial<Offer> = {}): Offer {
     atomic: false,
     given: ["f"],
     nowNs: 1n,
+    delete: false,
+    filters: [],
+    dryRun: false,
+    ...more,
+  };
+}
+
+/** A request of one path. */
+export function requestOf(path: string, more: Partial<Request> = {}): Request {
+  return {
+    type: "request",
+    transfer: 1,
+    sources: [{ path }],
+    chunkBytes: 65_536,
+    compress: "none",
+    lanes: 1,
+    filters: [],
+    dryRun: false,
     ...more,
   };
 }

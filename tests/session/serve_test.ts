@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, writeFile } from "node:fs/promises";
 import { LIMITS } from "../../src/base/limits.ts";
 import { ControlChannel } from "../../src/session/control_channel.ts";
 import { clientJoin } from "../../src/session/handshake.ts";
-import { ticketBookPath } from "../../src/session/serve.ts";
 import type { Connection } from "../../src/transport/transport.ts";
-import { TicketBook } from "../../src/trust/ticket_book.ts";
+import { grantOfAccess } from "../../src/trust/grant.ts";
+import { TicketBook, ticketBookPath } from "../../src/trust/ticket_book.ts";
 import { encodeLaneEnd } from "../../src/wire/frame.ts";
 import type { Hello } from "../../src/wire/messages.ts";
-import { Place, type RunningServer } from "./place.ts";
+import { assertDone, codeOf, Place, type RunningServer } from "./place.ts";
 import { offerOf, rawClient } from "./raw_peer.ts";
 
 async function dial(place: Place, server: RunningServer): Promise<Connection> {
@@ -92,25 +91,84 @@ Deno.test("a server that stops closes idle sessions and those half way in", asyn
   const client = await rawClient(place.network, server.remote());
   const halfway = await dial(place, server);
   const patient = client.take("bye").catch(() => {});
-  const book = ticketBookPath(place.path("server/identity"), server.root);
-  assert.equal(existsSync(book), true);
   const stopped = server.stop();
   client.send({ type: "bye" });
   assert.equal(await stopped, null);
   await patient;
   await halfway.closed;
   await client.connection.closed;
-  assert.equal(existsSync(book), false);
+});
+
+Deno.test("a server says where it serves while it does, and its ticket ends with it", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  using book = TicketBook.open(ticketBookPath(place.path("server/identity")));
+  const root = await realpath(server.root);
+  assert.deepEqual(book.announced(root), { port: server.handle.address.port });
+  const remote = server.remote();
+  await server.stop();
+  assert.equal(book.announced(root), null);
+  assert.deepEqual(book.list({ root, nowMs: Date.now() }).map(({ state }) => state), ["ended"]);
+  const again = await place.serve();
+  await assert.rejects(rawClient(place.network, { ...again.remote(), ticket: remote.ticket }), {
+    code: "refused",
+  });
+});
+
+Deno.test("a ticket that another process makes lets its bearer in at once, and none it revokes", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ mintTicket: false });
+  using book = TicketBook.open(ticketBookPath(place.path("server/identity")));
+  const nowMs = Date.now();
+  const { id, secret } = book.mint({
+    root: await realpath(server.root),
+    grant: grantOfAccess("read"),
+    uses: null,
+    expiresMs: nowMs + 60_000,
+    nowMs,
+    standing: true,
+  });
+  const remote = { ...server.remote(), ticket: secret };
+  const client = await rawClient(place.network, remote);
+  assert.deepEqual([client.welcome.read, client.welcome.write], [true, false]);
+  client.connection.close("none", "");
+  book.revoke(id);
+  await assert.rejects(rawClient(place.network, remote), { code: "refused" });
+});
+
+Deno.test("a ticket of another root is unknown here", async () => {
+  await using place = await Place.open();
+  const [one, other] = [await place.serve(), await place.serve({ root: place.path("other") })];
+  const remote = { ...one.remote(), ticket: other.remote().ticket };
+  await assert.rejects(rawClient(place.network, remote), { code: "refused" });
 });
 
 Deno.test("a ticket book planted in the served directory lets nobody in", async () => {
   await using place = await Place.open();
   const nowMs = Date.now();
-  const planted = await TicketBook.open(place.path("root/.sftpx/tickets.json"));
-  const ticket = await planted.mint({ uses: null, expiresMs: nowMs + 60_000, nowMs });
+  const root = place.path("root");
+  await mkdir(`${root}/.sftpx`, { recursive: true, mode: 0o700 });
+  using planted = TicketBook.open(`${root}/.sftpx/tickets.db`);
+  const grant = grantOfAccess("both");
+  const ticket = planted.mint({
+    root: await realpath(root),
+    grant,
+    uses: null,
+    expiresMs: nowMs + 60_000,
+    nowMs,
+    standing: true,
+  });
   const server = await place.serve();
-  const remote = { ...server.remote(), ticket };
+  const remote = { ...server.remote(), ticket: ticket.secret };
   await assert.rejects(rawClient(place.network, remote), { code: "refused" });
+});
+
+Deno.test("two servers of one user do not serve one root at once", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  await assert.rejects(place.serve({ root: server.root }), { code: "busy" });
+  const client = await rawClient(place.network, server.remote());
+  client.connection.close("none", "");
 });
 
 Deno.test("one address gets so many connections at the door, and places again when they go", async () => {
@@ -156,13 +214,68 @@ Deno.test("serve() ends at once when it was stopped before it began", async () =
 Deno.test("serve() that fails leaves nothing running", async () => {
   await using place = await Place.open();
   const server = await place.serve();
-  const again = place.serve({ listen: server.handle.address, root: place.path("other") });
+  const other = place.path("other");
+  const again = place.serve({ listen: server.handle.address, root: other });
   await assert.rejects(again, { code: "io" });
   await writeFile(place.path("plain"), "");
-  await assert.rejects(place.serve({ root: place.path("plain") }), { code: "io" });
-  await assert.rejects(place.serve({ authorizedKeysPath: place.path("absent") }), {
+  const plain = place.serve({ root: place.path("plain") });
+  await assert.rejects(plain, { code: "io", message: /: it is not a directory$/ });
+  await assert.rejects(place.serve({ root: other, authorizedKeysPath: place.path("absent") }), {
     code: "failed",
   });
+  await place.serve({ root: other }); // Nobody claims it.
+});
+
+Deno.test("a server that only reads makes nothing, and serves what is there", async () => {
+  await using place = await Place.open();
+  const absent = place.serve({ access: "read", root: place.path("absent") });
+  await assert.rejects(absent, { code: "io", message: /: it does not exist$/ });
+  await mkdir(place.path("root"));
+  await writeFile(place.path("root/f"), "f");
+  const server = await place.serve({ access: "read" });
+  const { summary } = place.pull([server.remote("f")], "got/");
+  assertDone(await summary);
+  assert.deepEqual(await readdir(server.root), ["f"]);
+});
+
+Deno.test("access write-once lets a file in and nobody replace it", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ access: "write-once" });
+  await writeFile(place.path("f"), "first");
+  assertDone(await place.push(["f"], server.remote()).summary);
+  await writeFile(place.path("f"), "other bytes");
+  assert.notEqual(codeOf(await place.push(["f"], server.remote()).summary), null);
+  assert.equal(await readFile(`${server.root}/f`, "utf8"), "first");
+});
+
+Deno.test("a peer that comes and goes is told both times", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const client = await rawClient(place.network, server.remote());
+  client.send({ type: "bye" });
+  const left = await server.events.until(({ kind }) => kind === "peer_left");
+  const came = server.events.items.find(({ kind }) => kind === "peer");
+  assert.deepEqual(left, { ...came, kind: "peer_left" });
+  assert.ok(left.kind === "peer_left" && left.identity === client.identity.name);
+});
+
+Deno.test("serve() with once outlives what is no transfer, and what was refused before it began", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ once: true });
+  await writeFile(place.path("f"), "f");
+  assert.equal(
+    codeOf(await place.pull([server.remote("absent")], "got").summary),
+    "source_missing",
+  );
+  assert.equal((await place.push(["f"], server.remote(), { dryRun: true }).summary).error, null);
+  const client = await rawClient(place.network, server.remote());
+  client.send({ type: "list", transfer: 1, path: "", recursive: false, filters: [] });
+  assert.equal((await client.take("listing")).last, true);
+  client.connection.close("none", "");
+  const { summary } = place.push(["f"], server.remote());
+  assertDone(await summary);
+  assert.equal((await server.handle.ended)?.files, 1);
+  assert.notEqual(server.events.items.at(-1)?.kind, "peer_left");
 });
 
 async function join(

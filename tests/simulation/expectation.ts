@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { concatBytes, encodeUtf8, toHex } from "../../src/base/bytes.ts";
+import type { EntryReport } from "../../src/engine/report.ts";
 import type { Entry } from "../../src/wire/messages.ts";
 import { chunkDigest } from "../../src/engine/_fixture.ts";
 import type { JournalRow, ModelDisk } from "./model_disk.ts";
 import { digestOf } from "./model_store.ts";
+import type { Side } from "./side.ts";
 import type { Attempt } from "./simulation.ts";
 
 /** Paths either end reported as failed. */
@@ -20,7 +22,9 @@ export function assertDone(attempt: Attempt, disk: ModelDisk): void {
   assert.equal(sender.error, null);
   assert.equal(receiver.error, null);
   assert.ok(sender.result !== null && receiver.result !== null);
-  assert.deepEqual(sender.result, receiver.result);
+  const isLocal = !attempt.offer.delete;
+  assert.deepEqual(sender.result, isLocal ? { ...receiver.result, deleted: 0 } : receiver.result);
+  assertTold(attempt);
   const failed = failedPaths(attempt);
   assert.equal(receiver.result.failed, failed.size);
   const good = sending.walked.filter(({ entry }) => !failed.has(entry.path));
@@ -34,6 +38,26 @@ export function assertDone(attempt: Attempt, disk: ModelDisk): void {
   assert.equal(receiver.result.files, files.length);
   assert.equal(receiver.result.bytes, files.reduce((sum, { bytes }) => sum + bytes.length, 0));
   assert.equal(toHex(receiver.result.root), toHex(rootOf(good, store.chunkBytes)));
+}
+
+/** Both ends counted and told what the store did, each entry once. */
+function assertTold(attempt: Attempt): void {
+  const { receiver, sending, receiving, store, offer } = attempt;
+  const failed = failedPaths(attempt);
+  const changed = [...store.changed].filter((path) => !failed.has(path)).sort();
+  assert.equal(receiver.result?.changed, changed.length);
+  assert.equal(receiver.result?.deleted, store.deleted.size);
+  const deleted = [...store.deleted].sort();
+  assert.deepEqual(told(receiving, "deleted"), deleted);
+  assert.deepEqual(told(sending, "deleted"), offer.delete ? deleted : []);
+  for (const side of [receiving, sending]) assert.deepEqual(told(side, "done"), changed);
+  assert.deepEqual(told(sending, "unchanged"), told(receiving, "unchanged"));
+  const settled = changed.length + told(receiving, "unchanged").length;
+  assert.equal(settled, sending.walked.length - failed.size, "each entry is told or failed");
+}
+
+function told({ entries }: Side, result: EntryReport["result"]): string[] {
+  return entries.filter((entry) => entry.result === result).map(({ path }) => path).sort();
 }
 
 /** Root by its definition: one record an entry, all laid end to end. */

@@ -22,7 +22,7 @@ interface Told {
 /** Runs many transfers in which `lie` is told once; answers those in which it was. */
 function tell(
   make: (once: () => boolean, random: Random) => NonNullable<AttemptOptions["lies"]>,
-  { stand = false }: { stand?: boolean } = {},
+  { stand = false, deletes = false }: { stand?: boolean; deletes?: boolean } = {},
 ): Told[] {
   const runs: Told[] = [];
   for (let seed = 1; seed <= SEEDS; seed++) {
@@ -34,7 +34,8 @@ function tell(
     let told = false;
     const once = () => !told && (told = true);
     const lies = make(once, random);
-    const attempt = runAttempt({ random, source, disk, chunkBytes, attempt: 0, lies });
+    const options = { random, source, disk, chunkBytes, attempt: 0, delete: deletes, lies };
+    const attempt = runAttempt(options);
     if (told) runs.push({ attempt, disk });
   }
   assert.ok(runs.length > 5, `the lie was told only ${runs.length} times`);
@@ -290,6 +291,8 @@ Deno.test("a receipt before the finish is refused", () => {
     files: 0,
     bytes: 0,
     failed: 0,
+    changed: 0,
+    deleted: 0,
     identity: size32,
     signature: new Uint8Array(64),
   };
@@ -373,4 +376,50 @@ Deno.test("an abort ends the other end with its code", () => {
     assert.equal(receiver.error.code, "interrupted");
     assert.equal(receiver.error.remote, true);
   }
+});
+
+Deno.test("an entry called changed twice, or that is not in place, is refused", () => {
+  const twice = tell((once) => ({
+    receiver: (message) => {
+      if (message.type !== "committed" || message.changed.length === 0 || !once()) return [message];
+      return [message, { ...message, entries: [] }];
+    },
+  }));
+  assertSenderRefuses(twice, "protocol");
+  const early = tell((once) => ({
+    receiver: about("accept", once, (accept) => {
+      return [accept, { type: "committed", transfer: 1, entries: [], changed: [[0, 1]] }];
+    }),
+  }));
+  assertSenderRefuses(early, "protocol");
+  const unknown = tell((once) => ({
+    receiver: about("committed", once, (message) => [{ ...message, changed: [[0, 1 << 20]] }]),
+  }));
+  assertSenderRefuses(unknown, "protocol");
+});
+
+Deno.test("a deletion that nobody asked for, or before the finish, is refused", () => {
+  const deleted: Message = { type: "deleted", transfer: 1, paths: ["x"], kept: [] };
+  const unasked = tell((once) => ({
+    receiver: about("receipt", once, (receipt) => [deleted, receipt]),
+  }));
+  assertSenderRefuses(unasked, "protocol");
+  const early = tell((once) => ({
+    receiver: about("accept", once, (accept) => [accept, deleted]),
+  }), { deletes: true });
+  assertSenderRefuses(early, "protocol");
+});
+
+Deno.test("a receipt that does not count what was told before is not confirmed", () => {
+  for (const name of ["changed", "deleted"] as const) {
+    const runs = tell((once) => ({
+      receiver: about("receipt", once, (said) => [{ ...said, [name]: said[name] + 1 }]),
+    }), { deletes: true });
+    assertSenderRefuses(runs, "protocol");
+  }
+});
+
+Deno.test("a receiver that was to delete and says nothing of it is not confirmed", () => {
+  const runs = tell((once) => ({ receiver: about("deleted", once, () => []) }), { deletes: true });
+  assertSenderRefuses(runs, "protocol");
 });

@@ -4,10 +4,17 @@
 import assert from "node:assert/strict";
 import { fileDigest } from "../../src/engine/root.ts";
 import { sameStamp } from "../../src/engine/send_file.ts";
-import type { ChunkRun, JournalRun, Outcome, Placement, WholeFile } from "../../src/store/store.ts";
+import type {
+  ChunkRun,
+  JournalRun,
+  Outcome,
+  Placement,
+  Pruned,
+  WholeFile,
+} from "../../src/store/store.ts";
 import { concatBytes } from "../../src/base/bytes.ts";
 import { DIGEST_BYTES } from "../../src/wire/frame.ts";
-import type { Entry, EntryFailure, Offer } from "../../src/wire/messages.ts";
+import type { Entry, EntryFailure, Offer, PlanAction, PlanStep } from "../../src/wire/messages.ts";
 import { chunkDigest, HASHING } from "../../src/engine/_fixture.ts";
 import type { JournalRow, ModelDisk } from "./model_disk.ts";
 
@@ -27,10 +34,16 @@ export class ModelStore {
   readonly conflicts: ReadonlySet<string>;
   /** Paths put in place by this transfer. */
   readonly committed = new Set<string>();
+  /** Paths this transfer made, replaced or gave another time. */
+  readonly changed = new Set<string>();
+  /** Paths it removed. */
+  readonly deleted = new Set<string>();
   readonly #disk: ModelDisk;
   readonly #offer: Offer;
   readonly #attempt: number;
   readonly #entries: Registered[] = [];
+  /** Of a dry run: directories that would stand. */
+  readonly #plannedDirectories = new Set<string>();
   #isPlaced = false;
 
   constructor(
@@ -76,6 +89,22 @@ export class ModelStore {
     });
   }
 
+  /** As `register` in a dry run: says what a real run would do, and does nothing. */
+  plan(first: number, entries: readonly Entry[], sources: readonly number[]): PlanStep[] {
+    assert.equal(first, this.#entries.length, "entries are planned in order");
+    return entries.map((entry, offset) => {
+      this.#entries.push({ entry, part: "", isStale: false });
+      const isFresh = this.fresh[sources[offset]!] === true;
+      const action = this.#planAction(first + offset, entry, isFresh);
+      // Such a file is not put in place: nothing is in its way.
+      if (entry.kind === "file" && action === "unchanged") return { action };
+      const problem = this.#planProblem(entry);
+      if (problem !== null) return { action: "fail", code: "conflict", message: problem };
+      if (entry.kind === "directory") this.#plannedDirectories.add(entry.path);
+      return { action };
+    });
+  }
+
   /** Data first, then the rows (I2). */
   journal(runs: readonly JournalRun[]): void {
     for (const run of runs) {
@@ -97,12 +126,13 @@ export class ModelStore {
   placeDirectories(): Outcome {
     assert.ok(this.isManifestClosed, "I1: a directory is placed before the manifest is closed");
     this.#isPlaced = true;
-    return { committed: [], failures: this.#eachOf("directory", ({ entry }) => this.#put(entry)) };
+    return { committed: [], ...this.#eachOf("directory") };
   }
 
   commit(files: readonly WholeFile[]): Outcome {
     assert.ok(this.#isPlaced, "I1: a file is committed before directories are placed");
     const committed: number[] = [];
+    const changed: number[] = [];
     const failures: EntryFailure[] = [];
     for (const file of files) {
       const { entry, part } = this.#entries[file.entry]!;
@@ -111,14 +141,18 @@ export class ModelStore {
         failures.push({ entry: file.entry, code: "conflict", message: problem });
         continue;
       }
+      if (!file.keep || this.#wantsTime(entry)) {
+        changed.push(file.entry);
+        this.changed.add(entry.path);
+      }
       this.#commitOne(file, entry, part);
       committed.push(file.entry);
     }
-    return { committed, failures };
+    return { committed, changed, failures };
   }
 
   finish(): Outcome {
-    const failures = this.#eachOf("link", ({ entry }) => this.#put(entry));
+    const { changed, failures } = this.#eachOf("link");
     const failed = new Set(failures.map(({ entry }) => entry));
     const committed = this.#entries.flatMap(({ entry }, index) => {
       const stands = this.#disk.finals.get(entry.path)?.kind === entry.kind && !failed.has(index);
@@ -129,7 +163,64 @@ export class ModelStore {
       if (!open.has(path) || this.committed.has(path)) this.#disk.journal.delete(path);
     }
     this.#disk.sweep();
-    return { committed, failures };
+    return { committed, changed, failures };
+  }
+
+  /** What stands below a directory offered and is not in the manifest, deepest first. */
+  prune({ isDry = false }: { readonly isDry?: boolean } = {}): Pruned {
+    const isWanted = new Set(this.#entries.map(({ entry }) => entry.path));
+    const isInside = (path: string) =>
+      this.#offer.sources.some(({ name, kind, contents }) =>
+        contents || kind === "directory" && path.startsWith(`${name}/`)
+      );
+    const extra = [...this.#disk.finals].filter(([path]) => !isWanted.has(path) && isInside(path))
+      .sort(([a], [b]) => b.length - a.length);
+    if (!isDry) {
+      assert.ok(this.#isPlaced, "nothing is removed before directories are placed");
+      for (const [path] of extra) {
+        this.#disk.finals.delete(path);
+        this.deleted.add(path);
+      }
+    }
+    const deleted = extra.map(([path, { kind }]) => kind === "directory" ? `${path}/` : path);
+    return { deleted, failures: [] };
+  }
+
+  #planAction(index: number, entry: Entry, isFresh: boolean): PlanAction {
+    const stands = this.#disk.finals.get(entry.path);
+    if (entry.kind !== "file") {
+      if (stands === undefined) return "create";
+      const isSame = stands.kind === entry.kind &&
+        (stands.kind !== "link" || stands.target === entry.target);
+      return isSame ? "unchanged" : "replace";
+    }
+    switch (this.#place(index, entry, isFresh).kind) {
+      case "unchanged":
+        return "unchanged";
+      case "held":
+        return "resume";
+      case "stands":
+        return stands?.kind === "file" && stands.bytes.byteLength === entry.sizeBytes
+          ? "compare"
+          : "replace";
+      default:
+        return stands === undefined ? "create" : "replace";
+    }
+  }
+
+  #planProblem({ path, kind }: Entry): string | null {
+    if (this.conflicts.has(path)) return "Something stands there";
+    const slash = path.lastIndexOf("/");
+    const above = path.slice(0, Math.max(slash, 0));
+    const willStand = this.#plannedDirectories.has(above) ||
+      this.#disk.finals.get(above)?.kind === "directory";
+    if (slash >= 0 && !willStand) {
+      return "Its directory could not be made";
+    }
+    const stands = this.#disk.finals.get(path);
+    const clashes = stands !== undefined &&
+      (stands.kind === "directory") !== (kind === "directory");
+    return clashes ? `A ${stands.kind} stands there` : null;
   }
 
   #place(index: number, entry: Entry, isFresh: boolean): Placement {
@@ -193,15 +284,33 @@ export class ModelStore {
     this.committed.add(entry.path);
   }
 
-  #eachOf(kind: Entry["kind"], put: (registered: Registered) => void): EntryFailure[] {
+  /** The file that is kept was of another time. */
+  #wantsTime({ path, mtimeNs }: Entry): boolean {
+    const stands = this.#disk.finals.get(path);
+    return stands?.kind === "file" && stands.record?.mtimeNs !== mtimeNs;
+  }
+
+  #eachOf(kind: "directory" | "link"): Omit<Outcome, "committed"> {
+    const changed: number[] = [];
     const failures: EntryFailure[] = [];
-    this.#entries.forEach((registered, entry) => {
-      if (registered.entry.kind !== kind) return;
-      const problem = this.#inTheWay(registered.entry);
-      if (problem === null) put(registered);
-      else failures.push({ entry, code: "conflict", message: problem });
+    this.#entries.forEach((registered, index) => {
+      const { entry } = registered;
+      if (entry.kind !== kind) return;
+      const problem = this.#inTheWay(entry);
+      if (problem !== null) {
+        failures.push({ entry: index, code: "conflict", message: problem });
+        return;
+      }
+      const stands = this.#disk.finals.get(entry.path);
+      const isSame = stands?.kind === kind &&
+        (stands.kind === "directory" || stands.target === entry.target);
+      if (!isSame) {
+        changed.push(index);
+        this.changed.add(entry.path);
+      }
+      this.#put(entry);
     });
-    return failures;
+    return { changed, failures };
   }
 
   #put(entry: Entry): void {

@@ -26,6 +26,7 @@ export interface ReceivingOptions {
   readonly disk: ModelDisk;
   readonly store: ModelStore;
   readonly offer: Offer;
+  readonly localDelete: boolean;
   readonly crashStep: number;
   /** Chunks the disk takes before it is full. */
   readonly roomChunks: number;
@@ -51,7 +52,13 @@ export class ReceivingSide extends Side {
     super(options.crashStep);
     this.#options = options;
     const { fresh, chunkBytes } = options.store;
-    this.#receiver = new Receiver(options.offer, { fresh, chunkBytes, hashing: HASHING });
+    this.#receiver = new Receiver(options.offer, {
+      fresh,
+      chunkBytes,
+      hashing: HASHING,
+      localDelete: options.localDelete,
+      tellEntries: true,
+    });
     this.#tick();
   }
 
@@ -82,7 +89,7 @@ export class ReceivingSide extends Side {
   protected override pump(): void {
     for (let busy = true; busy;) {
       busy = this.#readLanes();
-      this.drainFailures(() => this.#receiver.pollFailure());
+      this.drainReports(this.#receiver);
       for (let act = this.#receiver.poll(); act !== null; act = this.#receiver.poll()) {
         busy = true;
         this.#carryOut(act);
@@ -151,6 +158,11 @@ export class ReceivingSide extends Side {
         return this.#call(() => {
           const outcome = store.commit(action.files);
           return () => receiver.committed(outcome);
+        });
+      case "prune":
+        return this.#call(() => {
+          const pruned = store.prune();
+          return () => receiver.pruned(pruned);
         });
       case "finish":
         return this.#call(() => {

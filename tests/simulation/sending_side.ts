@@ -50,7 +50,7 @@ export class SendingSide extends Side {
     super(options.crashStep);
     this.#options = options;
     this.#lossesLeft = options.losses;
-    this.#sender = new Sender(options.offer, { hashing: HASHING });
+    this.#sender = new Sender(options.offer, { hashing: HASHING, tellEntries: true });
     this.#lanes = Array.from({ length: options.laneCount }, () => new Lane(options.lane));
   }
 
@@ -69,7 +69,7 @@ export class SendingSide extends Side {
     for (let message = this.#sender.pollMessage(); message; message = this.#sender.pollMessage()) {
       this.#options.say(message);
     }
-    this.drainFailures(() => this.#sender.pollFailure());
+    this.drainReports(this.#sender);
     if (this.#sender.result !== null) {
       return this.end({ result: this.#sender.result, error: null, crashed: false });
     }

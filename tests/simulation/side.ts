@@ -1,9 +1,15 @@
 // What both simulated ends share: every input is a step, an error ends the end, a crash ends it
-// without a word, and counts never fall (I10).
+// without a word, counts never fall (I10), and phases go forward.
 
 import assert from "node:assert/strict";
 import { SftpxError } from "../../src/base/errors.ts";
-import type { FailureReport, TransferCounts, TransferResult } from "../../src/engine/report.ts";
+import type {
+  EntryReport,
+  FailureReport,
+  TransferCounts,
+  TransferPhase,
+  TransferResult,
+} from "../../src/engine/report.ts";
 
 /** How one end came to its end. */
 export interface Ending {
@@ -12,10 +18,30 @@ export interface Ending {
   readonly crashed: boolean;
 }
 
+/** What either half tells its user besides counts. */
+interface Teller {
+  pollFailure(): FailureReport | null;
+  pollEntry(): EntryReport | null;
+  pollNotice(): string | null;
+}
+
+/** What may follow each phase: a comparison may find that bytes must travel after all, once. */
+const NEXT_PHASES: Record<TransferPhase, readonly TransferPhase[]> = {
+  scan: ["move", "verify", "commit"],
+  move: ["verify", "commit"],
+  verify: ["move", "commit"],
+  commit: [],
+};
+
 export abstract class Side {
   ending: Ending | null = null;
   /** Entries this end reported as failed. */
   readonly failures: FailureReport[] = [];
+  /** Entries this end told, and what it remarked. */
+  readonly entries: EntryReport[] = [];
+  readonly notices: string[] = [];
+  /** Phases this end went through. */
+  readonly phases: TransferPhase[] = [];
   /** Inputs so far. */
   steps = 0;
   /** Called once, at the end. */
@@ -27,8 +53,10 @@ export abstract class Side {
     this.#crashStep = crashStep;
   }
 
-  protected drainFailures(poll: () => FailureReport | null): void {
-    for (let failure = poll(); failure !== null; failure = poll()) this.failures.push(failure);
+  protected drainReports(half: Teller): void {
+    drain(() => half.pollFailure(), this.failures);
+    drain(() => half.pollEntry(), this.entries);
+    drain(() => half.pollNotice(), this.notices);
   }
 
   protected abstract counts(): TransferCounts;
@@ -64,6 +92,7 @@ export abstract class Side {
     const now = this.counts();
     const before = this.#counts;
     this.#counts = now;
+    this.#checkPhase(now.phase);
     if (now.bytesTotal !== null) assert.ok(now.bytesDone <= now.bytesTotal, "done within total");
     if (now.filesTotal !== null) assert.ok(now.filesDone <= now.filesTotal, "files within total");
     if (before === null) return;
@@ -74,4 +103,17 @@ export abstract class Side {
       if (before[name] !== null) assert.equal(now[name], before[name], `I10: ${name} moved`);
     }
   }
+  #checkPhase(phase: TransferPhase): void {
+    const last = this.phases.at(-1);
+    if (phase === last) return;
+    if (last !== undefined) {
+      assert.ok(NEXT_PHASES[last].includes(phase), `${phase} follows ${last}`);
+      assert.ok(phase !== "move" || !this.phases.includes("move"), "it moves twice");
+    }
+    this.phases.push(phase);
+  }
+}
+
+function drain<T>(poll: () => T | null, into: T[]): void {
+  for (let next = poll(); next !== null; next = poll()) into.push(next);
 }

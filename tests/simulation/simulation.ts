@@ -28,6 +28,9 @@ export interface AttemptOptions {
   /** 0 is the first; later ones start a minute after each other. */
   readonly attempt: number;
   readonly atomic?: boolean;
+  readonly delete?: boolean;
+  /** The receiver deletes of its own accord. */
+  readonly localDelete?: boolean;
   readonly losses?: number;
   readonly crash?: { readonly side: "sender" | "receiver"; readonly step: number };
   /** Paths at which a commit finds something in its way. */
@@ -48,6 +51,7 @@ export interface Attempt {
   readonly sending: SendingSide;
   readonly receiving: ReceivingSide;
   readonly store: ModelStore;
+  readonly offer: Offer;
   /** Neither end had anything left to do, and no result: the session's timeout strikes. */
   readonly stalled: boolean;
   readonly elapsedMs: number;
@@ -57,10 +61,12 @@ export function nowNsOf(attempt: number): bigint {
   return START_NS + BigInt(attempt * SECONDS_BETWEEN_ATTEMPTS) * SECOND_NS;
 }
 
-export function runAttempt(options: AttemptOptions): Attempt {
-  const { random, source, disk, chunkBytes, attempt, crash, lies } = options;
-  const clock = new Clock();
-  const offer: Offer = {
+/** What a sender of all of `source` offers. */
+export function offerFor(
+  source: ModelSource,
+  { chunkBytes, attempt }: { readonly chunkBytes: number; readonly attempt: number },
+): Offer {
+  return {
     type: "offer",
     transfer: 1,
     sources: source.sources,
@@ -68,9 +74,22 @@ export function runAttempt(options: AttemptOptions): Attempt {
     intoDirectory: true,
     chunkBytes,
     checksum: false,
-    atomic: options.atomic === true,
+    atomic: false,
     given: source.sources.map(({ name }) => name),
     nowNs: nowNsOf(attempt),
+    delete: false,
+    filters: [],
+    dryRun: false,
+  };
+}
+
+export function runAttempt(options: AttemptOptions): Attempt {
+  const { random, source, disk, chunkBytes, attempt, crash, lies } = options;
+  const clock = new Clock();
+  const offer: Offer = {
+    ...offerFor(source, { chunkBytes, attempt }),
+    atomic: options.atomic === true,
+    delete: options.delete === true,
   };
   const store = new ModelStore(disk, {
     offer,
@@ -105,6 +124,7 @@ export function runAttempt(options: AttemptOptions): Attempt {
     disk,
     store,
     offer,
+    localDelete: options.localDelete === true,
     crashStep: crashStep("receiver"),
     roomChunks: options.roomChunks ?? Infinity,
     say: (message) => {
@@ -158,6 +178,7 @@ export function runAttempt(options: AttemptOptions): Attempt {
     sending,
     receiving,
     store,
+    offer,
     stalled,
     elapsedMs: clock.nowMs,
   };

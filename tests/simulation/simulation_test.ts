@@ -175,3 +175,115 @@ Deno.test("a full disk ends the transfer, and a larger one resumes it", () => {
   });
   assert.ok(filled > 30, `only ${filled} disks were filled`);
 });
+
+/** Puts what no source has into and beside the directories offered; answers both. */
+function standExtra({ source, disk }: World): { inside: string[]; beside: string[] } {
+  const directories = source.nodes.filter(({ entry }) => entry.kind === "directory");
+  const isContents = source.sources[0]!.contents;
+  const parents = directories.slice(0, 2).map(({ entry }) => `${entry.path}/`);
+  const inside: string[] = [];
+  for (const parent of isContents ? ["", ...parents] : parents) {
+    const above = parent.slice(0, -1).split("/");
+    above.forEach((_, at) => {
+      const path = above.slice(0, at + 1).join("/");
+      if (path !== "") disk.finals.set(path, { kind: "directory" });
+    });
+    disk.finals.set(`${parent}extra`, { kind: "directory" });
+    const bytes = Uint8Array.of(1);
+    for (const path of [`${parent}extra/file`, `${parent}extra.link`]) {
+      disk.finals.set(path, { kind: "file", bytes, record: null });
+    }
+    inside.push(`${parent}extra`, `${parent}extra/file`, `${parent}extra.link`);
+  }
+  const beside = isContents ? [] : ["other", "dirty"];
+  for (const path of beside) disk.finals.set(path, { kind: "directory" });
+  return { inside: inside.sort(), beside };
+}
+
+Deno.test("what no source has is deleted once all is in place, and both ends hear of it", () => {
+  let deleted = 0;
+  forSeeds(80, (seed) => {
+    const world = makeWorld(seed);
+    if (seed % 2 === 0) standSome(world, 0.5);
+    const { inside, beside } = standExtra(world);
+    const attempt = attemptIn(world, { delete: true, losses: seed % 3 });
+    assertDone(attempt, world.disk);
+    assert.deepEqual([...attempt.store.deleted].sort(), inside);
+    for (const path of inside) assert.ok(!world.disk.finals.has(path), path);
+    for (const path of beside) assert.ok(world.disk.finals.has(path), path);
+    assert.equal(attempt.sender.result?.deleted, inside.length);
+    for (const { notices } of [attempt.sending, attempt.receiving]) assert.deepEqual(notices, []);
+    deleted += inside.length;
+  });
+  assert.ok(deleted > 100, `only ${deleted} were deleted`);
+});
+
+Deno.test("what a receiver deletes of its own accord is no matter of the sender's", () => {
+  forSeeds(40, (seed) => {
+    const world = makeWorld(seed);
+    const { inside } = standExtra(world);
+    const attempt = attemptIn(world, { localDelete: true });
+    assertDone(attempt, world.disk);
+    assert.equal(attempt.receiver.result?.deleted, inside.length);
+    assert.equal(attempt.sender.result?.deleted, 0);
+    assert.equal(attempt.receiving.signed?.deleted, 0, "nor of the receipt's");
+  });
+});
+
+Deno.test("nothing is deleted when an entry failed at either end, and both say so", () => {
+  let kept = 0;
+  forSeeds(80, (seed) => {
+    const world = makeWorld(seed);
+    const { inside } = standExtra(world);
+    const files = world.source.files.filter(({ bytes }) => bytes.byteLength > 0);
+    if (files.length === 0) return;
+    const victim = world.random.pick(files);
+    if (seed % 2 === 0) victim.isUnreadable = true;
+    const conflicts = new Set(seed % 2 === 0 ? [] : [victim.entry.path]);
+    const attempt = attemptIn(world, { delete: true, conflicts });
+    assertDone(attempt, world.disk);
+    for (const path of inside) assert.ok(world.disk.finals.has(path), path);
+    for (const { notices } of [attempt.sending, attempt.receiving]) {
+      assert.deepEqual(notices, ["Nothing was deleted, because some entries failed"]);
+    }
+    kept += inside.length;
+  });
+  assert.ok(kept > 100, `only ${kept} were kept`);
+});
+
+Deno.test("a second transfer of the same tree changes nothing, and nothing has to move", () => {
+  forSeeds(40, (seed) => {
+    const world = makeWorld(seed);
+    const first = attemptIn(world);
+    const size = world.source.nodes.length;
+    assert.equal(first.receiver.result?.changed, size);
+    const again = attemptIn(world, { attempt: 1 });
+    assertDone(again, world.disk);
+    assert.equal(again.receiver.result?.changed, 0);
+    for (const side of [again.sending, again.receiving]) {
+      assert.ok(!side.phases.includes("move"), side.phases.join());
+      assert.equal(side.phases.at(-1), "commit");
+      const unchanged = side.entries.filter(({ result }) => result === "unchanged");
+      assert.equal(unchanged.length, size);
+    }
+  });
+});
+
+Deno.test("a fresh transfer scans, moves and commits; one onto what stands there verifies", () => {
+  const seen = new Set<string>();
+  forSeeds(60, (seed) => {
+    const world = makeWorld(seed);
+    const isFresh = seed % 2 === 0;
+    if (!isFresh) standSome(world, 0.9);
+    const { sending, receiving } = attemptIn(world);
+    const isEmpty = world.source.files.every(({ bytes }) => bytes.byteLength === 0);
+    for (const { phases } of [sending, receiving]) {
+      const way = phases.join(" ");
+      if (isFresh && !isEmpty) assert.match(way, /^scan move( verify)? commit$/);
+      else seen.add(way);
+    }
+  });
+  for (const way of ["scan verify commit", "scan verify move commit"]) {
+    assert.ok(seen.has(way), [...seen].join("; "));
+  }
+});

@@ -57,6 +57,22 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     chunkBytes: LIMITS.defaultChunkBytes,
     compress: "zstd:9",
     lanes: 4,
+    filters: [
+      { include: true, pattern: "*.raw" },
+      { include: false, pattern: "/photos/**/[!a-z]?/" },
+    ],
+    dryRun: false,
+  },
+  "request of some files": {
+    type: "request",
+    transfer: 2,
+    sources: [{ path: "photos/" }],
+    chunkBytes: LIMITS.defaultChunkBytes,
+    compress: "auto",
+    lanes: 1,
+    filters: [],
+    files: ["2026/a.raw", "./b/"],
+    dryRun: true,
   },
   "offer": {
     type: "offer",
@@ -73,6 +89,9 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     atomic: true,
     given: ["photos", ".", "./naïve.txt"],
     nowNs: 1_700_000_000_000_000_000n,
+    delete: true,
+    filters: [{ include: false, pattern: "*.bak" }],
+    dryRun: false,
   },
   "accept": { type: "accept", transfer: 1, fresh: [true, false, true], chunkBytes: 1 << 24 },
   "entries": {
@@ -147,7 +166,47 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
   },
   "stored": { type: "stored", transfer: 1, frames: [[0, 1], [2, 70_000]] },
   "durable": { type: "durable", transfer: 1, frames: [[0xffff_ffff, 1]] },
-  "committed": { type: "committed", transfer: 1, entries: [[0, 3]] },
+  "committed": { type: "committed", transfer: 1, entries: [[0, 3]], changed: [[0, 1], [2, 1]] },
+  "deleted": {
+    type: "deleted",
+    transfer: 1,
+    paths: ["photos/old.raw", "photos/2019/"],
+    kept: [{ path: "photos/b", code: "permission", message: "It may not be removed" }],
+  },
+  "planned": {
+    type: "planned",
+    transfer: 1,
+    first: 510,
+    steps: [
+      { action: "create" },
+      { action: "replace" },
+      { action: "update" },
+      { action: "unchanged" },
+      { action: "compare" },
+      { action: "resume" },
+      { action: "fail", code: "conflict", message: "A directory stands there" },
+    ],
+  },
+  "plan_end": { type: "plan_end", transfer: 1, entries: 517, deleted: 2 },
+  "list": {
+    type: "list",
+    transfer: 3,
+    path: "photos/",
+    recursive: true,
+    filters: [{ include: false, pattern: ".git/" }],
+  },
+  "listing": {
+    type: "listing",
+    transfer: 3,
+    entries: [
+      { path: "2026", kind: "directory", sizeBytes: 0, mtimeNs: 1n, mode: 0o755 },
+      { path: "a.raw", kind: "file", sizeBytes: 5_000_000, mtimeNs: 2n, mode: 0o644 },
+    ],
+    omissions: [{ path: "private", code: "source_unreadable", message: "It may not be read" }],
+    last: true,
+  },
+  "measure": { type: "measure", transfer: 4, direction: "down", bytes: 1 << 26, lanes: 4 },
+  "measured": { type: "measured", transfer: 4, bytes: 1 << 26 },
   "finish": { type: "finish", transfer: 1, root: countingBytes(8, 32), frames: 12 },
   "receipt": {
     type: "receipt",
@@ -156,6 +215,8 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     files: 1,
     bytes: 5_000_000,
     failed: 1,
+    changed: 2,
+    deleted: 2 ** 40,
     identity: countingBytes(10, 32),
     signature: countingBytes(100, 64),
   },
@@ -239,6 +300,17 @@ const verdict: fc.Arbitrary<M.Verdict> = fc.oneof(
   }),
 );
 
+const omission = message({ path: prose, code: prose, message: prose });
+const pattern = fc.string({ unit: fc.constantFrom("a", "é", ".", "*", "?", "/"), minLength: 1 })
+  .filter((text) => /[^/]/.test(text));
+const filters = fc.array(message({ include: fc.boolean(), pattern }), { maxLength: 4 });
+const planStep: fc.Arbitrary<M.PlanStep> = fc.oneof(
+  message<M.PlanStep>({
+    action: fc.constantFrom("create", "replace", "update", "unchanged", "compare", "resume"),
+  }),
+  message<M.PlanStep>({ action: fc.constant("fail"), code: prose, message: prose }),
+);
+
 /** Any valid message. */
 export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Message>[]>(
   of("hello", {
@@ -269,6 +341,18 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
     chunkBytes,
     compress: fc.constantFrom("auto", "none", "zstd", "zstd:-7"),
     lanes: fc.integer({ min: 1, max: 64 }),
+    filters,
+    dryRun: fc.boolean(),
+  }),
+  of("request", {
+    transfer: u32,
+    sources: message({ path: destination }).map((source) => [source]),
+    chunkBytes,
+    compress: fc.constant("auto"),
+    lanes: fc.integer({ min: 1, max: 64 }),
+    filters,
+    files: fc.array(destination, { maxLength: 4 }),
+    dryRun: fc.boolean(),
   }),
   of("offer", {
     transfer: u32,
@@ -280,6 +364,9 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
     atomic: fc.boolean(),
     given: fc.array(path, { maxLength: 3 }),
     nowNs: timeNs,
+    delete: fc.boolean(),
+    filters,
+    dryRun: fc.boolean(),
   }),
   of("accept", { transfer: u32, fresh: fc.array(fc.boolean()), chunkBytes }),
   fc.array(fc.tuple(entryArbitrary, fc.nat(9)), { maxLength: 5 }).chain((pairs) =>
@@ -316,11 +403,40 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
   }),
   of("omitted", {
     transfer: u32,
-    omissions: fc.array(message({ path: prose, code: prose, message: prose })),
+    omissions: fc.array(omission),
   }),
   of("stored", { transfer: u32, frames: ranges(U32 + 1) }),
   of("durable", { transfer: u32, frames: ranges(U32 + 1) }),
-  of("committed", { transfer: u32, entries: ranges(LIMITS.entriesPerTransfer) }),
+  of("committed", {
+    transfer: u32,
+    entries: ranges(LIMITS.entriesPerTransfer),
+    changed: ranges(LIMITS.entriesPerTransfer),
+  }),
+  of("deleted", {
+    transfer: u32,
+    paths: fc.array(fc.tuple(name, fc.constantFrom("", "/")).map((parts) => parts.join(""))),
+    kept: fc.array(omission),
+  }),
+  of("planned", {
+    transfer: u32,
+    first: fc.nat(LIMITS.entriesPerTransfer - 10),
+    steps: fc.array(planStep),
+  }),
+  of("plan_end", { transfer: u32, entries: entryCount, deleted: counter }),
+  of("list", { transfer: u32, path: destination, recursive: fc.boolean(), filters }),
+  of("listing", {
+    transfer: u32,
+    entries: fc.array(entryArbitrary, { maxLength: 5 }),
+    omissions: fc.array(omission),
+    last: fc.boolean(),
+  }),
+  of("measure", {
+    transfer: u32,
+    direction: fc.constantFrom("up", "down"),
+    bytes: fc.integer({ min: 1, max: LIMITS.measureBytes }),
+    lanes: fc.integer({ min: 1, max: 64 }),
+  }),
+  of("measured", { transfer: u32, bytes: fc.nat({ max: LIMITS.measureBytes }) }),
   of("finish", { transfer: u32, root: key32, frames: u32 }),
   of("receipt", {
     transfer: u32,
@@ -328,6 +444,8 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
     files: entryCount,
     bytes: counter,
     failed: entryCount,
+    changed: entryCount,
+    deleted: counter,
     identity: key32,
     signature,
   }),

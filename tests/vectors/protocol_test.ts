@@ -9,7 +9,8 @@ import { anchorPem } from "../../src/trust/anchor.ts";
 import { clientAuthBytes } from "../../src/trust/client_auth.ts";
 import { receiptBytes } from "../../src/trust/receipt.ts";
 import { FRAME_HEADER_BYTES, RECORD_BYTES } from "../../src/wire/frame.ts";
-import { countingBytes } from "./messages.ts";
+import { bodyMap } from "./control_probe.ts";
+import { countingBytes, SAMPLE_MESSAGES } from "./messages.ts";
 
 const PROTOCOL = readFileSync(new URL("../../src/wire/PROTOCOL.md", import.meta.url), "utf8");
 
@@ -65,6 +66,8 @@ Deno.test("PROTOCOL.md gives the contexts and the parts of what is signed", () =
     files: 6,
     bytes: 2 ** 40,
     failed: 1,
+    changed: 3,
+    deleted: 9,
   });
   const count = (low: number, high = 0) => Uint8Array.of(0, 0, high, 0, 0, 0, 0, low);
   assert.equal(
@@ -77,6 +80,8 @@ Deno.test("PROTOCOL.md gives the contexts and the parts of what is signed", () =
       count(6),
       count(0, 1),
       count(1),
+      count(3),
+      count(9),
     ]),
   );
 });
@@ -102,6 +107,19 @@ Deno.test("PROTOCOL.md names every context that the code signs or hashes with", 
 Deno.test("PROTOCOL.md gives the sizes of header and record", () => {
   assert.ok(PROTOCOL.includes(`### Header (${FRAME_HEADER_BYTES} bytes)`));
   assert.ok(PROTOCOL.includes(`### Chunk record (${RECORD_BYTES} bytes)`));
+});
+
+Deno.test("PROTOCOL.md gives every plan action its number", () => {
+  const planned = SAMPLE_MESSAGES["planned"]!;
+  assert.ok(planned.type === "planned");
+  const [, section = ""] = PROTOCOL.split(/^(?=#### `planned`)/m).map((text) =>
+    text.split("#### `plan_end`")[0]
+  );
+  const rows = [...section.matchAll(/^\| (\d) +\| _([a-z]+)_ +\|/gm)]
+    .map(([, number, action]) => [Number(number), action]);
+  const steps = bodyMap(planned)["s"] as readonly { readonly a: number }[];
+  const numbers = planned.steps.map(({ action }, at) => [steps[at]!.a, action]);
+  assert.deepEqual(rows, numbers);
 });
 
 function statement(context: string, parts: readonly Uint8Array[]): string {

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { progressLine, progressLogLine, type ProgressState } from "./progress.ts";
+import { progressLine, progressLogLine, type ProgressState, together } from "./progress.ts";
 import { textWidth } from "./width.ts";
 
 const STATE: ProgressState = {
-  phase: "sending",
+  phase: "send",
   bytesDone: 1_234_000_000,
   bytesTotal: 2_900_000_000,
   filesDone: 12,
   filesTotal: 1040,
+  reusedBytes: 200_000_000,
   wireBytes: 1_000_000_000,
   bytesPerSecond: 231_000_000,
-  elapsedMs: 5340,
   leftMs: 7212,
 };
 
@@ -27,7 +27,7 @@ Deno.test("progressLine() says the most important first at 20, 40, 80 and 200 co
   );
   assert.equal(
     line(200),
-    "sending  ━━━━━━━━━━━━──────────────────   42%  1.23 GB of 2.90 GB  231 MB/s  8 s left  12 of 1,040 files",
+    "sending  ━━━━━━━━━━━━──────────────────   42%  1.23 GB of 2.90 GB  231 MB/s  8 s left  12 of 1,040 files  200 MB already there  1.00 GB on the wire",
   );
 });
 
@@ -35,7 +35,7 @@ Deno.test("progressLine() fits any number of columns in any state", () => {
   const states: Partial<ProgressState>[] = [
     {},
     { bytesTotal: null, filesTotal: null, leftMs: null },
-    { phase: "connecting" },
+    { phase: "connect" },
     { bytesDone: 0, bytesTotal: 0 },
     { bytesDone: 9e18, bytesTotal: 9e18, filesDone: 8e6, filesTotal: 8e6, leftMs: 9e15 },
   ];
@@ -61,13 +61,13 @@ Deno.test("progressLine() is 0% at the start and 100% only at the end", () => {
 Deno.test("progressLine() has no bar and no percent while totals are unknown", () => {
   assert.equal(
     line(80, { bytesTotal: null, filesTotal: null, leftMs: null }),
-    "sending  1.23 GB  231 MB/s  12 files",
+    "sending  1.23 GB  231 MB/s  12 files  200 MB already there  1.00 GB on the wire",
   );
 });
 
 Deno.test("progressLine() says only that it connects while it does", () => {
-  assert.equal(line(80, { phase: "connecting", bytesTotal: null, leftMs: null }), "connecting");
-  assert.equal(line(5, { phase: "connecting", bytesTotal: null, leftMs: null }), "conn…");
+  assert.equal(line(80, { phase: "connect", bytesTotal: null, leftMs: null }), "connecting");
+  assert.equal(line(5, { phase: "connect", bytesTotal: null, leftMs: null }), "conn…");
 });
 
 Deno.test("progressLine() leaves the count of files out for a single file", () => {
@@ -84,6 +84,49 @@ Deno.test("progressLine() has styles with colour and none without", () => {
 Deno.test("progressLogLine() is plain text in one line", () => {
   assert.equal(
     progressLogLine(STATE),
-    "sending 42%, 1.23 GB of 2.90 GB, 231 MB/s, 12 of 1,040 files, 8 s left",
+    "sending 42%, 1.23 GB of 2.90 GB, 231 MB/s, 12 of 1,040 files, 200 MB already there, " +
+      "1.00 GB on the wire, 8 s left",
   );
+});
+
+Deno.test("progressLine() names each phase, with a rate and a guess only where bytes move", () => {
+  const plain = { reusedBytes: 0, wireBytes: 0 };
+  const starts = (["scan", "send", "receive", "verify", "commit"] as const).map((phase) =>
+    progressLogLine({ ...STATE, ...plain, phase })
+  );
+  assert.deepEqual(starts, [
+    "scanning 42%, 1.23 GB of 2.90 GB, 12 of 1,040 files",
+    "sending 42%, 1.23 GB of 2.90 GB, 231 MB/s, 12 of 1,040 files, 8 s left",
+    "receiving 42%, 1.23 GB of 2.90 GB, 231 MB/s, 12 of 1,040 files, 8 s left",
+    "verifying 42%, 1.23 GB of 2.90 GB, 12 of 1,040 files",
+    "committing 42%, 1.23 GB of 2.90 GB, 12 of 1,040 files",
+  ]);
+});
+
+Deno.test("progressLine() says nothing but that it scans before anything was counted", () => {
+  const nothing = { bytesDone: 0, filesDone: 0, bytesTotal: null, filesTotal: null, leftMs: null };
+  const none = { ...nothing, reusedBytes: 0, wireBytes: 0, bytesPerSecond: 0 };
+  assert.equal(line(80, { ...none, phase: "scan" }), "scanning");
+  assert.equal(progressLogLine({ ...STATE, ...none, phase: "scan" }), "scanning");
+});
+
+Deno.test("progressLine() names bytes on the wire only where they are not those moved", () => {
+  assert.doesNotMatch(line(200, { reusedBytes: 0, wireBytes: 1_234_000_100 }), /wire|there/);
+  assert.match(line(200, { reusedBytes: 0, wireBytes: 500_000_000 }), /500 MB on the wire/);
+});
+
+Deno.test("together() adds transfers up, and knows a total only where all do", () => {
+  assert.equal(together([STATE]), STATE);
+  const sum = together([STATE, { ...STATE, phase: "scan" }, STATE]);
+  assert.equal(
+    progressLogLine(sum),
+    "3 transfers 42%, 3.70 GB of 8.70 GB, 693 MB/s, 36 of 3,120 files, 600 MB already there, " +
+      "3.00 GB on the wire, 8 s left",
+  );
+  const unknown = together([STATE, { ...STATE, bytesTotal: null, filesTotal: null, leftMs: null }]);
+  assert.equal(
+    progressLogLine(unknown),
+    "2 transfers 2.47 GB, 462 MB/s, 24 files, 400 MB already there, 2.00 GB on the wire",
+  );
+  assert.throws(() => together([]), RangeError);
 });

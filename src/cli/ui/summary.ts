@@ -1,5 +1,5 @@
-// What a transfer came to, in a few lines: what is in place now, how fast, and what did not have to be
-// sent.
+// What a transfer came to, in one line that says what was done, what was saved, what was deleted and
+// how fast; before it, what a curious reader asks for.
 
 import type { TransferSummary } from "../../session/options.ts";
 import { formatBytes, formatCount, formatDuration, formatRate } from "../units.ts";
@@ -13,21 +13,16 @@ const MIN_SHARE_SAVED = 0.01;
 /** Which way a transfer went, as its user sees it. */
 export type Deed = "sent" | "received";
 
-/** Lines for a person; no error in them, `errorLines` tells that. */
+/** Lines for a person; no error in them, `errorLines` tells that. The last one says it all. */
 export function summaryLines(
   summary: TransferSummary,
-  { deed, color }: { deed: Deed; color: boolean },
+  { deed, color, verbose = false }: { deed: Deed; color: boolean; verbose?: boolean },
 ): readonly string[] {
-  const lines = [headline(summary, deed, color)];
-  const savings = savingsLine(summary);
-  if (savings !== null) lines.push(`  ${styled(savings, "faint", color)}`);
-  if (summary.failed > 0) {
-    const text = `${formatCount(summary.failed)} ${entries(summary.failed)} failed`;
-    lines.push(`  ${styled(text, "warning", color)}`);
-  }
-  if (summary.root !== null) {
+  const lines: string[] = [];
+  if (verbose && summary.root !== null) {
     lines.push(`  ${styled(`root ${summary.root.slice(0, ROOT_DIGITS)}`, "faint", color)}`);
   }
+  lines.push(summary.dryRun ? planLine(summary, color) : doneLine(summary, { deed, color }));
   return lines;
 }
 
@@ -36,36 +31,80 @@ export function styledMark(good: boolean, color: boolean): string {
   return good ? styled("✓", "good", color) : styled("✗", "error", color);
 }
 
-function headline(summary: TransferSummary, deed: Deed, color: boolean): string {
-  const { files, bytes, reusedBytes, seconds } = summary;
-  const good = summary.ok && summary.error === null;
-  const mark = styledMark(good, color);
-  const what = styled(
-    `${formatCount(files)} ${files === 1 ? "file" : "files"}, ${formatBytes(bytes)}`,
-    "strong",
-    color,
-  );
+function doneLine(
+  summary: TransferSummary,
+  { deed, color }: { deed: Deed; color: boolean },
+): string {
+  const good = isGood(summary);
+  const more = [
+    ...savings(summary),
+    summary.deleted > 0 ? `${counted(summary.deleted, "entry", "entries")} deleted` : null,
+  ].filter((part) => part !== null);
+  const failed = failures(summary, color);
+  return [
+    `${styledMark(good, color)} ${headline(summary, { deed, color, good })}`,
+    more.length === 0 ? "" : styled(` (${more.join(", ")})`, "faint", color),
+    failed === null ? "" : `; ${failed}`,
+  ].join("");
+}
+
+function headline(
+  summary: TransferSummary,
+  { deed, color, good }: { deed: Deed; color: boolean; good: boolean },
+): string {
+  const { bytes, reusedBytes, seconds } = summary;
+  const what = styled(amount(summary), "strong", color);
   const time = formatDuration(seconds * 1000);
-  if (good && bytes > 0 && reusedBytes === bytes) return `${mark} ${what} already there (${time})`;
+  if (good && bytes > 0 && reusedBytes === bytes) return `${what} already there, in ${time}`;
   const sentBytes = bytes - reusedBytes;
   const speed = seconds > 0 && sentBytes > 0 ? `, ${formatRate(sentBytes / seconds)}` : "";
-  return `${mark} ${what} ${good ? deed : "in place"} in ${time}${speed}`;
+  return `${what} ${good ? deed : "in place"} in ${time}${speed}`;
 }
 
 /** What was not sent, and why: it was there, or it shrank. */
-function savingsLine({ bytes, reusedBytes, wireBytes }: TransferSummary): string | null {
+function savings({ bytes, reusedBytes, wireBytes }: TransferSummary): readonly string[] {
   const parts: string[] = [];
   const sentBytes = bytes - reusedBytes;
-  if (reusedBytes > 0 && sentBytes > 0) parts.push(`${formatBytes(reusedBytes)} already there`);
+  if (sentBytes <= 0) return parts;
+  if (reusedBytes > 0) parts.push(`${formatBytes(reusedBytes)} already there`);
   const savedBytes = sentBytes - wireBytes;
-  if (sentBytes > 0 && savedBytes / sentBytes >= MIN_SHARE_SAVED) {
+  if (savedBytes / sentBytes >= MIN_SHARE_SAVED) {
     const percent = Math.floor((savedBytes / sentBytes) * 100);
-    parts.push(`compression saved ${formatBytes(savedBytes)} (${percent}%)`);
+    parts.push(`compression saved ${formatBytes(savedBytes)}, ${percent}%`);
   }
-  if (parts.length === 0) return null;
-  return `${formatBytes(wireBytes)} on the wire: ${parts.join(", ")}`;
+  return parts;
 }
 
-function entries(count: number): string {
-  return count === 1 ? "entry" : "entries";
+/** A dry run's line: what would be, and that nothing was done. */
+function planLine(summary: TransferSummary, color: boolean): string {
+  const { changed, deleted, reusedBytes } = summary;
+  const deeds: string[] = [];
+  if (changed !== null && changed > 0) {
+    deeds.push(`change ${counted(changed, "entry", "entries")}`);
+  }
+  if (deleted > 0) deeds.push(`delete ${formatCount(deleted)}`);
+  const would = deeds.length === 0 ? "would change nothing" : `would ${deeds.join(" and ")}`;
+  const there = reusedBytes > 0 ? `, ${formatBytes(reusedBytes)} of them already there` : "";
+  const failed = failures(summary, color);
+  return `${styledMark(isGood(summary), color)} dry run: ${styled(would, "strong", color)}` +
+    `; ${amount(summary)} in all${there}` +
+    `${failed === null ? "" : `; ${failed}`}; nothing was done`;
+}
+
+function failures({ failed, dryRun }: TransferSummary, color: boolean): string | null {
+  if (failed === 0) return null;
+  const verb = dryRun ? "would fail" : "failed";
+  return styled(`${counted(failed, "entry", "entries")} ${verb}`, "warning", color);
+}
+
+function isGood({ ok, error }: TransferSummary): boolean {
+  return ok && error === null;
+}
+
+function amount({ files, bytes }: TransferSummary): string {
+  return `${counted(files, "file", "files")}, ${formatBytes(bytes)}`;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
 }

@@ -13,6 +13,9 @@ const SUMMARY: TransferSummary = {
   root: "3f9a2b1c0d".padEnd(64, "0"),
   chunkBytes: 2097152,
   failed: 0,
+  changed: 2,
+  deleted: 0,
+  dryRun: false,
   error: null,
 };
 
@@ -20,51 +23,68 @@ function lines(rest: Partial<TransferSummary> = {}, color = false): readonly str
   return summaryLines({ ...SUMMARY, ...rest }, { deed: "sent", color });
 }
 
-Deno.test("summaryLines() says what, how long, how fast, and the root in short", () => {
-  assert.deepEqual(lines(), [
-    "✓ 1,204 files, 3.42 GB sent in 14.8 s, 231 MB/s",
+Deno.test("summaryLines() says what, how long and how fast in one line", () => {
+  assert.deepEqual(lines(), ["✓ 1,204 files, 3.42 GB sent in 14.8 s, 231 MB/s"]);
+});
+
+Deno.test("summaryLines() shows the root in short before it, to --verbose", () => {
+  assert.deepEqual(summaryLines(SUMMARY, { deed: "sent", color: false, verbose: true }), [
     "  root 3f9a2b1c0d000000",
+    "✓ 1,204 files, 3.42 GB sent in 14.8 s, 231 MB/s",
   ]);
 });
 
-Deno.test("summaryLines() says what was already there and what compression saved", () => {
-  assert.deepEqual(lines({ reusedBytes: 2_000_000_000, wireBytes: 710_000_000 }), [
-    "✓ 1,204 files, 3.42 GB sent in 14.8 s, 95.9 MB/s",
-    "  710 MB on the wire: 2.00 GB already there, compression saved 710 MB (50%)",
-    "  root 3f9a2b1c0d000000",
+Deno.test("summaryLines() says what was there, what compression saved and what was deleted", () => {
+  assert.deepEqual(lines({ reusedBytes: 2_000_000_000, wireBytes: 710_000_000, deleted: 3 }), [
+    "✓ 1,204 files, 3.42 GB sent in 14.8 s, 95.9 MB/s " +
+    "(2.00 GB already there, compression saved 710 MB, 50%, 3 entries deleted)",
   ]);
+  assert.match(lines({ deleted: 1 })[0] ?? "", / \(1 entry deleted\)$/);
 });
 
 Deno.test("summaryLines() says when everything was already there", () => {
-  assert.equal(
-    lines({ reusedBytes: SUMMARY.bytes, wireBytes: 0, seconds: 0.34 })[0],
-    "✓ 1,204 files, 3.42 GB already there (340 ms)",
+  assert.deepEqual(
+    lines({ reusedBytes: SUMMARY.bytes, wireBytes: 0, seconds: 0.34, changed: 0 }),
+    ["✓ 1,204 files, 3.42 GB already there, in 340 ms"],
   );
 });
 
 Deno.test("summaryLines() does not boast of savings below one percent or below nothing", () => {
   for (const wireBytes of [SUMMARY.bytes - 1000, SUMMARY.bytes + 5000]) {
-    assert.equal(lines({ wireBytes }).length, 2);
+    assert.doesNotMatch(lines({ wireBytes })[0] ?? "", /saved/);
   }
 });
 
 Deno.test("summaryLines() has no speed where there is no time and no bytes", () => {
-  assert.equal(lines({ seconds: 0, root: null })[0], "✓ 1,204 files, 3.42 GB sent in 0 ms");
-  assert.equal(
-    lines({ files: 1, bytes: 0, wireBytes: 0, root: null })[0],
-    "✓ 1 file, 0 B sent in 14.8 s",
-  );
+  assert.deepEqual(lines({ seconds: 0 }), ["✓ 1,204 files, 3.42 GB sent in 0 ms"]);
+  assert.deepEqual(lines({ files: 1, bytes: 0, wireBytes: 0 }), ["✓ 1 file, 0 B sent in 14.8 s"]);
 });
 
 Deno.test("summaryLines() counts failed entries and does not call that sent", () => {
   const error = new SftpxError("partial", "Some entries failed");
   assert.deepEqual(lines({ ok: false, failed: 1, root: null, error }), [
-    "✗ 1,204 files, 3.42 GB in place in 14.8 s, 231 MB/s",
-    "  1 entry failed",
+    "✗ 1,204 files, 3.42 GB in place in 14.8 s, 231 MB/s; 1 entry failed",
   ]);
-  assert.match(lines({ ok: false, failed: 2, root: null, error })[1] ?? "", /2 entries failed/);
+  assert.match(lines({ ok: false, failed: 2, error })[0] ?? "", /; 2 entries failed$/);
+});
+
+Deno.test("summaryLines() says of a dry run what would be done, and that nothing was", () => {
+  const plan = { dryRun: true, wireBytes: 0, root: null, seconds: 0.1 };
+  assert.deepEqual(lines({ ...plan, changed: 3, deleted: 2, reusedBytes: 2_000_000_000 }), [
+    "✓ dry run: would change 3 entries and delete 2; 1,204 files, 3.42 GB in all, " +
+    "2.00 GB of them already there; nothing was done",
+  ]);
+  assert.deepEqual(lines({ ...plan, changed: 0 }), [
+    "✓ dry run: would change nothing; 1,204 files, 3.42 GB in all; nothing was done",
+  ]);
+  const error = new SftpxError("partial", "Some entries would fail");
+  assert.deepEqual(lines({ ...plan, changed: 1, failed: 1, ok: false, error }), [
+    "✗ dry run: would change 1 entry; 1,204 files, 3.42 GB in all; 1 entry would fail; nothing was done",
+  ]);
 });
 
 Deno.test("summaryLines() has styles with colour only", () => {
   assert.ok(lines({}, true)[0]?.startsWith("\x1b[32m✓\x1b[0m "));
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(lines({ failed: 2 })[0] ?? "", /\x1b/);
 });

@@ -1,17 +1,29 @@
 // stderr: the one place that writes to it. Lines stay, at most one progress line is drawn over below
-// them, and nothing is hidden or switched that would have to be put back. Time is injected.
+// them, and nothing is hidden or switched that would have to be put back. Of `serve` it is a log: off
+// a terminal each line begins with its time, or is a JSON object. Time is injected.
 
+import type { SftpxError } from "../../base/errors.ts";
 import type { Environment } from "../home.ts";
 import type { TextOutput } from "../output.ts";
+import { shown } from "../shown.ts";
+import {
+  jsonLogLine,
+  type Level,
+  type LogFields,
+  type LogFormat,
+  textLogLine,
+} from "./log_line.ts";
+import { causeLines, errorLines, warningLine } from "./problem.ts";
 import { progressLine, progressLogLine, type ProgressState } from "./progress.ts";
 import { mannersOf } from "./style.ts";
-import { textWidth } from "./width.ts";
+import { cutText, textWidth } from "./width.ts";
 
 /** About ten frames a second: smooth to the eye, nothing to the CPU. */
 const FRAME_MS = 100;
 /** Off a terminal: a log wants signs of life, not a film. */
 const LOG_LINE_MS = 5000;
 const FALLBACK_COLUMNS = 80;
+const MESSAGE_CHARS = 1000;
 
 /** How a terminal is made. */
 export interface TerminalOptions {
@@ -21,6 +33,8 @@ export interface TerminalOptions {
   /** Only errors. */
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** What is told is a log, of `serve`; null or absent where it is for a person. */
+  readonly log?: LogFormat | null;
 }
 
 /** stderr with its manners. Dispose of it to clear the progress line. */
@@ -28,6 +42,8 @@ export class Terminal implements Disposable {
   readonly color: boolean;
   readonly isTerminal: boolean;
   readonly verbose: boolean;
+  /** How a log is kept; null where a person reads along. */
+  readonly log: LogFormat | null;
   readonly #output: TextOutput;
   readonly #nowMs: () => number;
   readonly #quiet: boolean;
@@ -37,11 +53,12 @@ export class Terminal implements Disposable {
   /** When progress was last shown. */
   #shownMs: number;
 
-  constructor({ output, nowMs, env, quiet, verbose }: TerminalOptions) {
-    const { color, animate } = mannersOf(output.isTerminal, env);
+  constructor({ output, nowMs, env, quiet, verbose, log = null }: TerminalOptions) {
+    const { color, animate } = mannersOf(output.isTerminal && log !== "json", env);
     this.color = color;
     this.isTerminal = output.isTerminal;
     this.verbose = verbose;
+    this.log = log === "text" && output.isTerminal ? null : log;
     this.#output = output;
     this.#nowMs = nowMs;
     this.#quiet = quiet;
@@ -50,29 +67,58 @@ export class Terminal implements Disposable {
     this.#shownMs = animate ? -Infinity : nowMs();
   }
 
-  /** A line that stays; not shown with `--quiet`. */
-  line(text: string): void {
-    if (!this.#quiet) this.#write(text);
+  /** A line that stays; not shown with `--quiet`. `fields` are for a log that is JSON. */
+  line(text: string, fields: LogFields = {}): void {
+    if (!this.#quiet) this.#write("info", { text, fields });
   }
 
   /** A line that stays, `--quiet` or not. */
-  problem(text: string): void {
-    this.#write(text);
+  problem(text: string, fields: LogFields = {}): void {
+    this.#write("error", { text, fields });
   }
 
   /** A line for `--verbose` only. */
-  detail(text: string): void {
-    if (this.verbose) this.line(text);
+  detail(text: string, fields: LogFields = {}): void {
+    if (this.verbose && !this.#quiet) this.#write("debug", { text, fields });
   }
 
-  /** Shows progress if it is time to. */
-  progress(state: ProgressState): void {
+  /** Something worth knowing that stops nothing; not shown with `--quiet`. */
+  warning(message: string, fields: LogFields = {}): void {
     if (this.#quiet) return;
+    const text = this.log === "json" ? shown(message, MESSAGE_CHARS) : warningLine(message, this);
+    this.#write("warning", { text, fields });
+  }
+
+  /** An error with its advice and, with `--verbose`, its causes; `--quiet` or not. */
+  error(error: SftpxError, { command, ...fields }: LogFields & { command?: string } = {}): void {
+    const causes = this.verbose ? causeLines(error) : [];
+    if (this.log === "json") {
+      const { code, exit, remote } = error;
+      const text = shown(error.message, MESSAGE_CHARS);
+      const chain = causes.length === 0 ? {} : { causes: causes.map((line) => line.trimStart()) };
+      return this.problem(text, { ...fields, code, exit, remote, ...chain });
+    }
+    const named = command === undefined ? {} : { command };
+    const lines = errorLines(error, { color: this.color, ...named });
+    for (const line of [...lines, ...causes]) this.problem(line, fields);
+  }
+
+  /** Shows progress if it is time to; a log that is JSON has none. */
+  progress(state: ProgressState): void {
+    if (this.#quiet || this.log === "json") return;
     const nowMs = this.#nowMs();
     if (nowMs - this.#shownMs < (this.#animate ? FRAME_MS : LOG_LINE_MS)) return;
     this.#shownMs = nowMs;
     if (this.#animate) this.#draw(state);
-    else this.#output.write(`${progressLogLine(state)}\n`);
+    else this.line(progressLogLine(state));
+  }
+
+  /** Says what is under way where nothing can be counted, until the next line; to a person only. */
+  doing(text: string): void {
+    if (this.#quiet || !this.#animate) return;
+    const line = cutText(text, this.#columns() - 1);
+    this.#output.write(`${this.#erasure()}${line}`);
+    this.#drawnColumns = textWidth(line);
   }
 
   /** Takes the progress line away. */
@@ -86,11 +132,19 @@ export class Terminal implements Disposable {
     this.clear();
   }
 
-  #write(text: string): void {
-    this.#output.write(`${this.#erasure()}${text}\n`);
+  #write(level: Level, { text, fields }: { text: string; fields: LogFields }): void {
+    this.#output.write(`${this.#erasure()}${this.#rendered(level, { text, fields })}\n`);
     this.#drawnColumns = 0;
     // The next progress is drawn at once, below the line.
     if (this.#animate) this.#shownMs = -Infinity;
+  }
+
+  #rendered(level: Level, { text, fields }: { text: string; fields: LogFields }): string {
+    if (this.log === null) return text;
+    const entry = { level, message: text, fields };
+    return this.log === "json"
+      ? jsonLogLine(entry, this.#nowMs())
+      : textLogLine(entry, this.#nowMs());
   }
 
   #draw(state: ProgressState): void {

@@ -1,37 +1,43 @@
 import assert from "node:assert/strict";
 import { Recorder, TestClock } from "../../../tests/recorder.ts";
+import { SftpxError } from "../../base/errors.ts";
+import type { LogFormat } from "./log_line.ts";
 import type { ProgressState } from "./progress.ts";
 import { Terminal } from "./terminal.ts";
 
 const STATE: ProgressState = {
-  phase: "sending",
+  phase: "send",
   bytesDone: 10,
   bytesTotal: 100,
   filesDone: 0,
   filesTotal: 1,
+  reusedBytes: 0,
   wireBytes: 10,
   bytesPerSecond: 10,
-  elapsedMs: 0,
   leftMs: null,
 };
 
 interface Setup {
+  log?: LogFormat;
   width?: number;
   quiet?: boolean;
   verbose?: boolean;
   env?: Record<string, string>;
 }
 
-function setUp({ width, quiet = false, verbose = false, env = { NO_COLOR: "1" } }: Setup = {}) {
+function setUp(
+  { width, quiet = false, verbose = false, env = { NO_COLOR: "1" }, log }: Setup = {},
+) {
   const output = new Recorder(width === undefined ? {} : { isTerminal: true, width });
   const clock = new TestClock();
   const options = { output, nowMs: clock.now, env: (name: string) => env[name], quiet, verbose };
+  const format = log === undefined ? {} : { log };
   const taken = () => {
     const text = output.text;
     output.text = "";
     return text;
   };
-  return { output, clock, taken, terminal: new Terminal(options) };
+  return { output, clock, taken, terminal: new Terminal({ ...options, ...format }) };
 }
 
 Deno.test("Terminal draws at most ten frames a second", () => {
@@ -131,4 +137,68 @@ Deno.test("Terminal shows details with --verbose only", () => {
   const loud = setUp({ verbose: true });
   loud.terminal.detail("detail");
   assert.equal(loud.taken(), "detail\n");
+});
+
+Deno.test("Terminal begins each line of a text log with its time, off a terminal", () => {
+  const { clock, taken, terminal } = setUp({ log: "text", verbose: true });
+  terminal.line("a line");
+  terminal.detail("a detail", { transfer: 7 });
+  terminal.error(new SftpxError("lost", "Cannot go on: gone"));
+  clock.ms += 5000;
+  terminal.progress(STATE);
+  assert.equal(
+    taken(),
+    "2027-01-02T03:04:05.000Z a line\n" +
+      "2027-01-02T03:04:05.000Z transfer 7: a detail\n" +
+      "2027-01-02T03:04:05.000Z error: Cannot go on: gone\n" +
+      "2027-01-02T03:04:05.000Z Run the same command again: it resumes.\n" +
+      "2027-01-02T03:04:10.000Z sending 10%, 10 B of 100 B, 10 B/s\n",
+  );
+});
+
+Deno.test("Terminal is no log where a person reads along", () => {
+  const { taken, terminal } = setUp({ log: "text", width: 80 });
+  assert.equal(terminal.log, null);
+  terminal.line("a line");
+  assert.equal(taken(), "a line\n");
+});
+
+Deno.test("Terminal writes a JSON log with no progress and no colour, on a terminal too", () => {
+  for (const width of [undefined, 80]) {
+    const where = width === undefined ? {} : { width };
+    const { output, clock, terminal } = setUp({ log: "json", verbose: true, env: {}, ...where });
+    terminal.line("a line", { event: "listening", port: 1 });
+    terminal.warning("mind \u202e");
+    const cause = new Error("below");
+    terminal.error(new SftpxError("lost", "Cannot go on: gone", { cause }), { transfer: 7 });
+    clock.ms += 6000;
+    terminal.progress(STATE);
+    terminal.clear();
+    const head = { v: 1, time: "2027-01-02T03:04:05.000Z" };
+    assert.deepEqual(output.jsonLines(), [
+      { ...head, event: "listening", level: "info", message: "a line", port: 1 },
+      { ...head, event: "log", level: "warning", message: "mind \\u{202e}" },
+      {
+        ...head,
+        event: "log",
+        level: "error",
+        message: "Cannot go on: gone",
+        transfer: 7,
+        code: "lost",
+        exit: 20,
+        remote: false,
+        causes: ["caused by Error: below"],
+      },
+    ]);
+  }
+});
+
+Deno.test("Terminal tells errors with --quiet and no warnings", () => {
+  for (const log of ["text", "json"] as const) {
+    const { taken, terminal } = setUp({ log, quiet: true });
+    terminal.warning("mind");
+    assert.equal(taken(), "");
+    terminal.error(new SftpxError("io", "Cannot x"));
+    assert.match(taken(), /Cannot x/);
+  }
 });

@@ -1,0 +1,45 @@
+// The access log of `serve`: what each peer asked for and what came of it, in one line that grep and
+// awk can read. Pure. Nothing of a peer can end the line or forge a field.
+
+import type { ServeEvent } from "../session/options.ts";
+import { shown } from "./shown.ts";
+
+/** Paths named in one line; the others are counted. */
+const MAX_PATHS = 8;
+const PATH_CHARS = 1000;
+
+type Access = Extract<ServeEvent, { kind: "access" }>;
+
+/**
+ * `access push result=ok peer=IDENTITY address=HOST:PORT path="a/b" files=1 bytes=5 wire=20
+ * seconds=0.120`, in one line; a pull has a `path` for each source.
+ */
+export function accessLine(event: Access): string {
+  const { asked, result, identity, address, transfer, paths, files, bytes, wireBytes } = event;
+  const named = paths.slice(0, MAX_PATHS).map((path) => `path=${quoted(path)}`);
+  const others = paths.length - named.length;
+  return [
+    "access",
+    asked,
+    `result=${bare(result)}`,
+    `peer=${bare(identity)}`,
+    `address=${bare(address)}`,
+    ...(transfer === null ? [] : [`transfer=${transfer}`]),
+    ...named,
+    ...(others === 0 ? [] : [`paths=+${others}`]),
+    `files=${files}`,
+    `bytes=${bytes}`,
+    `wire=${wireBytes}`,
+    `seconds=${event.seconds.toFixed(3)}`,
+  ].join(" ");
+}
+
+/** In quotes, with quotes and backslashes of its own escaped. */
+function quoted(text: string): string {
+  return `"${shown(text, PATH_CHARS).replace(/["\\]/g, "\\$&")}"`;
+}
+
+/** A word without spaces, quotes and equals signs. */
+function bare(text: string): string {
+  return shown(text).replace(/[\s"=]/g, "_");
+}

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import type { ServeEvent } from "../session/options.ts";
+import { accessLine } from "./access_log.ts";
+
+const PULL: Extract<ServeEvent, { kind: "access" }> = {
+  kind: "access",
+  address: "[2001:db8::7]:4000",
+  identity: "a".repeat(52),
+  asked: "pull",
+  transfer: 12,
+  paths: ["a", "b"],
+  files: 2,
+  bytes: 10,
+  wireBytes: 8,
+  seconds: 1.23456,
+  result: "lost",
+};
+
+Deno.test("accessLine() names everything in one line of words and key=value", () => {
+  assert.equal(
+    accessLine(PULL),
+    `access pull result=lost peer=${"a".repeat(52)} address=[2001:db8::7]:4000 transfer=12 ` +
+      `path="a" path="b" files=2 bytes=10 wire=8 seconds=1.235`,
+  );
+});
+
+Deno.test("accessLine() leaves the transfer out of what is none", () => {
+  assert.doesNotMatch(accessLine({ ...PULL, asked: "list", transfer: null }), /transfer/);
+});
+
+Deno.test("accessLine() lets no name end the line, close its quotes or forge a field", () => {
+  const line = accessLine({
+    ...PULL,
+    paths: ['a" result=ok \\', "b\nc\u001b[2J"],
+    address: "h result=ok",
+  });
+  assert.equal(line.includes("\n") || line.includes("\u001b"), false);
+  assert.ok(
+    line.includes(String.raw`path="a\" result=ok \\" path="b\\u{a}c\\u{1b}[2J" files`),
+    line,
+  );
+  // Outside of quotes there is one result.
+  assert.deepEqual(line.replace(/"(\\.|[^"\\])*"/g, "").match(/result=\S+/g), ["result=lost"]);
+});
+
+Deno.test("accessLine() names some of many paths and counts the others", () => {
+  const paths = Array.from({ length: 30 }, (_, index) => `p${index}`);
+  const line = accessLine({ ...PULL, paths });
+  assert.match(line, /path="p7" paths=\+22 files/);
+  assert.doesNotMatch(line, /p8/);
+});

@@ -1,0 +1,100 @@
+// How fast a directory takes a file, synced to the device, and gives it back. The file goes whatever
+// happens. What was just written may be read from memory: the row says so.
+
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type ErrorCode, SftpxError } from "../base/errors.ts";
+import { LOAD_BYTES, noiseLoad, type Pace, paced } from "./bench_load.ts";
+import type { BenchLine } from "./json_line.ts";
+import { shown } from "./shown.ts";
+
+/** Codes of the system that have a name of their own here. */
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: "no_space",
+  EDQUOT: "no_space",
+  EACCES: "permission",
+  EPERM: "permission",
+  EROFS: "permission",
+  ENOENT: "usage",
+  ENOTDIR: "usage",
+};
+
+/** A row for writing and one for reading. */
+export async function* benchDisk(
+  { bytes, directory, signal }: {
+    bytes: number;
+    directory: string | null;
+    signal: AbortSignal;
+  },
+): AsyncGenerator<BenchLine, void> {
+  const above = directory === null ? tmpdir() : resolve(directory);
+  const work = await translated(above, () => mkdtemp(join(above, "sftpx-bench-")));
+  try {
+    const path = join(work, "file");
+    const by = shown(above);
+    const written = await translated(above, () => write(path, { bytes, signal }));
+    yield { bench: "disk", name: "write and sync", by, ...written };
+    const read = await translated(above, () => readBack(path, { bytes, signal }));
+    yield { bench: "disk", name: "read, just written", by, ...read };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function write(
+  path: string,
+  { bytes, signal }: { bytes: number; signal: AbortSignal },
+): Promise<Pace> {
+  const load = noiseLoad();
+  await using file = await open(path, "wx", 0o600);
+  const startMs = performance.now();
+  for (let at = 0; at < bytes; at += LOAD_BYTES) {
+    signal.throwIfAborted();
+    await writeWhole(file, load.subarray(0, Math.min(LOAD_BYTES, bytes - at)));
+  }
+  await file.sync();
+  return paced(bytes, performance.now() - startMs);
+}
+
+async function writeWhole(
+  file: Awaited<ReturnType<typeof open>>,
+  bytes: Uint8Array,
+): Promise<void> {
+  let rest = bytes;
+  while (rest.length > 0) rest = rest.subarray((await file.write(rest)).bytesWritten);
+}
+
+async function readBack(
+  path: string,
+  { bytes, signal }: { bytes: number; signal: AbortSignal },
+): Promise<Pace> {
+  const buffer = new Uint8Array(LOAD_BYTES);
+  await using file = await open(path, "r");
+  const startMs = performance.now();
+  let readBytes = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(buffer, 0, LOAD_BYTES);
+    if (bytesRead === 0) break;
+    readBytes += bytesRead;
+  }
+  if (readBytes !== bytes) {
+    throw new SftpxError("io", `Cannot measure the disk: ${readBytes} of ${bytes} bytes came back`);
+  }
+  return paced(readBytes, performance.now() - startMs);
+}
+
+async function translated<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SftpxError || !(error instanceof Error && "code" in error)) throw error;
+    const state = String(error.code);
+    throw new SftpxError(
+      CODES[state] ?? "io",
+      `Cannot measure the disk at "${shown(directory)}": ${error.message}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { testContext } from "../../tests/command_context.ts";
+import { SftpxError } from "../base/errors.ts";
+import { benchDisk } from "./bench_disk.ts";
+import { benchHash } from "./bench_hash.ts";
+import { LOAD_BYTES, noiseLoad, paced, paceOf, textLoad } from "./bench_load.ts";
+import { benchZstd } from "./bench_zstd.ts";
+import type { BenchLine } from "./json_line.ts";
+import { benchLine } from "./ui/bench.ts";
+
+const never = new AbortController().signal;
+const BYTES = 2 * LOAD_BYTES;
+
+async function rowsOf(rows: AsyncIterable<BenchLine>): Promise<BenchLine[]> {
+  const all: BenchLine[] = [];
+  for await (const row of rows) all.push(row);
+  return all;
+}
+
+Deno.test("paceOf() works all bytes off, after one call to warm up", async () => {
+  let calls = 0;
+  const pace = await paceOf(() => calls++, { bytes: 3 * LOAD_BYTES, signal: never });
+  assert.equal(calls, 4);
+  assert.equal(pace.bytes, 3 * LOAD_BYTES);
+});
+
+Deno.test("paceOf() stops between two calls when it is aborted", async () => {
+  const controller = new AbortController();
+  const reason = new SftpxError("interrupted", "Stopped by SIGINT");
+  let calls = 0;
+  const pace = paceOf(() => {
+    calls += 1;
+    controller.abort(reason);
+  }, { bytes: 1e12, signal: controller.signal });
+  await assert.rejects(pace, reason);
+  assert.equal(calls, 1);
+});
+
+Deno.test("paced() is bytes by time, and finite for no time at all", () => {
+  assert.deepEqual(paced(3_000_000, 1500), {
+    bytes: 3_000_000,
+    seconds: 1.5,
+    bytesPerSecond: 2_000_000,
+  });
+  assert.ok(Number.isFinite(paced(1, 0).bytesPerSecond));
+});
+
+Deno.test("textLoad() is whole lines of text, the same every time; noiseLoad() is not", () => {
+  assert.deepEqual(textLoad(), textLoad());
+  assert.match(new TextDecoder().decode(textLoad().subarray(-1000)), /^[a-z0-9 \n]+$/);
+  assert.notDeepEqual(noiseLoad(), noiseLoad());
+});
+
+Deno.test("benchHash() measures every package that loads", async () => {
+  const rows = await rowsOf(benchHash({ bytes: BYTES, signal: never }));
+  assert.ok(rows.length >= 1);
+  assert.equal(new Set(rows.map(({ by }) => by)).size, rows.length);
+  for (const { bytesPerSecond } of rows) assert.ok((bytesPerSecond ?? 0) > 0);
+});
+
+Deno.test("benchZstd() tells what shrinks from what does not", async () => {
+  const compression = { kind: "zstd", level: 1 } as const;
+  const rows = await rowsOf(benchZstd({ bytes: BYTES, compression, signal: never }));
+  assert.deepEqual(rows.map(({ name }) => name), [
+    "compress text",
+    "decompress text",
+    "compress noise",
+    "decompress noise",
+  ]);
+  assert.ok((rows[0]?.ratio ?? 1) < 0.5, String(rows[0]?.ratio));
+  assert.ok((rows[2]?.ratio ?? 0) >= 0.99, String(rows[2]?.ratio));
+  assert.match(rows[0]?.by ?? "", /level 1$/);
+});
+
+Deno.test("benchDisk() writes and reads all bytes, and leaves nothing behind", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "sftpx-disk-"));
+  try {
+    const rows = await rowsOf(benchDisk({ bytes: LOAD_BYTES + 1, directory, signal: never }));
+    assert.deepEqual(rows.map(({ name, bytes }) => [name, bytes]), [
+      ["write and sync", LOAD_BYTES + 1],
+      ["read, just written", LOAD_BYTES + 1],
+    ]);
+    assert.deepEqual(await readdir(directory), []);
+    const reason = new SftpxError("interrupted", "Stopped by SIGINT");
+    const signal = AbortSignal.abort(reason);
+    await assert.rejects(rowsOf(benchDisk({ bytes: LOAD_BYTES, directory, signal })), reason);
+    assert.deepEqual(await readdir(directory), []);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+Deno.test("benchDisk() says what is wrong with its directory", async () => {
+  const directory = "/nonexistent/directory";
+  const rows = rowsOf(benchDisk({ bytes: 1, directory, signal: never }));
+  await assert.rejects(rows, (error: unknown) => {
+    assert.ok(error instanceof SftpxError);
+    assert.equal(error.code, "usage");
+    assert.match(error.message, /Cannot measure the disk at "\/nonexistent\/directory"/);
+    return true;
+  });
+});
+
+Deno.test("benchLine() stands in columns, and says when a grant forbids a direction", () => {
+  const row = { bench: "peer", name: "up", bytes: 10, seconds: 1, by: "quic, h:1", rttMs: 0.5 };
+  assert.equal(
+    benchLine({ ...row, bytesPerSecond: 231e6 }),
+    "peer up                    231 MB/s  quic, h:1, round trip 0.50 ms",
+  );
+  assert.equal(
+    benchLine({ ...row, bytesPerSecond: null }),
+    "peer up                     refused  quic, h:1, round trip 0.50 ms",
+  );
+  assert.equal(
+    benchLine({
+      bench: "zstd",
+      name: "compress text",
+      bytes: 1,
+      seconds: 1,
+      ratio: 0.254,
+      bytesPerSecond: 1e6,
+    }),
+    "zstd compress text        1.00 MB/s  to 25% of its size",
+  );
+});
+
+Deno.test("Terminal.doing() is for a person at a terminal, and gone with the next line", () => {
+  const { context, stderr } = testContext("home", { isTerminal: true });
+  context.terminal.doing("measuring");
+  assert.equal(stderr.text, "measuring");
+  context.terminal.line("done");
+  assert.equal(stderr.text, "measuring\r\x1b[Kdone\n");
+  for (const mute of [{ isTerminal: false }, { isTerminal: true, quiet: true }]) {
+    const silent = testContext("home", mute);
+    silent.context.terminal.doing("measuring");
+    assert.equal(silent.stderr.text, "");
+  }
+});

@@ -1,0 +1,204 @@
+// Files of patterns and of paths, as rsync reads them, bounded. A pattern file has a rule a line; `#` or
+// `;` begin a comment, `+ ` and `- ` before a pattern say what it does whatever flag named the file. A
+// file with a NUL is a list separated by NULs, and has no comments. `-` is stdin.
+
+import { type FileHandle, open } from "node:fs/promises";
+import process from "node:process";
+import { concatBytes, decodeUtf8, utf8Bytes } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import { filterProblem, type FilterRule } from "../base/filter.ts";
+import { LIMITS } from "../base/limits.ts";
+import { pathProblem } from "../base/path.ts";
+import type { FilterChoice } from "./command.ts";
+import { shown } from "./shown.ts";
+
+/** Where `-` is read from, and when to stop. */
+export interface ReadListOptions {
+  /** This process's own by default. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  readonly signal?: AbortSignal;
+}
+
+/** Name of stdin among files. */
+const STDIN = "-";
+
+/** The rules of the choices, in their order, those of files in the place of their flag. */
+export async function loadFilters(
+  choices: readonly FilterChoice[],
+  options: ReadListOptions = {},
+): Promise<FilterRule[]> {
+  const rules: FilterRule[] = [];
+  let patternBytes = 0;
+  for (const choice of choices) {
+    const added = choice.kind === "rule" ? [choice] : await loadPatternFile(choice, options);
+    for (const { include, pattern } of added) {
+      rules.push({ include, pattern });
+      patternBytes += utf8Bytes(pattern);
+    }
+    if (rules.length > LIMITS.filterRules || patternBytes > LIMITS.filterBytes) {
+      throw new SftpxError(
+        "usage",
+        `Cannot use the filters: ${LIMITS.filterRules} patterns of ${LIMITS.filterBytes} bytes in ` +
+          "all are the most",
+      );
+    }
+  }
+  return rules;
+}
+
+/**
+ * The paths of a list, each once, relative to the source: `./`, slashes at the ends and double ones are
+ * dropped, and so is `.`, the source itself.
+ */
+export async function loadFileList(
+  path: string,
+  options: ReadListOptions = {},
+): Promise<string[]> {
+  const list = await loadList(path, {
+    ...options,
+    what: "file list",
+    maxBytes: LIMITS.fileListBytes,
+  });
+  const paths = new Set<string>();
+  for (const { text, where } of itemsOf(list)) {
+    const relative = text.split("/").filter((part) => part !== "" && part !== ".").join("/");
+    if (relative === "") continue;
+    const problem = pathProblem(relative);
+    if (problem !== null) throw badItem(path, where, `"${shown(text)}" cannot be used, ${problem}`);
+    paths.add(relative);
+  }
+  return [...paths];
+}
+
+async function loadPatternFile(
+  { path, include }: Extract<FilterChoice, { kind: "file" }>,
+  options: ReadListOptions,
+): Promise<FilterRule[]> {
+  const list = await loadList(path, {
+    ...options,
+    what: "pattern file",
+    maxBytes: LIMITS.trustFileBytes,
+  });
+  return itemsOf(list).map(({ text, where }) => {
+    const sign = /^([+-]) /.exec(text)?.[1];
+    const pattern = sign === undefined ? text : text.slice(2);
+    // rsync forgets all rules there: nobody who reads the list from the top expects it.
+    const problem = pattern === "!" ? '"!" is not known here' : filterProblem(pattern);
+    if (problem !== null) {
+      throw badItem(path, where, `"${shown(pattern)}" cannot be used, ${problem}`);
+    }
+    return { include: sign === undefined ? include : sign === "+", pattern };
+  });
+}
+
+interface List {
+  readonly text: string;
+  readonly isSeparatedByNul: boolean;
+}
+
+/** One item and where it stands: `line 3`, or `item 3` where there are no lines. */
+interface Item {
+  readonly text: string;
+  readonly where: string;
+}
+
+function itemsOf({ text, isSeparatedByNul }: List): readonly Item[] {
+  const parts = text.split(isSeparatedByNul ? "\0" : "\n");
+  return parts.flatMap((part, index) => {
+    if (isSeparatedByNul) return part === "" ? [] : [{ text: part, where: `item ${index + 1}` }];
+    const line = part.endsWith("\r") ? part.slice(0, -1) : part;
+    if (line.trim() === "" || /^[#;]/.test(line)) return [];
+    return [{ text: line, where: `line ${index + 1}` }];
+  });
+}
+
+async function loadList(
+  path: string,
+  options: ReadListOptions & { readonly what: string; readonly maxBytes: number },
+): Promise<List> {
+  const { what } = options;
+  const bytes = path === STDIN
+    ? await readAll(options.stdin ?? process.stdin, options)
+    : await readFile(path, options);
+  try {
+    const text = decodeUtf8(bytes).replace(/^\ufeff/, "");
+    return { text, isSeparatedByNul: text.includes("\0") };
+  } catch (thrown) {
+    throw new SftpxError("usage", `Cannot load ${what} "${shown(path)}": it is no UTF-8`, {
+      cause: thrown,
+    });
+  }
+}
+
+async function readFile(
+  path: string,
+  options: Parameters<typeof readAll>[1],
+): Promise<Uint8Array> {
+  let file: FileHandle | null = null;
+  try {
+    file = await open(path);
+    return await readAll(chunksOf(file), options);
+  } catch (thrown) {
+    if (thrown instanceof SftpxError) throw thrown;
+    const missing = hasCode(thrown, "ENOENT");
+    const denied = hasCode(thrown, "EACCES") ||
+      (thrown instanceof Error && thrown.name === "NotCapable");
+    const state = missing ? "there is no file" : thrown instanceof Error ? thrown.message : "";
+    throw new SftpxError(
+      missing ? "usage" : denied ? "permission" : "io",
+      `Cannot load ${options.what} "${shown(path)}": ${shown(state)}`,
+      { cause: thrown },
+    );
+  } finally {
+    await file?.close();
+  }
+}
+
+/** Read by hand: a stream of the file would close it a second time. */
+async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array, void> {
+  for (;;) {
+    const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES, null);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+const READ_BYTES = 64 * 1024;
+
+/** All of a stream, up to its bound; a stop does not wait for who writes it. */
+async function readAll(
+  stream: AsyncIterable<Uint8Array>,
+  { what, maxBytes, signal }: ReadListOptions & { what: string; maxBytes: number },
+): Promise<Uint8Array> {
+  signal?.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => {});
+  const stop = () => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", stop);
+  const chunks: Uint8Array[] = [];
+  const source = stream[Symbol.asyncIterator]();
+  let filled = 0;
+  try {
+    for (;;) {
+      const next = await Promise.race([source.next(), aborted.promise]);
+      if (next.done === true) return concatBytes(chunks);
+      filled += next.value.byteLength;
+      if (filled > maxBytes) {
+        throw new SftpxError("limit", `Cannot load ${what}: ${maxBytes} bytes are the most`);
+      }
+      chunks.push(next.value);
+    }
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    if (signal?.aborted !== true) await source.return?.();
+  }
+}
+
+function badItem(path: string, where: string, state: string): SftpxError {
+  const file = path === STDIN ? "stdin" : `"${shown(path)}"`;
+  return new SftpxError("usage", `Cannot use ${file} ${where}: ${state}`);
+}
+
+function hasCode(thrown: unknown, code: string): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === code;
+}

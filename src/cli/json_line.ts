@@ -1,0 +1,156 @@
+// What a `--json` line holds beside `v`, `event` and `time`: one type for each event that is no event
+// of a session. `events.schema.json` says the same to programs.
+
+/** Version of the lines' schema, of those on stdout and of a log alike. */
+export const SCHEMA_VERSION = 1;
+
+/** What a line may hold. */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+/** What `serve` tells first. */
+export type ListeningLine = {
+  readonly address: string;
+  readonly port: number;
+  readonly identity: string;
+  /** The one place a ticket is shown (I9); null without one. */
+  readonly ticket: string | null;
+};
+
+/** A peer of `serve` that came or went. */
+export type PeerLine = { readonly address: string; readonly identity: string };
+
+/** A peer of `serve` that was turned away. */
+export type PeerRefusedLine = {
+  readonly address: string;
+  readonly code: string;
+  readonly message: string;
+};
+
+/** What a peer asked of `serve`, and what came of it. */
+export type AccessLine = {
+  readonly address: string;
+  readonly identity: string;
+  readonly asked: "push" | "pull" | "list" | "measure";
+  readonly transfer: number | null;
+  readonly paths: readonly string[];
+  readonly files: number;
+  readonly bytes: number;
+  readonly wireBytes: number;
+  readonly seconds: number;
+  /** `ok` or a code of base/errors. */
+  readonly result: string;
+};
+
+/** The authorized keys of `serve` were read anew. */
+export type ReloadedLine = {
+  /** Keys now in force; null when the old ones still hold. */
+  readonly keys: number | null;
+  readonly error?: { readonly code: string; readonly message: string };
+};
+
+/** A line of `ls`. Text as the peer has it, not escaped: a program needs the name itself. */
+export type ListingLine = {
+  readonly path: string;
+  readonly kind: "file" | "directory" | "link";
+  readonly bytes: number;
+  /** Permission bits, four octal digits. */
+  readonly mode: string;
+  /** RFC 3339, UTC. */
+  readonly mtime: string;
+  readonly target?: string;
+};
+
+/** The last line of a command that is no transfer: `ls`, `status`, `ticket`, `keys`, `bench`. */
+export type EndLine = {
+  readonly ok: boolean;
+  /** Lines told before this one. */
+  readonly count: number;
+  /** Of what was asked for, what could not be told; each was told as `entry_failed`. */
+  readonly failed: number;
+};
+
+/** A transfer that can be resumed: a line of `status`. */
+export type ResumableLine = {
+  /** Identity of the peer it came from, 52 base32 characters. */
+  readonly peer: string;
+  /** Source names as given. */
+  readonly sources: readonly string[];
+  /** Under the ROOT. */
+  readonly destination: string;
+  readonly files: number;
+  readonly heldBytes: number;
+  readonly totalBytes: number;
+  readonly running: boolean;
+  /** RFC 3339, UTC. */
+  readonly started: string;
+};
+
+/** A ticket made, listed or revoked. */
+export type TicketLine = {
+  readonly id: string;
+  /** Only where it was just made (I9). */
+  readonly ticket?: string;
+  readonly root: string;
+  /** Under the ROOT; empty for all of it. */
+  readonly path: string;
+  readonly access: "read" | "write" | "write-once" | "both";
+  /** Null for any number. */
+  readonly uses: number | null;
+  readonly usesLeft: number | null;
+  /** RFC 3339, UTC. */
+  readonly created: string;
+  readonly expires: string;
+  readonly state: "valid" | "expired" | "used" | "revoked" | "ended";
+};
+
+/** A key listed, or one that `keys` added to a file or took out of it. */
+export type KeyLine = {
+  readonly role: "own" | "authorized" | "known_host";
+  /** What was done; absent in a list. */
+  readonly change?: "added" | "removed";
+  /** 52 base32 characters. */
+  readonly identity: string | null;
+  readonly access?: "read" | "write" | "write-once" | "both";
+  readonly comment?: string;
+  /** Of a known host, as HOST:PORT. */
+  readonly host?: string;
+  readonly file: string;
+};
+
+/** One measurement. */
+export type BenchLine = {
+  /** `pipe`, `hash`, `zstd`, `disk`, `peer`. */
+  readonly bench: string;
+  /** What of it was measured: `up`, `write`, `compress text`. */
+  readonly name: string;
+  /** Null where it was not allowed or could not be measured. */
+  readonly bytesPerSecond: number | null;
+  readonly bytes: number;
+  readonly seconds: number;
+  /** What did it: an implementation, an address. */
+  readonly by?: string;
+  readonly rttMs?: number;
+  /** Compressed size over original size. */
+  readonly ratio?: number;
+};
+
+/** A flag's value and where it came from. */
+export type SettingLine = {
+  readonly name: string;
+  readonly value: string;
+  readonly source: string;
+};
+
+/** What `config show` tells. */
+export type ConfigLine = {
+  readonly path: string;
+  readonly present: boolean;
+  readonly settings: readonly SettingLine[];
+  readonly hosts: readonly { readonly name: string; readonly settings: readonly SettingLine[] }[];
+};

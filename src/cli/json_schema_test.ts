@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { eventProblem, EVENTS } from "../../tests/events_schema.ts";
+import { Recorder, TestClock } from "../../tests/recorder.ts";
+import { SftpxError } from "../base/errors.ts";
+import type { SessionEvent, TransferSummary } from "../session/options.ts";
+import { JsonLines } from "./json.ts";
+
+const ID = "a".repeat(52);
+const TIME = "2027-01-02T03:04:05.000Z";
+const TICKET = `sftpx1${"ab23".repeat(20)}`;
+const PEER = { address: "192.0.2.7:4000", identity: ID };
+const FAILURE = { code: "io", message: "m" };
+const ERROR = new SftpxError("lost", "Cannot go on");
+
+const SUMMARY: TransferSummary = {
+  ok: true,
+  files: 2,
+  bytes: 100,
+  reusedBytes: 40,
+  wireBytes: 30,
+  seconds: 1.5,
+  root: "f".repeat(64),
+  chunkBytes: 65536,
+  failed: 0,
+  changed: 2,
+  deleted: 0,
+  dryRun: false,
+  error: null,
+};
+
+const PROGRESS: SessionEvent = {
+  kind: "progress",
+  phase: "receive",
+  bytesDone: 7,
+  bytesTotal: null,
+  reusedBytes: 1,
+  wireBytes: 5,
+  filesDone: 1,
+  filesTotal: 3,
+  bytesPerSecond: 12.7,
+};
+
+const SETTING = { name: "lanes", value: "4", source: "config.toml:3" };
+const ENTRY = { path: "a", entryKind: "file", sizeBytes: 1 } as const;
+
+/** Every event, by what tells it. */
+const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
+  listening: [
+    (json) => json.listening({ address: "::", port: 4443, identity: ID, ticket: TICKET }),
+    (json) => json.listening({ address: "::", port: 4443, identity: ID, ticket: null }),
+  ],
+  identity: [(json) => json.identity(ID)],
+  version: [
+    (json) => json.version("1.0.0", null),
+    (json) =>
+      json.version("1.0.0", {
+        runtime: "deno 2",
+        platform: "linux x64",
+        codecs: { hash: "a" },
+        transports: [{ name: "quic", unavailable: null }, { name: "tcp", unavailable: "why" }],
+      }),
+  ],
+  peer: [(json) => json.peer(PEER)],
+  peer_left: [(json) => json.peerLeft(PEER)],
+  peer_refused: [(json) => json.peerRefused({ address: "h:1", ...FAILURE })],
+  access: [null, 3].map((transfer) => (json) => {
+    const counts = { files: 1, bytes: 2, wireBytes: 3, seconds: 0.5 };
+    json.access({ ...PEER, ...counts, asked: "pull", transfer, paths: ["a"], result: "ok" });
+  }),
+  reloaded: [
+    (json) => json.reloaded({ keys: 2 }),
+    (json) => json.reloaded({ keys: null, error: FAILURE }),
+  ],
+  connected: [
+    (json) => json.event({ kind: "connected", address: "h:1", transport: "quic", connection: 0 }),
+  ],
+  connection: [12.5, null].map((rttMs) => (json) => {
+    const carried = { connection: 1, address: "h:1", wireBytes: 5, lanes: 2, rttMs };
+    json.event({ kind: "connection", ...carried }, { transfer: 1 });
+  }),
+  start: [(json) => json.event({ kind: "start", direction: "push", chunkBytes: 1, peer: ID })],
+  progress: [(json) => json.event(PROGRESS), (json) => json.event(PROGRESS, { transfer: 9 })],
+  entry: [(json) => json.event({ kind: "entry", ...ENTRY, result: "unchanged" })],
+  plan: [
+    (json) => json.event({ kind: "plan", ...ENTRY, action: "create" }),
+    (json) => json.event({ kind: "plan", ...ENTRY, action: "fail", ...FAILURE }),
+  ],
+  entry_failed: [(json) => json.event({ kind: "entry_failed", path: "a", ...FAILURE })],
+  notice: [(json) => json.event({ kind: "notice", message: "n" })],
+  summary: [
+    (json) => json.summary(SUMMARY),
+    (json) => json.summary({ ...SUMMARY, ok: false, error: ERROR, root: null }, { transfer: 1 }),
+    (json) => json.summary({ ...SUMMARY, ok: false, failed: 1, changed: null }, { transfer: 2 }),
+    (json) => json.failure(ERROR),
+  ],
+  listing: [
+    (json) => json.listing({ path: "a", kind: "file", bytes: 1, mode: "0644", mtime: TIME }),
+    (json) =>
+      json.listing({ path: "l", kind: "link", bytes: 0, mode: "0777", mtime: TIME, target: "a" }),
+  ],
+  end: [(json) => json.end({ ok: true, count: 2, failed: 0 })],
+  resumable: [(json) =>
+    json.resumable({
+      peer: ID,
+      sources: ["a"],
+      destination: "",
+      files: 1,
+      heldBytes: 2,
+      totalBytes: 3,
+      running: false,
+      started: TIME,
+    })],
+  ticket: [{}, { ticket: TICKET }].map((made) => (json) =>
+    json.ticket({
+      id: "ab12",
+      root: "/srv",
+      path: "",
+      access: "write-once",
+      uses: null,
+      usesLeft: null,
+      created: TIME,
+      expires: TIME,
+      state: "valid",
+      ...made,
+    })
+  ),
+  key: [
+    (json) => json.key({ role: "own", identity: null, file: "/f" }),
+    (json) =>
+      json.key({ role: "known_host", change: "removed", identity: ID, host: "h:1", file: "/f" }),
+    (json) =>
+      json.key({ role: "authorized", identity: ID, access: "both", comment: "c", file: "/f" }),
+  ],
+  bench: [
+    (json) => json.bench({ bench: "hash", name: "n", bytesPerSecond: 1e9, bytes: 1, seconds: 1 }),
+    (json) => {
+      const path = { bench: "peer", name: "up", bytesPerSecond: null, bytes: 0, seconds: 0 };
+      json.bench({ ...path, by: "h:1", rttMs: 1.5, ratio: 0.25 });
+    },
+  ],
+  config: [(json) => {
+    const hosts = [{ name: "prod", settings: [SETTING] }];
+    json.config({ path: "/c", present: true, settings: [SETTING], hosts });
+  }],
+};
+
+Deno.test("the schema describes every event there is, and no other", () => {
+  assert.deepEqual(Object.keys(TOLD).sort(), [...EVENTS].sort());
+});
+
+for (const event of EVENTS) {
+  Deno.test(`JsonLines writes "${event}" as the schema has it`, () => {
+    for (const tell of TOLD[event] ?? []) {
+      const output = new Recorder();
+      tell(new JsonLines(output, new TestClock().now));
+      const [line, ...rest] = output.jsonLines();
+      assert.deepEqual(rest, []);
+      assert.equal(line?.["event"], event);
+      assert.equal(eventProblem(line), null);
+    }
+  });
+}
+
+Deno.test("the schema refuses a line with a field too many, too few, or of another kind", () => {
+  const line = { v: 1, event: "notice", time: TIME, message: "n" };
+  assert.equal(eventProblem(line), null);
+  for (const change of [{ more: 1 }, { message: 1 }, { v: 2 }, { time: "now" }, { event: "x" }]) {
+    assert.notEqual(eventProblem({ ...line, ...change }), null, JSON.stringify(change));
+  }
+  const { message: _, ...rest } = line;
+  assert.notEqual(eventProblem(rest), null);
+});

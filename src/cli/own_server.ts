@@ -1,0 +1,118 @@
+// A server of our own on this machine's loopback, for as long as a block takes: a process of its own
+// where one may be started, else a part of this one. For showing and for measuring; its identity, its
+// settings and what it receives are in a directory that its maker removes.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { Readable } from "node:stream";
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { mayRun, selfCommand } from "../runtime/runtime.ts";
+import type { Remote, WorkerUrls } from "../session/options.ts";
+import { serve } from "../session/serve.ts";
+import { chooseTransport } from "../session/transports.ts";
+import { decodeTicket } from "../trust/ticket.ts";
+import { linesOf } from "./lines.ts";
+
+/** Where and as what it runs. */
+export interface OwnServerOptions {
+  /** What a process of its own is started from. */
+  readonly mainUrl: string;
+  readonly workers: WorkerUrls;
+  /** An empty directory for all it keeps. */
+  readonly directory: string;
+}
+
+/** A running server and how to reach it. Stopped when disposed of. */
+export interface OwnServer extends AsyncDisposable {
+  /** Its whole root. */
+  readonly remote: Remote;
+  /** Process it runs in; null for this one. */
+  readonly pid: number | null;
+}
+
+/** Starts one in a process of its own, or in this one where none may be started. */
+export async function startOwnServer(options: OwnServerOptions): Promise<OwnServer> {
+  await mkdir(join(options.directory, "root"), { recursive: true });
+  const [program = ""] = selfCommand(options.mainUrl);
+  return mayRun(program) ? await startProcess(options) : await startHere(options);
+}
+
+async function startProcess({ mainUrl, directory }: OwnServerOptions): Promise<OwnServer> {
+  const [program = "", ...args] = selfCommand(mainUrl);
+  const root = join(directory, "root");
+  const child = spawn(program, [...args, "serve", root, "--listen", "127.0.0.1:0", "--json"], {
+    env: { ...environment(), SFTPX_HOME: join(directory, "home") },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  child.on("error", () => {}); // shows as an end of its output
+  const lines = linesOf(Readable.toWeb(child.stdout!) as ReadableStream<Uint8Array>);
+  const first = (await lines.next()).value;
+  const ticket: unknown = first === undefined ? null : JSON.parse(first).ticket;
+  if (typeof ticket !== "string") {
+    await stop(child);
+    throw new SftpxError("failed", "Cannot start a server of our own: it ended at once");
+  }
+  drain(lines);
+  const [remote, pid] = [remoteOf(ticket), child.pid ?? null];
+  return { remote, pid, [Symbol.asyncDispose]: () => stop(child) };
+}
+
+async function startHere({ workers, directory }: OwnServerOptions): Promise<OwnServer> {
+  const stopped = new AbortController();
+  const handle = await serve({
+    workers,
+    transport: chooseTransport(),
+    root: join(directory, "root"),
+    listen: { hostname: "127.0.0.1", port: 0 },
+    advertise: [],
+    identityPath: join(directory, "home", "identity"),
+    access: "both",
+    once: false,
+    authorizedKeysPath: null,
+    mintTicket: true,
+    workerCount: 0,
+    depth: LIMITS.minDepth,
+    congestion: "auto",
+    onEvent: () => {},
+    signal: stopped.signal,
+  });
+  return {
+    remote: remoteOf(handle.ticket ?? ""),
+    pid: null,
+    async [Symbol.asyncDispose]() {
+      stopped.abort(new SftpxError("terminated", "Stopped after the work"));
+      await handle.ended;
+    },
+  };
+}
+
+/** What a user has set for their own servers is not for this one. */
+function environment(): Record<string, string | undefined> {
+  const own = Object.entries(process.env)
+    .filter(([name]) => !name.startsWith("SFTPX_") || name === "SFTPX_WITHOUT");
+  return Object.fromEntries(own);
+}
+
+/** Nobody reads what it goes on to tell, and a full pipe would stop it. */
+async function drain(lines: AsyncGenerator<string, void>): Promise<void> {
+  try {
+    for await (const _ of lines);
+  } catch {
+    // It ended.
+  }
+}
+
+function remoteOf(ticket: string): Remote {
+  const { addresses, identity, secret } = decodeTicket(ticket);
+  return { addresses, identity, ticket: secret, path: "" };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  child.kill("SIGTERM");
+  await exited;
+}

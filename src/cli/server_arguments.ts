@@ -1,0 +1,161 @@
+// `serve`, `recv`, `ticket` and `keys`: what a command that says who may connect means.
+
+import { escapeText } from "../base/text.ts";
+import type { Access } from "../trust/grant.ts";
+import type {
+  KeysAction,
+  KeysCommand,
+  ServeCommand,
+  TicketAction,
+  TicketCommand,
+} from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+import type { FlagName } from "./flags.ts";
+import { atMostNone, atMostOne, exactly, oneOf, rootOf, usage } from "./positionals.ts";
+import type { Settings } from "./settings.ts";
+import { shown } from "./shown.ts";
+import {
+  checkIdentity,
+  DEFAULT_PORT,
+  type HostPort,
+  parseHostPort,
+  parseRemotePath,
+} from "./target.ts";
+import { type Meaning, transferChoices } from "./transfer_arguments.ts";
+import { parseDuration } from "./units.ts";
+
+/** `serve [ROOT]` and `recv [ROOT]`. */
+export function serveCommand(meaning: Meaning, positionals: readonly string[]): ServeCommand {
+  const { settings } = meaning;
+  const command = settings.command === "recv" ? "recv" : "serve";
+  const authorizedKeysPath = settings.text("authorized-keys");
+  return {
+    name: "serve",
+    output: settings.output(),
+    transfer: transferChoices(meaning, []),
+    root: rootOf("serve", atMostOne(command, positionals)),
+    listen: parseHostPort(settings.text("listen") ?? "", { fallbackPort: null, allowZero: true }),
+    advertise: advertised(settings),
+    access: command === "recv" ? "write" : accessOf(settings),
+    once: settings.has("once"),
+    authorizedKeysPath,
+    mintTicket: authorizedKeysPath === null && !settings.has("no-ticket"),
+    logFormat: settings.text("log-format") === "json" ? "json" : "text",
+    readyFile: settings.text("ready-file"),
+  };
+}
+
+/** A line of the file of keys stays readable. */
+const MAX_COMMENT_CHARS = 200;
+
+/** Flags that say what a new ticket is good for. */
+const TICKET_SCOPE: readonly FlagName[] = ["path", "uses", "expires", "access", "advertise"];
+
+/** `ticket [create] [ROOT]`, `ticket list [ROOT]`, `ticket revoke ID`. */
+export function ticketCommand(settings: Settings, positionals: readonly string[]): TicketCommand {
+  return {
+    name: "ticket",
+    output: settings.output(),
+    identityPath: settings.text("identity"),
+    action: ticketAction(settings, positionals),
+  };
+}
+
+function ticketAction(settings: Settings, positionals: readonly string[]): TicketAction {
+  const [word, ...rest] = positionals;
+  switch (word) {
+    case "list":
+      settings.refuse(TICKET_SCOPE, "ticket list");
+      return { kind: "list", root: atMostOne("ticket list", rest) };
+    case "revoke": {
+      settings.refuse(TICKET_SCOPE, "ticket revoke");
+      const [id] = exactly("ticket revoke", rest, ["ID"]);
+      if (!/^[0-9a-z]{1,64}$/i.test(id)) {
+        throw usage(`revoke "${shown(id)}"`, "it is no ID that `sftpx ticket list` shows");
+      }
+      return { kind: "revoke", id: id.toLowerCase() };
+    }
+    case "create":
+      return creation(settings, atMostOne("ticket create", rest));
+    default:
+      // ROOT may be left out, but with more behind it the first word was meant as what to do.
+      if (word !== undefined && rest.length > 0) oneOf("ticket", word, COMMANDS.ticket.words);
+      return creation(settings, word ?? null);
+  }
+}
+
+function creation(settings: Settings, root: string | null): TicketAction {
+  const path = settings.text("path");
+  const uses = settings.text("uses");
+  return {
+    kind: "create",
+    root: rootOf("ticket", root),
+    path: path === null ? "" : parseRemotePath(path),
+    access: accessOf(settings),
+    uses: uses === null ? null : Number(uses),
+    expiresInMs: parseDuration(settings.text("expires") ?? ""),
+    advertise: advertised(settings),
+  };
+}
+
+/** `keys [list]`, `keys authorize IDENTITY [COMMENT...]` and so on. */
+export function keysCommand(settings: Settings, positionals: readonly string[]): KeysCommand {
+  return {
+    name: "keys",
+    output: settings.output(),
+    action: keysAction(settings, positionals),
+    identityPath: settings.text("identity"),
+    knownHostsPath: settings.text("known-hosts"),
+    authorizedKeysPath: settings.text("authorized-keys"),
+  };
+}
+
+function keysAction(settings: Settings, positionals: readonly string[]): KeysAction {
+  const [word = "list", ...rest] = positionals;
+  const kind = oneOf("keys", word, COMMANDS.keys.words);
+  const what = `keys ${kind}`;
+  if (kind !== "authorize") settings.refuse(["access"], what);
+  switch (kind) {
+    case "list":
+      atMostNone(what, rest);
+      return { kind };
+    case "authorize": {
+      const [identity] = exactly(what, rest.slice(0, 1), ["IDENTITY"]);
+      const access = accessOf(settings);
+      return { kind, identity: checkIdentity(identity), access, comment: commentOf(rest.slice(1)) };
+    }
+    case "revoke": {
+      const [identity] = exactly(what, rest, ["IDENTITY"]);
+      return { kind, identity: checkIdentity(identity) };
+    }
+    case "trust": {
+      const [host, identity] = exactly(what, rest, ["HOST[:PORT]", "IDENTITY"]);
+      return { kind, host: hostOf(host), identity: checkIdentity(identity) };
+    }
+    case "forget": {
+      const [host] = exactly(what, rest, ["HOST[:PORT]"]);
+      return { kind, host: hostOf(host) };
+    }
+  }
+}
+
+/** A comment ends its line in the file: it holds no line of its own. */
+function commentOf(words: readonly string[]): string {
+  const comment = words.join(" ").trim();
+  if (comment.length > MAX_COMMENT_CHARS || escapeText(comment) !== comment) {
+    throw usage(`use the comment "${shown(comment)}"`, "it is one short line of text");
+  }
+  return comment;
+}
+
+function hostOf(text: string): HostPort {
+  return parseHostPort(text, { fallbackPort: DEFAULT_PORT });
+}
+
+function accessOf(settings: Settings): Access {
+  return (settings.text("access") ?? "both") as Access;
+}
+
+function advertised(settings: Settings): readonly HostPort[] {
+  return settings.list("advertise").map((text) => hostOf(text));
+}

@@ -1,0 +1,46 @@
+// One line for one entry, of what was done with it or would be, and one for what a connection carried.
+// Pure; paths are made safe to show here.
+
+import type { SessionEvent } from "../../session/options.ts";
+import { shown } from "../shown.ts";
+import { formatBytes, formatCount, formatDuration } from "../units.ts";
+
+/** Longest path shown whole: as long as one may be. */
+const PATH_CHARS = 4096;
+const MESSAGE_CHARS = 1000;
+/** Columns of the longest action: what comes after them is aligned. */
+const ACTION_COLUMNS = "unchanged".length;
+
+type Event<Kind extends SessionEvent["kind"]> = Extract<SessionEvent, { kind: Kind }>;
+
+/** What `--verbose` tells of each entry: `a/b  1.20 MB`, with a mark where nothing was sent. */
+export function entryLine(event: Event<"entry">): string {
+  const parts = [pathOf(event)];
+  if (event.entryKind === "file" && event.result !== "deleted") {
+    parts.push(formatBytes(event.sizeBytes));
+  }
+  if (event.result !== "done") parts.push(event.result);
+  return parts.join("  ");
+}
+
+/** A line of a dry run's plan: `create     a/b`. */
+export function planLine(event: Event<"plan">): string {
+  const line = `${event.action.padEnd(ACTION_COLUMNS)}  ${pathOf(event)}`;
+  return event.message === undefined ? line : `${line}: ${shown(event.message, MESSAGE_CHARS)}`;
+}
+
+/** What `--verbose` tells of a connection at the end of a transfer. */
+export function connectionLine(event: Event<"connection">): string {
+  const { connection, address, wireBytes, lanes, rttMs } = event;
+  const on = `${formatCount(lanes)} ${lanes === 1 ? "lane" : "lanes"}`;
+  const trip = rttMs === null ? "" : `, round trip ${formatDuration(rttMs)}`;
+  return `connection ${connection} to ${shown(address)} carried ${
+    formatBytes(wireBytes)
+  } on ${on}${trip}`;
+}
+
+/** A directory's path ends with a slash, as the peer may have written it already. */
+function pathOf({ path, entryKind }: { path: string; entryKind: string }): string {
+  const safe = shown(path, PATH_CHARS);
+  return entryKind === "directory" && !safe.endsWith("/") ? `${safe}/` : safe;
+}

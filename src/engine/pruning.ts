@@ -1,0 +1,127 @@
+// What the sources do not have and the destination has: whether it is to be removed, what came of it,
+// and who hears of it. One asks at most once, and only when nothing failed: an entry that is missing
+// because it failed must not take the older copy with it.
+
+import { pathProblem } from "../base/path.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Pruned } from "../store/store.ts";
+import type { Deleted, Offer, Omission } from "../wire/messages.ts";
+import { Queue } from "./queue.ts";
+import type { FailureReport } from "./report.ts";
+
+const REPLACEMENT = "\ufffd";
+
+/** What a user is told who asked for it in vain. */
+export const NOTHING_DELETED = "Nothing was deleted, because some entries failed";
+export const NOTHING_WOULD_BE_DELETED = "Nothing would be deleted, because some entries would fail";
+
+/** How a receiver deletes besides what its offer says. */
+export interface PruningOptions {
+  /** This end deletes of its own accord, as a pull does: the sender asked for nothing and hears nothing. */
+  readonly localDelete: boolean;
+  /** Paths are told, by `pollPath`. */
+  readonly tellPaths: boolean;
+}
+
+export class Pruning {
+  readonly #transfer: number;
+  readonly #isTold: boolean;
+  readonly #tellsPaths: boolean;
+  readonly #unsaid = new Queue<string>();
+  readonly #keptUnsaid = new Queue<Omission>();
+  readonly #paths = new Queue<string>();
+  readonly #reports = new Queue<FailureReport>();
+  readonly #notices: string[] = [];
+  #isDue: boolean;
+  #owesMessage = false;
+  #deleted = 0;
+  #kept = 0;
+
+  constructor(offer: Offer, { localDelete, tellPaths }: PruningOptions) {
+    this.#transfer = offer.transfer;
+    this.#isTold = offer.delete;
+    this.#isDue = offer.delete || localDelete;
+    this.#tellsPaths = tellPaths;
+  }
+
+  /** It was asked for and is not yet done. */
+  get isDue(): boolean {
+    return this.#isDue;
+  }
+
+  /** Removed, and what should have been and was not. */
+  get counts(): { readonly deleted: number; readonly kept: number } {
+    return { deleted: this.#deleted, kept: this.#kept };
+  }
+
+  /** Of the counts, what the sender is to hear of. */
+  get countsTold(): { readonly deleted: number; readonly kept: number } {
+    return this.#isTold ? this.counts : { deleted: 0, kept: 0 };
+  }
+
+  /** It is not to be: `notice` says why. */
+  skip(notice: string): void {
+    this.#isDue = false;
+    this.#notices.push(notice);
+  }
+
+  /** The store did it, or said what it would do. */
+  take({ deleted, failures }: Pruned): void {
+    this.#isDue = false;
+    this.#owesMessage = this.#isTold;
+    this.#deleted = deleted.length;
+    for (const path of deleted) {
+      if (this.#isTold) this.#unsaid.add(tellable(path));
+      if (this.#tellsPaths) this.#paths.add(path);
+    }
+    for (const { path, code, message } of failures) {
+      if (code === null) {
+        this.#notices.push(message);
+        continue;
+      }
+      this.#kept++;
+      this.#reports.add({ path, code, message, remote: false });
+      if (this.#isTold) this.#keptUnsaid.add({ path: path.toWellFormed(), code, message });
+    }
+  }
+
+  /** The next message to the sender, or null. One is sent even if nothing was there to remove (I4). */
+  pollMessage(): Deleted | null {
+    if (!this.#owesMessage && this.#unsaid.size === 0 && this.#keptUnsaid.size === 0) return null;
+    this.#owesMessage = false;
+    return {
+      type: "deleted",
+      transfer: this.#transfer,
+      paths: this.#unsaid.takeUpTo(LIMITS.pathsPerMessage),
+      kept: this.#keptUnsaid.takeUpTo(LIMITS.omissionsPerMessage),
+    };
+  }
+
+  /** The next path that was removed, a directory's with a `/`, or null. */
+  pollPath(): string | null {
+    return this.#paths.take();
+  }
+
+  /** What could not be removed, one after the other, or null. */
+  pollReport(): FailureReport | null {
+    return this.#reports.take();
+  }
+
+  /** Something worth a line, or null. */
+  pollNotice(): string | null {
+    return this.#notices.shift() ?? null;
+  }
+}
+
+/** What stands here may have a name that no transfer brings: shown with what is bad in it replaced. */
+function tellable(path: string): string {
+  const slash = path.endsWith("/") ? "/" : "";
+  const name = path.slice(0, path.length - slash.length);
+  if (pathProblem(name) === null) return path;
+  const shown = Array.from(name, (char) => isPlain(char) ? char : REPLACEMENT).join("");
+  return (pathProblem(shown) === null ? shown : REPLACEMENT) + slash;
+}
+
+function isPlain(char: string): boolean {
+  return char === "/" || char === "." || pathProblem(char) === null;
+}

@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import type { ChunkRecord } from "../wire/frame.ts";
+import { ConnectionUse } from "./connection_use.ts";
+
+function recordOf(storedBytes: number): ChunkRecord {
+  const digest = new Uint8Array(32);
+  return { entry: 0, chunk: 0, rawBytes: 1000, storedBytes, encoding: "zstd", digest };
+}
+
+Deno.test("each connection is told once, in order, with its lanes and payload", () => {
+  const use = new ConnectionUse();
+  const first = { connection: 0, address: "a:1" };
+  const second = { connection: 1, address: "a:2" };
+  use.addLane(second);
+  use.addLane(first);
+  use.addLane(second);
+  use.addFrame(second, [recordOf(10), recordOf(5)]);
+  use.addFrame(first, [recordOf(1)]);
+  use.addFrame(second, [recordOf(100)]);
+  assert.deepEqual(use.events(), [
+    { kind: "connection", ...first, wireBytes: 1, lanes: 1, rttMs: null },
+    { kind: "connection", ...second, wireBytes: 115, lanes: 2, rttMs: null },
+  ]);
+  assert.deepEqual(new ConnectionUse().events(), []);
+});

@@ -1,0 +1,26 @@
+// When `delete` can be meant, and who may ask for it. It compares whole directories: a transfer that
+// names none, or only some of their files, must remove nothing.
+
+import { SftpxError } from "../base/errors.ts";
+import type { Grant } from "../trust/grant.ts";
+import type { OfferedSource } from "../wire/messages.ts";
+import type { TransferOptions } from "./options.ts";
+
+/** Throws `usage` where a transfer of these sources cannot delete, though it is to. */
+export function checkDelete(
+  { delete: deletes, files }: Pick<TransferOptions, "delete" | "files">,
+  sources: readonly OfferedSource[] | null,
+): void {
+  if (!deletes) return;
+  if (files !== null) {
+    throw new SftpxError("usage", "Cannot delete: only some files of the source are listed");
+  }
+  if (sources === null || sources.some(({ kind }) => kind === "directory")) return;
+  throw new SftpxError("usage", "Cannot delete: no source is a directory");
+}
+
+/** Throws `refused` where a client may not have anything removed. */
+export function checkDeleteGrant({ read, write, writeOnce }: Grant): void {
+  if (read && write && !writeOnce) return;
+  throw new SftpxError("refused", "Cannot delete: the grant is not to read, write and replace");
+}

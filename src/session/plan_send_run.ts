@@ -1,0 +1,39 @@
+// A dry run at the sending end: the walk goes in, the receiver's plan comes back. No file is read.
+
+import type { SftpxError } from "../base/errors.ts";
+import { PlanSender } from "../engine/plan_sender.ts";
+import type { Offer } from "../wire/messages.ts";
+import type { TransferSummary } from "./options.ts";
+import { PlanRun, type PlanRunOptions } from "./plan_run.ts";
+import { WalkFeed, type WalkPlan } from "./walk_feed.ts";
+
+export interface PlanSendOptions extends PlanRunOptions {
+  readonly offer: Offer;
+  readonly walk: WalkPlan;
+  /** Sources that could not be found: failures of their own. */
+  readonly missing: readonly { readonly path: string; readonly error: SftpxError }[];
+}
+
+/** Runs one dry run at the sending end. Never rejects: what went wrong is in the summary. */
+export async function runPlanSend(options: PlanSendOptions): Promise<TransferSummary> {
+  const { channel, offer, walk, missing } = options;
+  const sender = new PlanSender(offer);
+  const run = new PlanRun(sender, {
+    ...options,
+    act: () => {
+      for (let message = sender.pollMessage(); message !== null; message = sender.pollMessage()) {
+        channel.send(message);
+      }
+      feed.wake();
+    },
+  });
+  const feed = new WalkFeed(sender, { onNotice: (message) => run.notice(message) });
+  for (const { path, error: { code, message } } of missing) sender.omit({ path, code, message });
+  const walking = { pump: () => run.pump(), signal: run.stopped };
+  return await run.run({
+    chunkBytes: offer.chunkBytes,
+    onMessage: ({ type }) => {
+      if (type === "accept") run.task(feed.run(walk, walking));
+    },
+  });
+}

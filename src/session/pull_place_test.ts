@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { OfferedSource } from "../wire/messages.ts";
+import { isCode, offerOf } from "./_fixture.ts";
+import type { PullOptions } from "./options.ts";
+import { localPlace, type PullPlace } from "./pull_place.ts";
+
+const FILE: OfferedSource = { name: "f", kind: "file", contents: false };
+const TREE: OfferedSource = { name: "tree", kind: "directory", contents: false };
+
+interface Scene {
+  readonly top: string;
+  /** Finds the place, relative to `top`. */
+  readonly place: (
+    given: string,
+    more?: { sources?: readonly OfferedSource[]; dryRun?: boolean; delete?: boolean },
+  ) => Promise<PullPlace>;
+}
+
+async function scene(body: (scene: Scene) => Promise<void>): Promise<void> {
+  const top = await fs.realpath(await fs.mkdtemp(join(tmpdir(), "sftpx-place-")));
+  try {
+    await fs.mkdir(join(top, "dir"));
+    await fs.writeFile(join(top, "plain"), "");
+    await body({
+      top,
+      place: async (given, { sources = [FILE], dryRun = false, ...more } = {}) => {
+        const destination = given.startsWith("/") ? given : `${top}/${given}`;
+        const options = { destination, dryRun, delete: false, ...more } as PullOptions;
+        return await localPlace(options, { ...offerOf(1), sources });
+      },
+    });
+  } finally {
+    await fs.rm(top, { recursive: true });
+  }
+}
+
+const PLACES: readonly [string, readonly OfferedSource[], root: string, name: string][] = [
+  ["new", [FILE], "", "new"],
+  ["new/", [FILE], "new", ""],
+  ["dir", [FILE], "dir", ""],
+  ["plain", [FILE], "", "plain"],
+  ["a/b", [FILE], "a", "b"],
+  ["new", [TREE], "new", ""],
+  ["a/b", [TREE], "a/b", ""],
+  ["new", [FILE, { ...FILE, name: "g" }], "new", ""],
+];
+
+for (const [given, sources, root, name] of PLACES) {
+  const what = sources.map((source) => source.name).join(" and ");
+  Deno.test(`${what} into "${given}" lands in "${root}" as "${name}", dry or not`, async () => {
+    await scene(async ({ top, place }) => {
+      const before = await fs.readdir(top, { recursive: true });
+      const dry = await place(given, { sources, dryRun: true });
+      assert.deepEqual(await fs.readdir(top, { recursive: true }), before, "nothing is made");
+      const real = await place(given, { sources });
+      assert.deepEqual(dry, real);
+      const wanted = { root: join(top, root), destination: name, intoDirectory: name === "" };
+      assert.deepEqual(real, wanted);
+      assert.ok((await fs.stat(real.root)).isDirectory());
+    });
+  });
+}
+
+for (const given of ["plain/", "plain/sub/x"]) {
+  Deno.test(`a place below a file is a conflict, in the same words dry or not: ${given}`, async () => {
+    await scene(async ({ place }) => {
+      const texts: string[] = [];
+      for (const dryRun of [true, false]) {
+        await assert.rejects(place(given, { dryRun }), (thrown) => {
+          assert.ok(isCode("conflict")(thrown));
+          texts.push((thrown as Error).message);
+          return true;
+        });
+      }
+      assert.equal(texts[0], texts[1]);
+    });
+  });
+}
+
+Deno.test("a place is a real path: links above it are followed once", async () => {
+  await scene(async ({ top, place }) => {
+    await fs.symlink("dir", join(top, "link"));
+    for (const dryRun of [true, false]) {
+      const { root } = await place("link/new", { sources: [TREE], dryRun });
+      assert.equal(root, join(top, "dir/new"));
+    }
+  });
+});
+
+Deno.test("nothing is ever deleted in the file system's root", async () => {
+  await scene(async ({ place }) => {
+    const more = { sources: [TREE], dryRun: true };
+    await assert.rejects(place("/", { ...more, delete: true }), isCode("usage"));
+    assert.equal((await place("/", more)).root, "/");
+    await place("dir", { ...more, delete: true });
+  });
+});

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import type { SftpxError } from "../base/errors.ts";
+import { isCode } from "./_fixture.ts";
+import { Pulse } from "./pulse.ts";
+
+/** A pulse whose pings a test answers as it likes. */
+function pulseOf({ onPing = () => {} }: { onPing?: (token: number, pulse: Pulse) => void } = {}) {
+  const silence = Promise.withResolvers<SftpxError>();
+  let pings = 0;
+  const send = (token: number) => {
+    pings++;
+    onPing(token, pulse);
+  };
+  const pulse: Pulse = new Pulse({ ping: send, ask: send, onSilence: silence.resolve });
+  return { pulse, silence: silence.promise, pings: () => pings };
+}
+
+Deno.test("watch() tells of a peer that does not even answer a ping", async () => {
+  const it = pulseOf();
+  it.pulse.watch(10);
+  const error = await it.silence;
+  assert.ok(isCode("lost")(error));
+  assert.match(error.message, /has not answered for 0\.01 s$/);
+  assert.equal(it.pings(), 1);
+});
+
+Deno.test("watch() lets a peer be that answers when it is asked", async () => {
+  const rounds = Promise.withResolvers<void>();
+  let asked = 0;
+  const it = pulseOf({
+    onPing: (_, pulse) => {
+      pulse.heard();
+      if (++asked === 3) rounds.resolve();
+    },
+  });
+  it.pulse.watch(10);
+  const first = await Promise.race([it.silence, rounds.promise.then(() => null)]);
+  it.pulse.unwatch();
+  assert.equal(first, null);
+});
+
+Deno.test("watch() may begin anew, and does not once the session is over", async () => {
+  const it = pulseOf();
+  it.pulse.watch(60_000);
+  it.pulse.unwatch();
+  it.pulse.watch(10);
+  await it.silence;
+  const over = pulseOf();
+  over.pulse.end();
+  over.pulse.watch(60_000); // A timer left behind would fail this test.
+});
+
+Deno.test("a peer that cannot be asked is silent", async () => {
+  const it = pulseOf({
+    onPing: () => {
+      throw new Error("gone");
+    },
+  });
+  it.pulse.watch(10);
+  assert.ok(isCode("lost")(await it.silence));
+});
+
+Deno.test("roundTripMs() is the smallest of all pings, and null without an answer", async () => {
+  const delaysMs = [30, 0, 15];
+  const it = pulseOf({
+    onPing: (token, pulse) => void setTimeout(() => pulse.pong(token), delaysMs.shift()),
+  });
+  const rttMs = await it.pulse.roundTripMs({ pings: 3, timeoutMs: 10_000 });
+  assert.ok(rttMs !== null && rttMs < 15, String(rttMs));
+  assert.equal(it.pings(), 3);
+  const mute = pulseOf();
+  assert.equal(await mute.pulse.roundTripMs({ pings: 3, timeoutMs: 1 }), null);
+  assert.equal(mute.pings(), 1);
+});
+
+Deno.test("a pong to nobody's ping is no answer", async () => {
+  const it = pulseOf({ onPing: (token, pulse) => pulse.pong(token + 1) });
+  assert.equal(await it.pulse.answers(1), false);
+});
+
+Deno.test("end() answers all who wait", async () => {
+  const it = pulseOf();
+  const waiting = [it.pulse.answers(60_000), it.pulse.answers(60_000)];
+  it.pulse.end();
+  assert.deepEqual(await Promise.all(waiting), [false, false]);
+});

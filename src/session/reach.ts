@@ -1,0 +1,108 @@
+// Reaching a server in time: every address at once, one patience for all of it, and in words what
+// stood in the way. Shared by a session and by a first contact.
+
+import { SftpxError } from "../base/errors.ts";
+import { escapeText } from "../base/text.ts";
+import { dialFirst, formatAddress, SILENCE } from "../transport/addresses.ts";
+import type { Congestion, Connection, Protocol, Transport } from "../transport/transport.ts";
+
+/** One place a server may be at. */
+export interface HostPort {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+export interface ReachOptions {
+  readonly transport: Transport;
+  /** Tried side by side, the first one first. */
+  readonly addresses: readonly HostPort[];
+  readonly congestion: Congestion;
+  /** Longest time for all of it. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** How to open a connection, within the time of {@linkcode reachWithin}. */
+export type Dial = (
+  how: { readonly protocol: Protocol; readonly anchorPem: string },
+) => Promise<Connection>;
+
+/**
+ * Runs `work`, which reaches a server and first speaks with it, within its time. A time that runs out
+ * is `unreachable`, and so is a connection that ends on the way; one that the server closed with a
+ * reason keeps that reason.
+ */
+export async function reachWithin<T>(
+  options: ReachOptions,
+  work: (dial: Dial, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { transport, addresses, congestion, timeoutMs } = options;
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(timeoutReason()), timeoutMs);
+  const signal = AbortSignal.any([options.signal, timeout.signal]);
+  const made: Connection[] = [];
+  const dial: Dial = async (how) => {
+    const connection = await dialFirst(
+      addresses,
+      ({ hostname, port }, lost) =>
+        transport.connect({
+          ...how,
+          hostname,
+          port,
+          congestion,
+          signal: AbortSignal.any([signal, lost]),
+        }),
+      { signal },
+    );
+    made.push(connection);
+    return connection;
+  };
+  try {
+    return await work(dial, signal);
+  } catch (thrown) {
+    if (options.signal.aborted) throw options.signal.reason;
+    if (timeout.signal.aborted) throw noAnswer(options, thrown);
+    throw made[0] === undefined ? thrown : await endedEarly(made[0], thrown);
+  } finally {
+    clearTimeout(timer);
+    if (signal.aborted) { for (const connection of made) connection.close("none", ""); }
+  }
+}
+
+/** What a person can try is the advice of `unreachable`; what was tried is said here. */
+function noAnswer({ addresses, timeoutMs }: ReachOptions, cause: unknown): SftpxError {
+  const [first, ...others] = addresses;
+  const shown = first === undefined ? "" : escapeText(formatAddress(first.hostname, first.port));
+  const also = others.length === 0
+    ? ""
+    : ` or ${others.length} more ${others.length === 1 ? "address" : "addresses"}`;
+  return new SftpxError(
+    "unreachable",
+    `Cannot reach "${shown}"${also}: no answer within ${timeoutMs / 1000} s; ${SILENCE}`,
+    { cause },
+  );
+}
+
+/** A connection that ended before there was a session. */
+async function endedEarly(connection: Connection, thrown: unknown): Promise<unknown> {
+  if (!(thrown instanceof SftpxError) || thrown.code !== "lost") return thrown;
+  const { code, reason, remote } = await connection.closed;
+  const shown = connection.remoteAddress;
+  const said = reason === "" ? "it gave no reason" : escapeText(reason);
+  if (remote && code !== null && code !== "none") {
+    return new SftpxError(code, `The server "${shown}" closed the connection: ${said}`, {
+      remote,
+      cause: thrown,
+    });
+  }
+  return new SftpxError(
+    "unreachable",
+    `Cannot reach "${shown}": the connection ended before there was a session`,
+    { remote, cause: thrown },
+  );
+}
+
+/** What `AbortSignal.timeout` gives, which cannot be called off. */
+function timeoutReason(): DOMException {
+  return new DOMException("The operation timed out", "TimeoutError");
+}

@@ -1,0 +1,155 @@
+// The server's answer to `list`: what stands at a path, named and not sent. Only under the grant's
+// root and only to a grant that may read (I5); without stamps, which only a transfer needs.
+
+import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Store, WalkSource } from "../store/store.ts";
+import type { Grant } from "../trust/grant.ts";
+import type { Entry, List, Listing, Omission } from "../wire/messages.ts";
+import { refusal } from "./control_channel.ts";
+import type { TransferChannel } from "./hub.ts";
+import { resolveServedSource } from "./sources.ts";
+
+/** Bytes of one Listing: entries and omissions together stay below one control message. */
+const LISTING_BYTES = LIMITS.controlMessageBytes / 2;
+
+export interface ServeListOptions {
+  /** Directory served. */
+  readonly root: string;
+  readonly grant: Grant;
+  readonly store: Store;
+  readonly signal: AbortSignal;
+}
+
+/** What was told, for the access log. */
+export interface Listed {
+  readonly entries: number;
+}
+
+/**
+ * Answers one `list` to its last message. Throws what went wrong, `refused` first of all; telling the
+ * peer is the caller's. The channel is closed in any case.
+ */
+export async function serveList(
+  channel: TransferChannel,
+  first: List,
+  options: ServeListOptions,
+): Promise<Listed> {
+  using ended = new PeerEnd(channel);
+  const signal = AbortSignal.any([options.signal, ended.signal]);
+  try {
+    if (!options.grant.read) {
+      throw new SftpxError("refused", "Cannot list: the grant is to write");
+    }
+    const source = await sourceOf(first.path, options);
+    const listing = new ListingWriter(channel);
+    const { filters, recursive } = first;
+    for await (const batch of options.store.walk([source], { filters, recursive, signal })) {
+      for (const entry of batch.entries) await listing.add(entry);
+      for (const { path, code, message } of batch.notices) {
+        if (code !== null) await listing.omit({ path, code, message });
+      }
+    }
+    signal.throwIfAborted();
+    return await listing.end();
+  } catch (thrown) {
+    throw toSftpxError(signal.aborted ? signal.reason : thrown);
+  } finally {
+    channel.close();
+  }
+}
+
+/** A directory is listed by what it holds, whether or not its path ends in `/`; all else as itself. */
+async function sourceOf(path: string, options: ServeListOptions): Promise<WalkSource> {
+  const { root, grant } = options;
+  const { walk, offered } = await resolveServedSource(root, path, { grantRoot: grant.root });
+  return offered.kind === "directory" ? { ...walk, contents: true } : walk;
+}
+
+/** What the peer says once it was told what it asked for: nothing but that it does not want it. */
+class PeerEnd implements Disposable {
+  readonly #stop = new AbortController();
+  #isOver = false;
+
+  constructor(channel: TransferChannel) {
+    channel.messages.take().then((message) => {
+      if (this.#isOver || message === null) return;
+      this.#stop.abort(
+        message.type === "abort"
+          ? refusal(message)
+          : new SftpxError("protocol", `Cannot list: "${message.type}" is out of place`, {
+            remote: true,
+          }),
+      );
+    }, (lost) => this.#stop.abort(lost));
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+  }
+}
+
+/** Entries on their way out, in messages that fit, no faster than the peer takes them (I8). */
+class ListingWriter {
+  readonly #channel: TransferChannel;
+  #entries: Entry[] = [];
+  #omissions: Omission[] = [];
+  #bytes = 0;
+  #count = 0;
+
+  constructor(channel: TransferChannel) {
+    this.#channel = channel;
+  }
+
+  async add({ stamp: _, ...entry }: Entry): Promise<void> {
+    if (this.#count >= LIMITS.entriesPerTransfer) {
+      const found = `it holds more than ${LIMITS.entriesPerTransfer} entries`;
+      throw new SftpxError("limit", `Cannot list: ${found}`);
+    }
+    const { length } = entry.path;
+    await this.#makeRoom(128 + 3 * (length + (entry.target?.length ?? 0)));
+    this.#entries.push(entry);
+    this.#count++;
+    if (this.#entries.length >= LIMITS.entriesPerMessage) await this.#flush();
+  }
+
+  async omit(omission: Omission): Promise<void> {
+    await this.#makeRoom(128 + 3 * (omission.path.length + omission.message.length));
+    this.#omissions.push(omission);
+    if (this.#omissions.length >= LIMITS.omissionsPerMessage) await this.#flush();
+  }
+
+  async end(): Promise<Listed> {
+    this.#send(true);
+    await this.#channel.flushed();
+    return { entries: this.#count };
+  }
+
+  async #makeRoom(bytes: number): Promise<void> {
+    if (this.#bytes > 0 && this.#bytes + bytes > LISTING_BYTES) await this.#flush();
+    this.#bytes += bytes;
+  }
+
+  async #flush(): Promise<void> {
+    this.#send(false);
+    await this.#channel.flushed();
+  }
+
+  #send(last: boolean): void {
+    const listing: Listing = {
+      type: "listing",
+      transfer: this.#channel.transfer,
+      entries: this.#entries,
+      omissions: this.#omissions,
+      last,
+    };
+    this.#channel.send(listing);
+    this.#entries = [];
+    this.#omissions = [];
+    this.#bytes = 0;
+  }
+}

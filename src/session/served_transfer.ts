@@ -1,0 +1,155 @@
+// One transfer at the server, either way, under the grant its client was admitted with. All that the
+// client names lies under the grant's root; the answers of a dry run are under the same rules.
+
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Begun, ReceiveTransfer, Store, WalkOptions } from "../store/store.ts";
+import type { Grant } from "../trust/grant.ts";
+import { type Identity, identityName } from "../trust/identity.ts";
+import type { Offer, Request } from "../wire/messages.ts";
+import { parseCompression } from "./compression.ts";
+import { checkDelete, checkDeleteGrant } from "./delete_check.ts";
+import type { Equipment } from "./equipment.ts";
+import { grantedDestination } from "./granted_place.ts";
+import type { Hub, TransferChannel } from "./hub.ts";
+import type { SessionEvent, TransferSummary } from "./options.ts";
+import { runPlanReceive } from "./plan_receive_run.ts";
+import { runPlanSend } from "./plan_send_run.ts";
+import { receiptCheck, receiptSigner, type SessionEnds } from "./receipt.ts";
+import { runReceive } from "./receive_run.ts";
+import { resumeKey } from "./resume_key.ts";
+import { runSend } from "./send_run.ts";
+import { resolveServedSource } from "./sources.ts";
+import type { Takeover } from "./takeover.ts";
+
+/** What a transfer at the server has to work with. */
+export interface ServedTransfer {
+  readonly channel: TransferChannel;
+  readonly hub: Hub;
+  readonly ends: SessionEnds;
+  readonly identity: Identity;
+  readonly grant: Grant;
+  /** Directory served. */
+  readonly root: string;
+  readonly store: Store;
+  readonly equipment: Equipment;
+  readonly takeover: Takeover;
+  readonly onEvent: (event: SessionEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A pull: this end sends what the client asks for. */
+export async function servePull(
+  served: ServedTransfer,
+  request: Request,
+): Promise<TransferSummary> {
+  const { channel, ends, grant, root, store, equipment, onEvent, signal } = served;
+  if (!grant.read) throw new SftpxError("refused", "Cannot pull: the grant is to write");
+  const compression = parseCompression(request.compress);
+  const sources = [];
+  for (const { path } of request.sources) {
+    sources.push(await resolveServedSource(root, path, { grantRoot: grant.root }));
+  }
+  const offered = sources.map((source) => source.offered);
+  const { filters, files, dryRun } = request;
+  if (files !== undefined && (offered.length !== 1 || offered[0]?.contents !== true)) {
+    throw new SftpxError("usage", "Cannot send listed files: their source is not one directory");
+  }
+  const offer: Offer = {
+    type: "offer",
+    transfer: channel.transfer,
+    sources: offered,
+    destination: "",
+    intoDirectory: false,
+    chunkBytes: request.chunkBytes,
+    checksum: false,
+    atomic: false,
+    given: request.sources.map(({ path }) => path),
+    nowNs: BigInt(Date.now()) * 1_000_000n,
+    delete: false,
+    filters: [],
+    dryRun,
+  };
+  const peer = identityName(ends.clientIdentity);
+  onEvent({ kind: "start", direction: "pull", chunkBytes: offer.chunkBytes, peer });
+  const options: WalkOptions = files === undefined ? { filters } : { filters, files };
+  const walk = { store, sources: sources.map((source) => source.walk), options };
+  const sending = { channel, offer, walk, missing: [], onEvent, signal };
+  if (dryRun) return await runPlanSend({ ...sending, tellLines: false });
+  return await runSend({
+    ...sending,
+    equipment,
+    compression,
+    lanes: Math.min(Math.max(1, request.lanes), LIMITS.lanesPerConnection),
+    verifyReceipt: receiptCheck(ends, "server"),
+    tellEntries: false,
+  });
+}
+
+/** A push: this end receives what the client offers. */
+export async function servePush(served: ServedTransfer, offer: Offer): Promise<TransferSummary> {
+  const { grant, store, takeover, hub } = served;
+  if (!grant.write) throw new SftpxError("refused", "Cannot push: the grant is to read");
+  if (offer.delete) checkDeleteGrant(grant);
+  checkDelete({ delete: offer.delete, files: null }, offer.sources);
+  const transfer = await receiveTransfer(served, offer);
+  if (!offer.dryRun) await takeover.clear(transfer.key);
+  const begun = await store.begin(transfer);
+  using _held = offer.dryRun ? null : takeover.hold(transfer.key, hub);
+  try {
+    return await receive(served, { offer, begun });
+  } catch (thrown) {
+    // It did not even start: a run that did puts its own transfer aside.
+    await store.abandon(begun.id).catch(() => {});
+    throw thrown;
+  }
+}
+
+async function receive(
+  served: ServedTransfer,
+  { offer, begun }: { readonly offer: Offer; readonly begun: Begun },
+): Promise<TransferSummary> {
+  const { channel, ends, identity, store, equipment, onEvent, signal } = served;
+  const { chunkBytes } = begun;
+  const peer = identityName(ends.clientIdentity);
+  const start = { kind: "start", direction: "push", chunkBytes, peer } as const;
+  const spared = offer.filters;
+  const receiving = { channel, offer, begun, store, localDelete: false, spared, onEvent, signal };
+  if (offer.dryRun) {
+    onEvent(start);
+    return await runPlanReceive({ ...receiving, tellLines: false });
+  }
+  using share = equipment.reserveSlots(chunkBytes);
+  onEvent(start);
+  return await runReceive({
+    ...receiving,
+    equipment,
+    slots: share.slots,
+    sign: receiptSigner(ends, { transfer: channel.transfer, identity }),
+    tellEntries: false,
+  });
+}
+
+async function receiveTransfer(
+  { ends, grant, root, equipment }: ServedTransfer,
+  offer: Offer,
+): Promise<ReceiveTransfer> {
+  const { given } = offer;
+  const peer = ends.clientIdentity;
+  const grantRoot = grant.root;
+  const { destination, intoDirectory } = await grantedDestination(root, { grantRoot, offer });
+  return {
+    key: resumeKey(equipment.hashing, { peer, direction: "push", destination, given }),
+    destination,
+    intoDirectory,
+    sources: offer.sources,
+    chunkBytes: offer.chunkBytes,
+    checksum: offer.checksum,
+    writeOnce: grant.writeOnce,
+    mayRead: grant.read,
+    senderNowNs: offer.nowNs,
+    peer,
+    given,
+    dryRun: offer.dryRun,
+  };
+}

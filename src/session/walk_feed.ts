@@ -1,0 +1,66 @@
+// Feeds a walk to a sending half of the engine, as fast as that wants entries and no faster (I8).
+
+import type { ErrorCode } from "../base/errors.ts";
+import type { FoundEntries } from "../engine/sender.ts";
+import type { Store, WalkOptions, WalkSource } from "../store/store.ts";
+
+/** What is walked for a transfer. */
+export interface WalkPlan {
+  readonly store: Store;
+  readonly sources: readonly WalkSource[];
+  readonly options: WalkOptions;
+}
+
+/** A sending half, as a walk sees it. */
+export interface EntryTaker {
+  readonly wantsEntries: boolean;
+  addEntries(found: FoundEntries): void;
+  omit(omission: { path: string; code: ErrorCode; message: string }): void;
+  endEntries(): void;
+}
+
+export class WalkFeed {
+  readonly #taker: EntryTaker;
+  readonly #onNotice: (message: string) => void;
+  #wanted = Promise.withResolvers<void>();
+
+  constructor(taker: EntryTaker, { onNotice }: { readonly onNotice: (message: string) => void }) {
+    this.#taker = taker;
+    this.#onNotice = onNotice;
+  }
+
+  /** The taker may want more by now. */
+  wake(): void {
+    if (!this.#taker.wantsEntries) return;
+    this.#wanted.resolve();
+    this.#wanted = Promise.withResolvers();
+  }
+
+  /** Walks to the end; `pump` lets the taker say what follows from each batch. */
+  async run(
+    { store, sources, options }: WalkPlan,
+    { pump, signal }: { readonly pump: () => void; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const stopped = () => this.#wanted.resolve();
+    signal.addEventListener("abort", stopped, { once: true });
+    try {
+      for await (const batch of store.walk(sources, { ...options, signal })) {
+        for (const { path, code, message } of batch.notices) {
+          if (code === null) this.#onNotice(message);
+          else this.#taker.omit({ path, code, message });
+        }
+        while (!this.#taker.wantsEntries) {
+          signal.throwIfAborted();
+          await this.#wanted.promise;
+        }
+        signal.throwIfAborted();
+        this.#taker.addEntries(batch);
+        pump();
+      }
+    } finally {
+      signal.removeEventListener("abort", stopped);
+    }
+    this.#taker.endEntries();
+    pump();
+  }
+}

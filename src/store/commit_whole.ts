@@ -1,0 +1,71 @@
+// What becomes of one whole file of a transfer: its part is put in place, or what stands there is the
+// same and is kept. Answers the record to be made, and whether anything changed.
+
+import { SftpxError } from "../base/errors.ts";
+import type { Stamp } from "../wire/messages.ts";
+import type { OpenFile } from "./chunk_journal.ts";
+import { commitFile, keepFile, type KeptFile, type Place } from "./commit.ts";
+import { isSameEmptyFile, stampOf } from "./disk.ts";
+import type { CommittedRow } from "./journal_rows.ts";
+import type { PartsRun } from "./parts.ts";
+import type { ModeChange } from "./register.ts";
+import type { ReceiveTransfer, WholeFile } from "./store.ts";
+
+export interface FileContext {
+  readonly transfer: ReceiveTransfer;
+  readonly run: PartsRun;
+  readonly place: Place;
+}
+
+/** A file that was put or kept in place. */
+export interface Committed {
+  readonly entry: number;
+  readonly row: CommittedRow;
+  /** It was made, replaced, or given another mode or time. */
+  readonly changed: boolean;
+}
+
+export function commitWhole(
+  { entry, digest, synced, keep }: WholeFile,
+  file: OpenFile,
+  context: FileContext,
+): Committed {
+  const { stamp, changed } = keep
+    ? keepStanding(entry, file, context)
+    : keepEmpty(file, context) ?? { stamp: replace(file, synced, context), changed: true };
+  const { final: path, mtimeNs } = file;
+  const { chunkBytes } = context.transfer;
+  return { entry, row: { path, digest, chunkBytes, mtimeNs, stamp }, changed };
+}
+
+/** Gives a file that is in place by our own record the manifest's mode. */
+export function changeMode(change: ModeChange, { transfer, place }: FileContext): Committed {
+  const { entry, final: path, mode, mtimeNs, digest, standing } = change;
+  const { writeOnce, chunkBytes } = transfer;
+  const { stamp, changed } = keepFile({ path, mode, mtimeNs, standing, writeOnce }, place);
+  return { entry, row: { path, digest, chunkBytes, mtimeNs, stamp }, changed };
+}
+
+function keepStanding(entry: number, file: OpenFile, { transfer, place }: FileContext): KeptFile {
+  const { final: path, mode, mtimeNs, standing } = file;
+  if (standing === null) {
+    throw new SftpxError("internal", `Cannot keep entry ${entry}: nothing stands there`);
+  }
+  const { writeOnce } = transfer;
+  return keepFile({ path, mode, mtimeNs, standing, writeOnce }, place);
+}
+
+/** An empty file is never compared: if one like it stands there, nothing is to be done. */
+function keepEmpty(file: OpenFile, { place }: FileContext): KeptFile | null {
+  if (file.sizeBytes !== 0) return null;
+  const stat = place.door.look(file.final);
+  if (stat === null || !isSameEmptyFile(stat, file)) return null;
+  return { stamp: stampOf(stat), changed: false };
+}
+
+function replace(file: OpenFile, synced: boolean, { transfer, run, place }: FileContext): Stamp {
+  const { final: path, part: name, sizeBytes, mode, mtimeNs } = file;
+  const part = run.pathOf(name);
+  const { writeOnce } = transfer;
+  return commitFile({ path, part, sizeBytes, mode, mtimeNs, synced, writeOnce }, place);
+}

@@ -1,0 +1,123 @@
+// The rows of `state.db` as values: how stamps, digests and lists of names lie in columns, and what
+// several rows about one part come to. FORMAT.md describes every byte. No SQL.
+
+import type { Stamp } from "../wire/messages.ts";
+import type { ChunkRun } from "./store.ts";
+
+/** Bytes of a digest. */
+export const DIGEST_BYTES = 32;
+/** Bytes of a stamp in a row: five 64-bit integers, big-endian. */
+const STAMP_BYTES = 40;
+
+export interface TransferRow {
+  readonly key: Uint8Array;
+  readonly destination: string;
+  readonly chunkBytes: number;
+  readonly startedNs: bigint;
+  /** Identity of the peer. */
+  readonly peer: Uint8Array;
+  /** Source names as given. */
+  readonly given: readonly string[];
+}
+
+export interface PartRow {
+  readonly id: number;
+  /** Entry path in the manifest. */
+  readonly path: string;
+  /** File name under `.sftpx/parts`. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly stamp: Stamp;
+  readonly recordedNs: bigint;
+}
+
+export interface CommittedRow {
+  readonly path: string;
+  readonly digest: Uint8Array;
+  readonly chunkBytes: number;
+  /** As the manifest had it; the disk may round it. */
+  readonly mtimeNs: bigint;
+  /** What stood under the final name right after the commit. */
+  readonly stamp: Stamp;
+}
+
+/** Stamps in rows: device, inode, size unsigned; both times signed. */
+export function packStamp(stamp: Stamp): Uint8Array {
+  const bytes = new Uint8Array(STAMP_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, stamp.device);
+  view.setBigUint64(8, stamp.inode);
+  view.setBigUint64(16, BigInt(stamp.sizeBytes));
+  view.setBigInt64(24, stamp.mtimeNs);
+  view.setBigInt64(32, stamp.ctimeNs);
+  return bytes;
+}
+
+export function unpackStamp(bytes: Uint8Array): Stamp {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    device: view.getBigUint64(0),
+    inode: view.getBigUint64(8),
+    sizeBytes: Number(view.getBigUint64(16)),
+    mtimeNs: view.getBigInt64(24),
+    ctimeNs: view.getBigInt64(32),
+  };
+}
+
+/** Rows as they were written, to ascending runs that neither overlap nor touch. */
+export function mergeRuns(rows: readonly ChunkRun[], chunks: number): ChunkRun[] {
+  const digestOf = new Map<number, Uint8Array>();
+  for (const { first, digests } of rows) {
+    for (let at = 0; at + DIGEST_BYTES <= digests.byteLength; at += DIGEST_BYTES) {
+      const chunk = first + at / DIGEST_BYTES;
+      if (chunk < chunks) digestOf.set(chunk, digests.subarray(at, at + DIGEST_BYTES));
+    }
+  }
+  const sorted = [...digestOf.keys()].sort((a, b) => a - b);
+  const runs: ChunkRun[] = [];
+  for (let from = 0; from < sorted.length;) {
+    const first = sorted[from] ?? 0;
+    let count = 1;
+    while (sorted[from + count] === first + count) count++;
+    const digests = new Uint8Array(count * DIGEST_BYTES);
+    for (let i = 0; i < count; i++) {
+      digests.set(digestOf.get(first + i) ?? new Uint8Array(DIGEST_BYTES), i * DIGEST_BYTES);
+    }
+    runs.push({ first, digests });
+    from += count;
+  }
+  return runs;
+}
+
+export function transferOf(row: Record<string, unknown>): TransferRow {
+  return {
+    key: bytesOf(row["key"]),
+    destination: String(row["destination"]),
+    chunkBytes: Number(row["chunk_bytes"]),
+    startedNs: BigInt(row["started_ns"] as bigint),
+    peer: bytesOf(row["peer"]),
+    given: namesOf(row["given"]),
+  };
+}
+
+function namesOf(value: unknown): string[] {
+  const names: unknown = JSON.parse(String(value));
+  if (!Array.isArray(names)) throw new TypeError("Cannot read state: not a list of names");
+  return names.map(String);
+}
+
+export function partOf(row: Record<string, unknown>): PartRow {
+  return {
+    id: Number(row["id"]),
+    path: String(row["path"]),
+    name: String(row["name"]),
+    sizeBytes: Number(row["size_bytes"]),
+    stamp: unpackStamp(bytesOf(row["stamp"])),
+    recordedNs: BigInt(row["recorded_ns"] as bigint),
+  };
+}
+
+export function bytesOf(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError("Cannot read state: not a blob");
+  return value;
+}

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { comparePaths, foldPath } from "../base/path.ts";
+import { PathList } from "./path_list.ts";
+
+const NAME = fc.string({
+  unit: fc.constantFrom("a", "b", "A", "-", "é", "😀", "@"),
+  minLength: 1,
+  maxLength: 4,
+});
+const PATH = fc.array(NAME, { minLength: 1, maxLength: 4 }).map((names) => names.join("/"));
+
+Deno.test("PathList has what was added, in order and all of it, and nothing else", () => {
+  const given = fc.uniqueArray(PATH, { maxLength: 400 });
+  fc.assert(
+    fc.property(given, fc.array(PATH, { maxLength: 20 }), (added, asked) => {
+      const sorted = [...added].sort(comparePaths);
+      const list = new PathList();
+      for (const path of sorted) list.add(path);
+      assert.equal(list.isOrdered, true);
+      assert.deepEqual([...list], sorted);
+      for (const path of [...asked, ...sorted]) {
+        assert.equal(list.has(path), sorted.includes(path));
+        const folds = sorted.filter((known) => foldPath(known) === foldPath(path));
+        const found = list.foldsTo(path);
+        assert.ok(found === null ? folds.length === 0 : folds.includes(found));
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("PathList takes more after it was asked", () => {
+  const list = new PathList();
+  list.add("a");
+  assert.equal(list.has("b"), false);
+  list.add("b");
+  assert.deepEqual([list.has("b"), list.has("a"), list.has("")], [true, true, false]);
+});
+
+Deno.test("PathList shares long beginnings to the last character it can count", () => {
+  const long = `${"x/".repeat(2047)}`;
+  const paths = [`${long}a`, `${long}ab`, `${long}b`];
+  const list = new PathList();
+  paths.forEach((path) => list.add(path));
+  assert.deepEqual([...list], paths);
+});
+
+Deno.test("PathList says when it was not filled in order", () => {
+  for (const paths of [["b", "a"], ["a", "a"], ["a\0b"]]) {
+    const list = new PathList();
+    paths.forEach((path) => list.add(path));
+    assert.equal(list.isOrdered, false);
+  }
+});

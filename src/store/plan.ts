@@ -1,0 +1,196 @@
+// One dry transfer: what `register`, `placeDirectories`, `commit` and `finish` would come to, entry by
+// entry, and what `prune` would remove. Makes, changes and locks nothing, and tells a peer that may not
+// read no more than the real transfer would let it learn.
+
+import type { BigIntStats } from "node:fs";
+import * as fs from "node:fs";
+import { utf8Bytes } from "../base/bytes.ts";
+import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { Filter } from "../base/filter.ts";
+import { escapeText } from "../base/text.ts";
+import type { Entry, FilterRule, PlanAction, PlanStep } from "../wire/messages.ts";
+import { type Beginning, beginningOf } from "./beginning.ts";
+import { hasModeAndTime, isSameEmptyFile, lookAt, sameTime } from "./disk.ts";
+import { diskError } from "./disk_error.ts";
+import { Door } from "./door.ts";
+import type { JournalReader } from "./journal.ts";
+import { ManifestGuard } from "./manifest_guard.ts";
+import type { PrunedSome } from "./messages.ts";
+import { PathList } from "./path_list.ts";
+import { type Found, placeFile, writtenOnce } from "./placement.ts";
+import { Pruner } from "./prune.ts";
+import type { ReceiveTransfer } from "./store.ts";
+
+/** What a dry transfer reads of the root. */
+export interface PlanContext {
+  /** May be absent. */
+  readonly root: string;
+  /** Absolute path of `.sftpx/parts`; may be absent. */
+  readonly partsDirectory: string;
+  readonly journal: JournalReader;
+  readonly ignoresCase: boolean;
+}
+
+/** Names and paths this long may be more than a file system holds; all we know hold shorter ones. */
+const LONG_BYTES = 100;
+
+export class Planning {
+  readonly #context: PlanContext;
+  readonly #door: Door;
+  readonly #beginning: Beginning;
+  readonly #guard: ManifestGuard;
+  readonly #paths = new PathList();
+  #next = 0;
+  #pruner: Pruner | null = null;
+
+  constructor(transfer: ReceiveTransfer, context: PlanContext) {
+    this.#context = context;
+    this.#door = new Door(context.root);
+    this.#beginning = beginningOf(transfer, { door: this.#door, journal: context.journal });
+    this.#guard = new ManifestGuard(context.ignoresCase);
+  }
+
+  get fresh(): readonly boolean[] {
+    return this.#beginning.fresh;
+  }
+
+  get chunkBytes(): number {
+    return this.#beginning.transfer.chunkBytes;
+  }
+
+  plan(first: number, entries: readonly Entry[], sources: readonly number[]): PlanStep[] {
+    if (first !== this.#next || entries.length !== sources.length) {
+      throw new SftpxError("protocol", `Cannot plan entry ${first}: ${this.#next} is next`);
+    }
+    this.#next += entries.length;
+    this.#door.forget();
+    const { destination, transfer } = this.#beginning;
+    return entries.map((entry, i): PlanStep => {
+      this.#paths.add(entry.path);
+      try {
+        const final = destination.of(entry.path, sources[i] ?? -1);
+        this.#guard.check(entry);
+        const action = this.#actionOf(entry, final);
+        // What stands there is for readers; what the peer began itself it may always hear of.
+        return { action: transfer.mayRead || action === "resume" ? action : "create" };
+      } catch (thrown) {
+        const { code, message } = toSftpxError(thrown);
+        return { action: "fail", code, message };
+      }
+    });
+  }
+
+  prune(rules: readonly FilterRule[]): PrunedSome {
+    const { transfer, destination } = this.#beginning;
+    if (transfer.writeOnce) {
+      throw new SftpxError("refused", "Cannot remove what is extraneous: the grant is write-once");
+    }
+    this.#door.forget();
+    this.#pruner ??= new Pruner({
+      sources: transfer.sources,
+      destination,
+      door: this.#door,
+      disk: null,
+      paths: this.#paths,
+      filter: new Filter(rules),
+      ignoresCase: this.#context.ignoresCase,
+      onLost: () => {},
+    });
+    const { finals: _, ...some } = this.#pruner.next();
+    if (!some.more) this.#pruner = null;
+    return some;
+  }
+
+  #actionOf(entry: Entry, final: string): PlanAction {
+    switch (entry.kind) {
+      case "file":
+        return this.#fileAction(entry, final);
+      case "directory":
+        return this.#directoryAction(entry, final);
+      case "link":
+        return this.#linkAction(entry, final);
+    }
+  }
+
+  #fileAction(entry: Entry, final: string): PlanAction {
+    const { transfer, rows } = this.#beginning;
+    const { journal, partsDirectory } = this.#context;
+    const stat = this.#door.look(final);
+    const row = rows.get(entry.path) ?? null;
+    const part = row === null ? null : `${partsDirectory}/${row.name}`;
+    const question = { entry, path: final, stat, row, part };
+    const found = placeFile(question, { rules: transfer, journal });
+    if (stat === null) this.#checkName(final);
+    return actionFor(found, { entry, stat, writeOnce: transfer.writeOnce });
+  }
+
+  #directoryAction(entry: Entry, final: string): PlanAction {
+    const stat = this.#door.lookDirectory(final);
+    if (stat === null) {
+      this.#checkName(final);
+      return "create";
+    }
+    const isAsWanted = this.#beginning.transfer.writeOnce || hasModeAndTime(stat, entry);
+    return isAsWanted ? "unchanged" : "update";
+  }
+
+  #linkAction({ target = "", mtimeNs }: Entry, final: string): PlanAction {
+    const { writeOnce } = this.#beginning.transfer;
+    const stat = this.#door.look(final);
+    if (stat === null) {
+      this.#checkName(final);
+      return "create";
+    }
+    const attempted = `place link "${escapeText(final)}"`;
+    if (stat.isSymbolicLink() && targetOf(this.#door.standing(final), attempted) === target) {
+      return writeOnce || sameTime(stat.mtimeNs, mtimeNs) ? "unchanged" : "update";
+    }
+    if (writeOnce) throw writtenOnce(final);
+    if (stat.isDirectory()) {
+      throw new SftpxError("conflict", `Cannot ${attempted}: a directory stands there`);
+    }
+    return "replace";
+  }
+
+  /** Where a parent is still to be made, the root tells whether name or path are too long. */
+  #checkName(final: string): void {
+    try {
+      for (const long of [final, final.slice(final.lastIndexOf("/") + 1)]) {
+        if (utf8Bytes(long) > LONG_BYTES) lookAt(`${this.#door.root}/${long}`);
+      }
+    } catch (thrown) {
+      throw diskError(thrown, `place "${escapeText(final)}"`);
+    }
+  }
+}
+
+function actionFor(
+  found: Found,
+  { entry, stat, writeOnce }: {
+    readonly entry: Entry;
+    readonly stat: BigIntStats | null;
+    readonly writeOnce: boolean;
+  },
+): PlanAction {
+  switch (found.kind) {
+    case "unchanged": {
+      const isAsWanted = Number(found.stat.mode & 0o777n) === (entry.mode & 0o777);
+      return isAsWanted || writeOnce ? "unchanged" : "update";
+    }
+    case "held":
+      return "resume";
+    case "stands":
+      return found.standing.sizeBytes === entry.sizeBytes ? "compare" : "replace";
+    case "new":
+      if (stat === null) return "create";
+      return entry.sizeBytes === 0 && isSameEmptyFile(stat, entry) ? "unchanged" : "replace";
+  }
+}
+
+function targetOf(absolute: string, attempted: string): string {
+  try {
+    return fs.readlinkSync(absolute);
+  } catch (thrown) {
+    throw diskError(thrown, attempted);
+  }
+}

@@ -1,0 +1,265 @@
+// Removes from the directories a transfer offered what its manifest does not name: deepest first, and
+// so much at a call. What filters exclude stays, and so does `.sftpx`, whatever is no file, directory
+// or link, another file system, and any name that may be one of the manifest's spelled otherwise.
+
+import * as fs from "node:fs";
+import { SftpxError } from "../base/errors.ts";
+import type { Filter } from "../base/filter.ts";
+import { isReservedName, pathProblem } from "../base/path.ts";
+import { escapeText } from "../base/text.ts";
+import type { OfferedSource } from "../wire/messages.ts";
+import type { Destination } from "./destination.ts";
+import { type Disk, lookAt, specialName } from "./disk.ts";
+import { diskError, osCode } from "./disk_error.ts";
+import type { Door } from "./door.ts";
+import type { PrunedSome } from "./messages.ts";
+import type { PathList } from "./path_list.ts";
+import type { WalkNotice } from "./store.ts";
+import { OWNER_ALL } from "./tree.ts";
+
+/** Names looked at in one call: some tens of milliseconds, in which no other transfer gets on. */
+const NAMES_PER_CALL = 2048;
+/** What the runtime puts for bytes that are not UTF-8. */
+const REPLACEMENT = "\ufffd";
+
+export interface PruneContext {
+  readonly sources: readonly OfferedSource[];
+  readonly destination: Destination;
+  readonly door: Door;
+  /** Null for a dry run. */
+  readonly disk: Disk | null;
+  /** What the manifest names. */
+  readonly paths: PathList;
+  readonly filter: Filter;
+  /** Two names that differ in case only are one file here. */
+  readonly ignoresCase: boolean;
+  /** Hears of directories that stay and lost a name, by absolute path: they are to be synced. */
+  readonly onLost: (directory: string) => void;
+}
+
+/** A directory being emptied of what is extraneous. */
+interface Frame {
+  /** Path as it travels; empty for the destination itself. */
+  readonly path: string;
+  /** The same as it is spelled on disk. */
+  readonly shown: string;
+  /** Relative to the store's root, as on disk. */
+  readonly final: string;
+  /** Names still to be looked at, the next one last. */
+  readonly names: string[];
+  readonly device: bigint;
+  /** The manifest names it, or something in it stays. */
+  stays: boolean;
+  hasLost: boolean;
+  /** Mode to be put back if it stays; null when it was not opened up. */
+  readonly closedMode: number | null;
+}
+
+export class Pruner {
+  readonly #context: PruneContext;
+  readonly #stack: Frame[] = [];
+  /** Directories to begin with, the next one last. */
+  readonly #tops: { readonly path: string; readonly final: string }[];
+  #deleted: string[] = [];
+  #finals: string[] = [];
+  #failures: WalkNotice[] = [];
+
+  constructor(context: PruneContext) {
+    if (!context.paths.isOrdered) {
+      throw new SftpxError(
+        "protocol",
+        "Cannot remove what is extraneous: entries are not in order",
+        {
+          remote: true,
+        },
+      );
+    }
+    this.#context = context;
+    this.#tops = topsOf(context).reverse();
+  }
+
+  /** Goes on for a while; `finals` are the paths below the root of what was removed. */
+  next(): PrunedSome & { readonly finals: readonly string[] } {
+    this.#deleted = [];
+    this.#finals = [];
+    this.#failures = [];
+    let more = true;
+    for (let looked = 0; more && looked < NAMES_PER_CALL; looked++) more = this.#step();
+    return { deleted: this.#deleted, failures: this.#failures, finals: this.#finals, more };
+  }
+
+  /** Looks at one name; false when there is none left. */
+  #step(): boolean {
+    const frame = this.#stack.at(-1);
+    if (frame === undefined) {
+      const top = this.#tops.pop();
+      if (top !== undefined) this.#openTop(top);
+      return top !== undefined;
+    }
+    const name = frame.names.pop();
+    if (name !== undefined) {
+      this.#visit(frame, name);
+    } else {
+      this.#stack.pop();
+      this.#close(frame, this.#stack.at(-1));
+    }
+    return true;
+  }
+
+  #openTop({ path, final }: { readonly path: string; readonly final: string }): void {
+    const { door, filter, paths } = this.#context;
+    const stat = door.lookFromRoot(final);
+    if (stat === null || !stat.isDirectory()) return;
+    // A source that the manifest does not name was left out: nothing of it is extraneous.
+    if (path !== "" && (!paths.has(path) || filter.excludes(path, true))) return;
+    this.#open({ path, shown: path, final, stat, stays: true });
+  }
+
+  #visit(frame: Frame, name: string): void {
+    const shown = below(frame.shown, name);
+    try {
+      if (isReservedName(name) || !this.#look(frame, name)) frame.stays = true;
+    } catch (thrown) {
+      frame.stays = true;
+      this.#fail(shown, diskError(thrown, `remove "${escapeText(shown)}"`));
+    }
+  }
+
+  /** False when the name stays. A directory is opened, and what becomes of it is seen later. */
+  #look(frame: Frame, name: string): boolean {
+    const { door, filter } = this.#context;
+    const shown = below(frame.shown, name);
+    const final = below(frame.final, name);
+    const refuse = (code: WalkNotice["code"], found: string): never => {
+      throw new SftpxError(code ?? "failed", `Cannot remove "${escapeText(shown)}": ${found}`);
+    };
+    const problem = pathProblem(final);
+    // Neither the door nor the wire lets such a name pass.
+    if (problem !== null) refuse("bad_name", problem);
+    const stat = door.look(final);
+    if (stat === null) {
+      return name.includes(REPLACEMENT) ? refuse("bad_name", "it is not UTF-8") : true;
+    }
+    const path = below(frame.path, name);
+    const isDirectory = stat.isDirectory();
+    if (filter.excludes(path, isDirectory)) return false;
+    const known = this.#known(path, { final, stat });
+    if (known !== null) {
+      if (isDirectory) this.#open({ path: known, shown, final, stat, stays: true });
+      return false;
+    }
+    if (isDirectory) {
+      if (stat.dev !== frame.device) refuse("conflict", "it is a mount point");
+      this.#open({ path, shown, final, stat, stays: false });
+    } else if (stat.isFile() || stat.isSymbolicLink()) {
+      this.#context.disk?.remove(door.standing(final));
+      this.#tell(frame, { shown, final });
+    } else {
+      refuse("conflict", `it is ${specialName(stat)}`);
+    }
+    return true;
+  }
+
+  /** The manifest's name for what stands at a path; null when it has none. */
+  #known(
+    path: string,
+    { final, stat }: { readonly final: string; readonly stat: fs.BigIntStats },
+  ): string | null {
+    const { paths, door, ignoresCase } = this.#context;
+    if (paths.has(path)) return path;
+    if (!ignoresCase && !isFolded(door.standing(final), stat)) return null;
+    return paths.foldsTo(path);
+  }
+
+  #open(
+    opened: Pick<Frame, "path" | "shown" | "final" | "stays"> & { readonly stat: fs.BigIntStats },
+  ): void {
+    const { stat, ...frame } = opened;
+    const { door, disk } = this.#context;
+    const directory = door.standing(frame.final);
+    let closedMode: number | null = null;
+    if (!frame.stays && disk !== null && (Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
+      closedMode = Number(stat.mode & 0o7777n);
+      fs.chmodSync(directory, closedMode | OWNER_ALL);
+    }
+    try {
+      const names = fs.readdirSync(directory).sort().reverse();
+      this.#stack.push({ ...frame, names, device: stat.dev, hasLost: false, closedMode });
+    } catch (thrown) {
+      if (closedMode !== null) fs.chmodSync(directory, closedMode);
+      throw thrown;
+    }
+  }
+
+  /** A directory is through: it goes if nothing in it stays. */
+  #close(frame: Frame, above: Frame | undefined): void {
+    const { door, disk, onLost } = this.#context;
+    if (!frame.stays && above !== undefined) {
+      try {
+        disk?.removeDirectory(door.standing(frame.final));
+        this.#tell(above, { shown: `${frame.shown}/`, final: frame.final });
+        return;
+      } catch (thrown) {
+        this.#fail(frame.shown, directoryError(frame.shown, thrown));
+      }
+    }
+    if (above !== undefined) above.stays = true;
+    if (disk === null) return;
+    try {
+      const directory = door.standing(frame.final);
+      if (frame.closedMode !== null) fs.chmodSync(directory, frame.closedMode);
+      if (frame.hasLost) onLost(directory);
+    } catch (thrown) {
+      this.#fail(frame.shown, diskError(thrown, `close "${escapeText(frame.shown)}"`));
+    }
+  }
+
+  #tell(frame: Frame, { shown, final }: { readonly shown: string; readonly final: string }): void {
+    frame.hasLost = true;
+    this.#deleted.push(shown);
+    this.#finals.push(final);
+  }
+
+  #fail(path: string, { code, message }: SftpxError): void {
+    this.#failures.push({ path, code, message });
+  }
+}
+
+/** Directories to look through: the destination itself for contents, else the sources' own. */
+function topsOf({ sources, destination }: PruneContext) {
+  const contents = sources.find((source) => source.contents && source.kind === "directory");
+  if (contents !== undefined) return [{ path: "", final: destination.top(contents) }];
+  return sources.filter((source) => source.kind === "directory").map((source) => ({
+    path: source.name,
+    final: destination.top(source),
+  }));
+}
+
+/** Whether the directory of a path finds the same thing under another spelling of its name. */
+function isFolded(absolute: string, stat: fs.BigIntStats): boolean {
+  const cut = absolute.lastIndexOf("/") + 1;
+  const name = absolute.slice(cut);
+  const spellings = [
+    name.toUpperCase(),
+    name.toLowerCase(),
+    name.normalize("NFC"),
+    name.normalize("NFD"),
+  ];
+  return spellings.some((spelling) => {
+    if (spelling === name) return false;
+    const found = lookAt(absolute.slice(0, cut) + spelling);
+    return found !== null && found.dev === stat.dev && found.ino === stat.ino;
+  });
+}
+
+function directoryError(shown: string, thrown: unknown): SftpxError {
+  const attempted = `remove "${escapeText(shown)}"`;
+  if (!["ENOTEMPTY", "EEXIST"].includes(osCode(thrown))) return diskError(thrown, attempted);
+  return new SftpxError("conflict", `Cannot ${attempted}: something came into it meanwhile`, {
+    cause: thrown,
+  });
+}
+
+function below(path: string, name: string): string {
+  return path === "" ? name : `${path}/${name}`;
+}

@@ -1,0 +1,166 @@
+// The rows of a ticket book: every statement that reads or changes them, each change one
+// transaction. What may be changed when is the book's to decide.
+
+import { type Database, inTransaction } from "../runtime/database.ts";
+import { openTicketFile, ticketFileError } from "./ticket_file.ts";
+import { IS_VALID, type Row, type TicketRecord, ticketRecord } from "./ticket_record.ts";
+
+type Values = Record<string, string | number | null>;
+
+/** The tables of one book. */
+export class TicketTable {
+  readonly #path: string;
+  readonly #database: Database;
+
+  /** Opens the book at `path`, made when there is none. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#database = openTicketFile(path);
+  }
+
+  /** One change of the book, seen whole by every process or not at all. */
+  change<T>(body: () => T): T {
+    return this.guard("save", () => inTransaction(this.#database, body));
+  }
+
+  /** Runs what touches the book's files, with errors that name it. */
+  guard<T>(action: "load" | "save", body: () => T): T {
+    try {
+      return body();
+    } catch (thrown) {
+      throw ticketFileError(thrown, { action, path: this.#path });
+    }
+  }
+
+  ticket(id: string): TicketRecord | null {
+    const [row] = this.#all("SELECT * FROM tickets WHERE id = :id", { id });
+    return row === undefined ? null : this.#record(row);
+  }
+
+  /** Tickets of a root, or of all; the newest last. */
+  tickets(root: string | null): readonly TicketRecord[] {
+    const rows = this.#all(
+      "SELECT * FROM tickets WHERE :root IS NULL OR root = :root ORDER BY created_ms, id",
+      { root },
+    );
+    return rows.map((row) => this.#record(row));
+  }
+
+  /** At most two ids that begin with these hex digits. */
+  idsLike(prefix: string): readonly string[] {
+    const glob = `${prefix}*`;
+    const rows = this.#all("SELECT id FROM tickets WHERE id GLOB :glob LIMIT 2", { glob });
+    return rows.map(({ id }) => String(id));
+  }
+
+  insert({ id, root, grant, uses, createdMs, expiresMs, standing }: TicketRecord): void {
+    this.#run(
+      "INSERT INTO tickets VALUES (:id, :root, :path, :read, :write, :writeOnce, :uses, 0, " +
+        ":createdMs, :expiresMs, :standing, NULL)",
+      {
+        id,
+        root,
+        path: grant.root,
+        read: Number(grant.read),
+        write: Number(grant.write),
+        writeOnce: Number(grant.writeOnce),
+        uses,
+        createdMs,
+        expiresMs,
+        standing: Number(standing),
+      },
+    );
+  }
+
+  /** Forgets tickets that ended before a time, and of a root's dead ones all but the newest. */
+  forget(options: {
+    readonly root: string;
+    readonly nowMs: number;
+    readonly endedBeforeMs: number;
+    readonly kept: number;
+  }): void {
+    const { root, nowMs, endedBeforeMs, kept } = options;
+    this.#run("DELETE FROM tickets WHERE expires_ms < :endedBeforeMs", { endedBeforeMs });
+    this.#run(
+      `DELETE FROM tickets WHERE id IN (SELECT id FROM tickets
+         WHERE root = :root AND NOT (${IS_VALID})
+         ORDER BY created_ms DESC, id LIMIT -1 OFFSET :kept)`,
+      { root, nowMs, kept },
+    );
+  }
+
+  countValid(root: string, nowMs: number): number {
+    const sql = `SELECT count(*) AS n FROM tickets WHERE root = :root AND ${IS_VALID}`;
+    return Number(this.#all(sql, { root, nowMs })[0]?.n);
+  }
+
+  /** Ends the oldest valid ticket that is the server's own; false when there is none. */
+  endOldest(root: string, nowMs: number): boolean {
+    return this.#run(
+      `UPDATE tickets SET closed = 'ended' WHERE id = (SELECT id FROM tickets
+         WHERE root = :root AND standing = 0 AND ${IS_VALID} ORDER BY created_ms, id LIMIT 1)`,
+      { root, nowMs },
+    );
+  }
+
+  /** Ends all of a root that are the server's own. */
+  endAll(root: string): void {
+    this.#run(
+      "UPDATE tickets SET closed = 'ended' WHERE root = :root AND standing = 0 AND closed IS NULL",
+      { root },
+    );
+  }
+
+  revoke(id: string): void {
+    this.#run("UPDATE tickets SET closed = 'revoked' WHERE id = :id AND closed IS NULL", { id });
+  }
+
+  /** Holds one more use for an identity. */
+  hold(id: string, name: string): void {
+    this.#run(
+      "INSERT INTO holds VALUES (:id, :name, 1) ON CONFLICT DO UPDATE SET uses = uses + 1",
+      { id, name },
+    );
+  }
+
+  /** Holds one use less; false when none was held, as the ticket is forgotten. */
+  letGo(id: string, name: string): boolean {
+    const mine = "WHERE ticket = :id AND identity = :name";
+    return this.#run(`DELETE FROM holds ${mine} AND uses = 1`, { id, name }) ||
+      this.#run(`UPDATE holds SET uses = uses - 1 ${mine}`, { id, name });
+  }
+
+  spend(id: string): void {
+    this.#run("UPDATE tickets SET spent = spent + 1 WHERE id = :id", { id });
+  }
+
+  /** Port a root's server wrote down last. */
+  port(root: string): number | null {
+    const [row] = this.#all("SELECT port FROM servers WHERE root = :root", { root });
+    return row === undefined ? null : Number(row.port);
+  }
+
+  writePort(root: string, port: number | null): void {
+    if (port === null) this.#run("DELETE FROM servers WHERE root = :root", { root });
+    else this.#run("INSERT OR REPLACE INTO servers VALUES (:root, :port)", { root, port });
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #record(row: Row): TicketRecord {
+    const id = String(row.id);
+    const holds = this.#all("SELECT * FROM holds WHERE ticket = :id ORDER BY identity", { id });
+    return ticketRecord(row, holds);
+  }
+
+  #all(sql: string, values: Values): readonly Row[] {
+    return this.guard("load", () => this.#database.prepare(sql).all(values));
+  }
+
+  /** Whether any row changed. */
+  #run(sql: string, values: Values): boolean {
+    return Number(this.#database.prepare(sql).run(values).changes) > 0;
+  }
+}

@@ -1,0 +1,89 @@
+// `sftpx bench` as a whole: rows for a person and a program, and how it ends. Speeds are not judged.
+
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import { denoWith, isRunByDeno } from "./command.ts";
+import { type JsonLine, jsonLines } from "./json_output.ts";
+import { hasPseudoTerminals, PseudoTerminal } from "./pseudo_terminal.ts";
+import { Scratch } from "./sftpx_process.ts";
+
+const BYTES = ["--bytes", "4MiB"];
+/** What `-P=sftpx` allows: no other program may be started. */
+const WITHOUT_RUN = ["read", "write", "net", "env", "sys", "ffi"].map((name) => `--allow-${name}`);
+
+function rowsOf(stdout: string): readonly JsonLine[] {
+  const lines = jsonLines(stdout);
+  const end = lines.at(-1);
+  assert.deepEqual([end?.event, end?.["ok"]], ["end", true]);
+  const rows = lines.filter((line) => line.event === "bench");
+  assert.equal(end?.["count"], rows.length);
+  return rows;
+}
+
+Deno.test("bench measures every part of this machine, and leaves nothing behind", async () => {
+  await using scratch = await Scratch.open();
+  await fs.mkdir(scratch.path("tmp"));
+  await fs.mkdir(scratch.path("disk"));
+  const { code, stdout, stderr } = await scratch.run(
+    ["bench", "--json", ...BYTES, "--directory", "disk"],
+    { env: { TMPDIR: scratch.path("tmp") } },
+  );
+  assert.equal(code, 0, stderr);
+  const rows = rowsOf(stdout);
+  assert.deepEqual([...new Set(rows.map((row) => row["bench"]))], ["pipe", "hash", "zstd", "disk"]);
+  for (const row of rows) assert.ok(Number(row["bytesPerSecond"]) > 0, JSON.stringify(row));
+  assert.deepEqual(await fs.readdir(scratch.path("tmp")), []);
+  assert.deepEqual(await fs.readdir(scratch.path("disk")), []);
+});
+
+Deno.test("bench says which ends a pipe has, and does without another process", async () => {
+  await using scratch = await Scratch.open();
+  const apart = await scratch.run(["bench", "pipe", ...BYTES]);
+  assert.match(apart.stdout, /^pipe up +\S+ \S+\/s +.*a process for each end/, apart.stderr);
+  if (!isRunByDeno()) return;
+  const command = denoWith(...WITHOUT_RUN);
+  const together = await scratch.run(["bench", "pipe", ...BYTES], { command });
+  assert.match(together.stdout, /both ends in this process/, together.stderr);
+});
+
+Deno.test("bench measures the path to a server as far as the grant allows", async () => {
+  await using scratch = await Scratch.open();
+  await fs.mkdir(scratch.path("root"));
+  const server = await scratch.serve("root", ["--access", "read"]);
+  const { code, stdout, stderr } = await scratch.run(["bench", "--json", ...BYTES, server.ticket]);
+  assert.equal(code, 0, stderr);
+  const [up, down, ...rest] = rowsOf(stdout);
+  assert.deepEqual(rest, []);
+  assert.deepEqual([up?.["name"], up?.["bytesPerSecond"]], ["up", null]);
+  assert.equal(down?.["name"], "down");
+  assert.ok(Number(down?.["bytesPerSecond"]) > 0);
+  assert.ok(Number(down?.["rttMs"]) > 0);
+});
+
+Deno.test("bench goes on after one that fails, and fails as a whole where all do", async () => {
+  await using scratch = await Scratch.open();
+  const some = await scratch.run(["bench", "disk", "hash", ...BYTES, "--directory", "absent"]);
+  assert.equal(some.code, 3, some.stderr);
+  assert.match(some.stdout, /^hash blake3/);
+  assert.match(some.stderr, /Cannot measure the disk at/);
+  const all = await scratch.run(["bench", "disk", ...BYTES, "--directory", "absent", "--json"]);
+  assert.equal(all.code, 2, all.stderr);
+  assert.equal(jsonLines(all.stdout).at(-1)?.event, "summary");
+});
+
+Deno.test({
+  name: "bench on a terminal says what it is at, and ends cleanly on Ctrl-C",
+  ignore: !hasPseudoTerminals,
+  fn: async () => {
+    await using scratch = await Scratch.open();
+    await fs.mkdir(scratch.path("tmp"));
+    const args = ["bench", "pipe", "disk", "--bytes", "8GiB"];
+    await using terminal = PseudoTerminal.open(scratch, args, {
+      env: { TMPDIR: scratch.path("tmp") },
+    });
+    await terminal.said("measuring pipe");
+    terminal.interrupt();
+    assert.equal(await terminal.ended, 130, terminal.text);
+    assert.deepEqual(await fs.readdir(scratch.path("tmp")), []);
+  },
+});

@@ -1,0 +1,87 @@
+// `sftpx status`: what broke off under a directory, seen without a server and without a peer.
+
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import { jsonLines } from "./json_output.ts";
+import { Scratch } from "./sftpx_process.ts";
+import { makeFile, noise } from "./trees.ts";
+
+const MiB = 2 ** 20;
+/** Enough that the journal has been written, whatever came first of its bytes and its time. */
+const ENOUGH = 66 * MiB;
+
+async function statusOf(scratch: Scratch, root: string) {
+  const { code, stdout, stderr } = await scratch.run(["status", "--json", root]);
+  assert.equal(code, 0, stderr);
+  const lines = jsonLines(stdout);
+  assert.equal(lines.at(-1)?.event, "end");
+  return lines.filter((line) => line.event === "resumable");
+}
+
+Deno.test("status shows what broke off and what runs, and nothing once it is done", async (t) => {
+  await using scratch = await Scratch.open();
+  await makeFile(scratch.path("big.iso"), noise(120 * MiB));
+  const server = await scratch.serve("root");
+  const root = server.root;
+  const { identity } = JSON.parse((await scratch.run(["init", "--json"])).stdout);
+  const command = ["send", "big.iso", `${server.ticket}/images/`];
+  const running = scratch.start([...command, "--json"]);
+  await running.line(({ event, bytesDone }) => event === "progress" && Number(bytesDone) > ENOUGH);
+  await t.step("while it runs", async () => {
+    running.kill("SIGSTOP");
+    const [line, ...rest] = await statusOf(scratch, root);
+    assert.deepEqual(rest, []);
+    assert.equal(line?.["running"], true);
+  });
+  running.kill("SIGKILL");
+  await running.ended;
+  await server.running.line(({ event }) => event === "summary");
+  await t.step("once it broke off", async () => {
+    const [line, ...rest] = await statusOf(scratch, root);
+    assert.deepEqual(rest, []);
+    assert.equal(line?.["running"], false);
+    assert.equal(line?.["peer"], identity);
+    assert.deepEqual(line?.["sources"], ["big.iso"]);
+    assert.equal(line?.["destination"], "images");
+    assert.equal(line?.["files"], 1);
+    assert.equal(line?.["totalBytes"], 120 * MiB);
+    const held = Number(line?.["heldBytes"]);
+    assert.ok(held > 0 && held <= 120 * MiB, String(held));
+    assert.ok(Math.abs(Date.parse(String(line?.["started"])) - Date.now()) < 120_000);
+  });
+  await t.step("as a table for a person", async () => {
+    const { code, stdout, stderr } = await scratch.run(["status", root]);
+    assert.equal(code, 0, stderr);
+    const [head, row, ...rest] = stdout.trimEnd().split("\n");
+    assert.deepEqual(rest, []);
+    assert.match(head ?? "", /^PEER +SOURCES +INTO +DONE +FILES +BEGUN +STATE$/);
+    assert.match(
+      row ?? "",
+      new RegExp(`^${identity.slice(0, 12)} +big\\.iso +images +\\S+ MB of 126 MB .* can resume$`),
+    );
+  });
+  await t.step("and nothing once it is whole", async () => {
+    const again = await scratch.transfer(command);
+    assert.equal(again.code, 0, again.stderr);
+    assert.ok(again.summary.reusedBytes > 0);
+    assert.deepEqual(await statusOf(scratch, root), []);
+    const { stdout, stderr } = await scratch.run(["status", root]);
+    assert.equal(stdout, "");
+    assert.match(stderr, /nothing to resume in/);
+  });
+});
+
+Deno.test("status changes nothing, and tells an empty place from none at all", async () => {
+  await using scratch = await Scratch.open();
+  await fs.mkdir(scratch.path("empty"));
+  assert.deepEqual(await statusOf(scratch, "empty"), []);
+  assert.deepEqual(await fs.readdir(scratch.path("empty")), []);
+  for (
+    const [root, text] of [["absent", /nothing of that name/], ["file", /no directory/]] as const
+  ) {
+    await makeFile(scratch.path("file"), "f");
+    const { code, stderr } = await scratch.run(["status", root]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, text);
+  }
+});

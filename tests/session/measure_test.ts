@@ -1,0 +1,96 @@
+// Measurements of a real server over whole sessions; what a lying peer can do stands beside the noise.
+
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { SftpxError } from "../../src/base/errors.ts";
+import { measure } from "../../src/session/measure.ts";
+import type { MeasureOptions, Remote, SessionEvent } from "../../src/session/options.ts";
+import { Place } from "./place.ts";
+import { rawServer } from "./raw_peer.ts";
+
+const MiB = 1 << 20;
+
+function optionsOf(place: Place, remote: Remote, more: Partial<MeasureOptions> = {}) {
+  return {
+    transport: place.network,
+    identityPath: place.path("client/identity"),
+    connections: 1,
+    congestion: "auto",
+    timeoutMs: 10_000,
+    onEvent: () => {},
+    signal: new AbortController().signal,
+    remote,
+    lanes: 2,
+    bytes: 4 * MiB,
+    ...more,
+  } as const;
+}
+
+Deno.test("measure() tells the round trip and both directions, over all connections", async () => {
+  const carried = new Map<number, number>();
+  await using place = await Place.open({
+    deliver: (bytes, connection) =>
+      void carried.set(connection, (carried.get(connection) ?? 0) + bytes),
+  });
+  const server = await place.serve();
+  const events: SessionEvent[] = [];
+  const result = await measure(optionsOf(place, server.remote(), {
+    connections: 2,
+    onEvent: (event) => void events.push(event),
+  }));
+  assert.ok(result.rttMs >= 0 && result.rttMs < 1000);
+  assert.ok((result.upBytesPerSecond ?? 0) > 0 && (result.downBytesPerSecond ?? 0) > 0);
+  assert.equal(result.address, `127.0.0.1:${server.handle.address.port}`);
+  assert.ok([...carried.values()].every((bytes) => bytes >= 4 * MiB), String([...carried]));
+  assert.deepEqual(
+    events.flatMap((event) => event.kind === "connected" ? [event.connection] : []),
+    [0, 1],
+  );
+  const access = server.events.items.flatMap((event) => event.kind === "access" ? [event] : []);
+  assert.deepEqual(access.map(({ asked, bytes, result }) => [asked, bytes, result]), [
+    ["measure", 4 * MiB, "ok"],
+    ["measure", 4 * MiB, "ok"],
+  ]);
+});
+
+Deno.test("measure() leaves out the direction that the grant does not allow", async () => {
+  await using place = await Place.open();
+  await mkdir(place.path("root"));
+  const server = await place.serve({ access: "read" });
+  const result = await measure(optionsOf(place, server.remote()));
+  assert.equal(result.upBytesPerSecond, null);
+  assert.ok((result.downBytesPerSecond ?? 0) > 0);
+});
+
+Deno.test("measure() ends with its signal in the middle of it", async () => {
+  await using place = await Place.open({ inFlightBytes: 64 * 1024 });
+  const stop = new AbortController();
+  const { remote, served } = await rawServer(place.network, async (peer) => {
+    for (;;) {
+      const message = await peer.channel.receive();
+      if (message?.type === "ping") peer.send({ type: "pong", token: message.token });
+      if (message?.type === "measure") stop.abort(new SftpxError("interrupted", "enough"));
+      if (message === null) return;
+    }
+  });
+  const run = measure(optionsOf(place, remote, { signal: stop.signal }));
+  await assert.rejects(run, { code: "interrupted" });
+  await served.catch(() => {}); // Its peer left in the middle.
+});
+
+Deno.test("measure() gives up on a server that answers no ping", async () => {
+  await using place = await Place.open();
+  const { remote, served } = await rawServer(place.network, async (peer) => {
+    await peer.connection.closed;
+  });
+  await assert.rejects(measure(optionsOf(place, remote, { timeoutMs: 50 })), { code: "lost" });
+  await served;
+});
+
+Deno.test("measure() refuses to move nothing, too much, or on no lane", async () => {
+  await using place = await Place.open();
+  const remote = { addresses: [], identity: new Uint8Array(32), ticket: null, path: "" };
+  for (const more of [{ bytes: 0 }, { bytes: 2 ** 40 }, { bytes: 1.5 }, { lanes: 0 }]) {
+    await assert.rejects(measure(optionsOf(place, remote, more)), RangeError);
+  }
+});
