@@ -89,7 +89,7 @@ async function attend(
       command.readyFile,
       { address: address.hostname, port: address.port, identity },
     );
-    report.listening(handle);
+    report.listening(handle, { access: command.access });
     await manager?.tell("ready", status);
     if (signal.aborted) stopping();
     signal.addEventListener("abort", stopping);

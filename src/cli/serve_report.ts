@@ -2,6 +2,7 @@
 // ticket goes to stdout and nowhere else (I9).
 
 import type { ServeEvent, ServeHandle } from "../session/options.ts";
+import type { Access } from "../trust/grant.ts";
 import { accessLine } from "./access_log.ts";
 import type { JsonLines } from "./json.ts";
 import type { TextOutput } from "./output.ts";
@@ -38,7 +39,10 @@ export class ServeReport {
   }
 
   /** Tells where the server listens; the first line of all. */
-  listening({ address, identity, ticket }: Pick<ServeHandle, "address" | "identity" | "ticket">) {
+  listening(
+    { address, identity, ticket }: Pick<ServeHandle, "address" | "identity" | "ticket">,
+    { access = "both" }: { access?: Access } = {},
+  ): void {
     const { terminal, stdout, json } = this.#options;
     const { hostname, port } = address;
     json?.listening({ address: hostname, port, identity, ticket });
@@ -49,7 +53,8 @@ export class ServeReport {
       identity,
     });
     if (json !== null || ticket === null) return;
-    terminal.line("let someone in with this ticket, as in: sftpx send FILE TICKET");
+    const use = access === "read" ? "sftpx get TICKET ." : "sftpx send FILE TICKET";
+    terminal.line(`let someone in with this ticket, as in: ${use}`);
     stdout.write(`${ticket}\n`);
   }
 

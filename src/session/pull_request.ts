@@ -72,7 +72,8 @@ function checkRequested(request: Request, offer: Offer): void {
     return offered !== undefined && isWanted(path, offered);
   });
   const sameRun = offer.dryRun === request.dryRun;
-  if (wanted && sameRun && offer.sources.length === request.sources.length) return;
+  // What goes away at this end is this end's to say: `localDelete` does, no server.
+  if (wanted && sameRun && !offer.delete && offer.sources.length === request.sources.length) return;
   throw new SftpxError("refused", "Cannot pull: the server offers what was not asked for", {
     remote: true,
   });

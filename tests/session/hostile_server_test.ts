@@ -80,6 +80,19 @@ for (const dryRun of [true, false]) {
   });
 }
 
+Deno.test("pull() refuses an offer that would delete at this end, and nothing is gone", async () => {
+  await using place = await Place.open();
+  const { remote, served } = await rawServer(place.network, async (server) => {
+    await server.take("request");
+    server.send(offerOf({ sources: [TREE], delete: true }));
+  });
+  await makeFile(place.path("into/tree/mine"), "mine");
+  const run = place.pull([{ ...remote, path: "tree" }], "into/");
+  assert.equal(codeOf(await run.summary), "refused");
+  assert.deepEqual(await readdir(place.path("into/tree")), ["mine"]);
+  await served;
+});
+
 Deno.test("what a server plans for a dry push is made safe to show", async () => {
   await using place = await Place.open();
   const { remote, served } = await rawServer(place.network, async (server) => {
