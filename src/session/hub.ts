@@ -78,7 +78,8 @@ export class Hub {
   readonly #ended = Promise.withResolvers<HubEnd>();
   #onOpen: ((channel: TransferChannel, first: TransferMessage) => void) | null = null;
   #nextConnection = 0;
-  #isEnded = false;
+  /** What a transfer learns that is under way when the session ends, or opened later. */
+  #lost: SftpxError | null = null;
   readonly #pulse: Pulse;
 
   constructor(control: ControlChannel, connection: Connection, options: ConnectionOptions = {}) {
@@ -123,7 +124,7 @@ export class Hub {
 
   /** Takes in a connection; one that comes too late is closed. */
   addConnection(connection: Connection, options: ConnectionOptions = {}): void {
-    if (this.#isEnded) return connection.close("none", "");
+    if (this.#lost !== null) return connection.close("none", "");
     const member = { connection, number: options.number ?? 0 };
     this.#members.push(member);
     connection.closed.then(() => {
@@ -151,7 +152,9 @@ export class Hub {
         for (const { stream } of channel.lanes.drain()) stream.cancel();
       },
     };
-    this.#transfers.set(transfer, channel);
+    // One that comes too late learns why at once, and does not wait for ever.
+    if (this.#lost !== null) fail(channel, this.#lost);
+    else this.#transfers.set(transfer, channel);
     return channel;
   }
 
@@ -172,7 +175,7 @@ export class Hub {
 
   /** Says bye, waits for the transport to take it, and ends. */
   async bye(): Promise<void> {
-    if (this.#isEnded) return;
+    if (this.#lost !== null) return;
     this.#send({ type: "bye" });
     await this.#control.flushed();
   }
@@ -278,23 +281,24 @@ export class Hub {
     if (opening === null) return stream.cancel();
     const transfer = new DataView(opening.buffer).getUint32(4);
     const channel = this.#transfers.get(transfer);
-    if (channel === undefined || this.#isEnded) return stream.cancel();
+    if (channel === undefined || this.#lost !== null) return stream.cancel();
     channel.lanes.put({ stream, opening, ...path });
   }
 
   #end(end: HubEnd): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    this.#pulse.end();
-    const error = end.kind === "lost"
+    if (this.#lost !== null) return;
+    this.#lost = end.kind === "lost"
       ? end.error
       : new SftpxError("lost", "Lost the peer: it said bye in mid-transfer", { remote: true });
-    for (const channel of this.#transfers.values()) {
-      channel.messages.fail(error);
-      channel.lanes.close();
-    }
+    this.#pulse.end();
+    for (const channel of this.#transfers.values()) fail(channel, this.#lost);
     this.#ended.resolve(end);
   }
+}
+
+function fail({ messages, lanes }: TransferChannel, error: SftpxError): void {
+  messages.fail(error);
+  lanes.close();
 }
 
 /** Messages that open what a client asks for. */

@@ -68,6 +68,16 @@ Deno.test("bye ends the session in order, and every transfer as lost", async () 
   hub.close("none", "");
 });
 
+Deno.test("a transfer opened after the session was lost fails with its reason, and waits for nothing", async () => {
+  const { near, hub } = await scene();
+  near.send({ type: "refuse", code: "busy", message: "no" });
+  await hub.ended;
+  const channel = hub.open(1);
+  await assert.rejects(channel.messages.take(), isCode("busy", true));
+  assert.equal(await channel.lanes.take(), null);
+  hub.close("none", "");
+});
+
 for (const type of ["hello", "auth", "welcome", "join", "joined"] as const) {
   Deno.test(`"${type}" after the handshake breaks the session`, async () => {
     const { near, hub } = await scene();
