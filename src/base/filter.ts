@@ -1,8 +1,10 @@
-// What travels and what does not: rsync's patterns, without regular expressions, so that no pattern of
-// a peer costs more than pattern times path. The first rule that matches decides; none means it
-// travels. Bounds stand in limits.ts.
+// What travels and what does not: rsync's patterns, without regular expressions. The first rule that
+// matches decides; none means it travels. Rules may be a peer's, and each meets every entry: what has
+// wildcards weighs something, and all weights together are bounded so that an entry costs about a
+// millisecond at the very most. Bounds stand in limits.ts.
 
 import { utf8Bytes } from "./bytes.ts";
+import { Matcher, stepsOf, wordsOf } from "./filter_match.ts";
 import { parsePattern, type PatternToken } from "./filter_pattern.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -14,7 +16,8 @@ export interface FilterRule {
 }
 
 const SLASH = 0x2f;
-const SURROGATE = /[\ud800-\udfff]/;
+/** What a pattern of whole paths weighs against one of last components: so much longer is its text. */
+const PATH_WEIGHT = 16;
 
 /** Why a pattern is refused, as the end of a sentence (`it is empty`); null if it may be used. */
 export function filterProblem(pattern: string): string | null {
@@ -26,6 +29,27 @@ export function filterProblem(pattern: string): string | null {
   if (/^\/+$/.test(pattern)) return "it has slashes only";
   const parsed = parsePattern(bodyOf(pattern));
   return typeof parsed === "string" ? parsed : null;
+}
+
+/** Why rules that are good one by one are refused together, as the end of a sentence; null if not. */
+export function filtersProblem(rules: readonly FilterRule[]): string | null {
+  if (rules.length > LIMITS.filterRules) return `they are more than ${LIMITS.filterRules}`;
+  const patternBytes = rules.reduce((sum, { pattern }) => sum + utf8Bytes(pattern), 0);
+  if (patternBytes > LIMITS.filterBytes) {
+    return `their patterns have more than ${LIMITS.filterBytes} bytes`;
+  }
+  const weight = rules.reduce((sum, { pattern }) => sum + filterWeight(pattern), 0);
+  if (weight <= LIMITS.filterWeight) return null;
+  return `their wildcards weigh ${weight}, and ${LIMITS.filterWeight} is the most`;
+}
+
+/** What a pattern costs an entry, in the unit of `LIMITS.filterWeight`; none where text is compared. */
+export function filterWeight(pattern: string): number {
+  const parsed = parsePattern(bodyOf(pattern));
+  if (typeof parsed === "string") return 0;
+  const { start, tokens } = placed(pattern, parsed);
+  if (plainOf(tokens, start) !== null) return 0;
+  return (start === "name" ? 1 : PATH_WEIGHT) * wordsOf(stepsOf(tokens));
 }
 
 /**
@@ -62,41 +86,49 @@ export class Filter {
 /** Where in a path a pattern may begin to match; it always ends where the path does. */
 type Start = "path" | "name" | "component";
 
+/** Nothing but text, with one run of any characters in it at most: compared without a matcher. */
+interface Plain {
+  readonly head: string;
+  /** Null for text alone: all of it is the head. */
+  readonly tail: string | null;
+  /** The run goes over slashes. */
+  readonly overAll: boolean;
+  /** In the text, not in the run. */
+  readonly slashes: number;
+}
+
+/** What begins and ends with wildcards, between text. */
+interface Wild {
+  readonly head: string;
+  readonly tail: string;
+  readonly matcher: Matcher;
+}
+
 interface CompiledRule {
   readonly include: boolean;
   readonly directoriesOnly: boolean;
   readonly start: Start;
-  readonly tokens: readonly PatternToken[];
   /** Ends with `***`: a directory is matched with a slash behind it, as what is in it would be. */
   readonly entersDirectory: boolean;
-  /** For `name`: the last component is this text, or ends with it; saves most patterns the table. */
-  readonly literal: { readonly text: string; readonly isSuffix: boolean } | null;
+  readonly plain: Plain | null;
+  readonly wild: Wild | null;
 }
 
 function compile({ include, pattern }: FilterRule): CompiledRule {
   const problem = filterProblem(pattern);
   if (problem !== null) throw new RangeError(`Cannot use a filter pattern: ${problem}`);
-  const tokens = parsePattern(bodyOf(pattern));
-  if (typeof tokens === "string") throw new RangeError(tokens);
-  const directoriesOnly = pattern.endsWith("/");
-  const isAnchored = pattern.startsWith("/");
+  const parsed = parsePattern(bodyOf(pattern));
+  if (typeof parsed === "string") throw new RangeError(parsed);
+  const { start, tokens } = placed(pattern, parsed);
+  const plain = plainOf(tokens, start);
   const last = tokens.at(-1);
-  const entersDirectory = last?.kind === "anything" && last.stars > 2;
-  const crosses = tokens.some((token) =>
-    token.kind === "anything" || (token.kind === "one" && token.code === SLASH)
-  );
-  const start = isAnchored ? "path" : crosses ? "component" : "name";
-  // `**/x` is x at the beginning of any component, the first one too.
-  const [first, second] = tokens;
-  const skips = !isAnchored && first?.kind === "anything" && second?.kind === "one" &&
-    second.code === SLASH;
   return {
     include,
-    directoriesOnly,
+    directoriesOnly: pattern.endsWith("/"),
     start,
-    tokens: skips ? tokens.slice(2) : tokens,
-    entersDirectory,
-    literal: start === "name" ? literalOf(tokens) : null,
+    entersDirectory: last?.kind === "anything" && last.stars > 2,
+    plain,
+    wild: plain === null ? wildOf(tokens, start) : null,
   };
 }
 
@@ -105,14 +137,52 @@ function bodyOf(pattern: string): string {
   return pattern.replace(/^\//, "").replace(/(?<!\/)\/+$/, "");
 }
 
-function literalOf(tokens: readonly PatternToken[]): CompiledRule["literal"] {
-  const isSuffix = tokens[0]?.kind === "name";
-  const codes = (isSuffix ? tokens.slice(1) : tokens).map((token) =>
-    token.kind === "one" ? token.code : null
+function placed(
+  pattern: string,
+  parsed: readonly PatternToken[],
+): { readonly start: Start; readonly tokens: readonly PatternToken[] } {
+  if (pattern.startsWith("/")) return { start: "path", tokens: parsed };
+  const [first, second] = parsed;
+  // `**/x` is x at the beginning of any component, the first one too.
+  const skips = first?.kind === "anything" && second?.kind === "one" && second.code === SLASH;
+  const crosses = parsed.some((token) =>
+    token.kind === "anything" || (token.kind === "one" && token.code === SLASH)
   );
-  const known = codes.filter((code) => code !== null);
-  if (known.length < codes.length) return null;
-  return { text: String.fromCodePoint(...known), isSuffix };
+  return { start: crosses ? "component" : "name", tokens: skips ? parsed.slice(2) : parsed };
+}
+
+function plainOf(tokens: readonly PatternToken[], start: Start): Plain | null {
+  const at = tokens.findIndex(({ kind }) => kind !== "one");
+  const slashes = tokens.filter((token) => token.kind === "one" && token.code === SLASH).length;
+  if (at < 0) return { head: textOf(tokens), tail: null, overAll: false, slashes };
+  const run = tokens[at];
+  const rest = tokens.slice(at + 1);
+  if (
+    (run?.kind !== "name" && run?.kind !== "anything") || rest.some(({ kind }) => kind !== "one")
+  ) {
+    return null;
+  }
+  const overAll = run.kind === "anything";
+  // Where it begins cannot be told from the slashes in it.
+  if (overAll && start === "component") return null;
+  return { head: textOf(tokens.slice(0, at)), tail: textOf(rest), overAll, slashes };
+}
+
+function wildOf(tokens: readonly PatternToken[], start: Start): Wild {
+  // What may begin in several places has its beginning looked for by the matcher.
+  const from = start === "component" ? 0 : tokens.findIndex(({ kind }) => kind !== "one");
+  const to = tokens.findLastIndex(({ kind }) => kind !== "one") + 1;
+  return {
+    head: textOf(tokens.slice(0, from)),
+    tail: textOf(tokens.slice(to)),
+    matcher: new Matcher(tokens.slice(from, to)),
+  };
+}
+
+function textOf(tokens: readonly PatternToken[]): string {
+  return tokens.map((token) => token.kind === "one" ? String.fromCodePoint(token.code) : "").join(
+    "",
+  );
 }
 
 /** One path as rules are tried on it. */
@@ -120,8 +190,6 @@ class Subject {
   readonly #name: string;
   readonly #path: string;
   readonly #isDirectory: boolean;
-  /** Code points, taken apart when the first rule needs them. */
-  #codes: readonly number[] | null = null;
 
   constructor(path: string, isDirectory: boolean) {
     this.#path = path;
@@ -129,95 +197,52 @@ class Subject {
     this.#isDirectory = isDirectory;
   }
 
-  matches(rule: CompiledRule): boolean {
-    if (rule.literal !== null) {
-      const { text, isSuffix } = rule.literal;
-      return isSuffix ? this.#name.endsWith(text) : this.#name === text;
-    }
-    this.#codes ??= codesOf(this.#path);
-    if (cannotBegin(rule, this.#codes)) return false;
-    const codes = rule.entersDirectory && this.#isDirectory ? [...this.#codes, SLASH] : this.#codes;
-    return matchesToEnd(rule.tokens, codes, rule.start);
+  matches({ start, entersDirectory, plain, wild }: CompiledRule): boolean {
+    const path = entersDirectory && this.#isDirectory ? `${this.#path}/` : this.#path;
+    const text = start === "name" ? this.#name : path;
+    if (plain !== null) return matchesPlain(text, plain, start);
+    if (wild === null) return false;
+    const { head, tail, matcher } = wild;
+    if (!isFramed(text, 0, { head, tail })) return false;
+    const to = text.length - tail.length;
+    return matcher.matches(text, { from: head.length, to, anyComponent: start === "component" });
   }
 }
 
-function codesOf(text: string): number[] {
-  const codes: number[] = [];
-  if (SURROGATE.test(text)) {
-    for (const character of text) codes.push(character.codePointAt(0) ?? 0);
-  } else {
-    for (let i = 0; i < text.length; i++) codes.push(text.charCodeAt(i));
-  }
-  return codes;
-}
-
-/** Most anchored patterns are about another directory, which their first character tells. */
-function cannotBegin({ start, tokens }: CompiledRule, codes: readonly number[]): boolean {
-  const [first] = tokens;
-  return start === "path" && first?.kind === "one" && first.code !== codes[0];
-}
-
-/** One row a token: where in the text what precedes the token may end. Tokens times text, no more. */
-function matchesToEnd(
-  tokens: readonly PatternToken[],
-  codes: readonly number[],
+function matchesPlain(
+  text: string,
+  { head, tail, overAll, slashes }: Plain,
   start: Start,
 ): boolean {
-  let reached = new Uint8Array(codes.length + 1);
-  let next = new Uint8Array(codes.length + 1);
-  markStarts(reached, codes, start);
-  for (const token of tokens) {
-    if (!advance(token, codes, { reached, next })) return false;
-    [reached, next] = [next, reached];
+  if (tail === null) {
+    if (text === head) return true;
+    return start === "component" && text.endsWith(head) &&
+      text.charCodeAt(text.length - head.length - 1) === SLASH;
   }
-  return reached[codes.length] === 1;
+  if (!text.endsWith(tail)) return false;
+  const from = start === "component" ? lastComponents(text, slashes) : 0;
+  if (from === null || !isFramed(text, from, { head, tail })) return false;
+  const slash = overAll ? -1 : text.indexOf("/", from + head.length);
+  return slash < 0 || slash >= text.length - tail.length;
 }
 
-function markStarts(row: Uint8Array, codes: readonly number[], start: Start): void {
-  if (start === "name") {
-    row[codes.lastIndexOf(SLASH) + 1] = 1;
-    return;
-  }
-  row[0] = 1;
-  if (start === "path") return;
-  for (let i = 0; i < codes.length; i++) if (codes[i] === SLASH) row[i + 1] = 1;
-}
-
-/** Fills `next`; false when nothing can match any more. */
-function advance(
-  token: PatternToken,
-  codes: readonly number[],
-  { reached, next }: { readonly reached: Uint8Array; readonly next: Uint8Array },
+/** Whether the text from there on begins and ends so, without the two overlapping. */
+function isFramed(
+  text: string,
+  from: number,
+  { head, tail }: { readonly head: string; readonly tail: string },
 ): boolean {
-  let isAlive = false;
-  let previous = 0;
-  for (let i = 0; i <= codes.length; i++) {
-    const before = codes[i - 1] ?? 0;
-    let mark: number;
-    if (token.kind === "anything" || token.kind === "name") {
-      const goesOn = token.kind === "anything" || before !== SLASH;
-      mark = reached[i] === 1 || (previous === 1 && goesOn) ? 1 : 0;
-    } else {
-      mark = i > 0 && reached[i - 1] === 1 && takes(token, before) ? 1 : 0;
-    }
-    next[i] = mark;
-    previous = mark;
-    isAlive ||= mark === 1;
-  }
-  return isAlive;
+  return text.length - from >= head.length + tail.length && text.startsWith(head, from) &&
+    text.endsWith(tail);
 }
 
-function takes(
-  token: Exclude<PatternToken, { kind: "anything" | "name" }>,
-  code: number,
-): boolean {
-  switch (token.kind) {
-    case "one":
-      return code === token.code;
-    case "any":
-      return code !== SLASH;
-    case "class":
-      if (code === SLASH) return false;
-      return token.ranges.some(([from, to]) => code >= from && code <= to) !== token.negated;
+/** Where the components at the end begin that have so many slashes between them; null if too few. */
+function lastComponents(text: string, slashes: number): number | null {
+  let begin = text.length;
+  for (let passed = 0; passed <= slashes; passed++) {
+    if (begin === 0) return null;
+    begin = text.lastIndexOf("/", begin - 1);
+    if (begin < 0) return passed === slashes ? 0 : null;
   }
+  return begin + 1;
 }

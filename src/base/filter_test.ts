@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Filter, filterProblem } from "./filter.ts";
+import { Filter, filterProblem, filtersProblem, filterWeight } from "./filter.ts";
 import { LIMITS } from "./limits.ts";
 
 /** Whether one pattern is about a path; a path with a last slash is a directory. */
@@ -165,14 +165,80 @@ Deno.test("Filter agrees with a matcher that tries everything", () => {
   );
 });
 
-Deno.test("Filter takes pattern times path and no more", () => {
-  const path = "a/".repeat(LIMITS.pathBytes / 2 - 1) + "a";
-  const evil = ["*a".repeat(200) + "b", "**a*".repeat(100) + "/b", "[!b]*?".repeat(100) + "/**b"];
-  const filter = new Filter(evil.map((pattern) => ({ include: false, pattern })));
-  const begun = performance.now();
-  assert.equal(filter.excludes(path, false), false);
-  // A backtracking matcher would need longer than anyone can wait.
-  assert.ok(performance.now() - begun < 5000);
+const exclude = (pattern: string) => ({ include: false, pattern });
+
+/** As many as are let pass together, of the dearest kinds there are. */
+const DEAREST: readonly (readonly [name: string, pattern: string, rules: number])[] = [
+  ["of whole paths", "**" + "a*".repeat(29) + "b?", 100],
+  ["of names", "a*".repeat(29) + "?b*", LIMITS.filterRules],
+  ["of long ones", "**" + "a".repeat(600) + "*?", 5],
+  ["of characters beyond ASCII", "**[\u0100-\u0110]*é?", 50],
+  ["of text behind text", "a/".repeat(1000) + "*" + "b", 32],
+];
+
+for (const [name, pattern, count] of DEAREST) {
+  Deno.test(`Filter is done with the longest path in no time, whatever rules it has: ${name}`, () => {
+    const rules = Array.from({ length: count }, () => exclude(pattern));
+    assert.equal(filtersProblem(rules), null);
+    const filter = new Filter(rules);
+    const paths = ["a".repeat(255) + "/", "a/", "é", "a".repeat(254) + "b/"].map((part) =>
+      part.repeat(LIMITS.pathBytes).slice(0, part === "é" ? 2047 : LIMITS.pathBytes - 1) + "b"
+    );
+    const begun = performance.now();
+    for (let round = 0; round < 10; round++) {
+      for (const path of paths) filter.excludes(path, false);
+    }
+    // A millisecond a path where nothing else runs.
+    assert.ok(performance.now() - begun < 1000);
+  });
+}
+
+Deno.test("filterWeight() is of what a pattern has besides text and a run of characters", () => {
+  const weights: readonly (readonly [pattern: string, weight: number])[] = [
+    ["name", 0],
+    ["/a/b/", 0],
+    ["a/b", 0],
+    ["**/name", 0],
+    ["*.o", 0],
+    ["a*b", 0],
+    ["a/*.o", 0],
+    ["/a/**", 0],
+    ["/dir/***", 0],
+    ["**/*.o", 0],
+    ["a**", 16],
+    ["dir/***", 16],
+    ["?", 1],
+    ["*.[ch]", 1],
+    ["a*b*", 1],
+    ["/a*b*", 16],
+    ["a/b?", 16],
+    ["?" + "a".repeat(30), 1],
+    ["?" + "a".repeat(31), 2],
+    ["**" + "a".repeat(64), 48],
+    ["[a-zA-Z0-9_]", 1],
+    ["[a-é]", 2],
+    ["[é-üА-я]", 3],
+    ["[", 0],
+  ];
+  for (const [pattern, weight] of weights) assert.equal(filterWeight(pattern), weight, pattern);
+});
+
+Deno.test("filtersProblem() bounds rules by number, bytes and weight together", () => {
+  const many = (count: number, pattern: string) =>
+    Array.from({ length: count }, () => exclude(pattern));
+  const { filterRules, filterBytes, filterWeight: most } = LIMITS;
+  assert.equal(filtersProblem([]), null);
+  assert.equal(filtersProblem(many(filterRules, "*.o")), null);
+  assert.match(filtersProblem(many(filterRules + 1, "*.o")) ?? "", /^they are more than 1024$/);
+  const long = many(filterRules, "x".repeat(filterBytes / filterRules));
+  assert.equal(filtersProblem(long), null);
+  const longer = [...long.slice(1), exclude("x".repeat(filterBytes / filterRules + 1))];
+  assert.match(filtersProblem(longer) ?? "", /^their patterns have more than 65536 bytes$/);
+  const heavy = many(most / 16, "/a?b");
+  assert.equal(filtersProblem(heavy), null);
+  const heavier = filtersProblem([...heavy, exclude("?")]);
+  assert.equal(heavier, `their wildcards weigh ${most + 1}, and ${most} is the most`);
+  assert.match(filtersProblem(many(filterRules, "**" + "a*".repeat(29) + "b?")) ?? "", /weigh/);
 });
 
 Deno.test("filterProblem() says why a pattern is refused, and Filter refuses it", () => {

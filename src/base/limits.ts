@@ -45,6 +45,13 @@ export const LIMITS = {
   /** Filter rules of one transfer, and UTF-8 bytes of all their patterns: each meets every entry. */
   filterRules: 1024,
   filterBytes: 64 * KiB,
+  /**
+   * What their wildcards weigh, see `filterWeight`: as much as all rules may with one wildcard pattern
+   * of names each, or a hundred of whole paths; the longest path then costs about a millisecond.
+   */
+  filterWeight: 1600,
+  /** One step of a walk or a removal: the store does one thing at a time, and others wait meanwhile. */
+  storeStepMs: 10,
   /** A list of paths that a user gives: read whole; half a million paths of usual length. */
   fileListBytes: 64 * MiB,
   /** Paths of `Request.files`: their names fill half a control message at most. */
@@ -53,6 +60,8 @@ export const LIMITS = {
   pathsPerMessage: 64,
   /** Bytes of one Measure, each way: a minute at 2 Gbit/s. */
   measureBytes: 16 * 1024 * MiB,
+  /** Bytes of all Measures of one session: the largest one each way. */
+  measureBytesPerSession: 32 * 1024 * MiB,
   /** UTF-8 bytes of one relative path (PATH_MAX on Linux, less the terminator). */
   pathBytes: 4095,
   /** UTF-8 bytes of one path component (NAME_MAX). */

@@ -4,29 +4,27 @@
 import type { ServeEvent } from "../session/options.ts";
 import { shown } from "./shown.ts";
 
-/** Paths named in one line; the others are counted. */
-const MAX_PATHS = 8;
 const PATH_CHARS = 1000;
 
 type Access = Extract<ServeEvent, { kind: "access" }>;
 
 /**
  * `access push result=ok peer=IDENTITY address=HOST:PORT path="a/b" files=1 bytes=5 wire=20
- * seconds=0.120`, in one line; a pull has a `path` for each source.
+ * seconds=0.120`, in one line; a pull has a `path` for each source. After `push dry` nothing was
+ * done, and what is counted is what would be.
  */
 export function accessLine(event: Access): string {
   const { asked, result, identity, address, transfer, paths, files, bytes, wireBytes } = event;
-  const named = paths.slice(0, MAX_PATHS).map((path) => `path=${quoted(path)}`);
-  const others = paths.length - named.length;
+  const { dryRun, morePaths } = event;
   return [
     "access",
-    asked,
+    ...(dryRun ? [asked, "dry"] : [asked]),
     `result=${bare(result)}`,
     `peer=${bare(identity)}`,
     `address=${bare(address)}`,
     ...(transfer === null ? [] : [`transfer=${transfer}`]),
-    ...named,
-    ...(others === 0 ? [] : [`paths=+${others}`]),
+    ...paths.map((path) => `path=${quoted(path)}`),
+    ...(morePaths === 0 ? [] : [`paths=+${morePaths}`]),
     `files=${files}`,
     `bytes=${bytes}`,
     `wire=${wireBytes}`,

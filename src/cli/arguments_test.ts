@@ -65,6 +65,7 @@ Deno.test("parseCommand() fills in every default of send", () => {
       filesFrom: null,
       dryRun: false,
       delete: false,
+      deleteByDefault: true,
       failIfUnchanged: false,
     },
   });
@@ -119,7 +120,7 @@ Deno.test("parseCommand() reads the flags of serve", () => {
   );
   assert.equal(command.root, "in");
   assert.deepEqual(command.listen, { hostname: "127.0.0.1", port: 0 });
-  assert.deepEqual(command.advertise, [{ hostname: "h", port: 4443 }, {
+  assert.deepEqual(command.advertise, [{ hostname: "h", port: 0 }, {
     hostname: "::1",
     port: 7,
   }]);
@@ -199,6 +200,18 @@ Deno.test("parseCommand() refuses more sources than an offer holds", () => {
     sources.length,
   );
   assert.throws(() => parseCommand(["send", ...sources, "one", "@"]), /is the most/);
+});
+
+Deno.test("parseCommand() refuses names that no offer and no system call takes", () => {
+  const long = "a".repeat(LIMITS.pathBytes);
+  parseCommand(["send", long, "@"]);
+  parseCommand(["serve", long]);
+  assert.throws(() => parseCommand(["send", `${long}a`, "@"]), /it is 4096 bytes long/);
+  assert.throws(() => parseCommand(["get", "@", `${long}a`]), /it is 4096 bytes long/);
+  assert.throws(() => parseCommand(["serve", `${long}a`]), /ROOT is 4096 bytes long/);
+  assert.throws(() => parseCommand(["status", `${long}a`]), /ROOT is 4096 bytes long/);
+  const many = Array.from({ length: 200 }, () => long);
+  assert.throws(() => parseCommand(["send", ...many, "@"]), /too long together, name a directory/);
 });
 
 Deno.test("parseCommand() refuses a direction that is the other command's", () => {

@@ -51,6 +51,8 @@ export interface CopyChoices {
   readonly filesFrom: string | null;
   readonly dryRun: boolean;
   readonly delete: boolean;
+  /** A variable or a configuration says so, not the command line: where it can be meant. */
+  readonly deleteByDefault: boolean;
   readonly failIfUnchanged: boolean;
 }
 
@@ -60,6 +62,7 @@ export interface ServeCommand {
   readonly transfer: TransferChoices;
   readonly root: string;
   readonly listen: HostPort;
+  /** Port 0 for the one listened on. */
   readonly advertise: readonly HostPort[];
   readonly access: Access;
   readonly once: boolean;
@@ -119,6 +122,7 @@ export type TicketAction =
     /** Transfers it is good for; null for any number. */
     readonly uses: number | null;
     readonly expiresInMs: number;
+    /** Port 0 for the one that the root is served on. */
     readonly advertise: readonly HostPort[];
   }
   /** Null lists those of every ROOT. */

@@ -65,7 +65,7 @@ Deno.test("ticket makes one unless told otherwise", () => {
       access: "read",
       uses: 3,
       expiresInMs: 5_400_000,
-      advertise: [{ hostname: "h", port: 4443 }],
+      advertise: [{ hostname: "h", port: 0 }],
     },
   );
 });
@@ -195,6 +195,7 @@ Deno.test("send and get read what travels, in the order it was written", () => {
     filesFrom: null,
     dryRun: true,
     delete: true,
+    deleteByDefault: false,
     failIfUnchanged: true,
   });
   fails("send d @ --exclude [a", /Cannot use "--exclude \[a": /);

@@ -4,9 +4,9 @@
 
 import { type FileHandle, open } from "node:fs/promises";
 import process from "node:process";
-import { concatBytes, decodeUtf8, utf8Bytes } from "../base/bytes.ts";
+import { concatBytes, decodeUtf8 } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
-import { filterProblem, type FilterRule } from "../base/filter.ts";
+import { filterProblem, type FilterRule, filtersProblem } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
 import { pathProblem } from "../base/path.ts";
 import type { FilterChoice } from "./command.ts";
@@ -28,31 +28,22 @@ export async function loadFilters(
   options: ReadListOptions = {},
 ): Promise<FilterRule[]> {
   const rules: FilterRule[] = [];
-  let patternBytes = 0;
   for (const choice of choices) {
     const added = choice.kind === "rule" ? [choice] : await loadPatternFile(choice, options);
-    for (const { include, pattern } of added) {
-      rules.push({ include, pattern });
-      patternBytes += utf8Bytes(pattern);
-    }
-    if (rules.length > LIMITS.filterRules || patternBytes > LIMITS.filterBytes) {
-      throw new SftpxError(
-        "usage",
-        `Cannot use the filters: ${LIMITS.filterRules} patterns of ${LIMITS.filterBytes} bytes in ` +
-          "all are the most",
-      );
-    }
+    for (const { include, pattern } of added) rules.push({ include, pattern });
   }
+  const problem = filtersProblem(rules);
+  if (problem !== null) throw new SftpxError("usage", `Cannot use the filters: ${problem}`);
   return rules;
 }
 
 /**
  * The paths of a list, each once, relative to the source: `./`, slashes at the ends and double ones are
- * dropped, and so is `.`, the source itself.
+ * dropped, and so is `.`, the source itself. `maxPaths` is for a list that travels in one message.
  */
 export async function loadFileList(
   path: string,
-  options: ReadListOptions = {},
+  { maxPaths = Infinity, ...options }: ReadListOptions & { readonly maxPaths?: number } = {},
 ): Promise<string[]> {
   const list = await loadList(path, {
     ...options,
@@ -66,6 +57,10 @@ export async function loadFileList(
     const problem = pathProblem(relative);
     if (problem !== null) throw badItem(path, where, `"${shown(text)}" cannot be used, ${problem}`);
     paths.add(relative);
+    if (paths.size > maxPaths) {
+      const found = `${maxPaths} paths are the most that one get asks for; split the list`;
+      throw new SftpxError("usage", `Cannot use ${listName(path)}: ${found}`);
+    }
   }
   return [...paths];
 }
@@ -195,8 +190,11 @@ async function readAll(
 }
 
 function badItem(path: string, where: string, state: string): SftpxError {
-  const file = path === STDIN ? "stdin" : `"${shown(path)}"`;
-  return new SftpxError("usage", `Cannot use ${file} ${where}: ${state}`);
+  return new SftpxError("usage", `Cannot use ${listName(path)} ${where}: ${state}`);
+}
+
+function listName(path: string): string {
+  return path === STDIN ? "stdin" : `"${shown(path)}"`;
 }
 
 function hasCode(thrown: unknown, code: string): boolean {

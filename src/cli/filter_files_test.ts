@@ -89,10 +89,21 @@ Deno.test("loadFilters() bounds rules, their bytes and the files", async () => {
   const rule = { kind: "rule", include: true, pattern: "a" } as const;
   const most = Array.from({ length: LIMITS.filterRules }, () => rule);
   assert.equal((await loadFilters(most)).length, most.length);
-  await assert.rejects(() => loadFilters([...most, rule]), error("usage", /are the most/));
+  await assert.rejects(
+    () => loadFilters([...most, rule]),
+    error("usage", new RegExp(`they are more than ${LIMITS.filterRules}`)),
+  );
   const long = { ...rule, pattern: "é".repeat(2000) };
   const bytes = Array.from({ length: LIMITS.filterBytes / 4000 + 1 }, () => long);
-  await assert.rejects(() => loadFilters(bytes), error("usage", /are the most/));
+  await assert.rejects(
+    () => loadFilters(bytes),
+    error("usage", new RegExp(`more than ${LIMITS.filterBytes} bytes`)),
+  );
+  const heavy = Array.from(
+    { length: 500 },
+    () => ({ ...rule, pattern: "/a*b*c*d*e*f*g*/**/x*y*z" }),
+  );
+  await assert.rejects(() => loadFilters(heavy), error("usage", /wildcards weigh/));
   await assert.rejects(
     () => patternsOf("#".repeat(LIMITS.trustFileBytes + 1)),
     error("limit", /bytes are the most/),
@@ -148,4 +159,13 @@ Deno.test("loadFileList() stops reading where it is told to, and where there is 
   }
   await assert.rejects(() => loadFileList("-", { stdin: flood() }), error("limit", /the most/));
   assert.ok(isClosed);
+});
+
+Deno.test("loadFileList() takes as many paths as one message holds, counting each once", async () => {
+  const list = (text: string) => inFile(text, (path) => loadFileList(path, { maxPaths: 3 }));
+  assert.deepEqual(await list("a\nb\n./a\nc\n"), ["a", "b", "c"]);
+  await assert.rejects(
+    () => list("a\nb\nc\nd\n"),
+    error("usage", /^Cannot use ".*list": 3 paths are the most that one get asks for/),
+  );
 });

@@ -13,12 +13,13 @@ import { type Ask, terminalAsk } from "./ask.ts";
 import type { TransferChoices } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { identityFile, knownHostsFile } from "./home.ts";
+import { shellWord } from "./shell_word.ts";
 import { shown } from "./shown.ts";
 import { formatHostPort, type HostPort } from "./target.ts";
 import { changedLines, questionLines, TRUSTING_ANSWER } from "./ui/identity.ts";
 import type { Terminal } from "./ui/terminal.ts";
 
-/** Off a terminal the answer is no either way: the claim is waited for only so long. */
+/** A changed identity is refused either way: what it claims now is waited for only so long. */
 const CLAIM_PATIENCE_MS = 5_000;
 
 /** Asks a server which identity it claims: 32 bytes, to be pinned on another connection. */
@@ -65,7 +66,11 @@ export class FirstContact {
   /** The identity to pin: the known one, or the one a person says yes to. */
   readonly identityOf = async (host: HostPort): Promise<Uint8Array> => {
     const met = this.#met;
-    if (met !== null && formatHostPort(met.host) === formatHostPort(host)) return met.identity;
+    if (met !== null) {
+      if (formatHostPort(met.host) === formatHostPort(host)) return met.identity;
+      // One connection proves one server: a second would be written down on the word of the first.
+      throw new SftpxError("usage", "Cannot reach two servers at once: run one command for each");
+    }
     const { hostname, port } = host;
     const known = (await loadKnownHosts(this.#options.knownHostsPath)).find(hostname, port);
     this.#met = known === null
@@ -117,12 +122,13 @@ export class FirstContact {
     );
   }
 
-  /** The error off a terminal, with the one line to paste. */
+  /** The error off a terminal: the one line to paste, or why the server is not there at all. */
   async #unknown(host: HostPort): Promise<SftpxError> {
     const { timeoutMs, signal } = this.#options;
     const address = formatHostPort(host);
-    const claimed = await this.#claimed(host, Math.min(timeoutMs, CLAIM_PATIENCE_MS));
+    const claimed = await this.#claimed(host, timeoutMs);
     signal.throwIfAborted();
+    if (claimed instanceof SftpxError && isHindrance(claimed)) return claimed;
     const [identity, state, cause] = claimed instanceof SftpxError
       ? ["IDENTITY", `and did not say who it is (${claimed.message}); with what`, claimed]
       : [identityName(claimed), "and nothing else says who it is; if", undefined];
@@ -202,12 +208,17 @@ export class FirstContact {
   }
 }
 
+/** Not the server's answer: it is not there, or this end could not ask. Who it is comes second. */
+function isHindrance({ code, remote }: SftpxError): boolean {
+  return code === "unreachable" || !remote;
+}
+
 /** The first contact of a command that was given these choices. */
 export function firstContact(choices: TransferChoices, context: CommandContext): FirstContact {
   const { knownHostsPath, congestion, timeoutMs } = choices;
   return new FirstContact({
     knownHostsPath: knownHostsFile(knownHostsPath, context.env),
-    knownHostsFlag: knownHostsPath === null ? "" : ` --known-hosts ${shown(knownHostsPath)}`,
+    knownHostsFlag: knownHostsPath === null ? "" : ` --known-hosts ${shellWord(knownHostsPath)}`,
     terminal: context.terminal,
     ask: terminalAsk(),
     learn: (host, options) =>

@@ -143,6 +143,18 @@ Deno.test("FirstContact asks in plain words, once, and shows what to compare", a
   assert.match(said, /Type yes to trust it from now on, anything else to stop/);
 });
 
+Deno.test("FirstContact believes one server, and asks about no second one", async () => {
+  await using scene = await Scene.open();
+  const contact = scene.contact({ answer: "yes" });
+  await contact.identityOf(HOST);
+  const error = await fails(contact.identityOf({ ...HOST, hostname: "other.example" }));
+  assert.equal(error.code, "usage");
+  assert.deepEqual([scene.learned, scene.asked], [1, 1]);
+  contact.event(CONNECTED);
+  await contact.during(REMOTE, () => Promise.resolve());
+  assert.equal(await scene.knownHosts(), `host.example:4443 ${scene.server.name}\n`);
+});
+
 Deno.test("FirstContact writes a host down only once a pinned connection stood", async () => {
   await using scene = await Scene.open();
   const contact = scene.contact({ answer: "yes" });
@@ -188,12 +200,33 @@ Deno.test("FirstContact off a terminal gives the one line to paste, and asks nob
   }
 });
 
-Deno.test("FirstContact off a terminal says so too where the server does not answer", async () => {
+Deno.test("FirstContact off a terminal says that a server is not there, not that it is unknown", async () => {
   await using scene = await Scene.open({ isTerminal: false });
   const claims = new SftpxError("unreachable", "Cannot reach host.example:4443: no answer");
+  const patience: number[] = [];
+  const contact = scene.contact({
+    timeoutMs: 60_000,
+    learn: (_, { timeoutMs }) => {
+      patience.push(timeoutMs);
+      return Promise.reject(claims);
+    },
+  });
+  assert.equal(await fails(contact.identityOf(HOST)), claims);
+  assert.deepEqual(patience, [60_000]);
+});
+
+Deno.test("FirstContact off a terminal says what keeps this end from asking", async () => {
+  await using scene = await Scene.open({ isTerminal: false });
+  const claims = new SftpxError("permission", "Cannot connect: run again with --allow-net");
+  assert.equal(await fails(scene.contact({ claims }).identityOf(HOST)), claims);
+});
+
+Deno.test("FirstContact off a terminal has a line to paste for a server that makes no claim", async () => {
+  await using scene = await Scene.open({ isTerminal: false });
+  const claims = new SftpxError("version", "Cannot connect: no common protocol", { remote: true });
   const error = await fails(scene.contact({ claims }).identityOf(HOST));
   assert.equal(error.code, "identity_unknown");
-  assert.match(error.message, /no answer/);
+  assert.match(error.message, /no common protocol/);
   assert.ok(error.message.endsWith("sftpx keys trust host.example:4443 IDENTITY"), error.message);
 });
 

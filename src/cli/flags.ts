@@ -116,7 +116,7 @@ export const FLAGS = [
   }),
   own("delete", BOOLEAN, CLIENTS, {
     configured: "host",
-    help: "remove there what is not here",
+    help: "remove at DEST what SRC does not have",
   }),
   common("dry-run", BOOLEAN, CLIENTS, {
     short: "n",

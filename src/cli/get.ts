@@ -1,5 +1,6 @@
 // `sftpx get SRC... DEST`: a pull.
 
+import { LIMITS } from "../base/limits.ts";
 import { pull } from "../session/client.ts";
 import type { Remote, SessionEvent, WorkerUrls } from "../session/options.ts";
 import type { GetCommand } from "./command.ts";
@@ -13,7 +14,8 @@ import { copyOptions, remoteLookup, transferOptions } from "./transfer_options.t
 export function getCommand(workers: WorkerUrls): Run<GetCommand> {
   return async (command: GetCommand, context: CommandContext) => {
     const { transfer, sources, destination, output, copy: { failIfUnchanged } } = command;
-    const copy = await copyOptions(command.copy, { output, signal: context.signal });
+    const maxFiles = LIMITS.filesPerRequest;
+    const copy = await copyOptions(command.copy, { output, maxFiles, signal: context.signal });
     const contact = firstContact(transfer, context);
     const lookup = remoteLookup(transfer, { context, contact });
     const remotes: Remote[] = [];

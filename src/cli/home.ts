@@ -3,6 +3,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { SftpxError } from "../base/errors.ts";
+import { mayReadEnv } from "../runtime/runtime.ts";
 
 /** Reads one environment variable; undefined when it is not set. */
 export type Environment = (name: string) => string | undefined;
@@ -16,9 +17,9 @@ export interface UserFiles {
   readonly configuration: string;
 }
 
-/** Where this user's files are; a usage error when nothing says where home is. */
+/** Where this user's files are; an error when nothing says where home is. */
 export function userFiles(env: Environment): UserFiles {
-  const directory = userDirectory(env);
+  const directory = userDirectory(env) ?? nowhere(mayReadEnv());
   return {
     directory,
     identity: join(directory, "identity"),
@@ -28,15 +29,25 @@ export function userFiles(env: Environment): UserFiles {
   };
 }
 
-function userDirectory(env: Environment): string {
+function userDirectory(env: Environment): string | null {
   const own = env("SFTPX_HOME");
   if (own) return resolve(own);
   const config = env("XDG_CONFIG_HOME");
   // The XDG specification has relative values ignored.
   if (config?.startsWith("/")) return join(config, "sftpx");
   const home = env("HOME") || systemHome();
-  if (home) return join(home, ".config", "sftpx");
-  throw new SftpxError("usage", "Cannot find the home directory: set SFTPX_HOME or --identity");
+  return home ? join(home, ".config", "sftpx") : null;
+}
+
+/** What is set helps nobody where it may not be read. */
+export function nowhere(mayLook: boolean): never {
+  throw mayLook
+    ? new SftpxError("usage", "Cannot find the home directory: set SFTPX_HOME or --identity")
+    : new SftpxError(
+      "permission",
+      "Cannot find the home directory: SFTPX_HOME and HOME may not be read, run again with " +
+        "--allow-env, or name the file with --identity",
+    );
 }
 
 /** The system's answer needs a permission that a narrow run does not give. */

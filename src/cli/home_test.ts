@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { SftpxError } from "../base/errors.ts";
-import { identityFile, knownHostsFile, userFiles } from "./home.ts";
+import { identityFile, knownHostsFile, nowhere, userFiles } from "./home.ts";
 
 function env(variables: Record<string, string>) {
   return (name: string) => variables[name];
@@ -32,6 +32,23 @@ Deno.test("userFiles() asks the system where HOME is not set", () => {
   } catch (error) {
     assert.ok(error instanceof SftpxError && error.code === "usage");
   }
+});
+
+Deno.test("without a home the flag is named that lets it be looked for", () => {
+  const found = (mayLook: boolean) => {
+    try {
+      nowhere(mayLook);
+    } catch (error) {
+      return error instanceof SftpxError ? [error.code, error.message] : [];
+    }
+  };
+  const [code, text] = found(false) ?? [];
+  assert.equal(code, "permission");
+  assert.match(text ?? "", /--allow-env/);
+  const [other, plain] = found(true) ?? [];
+  assert.equal(other, "usage");
+  assert.match(plain ?? "", /set SFTPX_HOME/);
+  assert.doesNotMatch(plain ?? "", /--allow/);
 });
 
 Deno.test("identityFile() and knownHostsFile() take what was named, made absolute", () => {

@@ -10,6 +10,7 @@ import {
   type BenchLine,
   type ConfigLine,
   type EndLine,
+  jsonText,
   type JsonValue,
   type KeyLine,
   type ListeningLine,
@@ -24,9 +25,13 @@ import {
 import type { TextOutput } from "./output.ts";
 import { shown } from "./shown.ts";
 
-/** At most five progress lines a second, as the contract says. */
+/** At most five progress lines a second, as the contract says; the last one is told in any case. */
 const PROGRESS_MS = 200;
 const MESSAGE_CHARS = 1000;
+
+type Progress = Extract<SessionEvent, { kind: "progress" }>;
+/** Events whose fields are those of their line. */
+type Plain = Exclude<SessionEvent, { kind: "entry" | "plan" }>;
 
 /** Which transfer of `serve` a line is about; absent in `send` and `get`. */
 export interface AboutTransfer {
@@ -37,8 +42,8 @@ export interface AboutTransfer {
 export class JsonLines {
   readonly #output: TextOutput;
   readonly #nowMs: () => number;
-  /** When progress was last told, for each transfer. */
-  readonly #progressMs = new Map<number | null, number>();
+  /** When progress was last told, for each transfer; and what was held back since, the newest. */
+  readonly #progress = new Map<number | null, { readonly atMs: number; held: Progress | null }>();
   #summarized = false;
 
   constructor(output: TextOutput, nowMs: () => number) {
@@ -123,14 +128,14 @@ export class JsonLines {
         const { kind, entryKind, sizeBytes, ...fields } = event;
         return this.#line(kind, { ...about, ...fields, kind: entryKind, bytes: sizeBytes });
       }
-      case "connected":
       case "connection":
+        this.#tellHeld(about);
+        return this.#told(event, about);
+      case "connected":
       case "start":
       case "entry_failed":
-      case "notice": {
-        const { kind, ...fields } = event;
-        return this.#line(kind, { ...about, ...fields });
-      }
+      case "notice":
+        return this.#told(event, about);
     }
   }
 
@@ -139,7 +144,8 @@ export class JsonLines {
     summary: TransferSummary,
     { transfer, failIfUnchanged = false }: AboutTransfer & { failIfUnchanged?: boolean } = {},
   ): void {
-    this.#progressMs.delete(transfer ?? null);
+    this.#tellHeld(transfer === undefined ? {} : { transfer });
+    this.#progress.delete(transfer ?? null);
     const { error: cause, ...counts } = summary;
     const error = cause ?? someFailed(summary);
     const exit = exitOfSummary(summary, { failIfUnchanged });
@@ -170,18 +176,32 @@ export class JsonLines {
     });
   }
 
-  #thinned(event: Extract<SessionEvent, { kind: "progress" }>, about: AboutTransfer): void {
+  #thinned(event: Progress, about: AboutTransfer): void {
     const key = about.transfer ?? null;
     const nowMs = this.#nowMs();
-    const lastMs = this.#progressMs.get(key);
-    if (lastMs !== undefined && nowMs - lastMs < PROGRESS_MS) return;
-    this.#progressMs.set(key, nowMs);
-    const { kind, ...fields } = event;
-    this.#line(kind, {
-      ...about,
-      ...fields,
-      bytesPerSecond: Math.round(event.bytesPerSecond),
-    });
+    const last = this.#progress.get(key);
+    if (last !== undefined && nowMs - last.atMs < PROGRESS_MS) {
+      last.held = event;
+      return;
+    }
+    this.#progress.set(key, { atMs: nowMs, held: null });
+    this.#tellProgress(event, about);
+  }
+
+  /** What a transfer came to in the end is not to be guessed from the line before (I10). */
+  #tellHeld(about: AboutTransfer): void {
+    const last = this.#progress.get(about.transfer ?? null);
+    if (last === undefined || last.held === null) return;
+    this.#tellProgress(last.held, about);
+    last.held = null;
+  }
+
+  #tellProgress(event: Progress, about: AboutTransfer): void {
+    this.#told({ ...event, bytesPerSecond: Math.round(event.bytesPerSecond) }, about);
+  }
+
+  #told({ kind, ...fields }: Plain, about: AboutTransfer): void {
+    this.#line(kind, { ...about, ...fields });
   }
 
   #summary(fields: Readonly<Record<string, JsonValue>>): void {
@@ -195,9 +215,7 @@ export class JsonLines {
 
   #line(event: string, fields: Readonly<Record<string, JsonValue>>): void {
     const time = new Date(this.#nowMs()).toISOString();
-    this.#output.write(
-      `${JSON.stringify({ v: SCHEMA_VERSION, event, time, ...fields })}\n`,
-    );
+    this.#output.write(`${jsonText({ v: SCHEMA_VERSION, event, time, ...fields })}\n`);
   }
 }
 

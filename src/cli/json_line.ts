@@ -1,5 +1,5 @@
 // What a `--json` line holds beside `v`, `event` and `time`: one type for each event that is no event
-// of a session. `events.schema.json` says the same to programs.
+// of a session. `events.schema.json` says the same to programs. And how a line is written.
 
 /** Version of the lines' schema, of those on stdout and of a log alike. */
 export const SCHEMA_VERSION = 1;
@@ -12,6 +12,20 @@ export type JsonValue =
   | null
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
+
+/** What `JSON.stringify` leaves as it is though a terminal or an eye takes it for something else. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * One line of JSON, safe on a terminal: what a peer put into a name or a link's target turns no text
+ * around and ends no line. Every character is still there, as `\uXXXX`.
+ */
+export function jsonText(value: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(value).replace(UNSAFE, (character) => {
+    const units = Array.from(character.split(""), (unit) => unit.charCodeAt(0));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+  });
+}
 
 /** What `serve` tells first. */
 export type ListeningLine = {
@@ -38,7 +52,12 @@ export type AccessLine = {
   readonly identity: string;
   readonly asked: "push" | "pull" | "list" | "measure";
   readonly transfer: number | null;
+  /** At most 8. */
   readonly paths: readonly string[];
+  /** How many more there were. */
+  readonly morePaths: number;
+  /** Nothing was done: counts are of the plan. */
+  readonly dryRun: boolean;
   readonly files: number;
   readonly bytes: number;
   readonly wireBytes: number;
@@ -49,7 +68,7 @@ export type AccessLine = {
 
 /** The authorized keys of `serve` were read anew. */
 export type ReloadedLine = {
-  /** Keys now in force; null when the old ones still hold. */
+  /** Keys now in force; null when the old ones still hold, or where none are read from a file. */
   readonly keys: number | null;
   readonly error?: { readonly code: string; readonly message: string };
 };

@@ -65,7 +65,8 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
   peer_refused: [(json) => json.peerRefused({ address: "h:1", ...FAILURE })],
   access: [null, 3].map((transfer) => (json) => {
     const counts = { files: 1, bytes: 2, wireBytes: 3, seconds: 0.5 };
-    json.access({ ...PEER, ...counts, asked: "pull", transfer, paths: ["a"], result: "ok" });
+    const paths = { paths: ["a"], morePaths: 2, dryRun: transfer === null };
+    json.access({ ...PEER, ...counts, ...paths, asked: "pull", transfer, result: "ok" });
   }),
   reloaded: [
     (json) => json.reloaded({ keys: 2 }),

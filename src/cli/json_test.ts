@@ -99,6 +99,25 @@ Deno.test("JsonLines writes at most five progress lines in any second", () => {
   }
 });
 
+Deno.test("JsonLines writes the last progress of a transfer, held back or not, before its end", () => {
+  const { output, clock, json } = setUp();
+  const told = () =>
+    output.jsonLines().map(({ event, transfer, bytesDone }) =>
+      event === "progress" ? `${transfer}:${bytesDone}` : `${transfer}:${event}`
+    );
+  const carried = { connection: 0, address: "h:1", wireBytes: 9, lanes: 2, rttMs: null };
+  for (const done of [1, 2, 3]) json.event(progress(done), { transfer: 1 });
+  for (const done of [1, 2]) json.event(progress(done), { transfer: 2 });
+  json.event({ kind: "connection", ...carried }, { transfer: 1 });
+  json.summary(SUMMARY, { transfer: 1 });
+  json.summary(SUMMARY, { transfer: 2 });
+  assert.deepEqual(told(), ["1:1", "2:1", "1:3", "1:connection", "1:summary", "2:2", "2:summary"]);
+  clock.ms += 1000;
+  json.event(progress(7), { transfer: 3 });
+  json.summary(SUMMARY, { transfer: 3 });
+  assert.deepEqual(told().slice(-2), ["3:7", "3:summary"], "what was told is not told again");
+});
+
 Deno.test("JsonLines thins out each transfer of serve by itself", () => {
   const { output, json } = setUp();
   json.event(progress(1), { transfer: 1 });
@@ -221,4 +240,15 @@ Deno.test("JsonLines writes what each connection carried", () => {
   assert.deepEqual(output.jsonLines(), [
     { v: 1, event: "connection", time: TIME, transfer: 3, ...carried },
   ]);
+});
+
+Deno.test("JsonLines writes no character that a terminal acts on or an eye misreads, and loses none", () => {
+  const { output, json } = setUp();
+  const target =
+    "a\u001b\u007f\u009b2J\u00ad\u202e\u200b\u2028\u2029\ufeff\u{e0041}\u{1d173}z é 漢 😀";
+  const listed = { path: "l", kind: "link", bytes: 0, mode: "0777", mtime: TIME, target } as const;
+  json.listing(listed);
+  assert.doesNotMatch(output.text.trimEnd(), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  assert.equal(output.jsonLines()[0]?.["target"], target);
+  assert.ok(output.text.includes("z é 漢 😀"), output.text);
 });

@@ -12,6 +12,7 @@ import type { KeysCommand } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { identityFile, knownHostsFile, userFiles } from "./home.ts";
 import type { KeyLine } from "./json_line.ts";
+import { shellWord } from "./shell_word.ts";
 import { shown } from "./shown.ts";
 import { formatHostPort, type HostPort } from "./target.ts";
 import { accessOf } from "./ticket_scope.ts";
@@ -94,7 +95,7 @@ async function authorize(
     key: { role: "authorized", ...added(isNew), identity, access, comment, file },
     lines: [
       `${identity} ${isNew ? "may come in" : "could come in before"}: ${access}`,
-      `  with: sftpx serve --authorized-keys ${shown(file)}`,
+      `  with: sftpx serve --authorized-keys ${shellWord(file)}`,
     ],
   });
 }

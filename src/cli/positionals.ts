@@ -1,6 +1,8 @@
 // The positional arguments of a command: how many it takes, and where they should be remote.
 
+import { utf8Bytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { COMMAND_NAMES, type CommandName, isCommandName } from "./commands.ts";
 import { nearest } from "./nearest.ts";
 import { shown } from "./shown.ts";
@@ -63,6 +65,8 @@ export function oneOf<Word extends string>(
 /** A directory named as ROOT; the current one where none is. */
 export function rootOf(command: CommandName, given: string | null): string {
   if (given === "") throw usage(`run "${command}"`, "ROOT is empty");
+  const bytes = utf8Bytes(given ?? "");
+  if (bytes > LIMITS.pathBytes) throw usage(`run "${command}"`, `ROOT is ${bytes} bytes long`);
   return given ?? ".";
 }
 

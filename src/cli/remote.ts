@@ -3,6 +3,7 @@
 
 import { equalBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
+import { mayReadEnv } from "../runtime/runtime.ts";
 import type { Remote } from "../session/options.ts";
 import { identityName, parseIdentityName } from "../trust/identity.ts";
 import { decodeTicket } from "../trust/ticket.ts";
@@ -58,7 +59,10 @@ async function namedTicket({ ticketFile, env }: RemoteLookup): Promise<string> {
   }
   const text = env("SFTPX_TICKET")?.trim();
   if (text) return text;
-  throw new SftpxError("usage", 'Cannot use "@": neither --ticket-file nor SFTPX_TICKET is set');
+  const found = mayReadEnv()
+    ? "neither --ticket-file nor SFTPX_TICKET is set"
+    : "there is no --ticket-file, and SFTPX_TICKET needs --allow-env";
+  throw new SftpxError("usage", `Cannot use "@": ${found}`);
 }
 
 function checkPin(identity: Uint8Array, pin: Uint8Array | null, source: string): void {

@@ -247,5 +247,5 @@ Deno.test("TransferReport ends with one line that says what was done", () => {
   const error = new SftpxError("partial", "Some entries failed");
   report.finish({ ...SUMMARY, ok: false, failed: 1, deleted: 2, error });
   const last = stderr.text.trimEnd().split("\n").at(-1) ?? "";
-  assert.match(last, /^✗ 2 files, 100 B in place in 1.5 s, .*2 entries deleted.*1 entry failed$/);
+  assert.match(last, /^✗ 2 files, 100 B in place in 1.5 s .*2 entries deleted.*1 entry failed$/);
 });

@@ -17,7 +17,8 @@ import { ServeReport } from "./serve_report.ts";
 import { formatHostPort } from "./target.ts";
 import type { Terminal } from "./ui/terminal.ts";
 
-const STDERR = 2;
+/** stdin, stdout, stderr. */
+const STANDARD_FDS = [0, 1, 2] as const;
 
 /** The command's run function. */
 export function serveCommand(workers: WorkerUrls): Run<ServeCommand> {
@@ -80,9 +81,10 @@ async function attend(
   if (manager?.problem) terminal.detail(`the service manager is told nothing: ${manager.problem}`);
   const status = `listening on ${formatHostPort(address)}`;
   const stopping = () => void manager?.tell("stopping", "stopping");
+  const hadTerminal = hasTerminal();
   try {
     using _hangUp = onHangUp(async () => {
-      if (terminal.isTerminal && !isatty(STDERR)) stop.abort(terminalClosed());
+      if (hadTerminal && !hasTerminal()) stop.abort(terminalClosed());
       else await reload(handle, { manager, status, terminal });
     });
     await using _ready = command.readyFile === null ? null : await ReadyFile.write(
@@ -100,6 +102,11 @@ async function attend(
     signal.removeEventListener("abort", stopping);
     manager?.close();
   }
+}
+
+/** Whether it was started from a terminal that is still there, wherever its output goes. */
+function hasTerminal(): boolean {
+  return STANDARD_FDS.some((fd) => isatty(fd));
 }
 
 /** Whoever closed the window of a server means to end it: SIGHUP says both, and the terminal which. */

@@ -116,8 +116,10 @@ export class ServeReport {
       const message = `the authorized keys stay as they were: ${error.message}`;
       return terminal.warning(message, { event: kind, keys, code: error.code });
     }
-    const count = keys === null ? "" : `, ${keys} ${keys === 1 ? "key" : "keys"}`;
-    terminal.line(`authorized keys read anew${count}`, { event: kind, keys });
+    const message = keys === null
+      ? "nothing to read anew: there is no file of authorized keys"
+      : `authorized keys read anew, ${keys} ${keys === 1 ? "key" : "keys"}`;
+    terminal.line(message, { event: kind, keys });
   }
 
   #transfer(transfer: number): Running {

@@ -32,6 +32,8 @@ const ACCESS: Extract<ServeEvent, { kind: "access" }> = {
   asked: "push",
   transfer: 1,
   paths: ["in box/a"],
+  morePaths: 0,
+  dryRun: false,
   files: 1,
   bytes: 5,
   wireBytes: 6,
@@ -90,6 +92,14 @@ Deno.test("ServeReport prints the ticket to stdout, alone, and nowhere else (I9)
   assert.equal(stdout.text, `${TICKET}\n`);
   assert.doesNotMatch(stderr.text, /ab23/);
   assert.match(stderr.text, /^listening on \[::\]:4443 as me\n/);
+});
+
+Deno.test("ServeReport says how its ticket is used, as far as it opens", () => {
+  for (const [access, use] of [["read", "get TICKET ."], ["write", "send FILE TICKET"]] as const) {
+    const { stderr, report } = setUp();
+    report.listening({ address: ADDRESS, identity: "me", ticket: TICKET }, { access });
+    assert.ok(stderr.text.includes(`as in: sftpx ${use}\n`), stderr.text);
+  }
 });
 
 Deno.test("ServeReport prints nothing to stdout without a ticket", () => {
@@ -199,6 +209,20 @@ Deno.test("ServeReport writes every line as a JSON object in a JSON log", () => 
   ]);
   assert.equal(stdout.text, `${TICKET}\n`);
   assert.doesNotMatch(stderr.text, /ab23/);
+});
+
+Deno.test("ServeReport says what was read anew, and where there is nothing to read", () => {
+  const { stdout, stderr, report } = setUp({ json: true });
+  report.event({ kind: "reloaded", keys: 1, error: null });
+  report.event({ kind: "reloaded", keys: null, error: null });
+  assert.equal(
+    stderr.text,
+    "authorized keys read anew, 1 key\nnothing to read anew: there is no file of authorized keys\n",
+  );
+  assert.deepEqual(stdout.jsonLines().map(({ keys, error }) => [keys, error]), [
+    [1, undefined],
+    [null, undefined],
+  ]);
 });
 
 Deno.test("ServeReport tells JSON about accesses, reloads and peers that leave", () => {

@@ -156,6 +156,7 @@ function accessOf(settings: Settings): Access {
   return (settings.text("access") ?? "both") as Access;
 }
 
+/** Port 0 where none is named: the one that the server listens on. */
 function advertised(settings: Settings): readonly HostPort[] {
-  return settings.list("advertise").map((text) => hostOf(text));
+  return settings.list("advertise").map((text) => parseHostPort(text, { fallbackPort: 0 }));
 }

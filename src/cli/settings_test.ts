@@ -149,8 +149,21 @@ Deno.test("a variable stands in for every kind of flag", () => {
     SFTPX_ONCE: "1",
   }) as ServeCommand;
   assert.deepEqual(serve.listen, { hostname: "127.0.0.1", port: 0 });
-  assert.deepEqual(serve.advertise.map(({ port }) => port), [4443, 7]);
+  assert.deepEqual(serve.advertise.map(({ port }) => port), [0, 7]);
   assert.deepEqual([serve.access, serve.once], ["write-once", true]);
+});
+
+Deno.test("deleting that a variable asks for is only for transfers it can be meant for", () => {
+  const copyOf = (args: string) => {
+    const { delete: deletes, deleteByDefault } = (withVariables(args, {
+      SFTPX_DELETE: "1",
+    }) as SendCommand).copy;
+    return [deletes, deleteByDefault];
+  };
+  assert.deepEqual(copyOf("send a @"), [true, true]);
+  assert.deepEqual(copyOf("send a @ --files-from f"), [false, true]);
+  assert.deepEqual(copyOf("send a @ --delete"), [true, false]);
+  refuses("send a @ --delete --files-from f", {}, /"--delete" with "--files-from"/);
 });
 
 Deno.test("a variable is checked as its flag is, and named", () => {

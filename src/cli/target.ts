@@ -1,8 +1,9 @@
 // What a SRC or DEST on the command line names: a local file or a remote place, by the grammar of
 // the command-line contract. Pure text; `remote.ts` finds out what proves the server.
 
-import { fromBase32 } from "../base/bytes.ts";
+import { fromBase32, utf8Bytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { pathProblem } from "../base/path.ts";
 import { shown } from "./shown.ts";
 
@@ -71,6 +72,8 @@ export function parseTarget(
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
   if (scheme === "sftpx") return parseUrl(text, hosts);
   if (scheme !== undefined) throw cannot(reading(text), "only sftpx:// is a URL here");
+  const bytes = utf8Bytes(text);
+  if (bytes > LIMITS.pathBytes) throw cannot(reading(text), `it is ${bytes} bytes long`);
   return { kind: "local", path: text };
 }
 
@@ -102,10 +105,19 @@ export function parseHostPort(
 ): HostPort {
   const parts = HOST_PORT.exec(text)?.groups;
   if (parts === undefined) throw cannot(attempt, "write HOST:PORT, with IPv6 in brackets");
-  const port = parts["port"] === undefined ? fallbackPort : parsePort(attempt, parts["port"]);
+  const given = parts["port"] === undefined ? null : parsePort(attempt, parts["port"]);
+  if (given === 0 && !allowZero) throw cannot(attempt, "port 0 is nowhere to reach");
+  const port = given ?? fallbackPort;
   if (port === null) throw cannot(attempt, "the port is missing, write HOST:PORT");
-  if (port === 0 && !allowZero) throw cannot(attempt, "port 0 is nowhere to reach");
-  return { hostname: parseHost(attempt, parts["host"] ?? ""), port };
+  const hostname = parseHost(attempt, parts["host"] ?? "");
+  if (!allowZero) refuseAny(attempt, hostname);
+  return { hostname, port };
+}
+
+/** The addresses that mean all of this machine are to listen on. */
+function refuseAny(attempt: string, hostname: string): void {
+  if (!/^(0\.0\.0\.0|[0:]+)$/.test(hostname)) return;
+  throw cannot(attempt, `${hostname} is nowhere to reach, write 127.0.0.1 for this machine`);
 }
 
 /** A host and port as they are written: IPv6 in brackets. */
@@ -129,6 +141,7 @@ function parseUrl(text: string, hosts: HostNames): UrlTarget {
   const number = port === undefined ? DEFAULT_PORT : parsePort(attempt, port);
   if (number === 0) throw cannot(attempt, "port 0 is nowhere to reach");
   const hostname = parseHost(attempt, host);
+  refuseAny(attempt, hostname);
   const path = remotePath(attempt, decodePath(attempt, (parts["path"] ?? "").slice(1)));
   const named = identity === undefined && port === undefined ? hosts(host) : null;
   if (named !== null) return { ...named, path: below(named.path, parts["path"], path) };

@@ -223,3 +223,13 @@ Deno.test("parseTarget() lets no path climb above a named host's place", () => {
     assert.throws(() => parseTarget(`sftpx://prod/${path}`, { hosts }), /cannot be used/, path);
   }
 });
+
+Deno.test("an address to listen on is none to connect to", () => {
+  for (const host of ["0.0.0.0", "[::]", "[0:0:0:0:0:0:0:0]"]) {
+    assert.throws(() => parseTarget(`sftpx://${host}/x`), usage(/is nowhere to reach/), host);
+    assert.throws(() => parseHostPort(`${host}:1`, { fallbackPort: null }), /nowhere to reach/);
+    parseHostPort(`${host}:1`, { fallbackPort: null, allowZero: true });
+  }
+  parseTarget("sftpx://[::1]/x");
+  parseTarget("sftpx://10.0.0.0/x");
+});

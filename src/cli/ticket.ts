@@ -3,7 +3,7 @@
 // printed once, on stdout, when it is made (I9); the book holds no more than its hash.
 
 import { resolve } from "node:path";
-import { advertisedAddresses } from "../session/advertise.ts";
+import { ticketAddresses } from "../session/advertise.ts";
 import { grantOfAccess } from "../trust/grant.ts";
 import { loadIdentity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
@@ -12,6 +12,7 @@ import type { TicketAction, TicketCommand } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { identityFile } from "./home.ts";
 import type { TicketLine } from "./json_line.ts";
+import { shellWord } from "./shell_word.ts";
 import { shown } from "./shown.ts";
 import { DEFAULT_PORT, formatHostPort, type HostPort } from "./target.ts";
 import { accessOf, canonicalRoot, checkScope } from "./ticket_scope.ts";
@@ -129,7 +130,7 @@ function revokeTicket(id: string, { identityPath, context }: Place): number {
   return 0;
 }
 
-/** As given; else where this machine is reached, at the port of the running `serve` of this ROOT. */
+/** As given, at the port of the running `serve` of this ROOT; else all that this one tells others. */
 function addressesOf(
   given: readonly HostPort[],
   { book, root, context: { terminal } }: {
@@ -138,15 +139,15 @@ function addressesOf(
     context: CommandContext;
   },
 ): readonly HostPort[] {
-  if (given.length > 0) return given;
   const running = book.announced(root);
-  if (running === null) {
+  if (running !== null && given.length === 0) return running.addresses;
+  if (running === null && given.every(({ port }) => port === 0)) {
     terminal.warning(
       `nothing serves ${shown(root)} now: the ticket names port ${DEFAULT_PORT}; ` +
         "say --advertise HOST:PORT if it will be another",
     );
   }
-  return advertisedAddresses({ hostname: "::", port: running?.port ?? DEFAULT_PORT });
+  return ticketAddresses({ hostname: "::", port: running?.port ?? DEFAULT_PORT }, given);
 }
 
 /** What the ticket is good for, how it is used and how it is ended. */
@@ -171,7 +172,7 @@ function madeLines(
   return [
     `ticket ${id}: ${ACCESS_TEXT[access]} ${what}, ${uses === 1 ? "1 transfer" : times}, ` +
     `until ${until}, at ${where}`,
-    `  it opens while "sftpx serve ${shown(root)}" runs: ${commands.join(", or ")}`,
+    `  it opens while "sftpx serve ${shellWord(root)}" runs: ${commands.join(", or ")}`,
     `  whoever has it may use it; "sftpx ticket revoke ${id}" ends it`,
   ];
 }

@@ -88,18 +88,29 @@ Deno.test("runTicket() prints a ticket alone, that opens what was asked for", as
   assert.ok(!stderr.text.includes(ticket.slice(10, 30)), "the ticket is on stdout only");
 });
 
-Deno.test("runTicket() names the port of the running serve, else the usual one and says so", async () => {
+Deno.test("runTicket() names where the running serve is, else the usual port and says so", async () => {
   await using place = await Place.open();
   const action = place.create({ advertise: [] });
   const before = await place.run(action);
   assert.equal(decodeTicket(before.stdout.text).addresses[0]?.port, 4443);
   assert.match(before.stderr.text, /nothing serves .* now: the ticket names port 4443/);
+  const named = await place.run(place.create({ advertise: [{ hostname: "h", port: 0 }] }));
+  assert.deepEqual(decodeTicket(named.stdout.text).addresses, [{ hostname: "h", port: 4443 }]);
+  assert.match(named.stderr.text, /nothing serves/);
+  assert.doesNotMatch((await place.run(place.create())).stderr.text, /nothing serves/);
   using book = TicketBook.open(place.bookPath);
-  book.announce(place.root, { port: 7777 });
+  const addresses = [{ hostname: "127.0.0.1", port: 7777 }, { hostname: "h.example", port: 9 }];
+  book.announce(place.root, { port: 7777, addresses });
   try {
     const now = await place.run(action);
-    assert.equal(decodeTicket(now.stdout.text).addresses[0]?.port, 7777);
+    assert.deepEqual(decodeTicket(now.stdout.text).addresses, addresses);
     assert.doesNotMatch(now.stderr.text, /nothing serves/);
+    const advertise = [{ hostname: "h", port: 0 }, { hostname: "i", port: 5 }];
+    const named = await place.run(place.create({ advertise }));
+    assert.deepEqual(decodeTicket(named.stdout.text).addresses, [
+      { hostname: "h", port: 7777 },
+      { hostname: "i", port: 5 },
+    ]);
   } finally {
     book.announce(place.root, null);
   }

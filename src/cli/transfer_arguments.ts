@@ -1,5 +1,6 @@
 // `send`, `get`, `ls` and `bench`: what a command that reaches a server means.
 
+import { utf8Bytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Congestion } from "../transport/transport.ts";
@@ -173,7 +174,9 @@ function copyChoices(settings: Settings, sourceCount: number): CopyChoices {
   if ([...files, filesFrom].filter((path) => path === "-").length > 1) {
     throw usage('use "-" twice', "stdin is read once");
   }
-  const isDelete = settings.has("delete");
+  const deleteByDefault = !settings.isTyped("delete");
+  // What is said for all transfers to a host is for those that it can be meant for.
+  const isDelete = settings.has("delete") && !(deleteByDefault && filesFrom !== null);
   if (filesFrom !== null && sourceCount > 1) {
     throw usage('use "--files-from"', `it takes one SRC, and there are ${sourceCount}`);
   }
@@ -188,6 +191,7 @@ function copyChoices(settings: Settings, sourceCount: number): CopyChoices {
     filesFrom,
     dryRun: settings.has("dry-run"),
     delete: isDelete,
+    deleteByDefault,
     failIfUnchanged: settings.has("fail-if-unchanged"),
   };
 }
@@ -207,6 +211,9 @@ function ticketFile(
   return origin === "file" && hasTicket ? null : text;
 }
 
+/** What a source takes in an offer beside its names, or more. */
+const SOURCE_BYTES = 32;
+
 function sourcesAndLast(
   command: "send" | "get",
   positionals: readonly string[],
@@ -220,7 +227,16 @@ function sourcesAndLast(
     const most = LIMITS.sourcesPerTransfer;
     throw usage(`${command} ${count} sources`, `${most} is the most, name a directory`);
   }
-  return { sources: positionals.slice(0, -1), last };
+  const sources = positionals.slice(0, -1);
+  // An offer holds them twice, as given and as they travel, and is one message.
+  const bytes = sources.reduce((sum, source) => sum + 2 * utf8Bytes(source) + SOURCE_BYTES, 0);
+  if (bytes > LIMITS.controlMessageBytes && count > 1) {
+    throw usage(
+      `${command} ${count} sources`,
+      "their names are too long together, name a directory",
+    );
+  }
+  return { sources, last };
 }
 
 /** The contents of a directory, as its name is written with a slash. */

@@ -29,20 +29,27 @@ export function sessionOptions(
 /** What of a transfer's options its files and filters make. */
 export type CopyOptions = Pick<
   TransferOptions,
-  "filters" | "files" | "dryRun" | "delete" | "tellEntries"
+  "filters" | "files" | "dryRun" | "delete" | "deleteByDefault" | "tellEntries"
 >;
 
-/** Reads the files of filters and names that a copy is given. */
+/** Reads the files of filters and names that a copy is given; `maxFiles` is how many may be named. */
 export async function copyOptions(
   copy: CopyChoices,
-  { output, signal }: { output: OutputChoices; signal: AbortSignal },
+  { output, maxFiles = Infinity, signal }: {
+    output: OutputChoices;
+    maxFiles?: number;
+    signal: AbortSignal;
+  },
 ): Promise<CopyOptions> {
   const { filesFrom } = copy;
   return {
     filters: await loadFilters(copy.filters, { signal }),
-    files: filesFrom === null ? null : await loadFileList(filesFrom, { signal }),
+    files: filesFrom === null
+      ? null
+      : await loadFileList(filesFrom, { maxPaths: maxFiles, signal }),
     dryRun: copy.dryRun,
     delete: copy.delete,
+    deleteByDefault: copy.deleteByDefault,
     tellEntries: output.verbose,
   };
 }

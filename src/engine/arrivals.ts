@@ -4,7 +4,7 @@
 
 import { equalBytes } from "../base/bytes.ts";
 import type { ErrorCode } from "../base/errors.ts";
-import type { ChunkToLand } from "../pool/messages.ts";
+import type { ChunkToLand, StandingFile } from "../pool/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 import { chunkLengthBytes } from "./geometry.ts";
 import type { Intake } from "./intake.ts";
@@ -152,7 +152,7 @@ export class Arrivals {
       return null;
     }
     file.land(record.chunk, frame);
-    return this.#chunkToLand(file, record, file.standing.path);
+    return this.#chunkToLand(file, record, file.standing);
   }
 
   /** The first chunk that differs opens the part: what was kept back is copied into it. */
@@ -161,15 +161,15 @@ export class Arrivals {
     const records = file.deferred;
     file.deferred = [];
     if (records.length === 0 || file.standing === null) return;
-    const path = file.standing.path;
+    const { standing } = file;
     const frame = this.#nextCopy--;
     for (const record of records) file.unstore(record.chunk, frame);
     this.#landing.start(frame, records.map((record) => ({ file, record })));
-    const chunks = records.map((record) => this.#chunkToLand(file, record, path));
+    const chunks = records.map((record) => this.#chunkToLand(file, record, standing));
     this.#act({ kind: "land", frame, chunks });
   }
 
-  #chunkToLand(file: ReceiveFile, record: ChunkRecord, copyFrom: string | null): ChunkToLand {
+  #chunkToLand(file: ReceiveFile, record: ChunkRecord, copyFrom: StandingFile | null): ChunkToLand {
     return {
       record,
       path: file.part,

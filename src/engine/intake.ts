@@ -3,9 +3,16 @@
 
 import { LIMITS } from "../base/limits.ts";
 import type { Placement } from "../store/store.ts";
-import type { Entries, EntryFailure, Offer, Stamp, Verdict } from "../wire/messages.ts";
+import type {
+  Entries,
+  EntryFailure,
+  ManifestEnd,
+  Offer,
+  Stamp,
+  Verdict,
+} from "../wire/messages.ts";
 import { DIGEST_BYTES } from "../wire/frame.ts";
-import { ManifestCheck } from "./manifest_check.ts";
+import { type IsAsked, ManifestCheck } from "./manifest_check.ts";
 import type { ReceiverAction } from "./receive_action.ts";
 import type { ReceiveFile } from "./receive_file.ts";
 import type { ReceiveFiles } from "./receive_files.ts";
@@ -27,8 +34,9 @@ export class Intake {
 
   constructor(
     offer: Offer,
-    { fresh, files, settlement, news, tally, act }: {
+    { fresh, isAsked, files, settlement, news, tally, act }: {
       readonly fresh: readonly boolean[];
+      readonly isAsked: IsAsked | null;
       readonly files: ReceiveFiles;
       readonly settlement: Settlement;
       readonly news: ReceiveNews;
@@ -37,7 +45,7 @@ export class Intake {
     },
   ) {
     this.#transfer = offer.transfer;
-    this.#check = new ManifestCheck(offer.sources);
+    this.#check = new ManifestCheck(offer.sources, { isAsked });
     this.#fresh = fresh;
     this.#files = files;
     this.#settlement = settlement;
@@ -66,6 +74,11 @@ export class Intake {
       }
     });
     this.#act({ kind: "register", first, entries, sources });
+  }
+
+  /** The manifest is whole. */
+  close(end: ManifestEnd): void {
+    this.#settlement.closeManifest(end, this.#check.hollow);
   }
 
   /** The sender gave an entry up. */
@@ -132,8 +145,8 @@ export class Intake {
         return this.#decide(file, { entry: index, want: "rest" });
       case "stands":
         file.part = placement.part;
-        file.standing = { path: placement.path, sizeBytes: placement.sizeBytes };
-        return this.#act({ kind: "digest", entry: index, path: placement.path });
+        file.standing = { path: placement.path, stamp: placement.stamp };
+        return this.#act({ kind: "digest", entry: index, ...file.standing });
     }
   }
 

@@ -1,6 +1,6 @@
 // Checks a manifest as it streams in (I3): strictly ascending order, every parent an earlier
-// directory, every top-level name one that was offered. An entry that breaks a rule of structure is
-// the peer's fault and ends the transfer; a bad name fails that entry only.
+// directory, every top-level name one that was offered, nothing but what was asked for. An entry that
+// breaks such a rule is the peer's fault and ends the transfer; a bad name fails that entry only.
 
 import { compareBytes, encodeUtf8 } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
@@ -8,19 +8,33 @@ import { LIMITS } from "../base/limits.ts";
 import { entryProblem } from "../wire/entry.ts";
 import type { Entry, OfferedSource } from "../wire/messages.ts";
 
+/** Whether an entry is of what this end asked for: filters and lists are its own to hold to. */
+export type IsAsked = (entry: Pick<Entry, "path" | "kind">) => boolean;
+
+export interface ManifestCheckOptions {
+  readonly limit?: number;
+  /** Null where the sender alone says what comes. */
+  readonly isAsked?: IsAsked | null;
+}
+
 export class ManifestCheck {
   readonly #sources: readonly OfferedSource[];
   readonly #limit: number;
+  readonly #isAsked: IsAsked | null;
   readonly #directories = new Set<string>();
+  /** Directories offered of whose contents the manifest names none so far. */
+  readonly #hollow: Set<OfferedSource>;
   #last: Uint8Array | null = null;
   #count = 0;
 
   constructor(
     sources: readonly OfferedSource[],
-    { limit = LIMITS.entriesPerTransfer }: { limit?: number } = {},
+    { limit = LIMITS.entriesPerTransfer, isAsked = null }: ManifestCheckOptions = {},
   ) {
     this.#sources = sources;
     this.#limit = limit;
+    this.#isAsked = isAsked;
+    this.#hollow = new Set(sources.filter(({ kind }) => kind === "directory"));
   }
 
   /** Entries seen. */
@@ -28,7 +42,15 @@ export class ManifestCheck {
     return this.#count;
   }
 
-  /** Checks the next entry; answers why this entry alone fails, or null. Throws `protocol`. */
+  /** Names of the directories offered that hold nothing at all, as far as the manifest goes. */
+  get hollow(): readonly string[] {
+    return [...this.#hollow].map(({ name }) => name);
+  }
+
+  /**
+   * Checks the next entry; answers why this entry alone fails, or null. Throws `protocol`, or `refused`
+   * where it was not asked for.
+   */
   next(entry: Entry, source: number): string | null {
     if (++this.#count > this.#limit) throw broken("it has too many entries");
     const bytes = encodeUtf8(entry.path);
@@ -37,6 +59,7 @@ export class ManifestCheck {
     }
     this.#last = bytes;
     this.#checkPlace(entry, source);
+    if (this.#isAsked?.(entry) === false) throw notAsked();
     // A directory with a bad name counts here: what is below it has that bad name as well.
     if (entry.kind === "directory") this.#directories.add(entry.path);
     return entryProblem(entry);
@@ -50,6 +73,7 @@ export class ManifestCheck {
       if (!this.#directories.has(entry.path.slice(0, slash))) {
         throw broken("an entry comes without its directory");
       }
+      this.#hollow.delete(offered);
       if (offered.contents) return;
       if (!entry.path.startsWith(`${offered.name}/`)) throw broken("an entry was not offered");
       return;
@@ -57,7 +81,15 @@ export class ManifestCheck {
     if (!offered.contents && (entry.path !== offered.name || entry.kind !== offered.kind)) {
       throw broken("an entry was not offered");
     }
+    if (offered.contents) this.#hollow.delete(offered);
   }
+}
+
+/** The refusal of an offer or an entry that goes beyond a pull's request (CVE-2019-6111, -2022-29154). */
+export function notAsked(): SftpxError {
+  return new SftpxError("refused", "Cannot pull: the server offers what was not asked for", {
+    remote: true,
+  });
 }
 
 function broken(found: string): SftpxError {

@@ -118,3 +118,25 @@ Deno.test("ManifestCheck refuses one entry too many", () => {
   manifest.next(fileEntry("b", 1), 0);
   assertBroken(() => manifest.next(fileEntry("c", 1), 0), /too many entries/);
 });
+
+Deno.test("ManifestCheck refuses what this end did not ask for", () => {
+  const manifest = new ManifestCheck([CONTENTS], { isAsked: ({ path }) => path !== "b" });
+  assert.equal(manifest.next(fileEntry("a", 1), 0), null);
+  assert.throws(() => manifest.next(fileEntry("b", 1), 0), (error) => {
+    assert.ok(error instanceof SftpxError);
+    assert.deepEqual([error.code, error.remote], ["refused", true]);
+    assert.match(error.message, /the server offers what was not asked for/);
+    return true;
+  });
+});
+
+Deno.test("ManifestCheck knows which directories offered hold nothing", () => {
+  const other: OfferedSource = { ...CONTENTS, name: "other" };
+  const manifest = new ManifestCheck([CONTENTS, DIRECTORY, FILE, other]);
+  assert.deepEqual(manifest.hollow, ["top", "d", "other"]);
+  manifest.next(fileEntry("a", 1), 0);
+  manifest.next(directoryEntry("d"), 1);
+  assert.deepEqual(manifest.hollow, ["d", "other"]);
+  manifest.next(fileEntry("d/a", 1), 1);
+  assert.deepEqual(manifest.hollow, ["other"]);
+});

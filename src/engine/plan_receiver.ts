@@ -13,7 +13,7 @@ import type {
   TransferMessage,
 } from "../wire/messages.ts";
 import { chunkCount } from "./geometry.ts";
-import { ManifestCheck } from "./manifest_check.ts";
+import { type IsAsked, ManifestCheck } from "./manifest_check.ts";
 import { ManifestCounts } from "./manifest_counts.ts";
 import { type PlanLine, PlanLog, type PlanResult } from "./plan_report.ts";
 import { NOTHING_WOULD_BE_DELETED, Pruning } from "./pruning.ts";
@@ -40,6 +40,8 @@ export interface PlanReceiverOptions {
   readonly chunkBytes: number;
   /** What is extraneous would be removed though the offer does not ask for it: a pull's own matter. */
   readonly localDelete?: boolean;
+  /** What a pull holds its server to. */
+  readonly isAsked?: IsAsked | null;
 }
 
 /** An entry with the store, and why it fails whatever the store says. */
@@ -62,10 +64,13 @@ export class PlanReceiver {
   #planned = 0;
   #stage: Stage = "planning";
 
-  constructor(offer: Offer, { fresh, chunkBytes, localDelete = false }: PlanReceiverOptions) {
+  constructor(
+    offer: Offer,
+    { fresh, chunkBytes, localDelete = false, isAsked = null }: PlanReceiverOptions,
+  ) {
     this.#transfer = offer.transfer;
     this.#chunkBytes = chunkBytes;
-    this.#check = new ManifestCheck(offer.sources);
+    this.#check = new ManifestCheck(offer.sources, { isAsked });
     this.#pruning = new Pruning(offer, { localDelete, tellPaths: true });
     this.#send({ type: "accept", transfer: offer.transfer, fresh, chunkBytes });
   }
@@ -113,12 +118,7 @@ export class PlanReceiver {
   /** The store said what it would remove. */
   pruned(pruned: Pruned): void {
     this.#pruning.take(pruned);
-    for (let path = this.#pruning.pollPath(); path !== null; path = this.#pruning.pollPath()) {
-      this.#log.deletion(path, { remote: false });
-    }
-    for (let kept = this.#pruning.pollReport(); kept !== null; kept = this.#pruning.pollReport()) {
-      this.#log.failure(kept);
-    }
+    this.#logPruned();
     this.#stage = "planning";
   }
 
@@ -135,6 +135,15 @@ export class PlanReceiver {
   /** Something the user is to hear once, or null. */
   pollNotice(): string | null {
     return this.#pruning.pollNotice();
+  }
+
+  #logPruned(): void {
+    for (let path = this.#pruning.pollPath(); path !== null; path = this.#pruning.pollPath()) {
+      this.#log.deletion(path, { remote: false });
+    }
+    for (let kept = this.#pruning.pollReport(); kept !== null; kept = this.#pruning.pollReport()) {
+      this.#log.failure(kept);
+    }
   }
 
   #send(message: Message): void {
@@ -180,13 +189,16 @@ export class PlanReceiver {
   #pollEnd(): PlanReceiverAction | null {
     const isPlanned = this.#manifest.isClosed && this.#awaiting.size === 0;
     if (this.#stage !== "planning" || !isPlanned) return null;
-    if (this.#pruning.isDue) {
-      if (this.#log.result.failed === 0) {
-        this.#stage = "pruning";
-        return { kind: "prune" };
-      }
-      this.#pruning.skip(NOTHING_WOULD_BE_DELETED);
+    const { hollow } = this.#check;
+    const { failed } = this.#log.result;
+    if (this.#pruning.begins({ failed, hollow, notice: NOTHING_WOULD_BE_DELETED })) {
+      this.#stage = "pruning";
+      return { kind: "prune" };
     }
+    this.#logPruned();
+    // What is not deleted, and why, is said before the end.
+    const told = this.#pollDeleted();
+    if (told !== null) return told;
     this.#stage = "said";
     const { entries } = this.#log.result;
     const { deleted } = this.#pruning.countsTold;

@@ -1,10 +1,12 @@
 // What the sources do not have and the destination has: whether it is to be removed, what came of it,
 // and who hears of it. One asks at most once, and only when nothing failed: an entry that is missing
-// because it failed must not take the older copy with it.
+// because it failed must not take the older copy with it. Nor does a source that holds nothing at all,
+// as a disk that is not mounted does.
 
-import { pathProblem } from "../base/path.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Pruned } from "../store/store.ts";
+import { pathProblem } from "../base/path.ts";
+import { escapeText } from "../base/text.ts";
+import type { Pruned, WalkNotice } from "../store/store.ts";
 import type { Deleted, Offer, Omission } from "../wire/messages.ts";
 import { Queue } from "./queue.ts";
 import type { FailureReport } from "./report.ts";
@@ -59,10 +61,29 @@ export class Pruning {
     return this.#isTold ? this.counts : { deleted: 0, kept: 0 };
   }
 
-  /** It is not to be: `notice` says why. */
-  skip(notice: string): void {
-    this.#isDue = false;
-    this.#notices.push(notice);
+  /**
+   * All else is in place: whether the store is to be asked now. Where it is not, it is settled why:
+   * `notice` when entries failed, a failure of its own for each of the `hollow` sources.
+   */
+  begins(
+    { failed, hollow, notice }: {
+      readonly failed: number;
+      /** Names of the directories offered that hold nothing. */
+      readonly hollow: readonly string[];
+      readonly notice: string;
+    },
+  ): boolean {
+    if (!this.#isDue) return false;
+    if (failed > 0) {
+      this.#isDue = false;
+      this.#notices.push(notice);
+      return false;
+    }
+    if (hollow.length > 0) {
+      this.take({ deleted: [], failures: hollow.map(emptySource) });
+      return false;
+    }
+    return true;
   }
 
   /** The store did it, or said what it would do. */
@@ -111,6 +132,12 @@ export class Pruning {
   pollNotice(): string | null {
     return this.#notices.shift() ?? null;
   }
+}
+
+function emptySource(name: string): WalkNotice {
+  const message = `Cannot delete at the destination: the source "${escapeText(name)}" is empty`;
+  // A name's escapes take at most eight times its bytes; the text has its own bound.
+  return { path: name, code: "conflict", message: message.slice(0, LIMITS.textBytes / 4) };
 }
 
 /** What stands here may have a name that no transfer brings: shown with what is bad in it replaced. */

@@ -86,11 +86,41 @@ Deno.test("a name that no transfer brings is told with what is bad in it replace
   assert.deepEqual(names.map(() => pruning.pollPath()), names.map(([name]) => name));
 });
 
-Deno.test("skip() says why, and nothing is told of paths", () => {
+const READY = { failed: 0, hollow: [], notice: "Nothing was deleted" };
+
+Deno.test("it begins when it is due, nothing failed and every source has something", () => {
+  assert.equal(pruningOf(false).begins(READY), false);
+  const pruning = pruningOf(true);
+  assert.equal(pruning.begins(READY), true);
+  pruning.take(LOCAL);
+  assert.equal(pruning.begins(READY), false);
+});
+
+Deno.test("with failed entries it does not begin, says why, and nothing is told of paths", () => {
   const pruning = pruningOf(true, { tellPaths: true });
-  pruning.skip("Nothing was deleted");
+  assert.equal(pruning.begins({ ...READY, failed: 1, hollow: ["x"] }), false);
   assert.equal(pruning.isDue, false);
   assert.equal(pruning.pollNotice(), "Nothing was deleted");
   assert.equal(pruning.pollNotice(), null);
   assert.deepEqual([messagesOf(pruning), pruning.pollPath()], [[], null]);
+});
+
+Deno.test("with a source that holds nothing it does not begin, and that is a failure at both ends", () => {
+  const message = 'Cannot delete at the destination: the source "m\\u{1b}" is empty';
+  const failure = { path: "m\x1b", code: "conflict", message } as const;
+  for (const asked of [true, false]) {
+    const pruning = pruningOf(asked, { localDelete: !asked, tellPaths: true });
+    assert.equal(pruning.begins({ ...READY, hollow: ["m\x1b"] }), false);
+    assert.equal(pruning.isDue, false);
+    assert.deepEqual(pruning.pollReport(), { ...failure, remote: false });
+    assert.deepEqual(pruning.counts, { deleted: 0, kept: 1 });
+    const told = asked ? [{ type: "deleted", transfer: 1, paths: [], kept: [failure] }] : [];
+    assert.deepEqual(messagesOf(pruning), told);
+  }
+});
+
+Deno.test("the name of a source that holds nothing travels, however long its escapes are", () => {
+  const pruning = pruningOf(true);
+  pruning.begins({ ...READY, hollow: ["\u{e0001}".repeat(63)] });
+  for (const message of messagesOf(pruning)) encodeMessage(message);
 });

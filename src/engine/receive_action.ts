@@ -3,7 +3,7 @@
 
 import type { ChunkToLand } from "../pool/messages.ts";
 import type { JournalRun, WholeFile } from "../store/store.ts";
-import type { Entry, Message } from "../wire/messages.ts";
+import type { Entry, Message, Stamp } from "../wire/messages.ts";
 import type { TransferResult } from "./report.ts";
 
 /** What the session is to do. */
@@ -17,7 +17,12 @@ export type ReceiverAction =
     readonly sources: readonly number[];
   }
   /** Hash a standing file; answer with `digested`. */
-  | { readonly kind: "digest"; readonly entry: number; readonly path: string }
+  | {
+    readonly kind: "digest";
+    readonly entry: number;
+    readonly path: string;
+    readonly stamp: Stamp;
+  }
   /** Copy chunks of a standing file (no frame carried them); answer with `landed`. */
   | { readonly kind: "land"; readonly frame: number; readonly chunks: readonly ChunkToLand[] }
   /** Store: `forget`; answer with `forgotten`. */

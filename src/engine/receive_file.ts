@@ -1,6 +1,7 @@
 // One file on its way in: which chunks are missing, landing, stored or held from before, and what
 // is still to be journalled.
 
+import type { StandingFile } from "../pool/messages.ts";
 import type { ChunkRun } from "../store/store.ts";
 import type { Entry, SealedFile, Stamp } from "../wire/messages.ts";
 import { type ChunkRecord, DIGEST_BYTES } from "../wire/frame.ts";
@@ -25,7 +26,7 @@ export class ReceiveFile {
   /** Known to the store, and the sender was answered: chunks may land. */
   placed = false;
   /** A file that stands at the destination and may lend its chunks. */
-  standing: { readonly path: string; readonly sizeBytes: number } | null = null;
+  standing: StandingFile | null = null;
   sealed: SealedFile | null = null;
   /** Frames with a stored chunk of this file that is not durable yet. */
   readonly undurable: number[] = [];
@@ -66,7 +67,7 @@ export class ReceiveFile {
   /** The standing file is what was sent: nothing needs to be written. */
   get keepsStanding(): boolean {
     return this.standing !== null && !this.touched &&
-      this.standing.sizeBytes === this.entry.sizeBytes;
+      this.standing.stamp.sizeBytes === this.entry.sizeBytes;
   }
 
   /** The journal goes on with the part's row; for another stamp it begins a new one. */

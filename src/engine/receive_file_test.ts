@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { concatBytes } from "../base/bytes.ts";
-import { digest, fileEntry, recordOf } from "./_fixture.ts";
+import { digest, fileEntry, recordOf, stampOf } from "./_fixture.ts";
 import { ReceiveFile } from "./receive_file.ts";
 
 const WRITTEN = { written: true };
@@ -96,9 +96,9 @@ Deno.test("reopen() has everything stored journalled again, once", () => {
 Deno.test("keepsStanding holds while nothing is written and the size is the same", () => {
   const file = fileOf(8);
   assert.equal(file.keepsStanding, false);
-  file.standing = { path: "/a", sizeBytes: 9 };
+  file.standing = { path: "/a", stamp: stampOf(9) };
   assert.equal(file.keepsStanding, false);
-  file.standing = { path: "/a", sizeBytes: 8 };
+  file.standing = { path: "/a", stamp: stampOf(8) };
   assert.equal(file.keepsStanding, true);
   file.touched = true;
   assert.equal(file.keepsStanding, false);

@@ -11,6 +11,7 @@ import { Arrivals } from "./arrivals.ts";
 import { DurabilityLedger } from "./durability.ts";
 import type { Hashing } from "./hashing.ts";
 import { Intake } from "./intake.ts";
+import type { IsAsked } from "./manifest_check.ts";
 import { phaseOf } from "./phase.ts";
 import { Pruning } from "./pruning.ts";
 import type { FramePlan, ReceiverAction } from "./receive_action.ts";
@@ -37,6 +38,8 @@ export interface ReceiverOptions {
   readonly localDelete?: boolean;
   /** Entries are told by `pollEntry`. */
   readonly tellEntries?: boolean;
+  /** What a pull holds its server to. */
+  readonly isAsked?: IsAsked | null;
 }
 
 export class Receiver {
@@ -53,7 +56,14 @@ export class Receiver {
 
   constructor(
     offer: Offer,
-    { fresh, chunkBytes, hashing, localDelete = false, tellEntries = false }: ReceiverOptions,
+    {
+      fresh,
+      chunkBytes,
+      hashing,
+      localDelete = false,
+      tellEntries = false,
+      isAsked = null,
+    }: ReceiverOptions,
   ) {
     const ledger = this.#ledger;
     const tally = this.#tally;
@@ -64,7 +74,7 @@ export class Receiver {
     const context = { chunkBytes, hashing, settlement, ledger, news, tally };
     const files = new ReceiveFiles(context);
     const act = (action: ReceiverAction) => void this.#actions.push(action);
-    const intake = new Intake(offer, { fresh, files, settlement, news, tally, act });
+    const intake = new Intake(offer, { fresh, isAsked, files, settlement, news, tally, act });
     this.#chunkBytes = chunkBytes;
     this.#settlement = settlement;
     this.#pruning = pruning;
@@ -104,7 +114,7 @@ export class Receiver {
       case "entries":
         return this.#intake.take(message);
       case "manifest_end":
-        return this.#settlement.closeManifest(message);
+        return this.#intake.close(message);
       case "sealed":
         return message.files.forEach((file) => this.#files.seal(file));
       case "failed":

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { concatBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import type { StandingFile } from "../pool/messages.ts";
 import type { Placement } from "../store/store.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 import type { Entry, Message, Offer, TransferMessage } from "../wire/messages.ts";
@@ -110,7 +111,11 @@ function held(chunks: Record<number, Uint8Array>, sizeBytes = 8): Placement {
 }
 
 function stands(sizeBytes: number): Placement {
-  return { kind: "stands", part: "/parts/0", path: "/final/a", sizeBytes };
+  return { kind: "stands", part: "/parts/0", ...standing(sizeBytes) };
+}
+
+function standing(sizeBytes: number): StandingFile {
+  return { path: "/final/a", stamp: stampOf(sizeBytes) };
 }
 
 Deno.test("a receiver accepts first, with what is fresh and its chunk size", () => {
@@ -373,7 +378,7 @@ Deno.test("kept is refused for a file that stands, is new, or was held with anot
 Deno.test("a standing file is hashed, and kept when nothing of it differs", () => {
   const records = [recordOf(0, 0), recordOf(0, 1)];
   const receiver = placed([fileEntry("a", 8)], { fresh: false, placements: [stands(8)] });
-  assert.deepEqual(find(receiver, "digest"), { kind: "digest", entry: 0, path: "/final/a" });
+  assert.deepEqual(find(receiver, "digest"), { kind: "digest", entry: 0, ...standing(8) });
   assert.deepEqual(receiver.frame(0, [recordOf(0, 0)]), { kind: "hold" }, "not decided yet");
   receiver.digested(0, concatBytes(records.map((record) => record.digest)));
   const types = messagesOf(receiver).map(({ type }) => type);
@@ -396,10 +401,10 @@ Deno.test("the first chunk that differs has what stood before it copied, and cou
   const copy = find(receiver, "land");
   assert.ok(copy.frame < 0);
   assert.deepEqual(copy.chunks.map(({ record, copyFrom }) => [record.chunk, copyFrom]), [
-    [0, "/final/a"],
+    [0, standing(12)],
   ]);
   const [copied] = landingIn(receiver, 2, [{ ...third, ...SAME }]);
-  assert.equal(copied?.copyFrom, "/final/a");
+  assert.deepEqual(copied?.copyFrom, standing(12), "with what was seen of it");
   seal(receiver, sealOf(0, 12, [first, second, third]));
   close(receiver, { files: 1, bytes: 12 });
   receiver.landed(1, []);
@@ -417,7 +422,7 @@ Deno.test("a standing file of another size lends its chunks, but is not kept", (
   const receiver = placed([fileEntry("a", 4)], { fresh: false, placements: [stands(9)] });
   receiver.digested(0, concatBytes([record.digest, digest(1), digest(2)]));
   const [copied] = landingIn(receiver, 0, [{ ...record, ...SAME }]);
-  assert.equal(copied?.copyFrom, "/final/a");
+  assert.deepEqual(copied?.copyFrom, standing(9));
 });
 
 Deno.test("a standing file that cannot be read is sent anew", () => {

@@ -43,6 +43,8 @@ export class Settlement {
   readonly #peerFailed = new Set<number>();
   readonly #inPlace: InPlace;
   readonly #pruning: Pruning | null;
+  /** Directories offered that hold nothing, once the manifest is closed. */
+  #hollow: readonly string[] = [];
   readonly #news: CommitNews;
   /** Whole and not committed, by entry. */
   readonly #whole = new Map<number, ReceiveFile>();
@@ -111,8 +113,10 @@ export class Settlement {
     if (entry.kind === "file") this.#open.add(index);
   }
 
-  closeManifest(end: ManifestEnd): void {
+  /** `hollow` are the directories offered that hold nothing. */
+  closeManifest(end: ManifestEnd, hollow: readonly string[] = []): void {
     this.#manifest.close(end);
+    this.#hollow = hollow;
   }
 
   /** The sender stands by a file with this digest. */
@@ -279,12 +283,10 @@ export class Settlement {
       return { kind: "commit", files: this.#queue.splice(0, COMMIT_BATCH) };
     }
     if (this.#finish === null || this.#open.size > 0) return null;
-    if (this.#pruning?.isDue === true) {
-      if (this.#failed.size + this.#omitted === 0) {
-        this.#stage = "pruning";
-        return { kind: "prune" };
-      }
-      this.#pruning.skip(NOTHING_DELETED);
+    const failed = this.#failed.size + this.#omitted;
+    if (this.#pruning?.begins({ failed, hollow: this.#hollow, notice: NOTHING_DELETED })) {
+      this.#stage = "pruning";
+      return { kind: "prune" };
     }
     this.#stage = "finishing";
     return { kind: "finish", leaveOut: [...this.#failed] };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SftpxError } from "../base/errors.ts";
 import type { Entry } from "../wire/messages.ts";
-import { digest, directoryEntry, fileEntry, HASHING, offerOf } from "./_fixture.ts";
+import { digest, directoryEntry, fileEntry, HASHING, offerOf, stampOf } from "./_fixture.ts";
 import { ReceiveFile } from "./receive_file.ts";
 import { Pruning } from "./pruning.ts";
 import type { ReceiverAction } from "./receiver.ts";
@@ -333,7 +333,7 @@ Deno.test("a commit says whether the file was synced, and whether it stands alre
   settlement.placed();
   const kept = new ReceiveFile(1, { entry: ENTRIES[1]!, chunks: 1, fresh: false });
   kept.sealed = { entry: 1, digest: digest(1), kept: false };
-  kept.standing = { path: "/d/a", sizeBytes: 4 };
+  kept.standing = { path: "/d/a", stamp: stampOf(4) };
   settlement.seal(1, digest(1));
   settlement.whole(kept);
   whole(settlement, 2);

@@ -1,5 +1,5 @@
 // Chunk digests of a file that stands on this machine: read once, one chunk in memory, and thrown
-// away when the file changed meanwhile.
+// away when it is not the file that the store saw, or changed meanwhile.
 
 import { closeSync, fstatSync } from "node:fs";
 import { SftpxError } from "../base/errors.ts";
@@ -29,14 +29,15 @@ export class Digester {
     }
   }
 
-  #read({ path, chunkBytes }: DigestJob): { digests: Uint8Array; sizeBytes: number } {
+  #read({ path, stamp, chunkBytes }: DigestJob): { digests: Uint8Array; sizeBytes: number } {
     const fd = openToRead(path);
     try {
-      if (!fstatSync(fd).isFile()) throw sourceChanged(path);
-      const before = stampOf(fd);
-      const digests = this.#hash(fd, { sizeBytes: before.sizeBytes, chunkBytes, path });
-      if (!sameStamp(stampOf(fd), before)) throw sourceChanged(path);
-      return { digests, sizeBytes: before.sizeBytes };
+      // A path may lead out of the root by now: digests are told to the peer (I5).
+      if (!fstatSync(fd).isFile() || !sameStamp(stampOf(fd), stamp)) throw sourceChanged(path);
+      const { sizeBytes } = stamp;
+      const digests = this.#hash(fd, { sizeBytes, chunkBytes, path });
+      if (!sameStamp(stampOf(fd), stamp)) throw sourceChanged(path);
+      return { digests, sizeBytes };
     } finally {
       closeSync(fd);
     }

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import type { Codecs } from "./codecs.ts";
 import { Digester } from "./digest.ts";
-import { noise, Scratch, testCodecs } from "./testing/fixture.ts";
+import { noise, Scratch, standing, testCodecs } from "./testing/fixture.ts";
 
 Deno.test("digests come in chunk order, with a short last chunk", async () => {
   using scratch = new Scratch();
@@ -12,7 +12,7 @@ Deno.test("digests come in chunk order, with a short last chunk", async () => {
   for (const length of [0, 1, 999, 1000, 1001, 3500]) {
     const content = noise(length);
     const path = scratch.file("a", content);
-    const found = digester.digest({ kind: "digest", job: 3, path, chunkBytes: 1000 });
+    const found = digester.digest({ kind: "digest", job: 3, ...standing(path), chunkBytes: 1000 });
     const expected: number[] = [];
     for (let at = 0; at < length; at += 1000) {
       expected.push(...codecs.hash.digest(content.subarray(at, at + 1000)));
@@ -39,7 +39,7 @@ Deno.test("what is not a readable file is a failure, not a crash", async () => {
     ["/dev/null", "source_changed"],
   ];
   for (const [path, code] of cases) {
-    const found = digester.digest({ kind: "digest", job: 3, path, chunkBytes: 1000 });
+    const found = digester.digest({ kind: "digest", job: 3, ...standing(path), chunkBytes: 1000 });
     assert.deepEqual([found.digests, found.failure?.code], [null, code], path);
   }
 });
@@ -60,9 +60,25 @@ Deno.test("a file that changes while it is hashed yields no digests", async () =
   });
   for (const change of [() => fs.utimesSync(path, 1000, 1000), () => fs.truncateSync(path, 500)]) {
     const digester = new Digester(changing(change));
-    const found = digester.digest({ kind: "digest", job: 3, path, chunkBytes: 1000 });
+    const found = digester.digest({ kind: "digest", job: 3, ...standing(path), chunkBytes: 1000 });
     assert.equal(found.failure?.code, "source_changed");
   }
+});
+
+Deno.test("what came to a path since the store looked there is not read", async () => {
+  using scratch = new Scratch();
+  const digester = new Digester(await testCodecs());
+  for (const name of ["seen", "beyond"]) fs.mkdirSync(join(scratch.path, name));
+  const path = scratch.file("seen/f", noise(2000, 1));
+  const outside = scratch.file("beyond/f", noise(2000, 2));
+  // Also where size and times are the same.
+  for (const each of [path, outside]) fs.utimesSync(each, 1000, 1000);
+  const seen = standing(path);
+  fs.renameSync(join(scratch.path, "seen"), join(scratch.path, "moved"));
+  fs.symlinkSync("beyond", join(scratch.path, "seen"));
+  assert.equal(fs.readFileSync(path).equals(fs.readFileSync(outside)), true, "it leads elsewhere");
+  const found = digester.digest({ kind: "digest", job: 3, ...seen, chunkBytes: 1000 });
+  assert.deepEqual([found.digests, found.failure?.code], [null, "source_changed"]);
 });
 
 Deno.test("a file of more chunks than any transfer may have is refused unread", async () => {
@@ -70,6 +86,6 @@ Deno.test("a file of more chunks than any transfer may have is refused unread", 
   const path = scratch.file("a", new Uint8Array(0));
   fs.truncateSync(path, 2 ** 22 + 1);
   const digester = new Digester(await testCodecs());
-  const found = digester.digest({ kind: "digest", job: 3, path, chunkBytes: 1 });
+  const found = digester.digest({ kind: "digest", job: 3, ...standing(path), chunkBytes: 1 });
   assert.equal(found.failure?.code, "limit");
 });

@@ -59,6 +59,11 @@ export function sameStamp(left: Stamp, right: Stamp): boolean {
     left.ctimeNs === right.ctimeNs;
 }
 
+/** Whether two stamps are of one file, whatever became of it. */
+export function sameFile(left: Stamp, right: Stamp): boolean {
+  return left.inode === right.inode && left.device === right.device;
+}
+
 /** A source that is not what the walk saw. */
 export function sourceChanged(path: string): SftpxError {
   return new SftpxError("source_changed", `Cannot read ${quoted(path)}: it has changed`);

@@ -10,9 +10,26 @@ import { LIMITS } from "../base/limits.ts";
 import { type ChunkRecord, decodeRecords, RECORD_BYTES } from "../wire/frame.ts";
 import type { Codecs } from "./codecs.ts";
 import { DirectWriter } from "./direct.ts";
-import { openToRead, openToWrite, readError, readWhole, writeError, writeWhole } from "./files.ts";
+import {
+  openToRead,
+  openToWrite,
+  readError,
+  readWhole,
+  sameFile,
+  sourceChanged,
+  stampOf,
+  writeError,
+  writeWhole,
+} from "./files.ts";
 import { writeAroundHoles } from "./holes.ts";
-import type { ChunkFailure, ChunkToLand, FrameToLand, Landed, LandJob } from "./messages.ts";
+import type {
+  ChunkFailure,
+  ChunkToLand,
+  FrameToLand,
+  Landed,
+  LandJob,
+  StandingFile,
+} from "./messages.ts";
 
 /** Parts one worker holds open at once: synced together, which is three times as fast as singly. */
 const OPEN_PARTS = 32;
@@ -114,7 +131,10 @@ export class Lander {
   }
 
   // A file of the receiver's own that changed since it was compared is nobody's corruption.
-  #copied(path: string, from: { record: ChunkRecord; offsetBytes: number }): Uint8Array {
+  #copied(
+    { path, stamp }: StandingFile,
+    from: { record: ChunkRecord; offsetBytes: number },
+  ): Uint8Array {
     const { rawBytes, digest, chunk } = from.record;
     if (this.#copy.length < rawBytes) this.#copy = new Uint8Array(rawBytes);
     const bytes = this.#copy.subarray(0, rawBytes);
@@ -122,6 +142,9 @@ export class Lander {
     try {
       const fd = openToRead(path);
       try {
+        // Not the whole stamp: another name of this file may have been replaced meanwhile, which
+        // changes its ctime, and the digest is checked below.
+        if (!sameFile(stampOf(fd), stamp)) throw sourceChanged(path);
         got = readWhole(fd, bytes, from.offsetBytes);
       } finally {
         closeSync(fd);

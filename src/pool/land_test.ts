@@ -5,13 +5,21 @@ import { concatBytes } from "../base/bytes.ts";
 import type { Codecs } from "./codecs.ts";
 import { Lander, type Sync } from "./land.ts";
 import { Packer } from "./pack.ts";
-import type { ChunkFailure, ChunkToLand, Compression, FrameToLand, Packed } from "./messages.ts";
+import type {
+  ChunkFailure,
+  ChunkToLand,
+  Compression,
+  FrameToLand,
+  Packed,
+  StandingFile,
+} from "./messages.ts";
 import {
   bufferFor,
   landingOf,
   noise,
   prose,
   Scratch,
+  standing,
   testCodecs,
   walked,
 } from "./testing/fixture.ts";
@@ -110,15 +118,15 @@ Deno.test("a same chunk is copied from the file that stands there, and verified"
   using scratch = new Scratch();
   const codecs = await testCodecs();
   const content = noise(9000);
-  const standing = scratch.file("standing", content);
+  const stands = scratch.file("standing", content);
   const part = join(scratch.path, "part");
-  const same = (copyFrom: string | null) =>
+  const same = (from: StandingFile | null) =>
     landingOf(sameFrame(codecs, scratch, content), (record) => ({
       ...place(part, 9000),
       offsetBytes: record.chunk * 3000,
-      copyFrom,
+      copyFrom: from,
     }));
-  assert.deepEqual(await landOne(codecs, same(standing)), []);
+  assert.deepEqual(await landOne(codecs, same(standing(stands))), []);
   assert.deepEqual(
     Uint8Array.from(fs.readFileSync(part).subarray(3000, 6000)),
     content.slice(3000, 6000),
@@ -135,12 +143,21 @@ Deno.test("a same chunk is copied from the file that stands there, and verified"
     [scratch.file("short", content.subarray(0, 5999)), "source_changed"],
     [join(scratch.path, "absent"), "source_missing"],
   ];
-  fs.symlinkSync(standing, join(scratch.path, "link"));
+  fs.symlinkSync(stands, join(scratch.path, "link"));
   cases.push([join(scratch.path, "link"), "source_changed"]);
   for (const [path, code] of cases) {
-    assert.deepEqual(codes(await landOne(codecs, same(path))), [[0, code]], path);
+    assert.deepEqual(codes(await landOne(codecs, same(standing(path)))), [[0, code]], path);
     assert.ok(!fs.existsSync(part), "nothing is written for it");
   }
+
+  const seen = standing(stands);
+  fs.utimesSync(stands, 1000, 1000);
+  assert.deepEqual(await landOne(codecs, same(seen)), [], "the same file, looked at since");
+  fs.rmSync(part);
+  fs.renameSync(stands, join(scratch.path, "moved"));
+  scratch.file("standing", content);
+  assert.deepEqual(codes(await landOne(codecs, same(seen))), [[0, "source_changed"]]);
+  assert.ok(!fs.existsSync(part), "another file is not read, whatever is in it");
 });
 
 Deno.test("a part that is a link is not followed", async () => {
@@ -334,7 +351,7 @@ Deno.test("standing chunks that no frame carried are copied", async () => {
   using scratch = new Scratch();
   const codecs = await testCodecs();
   const content = noise(3000);
-  const standing = scratch.file("standing", content);
+  const copyFrom = standing(scratch.file("standing", content));
   const part = join(scratch.path, "part");
   const record = {
     entry: 0,
@@ -349,7 +366,7 @@ Deno.test("standing chunks that no frame carried are copied", async () => {
     buffer: new ArrayBuffer(0),
     bodyOffset: 0,
     bodyBytes: 0,
-    chunks: [{ record, ...place(part, content.byteLength), copyFrom: standing }],
+    chunks: [{ record, ...place(part, content.byteLength), copyFrom }],
   };
   assert.deepEqual(await landOne(codecs, frame), []);
   assert.deepEqual(Uint8Array.from(fs.readFileSync(part)), content);

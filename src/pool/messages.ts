@@ -51,6 +51,14 @@ export interface PackJob {
   readonly compression: Compression;
 }
 
+/** A file that stands at the receiver. A directory above it may be another one by now, or a link (I5). */
+export interface StandingFile {
+  /** Absolute path. */
+  readonly path: string;
+  /** What the store saw there; whatever else is there now is not read. */
+  readonly stamp: Stamp;
+}
+
 /** Where one record of a frame goes at the receiver. */
 export interface ChunkToLand {
   readonly record: ChunkRecord;
@@ -63,8 +71,8 @@ export interface ChunkToLand {
   readonly sparse: boolean;
   /** This chunk is the whole file: sync it before the reply. */
   readonly sync: boolean;
-  /** For a `same` record: absolute path to copy the chunk from at the same offset; null when the part has it. */
-  readonly copyFrom: string | null;
+  /** For a `same` record: the file to copy the chunk from at the same offset; null when the part has it. */
+  readonly copyFrom: StandingFile | null;
 }
 
 /** One frame to decompress, verify and write. */
@@ -88,11 +96,10 @@ export interface LandJob {
   readonly frames: readonly FrameToLand[];
 }
 
-/** Read and hash a file that stands at the receiver (or for `bench`). Reply: one `digested`. */
-export interface DigestJob {
+/** Read and hash a file that stands at the receiver. Reply: one `digested`. */
+export interface DigestJob extends StandingFile {
   readonly kind: "digest";
   readonly job: number;
-  readonly path: string;
   readonly chunkBytes: number;
 }
 

@@ -3,7 +3,15 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { ChunkPool, type JobReply, type PoolJob } from "./pool.ts";
 import type { ChunkToPack, Digested, FrameToPack, Landed, Packed, PackJob } from "./messages.ts";
-import { bufferFor, landingOf, noise, prose, Scratch, walked } from "./testing/fixture.ts";
+import {
+  bufferFor,
+  landingOf,
+  noise,
+  prose,
+  Scratch,
+  standing,
+  walked,
+} from "./testing/fixture.ts";
 
 const CHUNK_WORKER = new URL("../../workers/chunk.ts", import.meta.url);
 const BROKEN_WORKER = new URL("./testing/broken_worker.ts", import.meta.url);
@@ -45,7 +53,7 @@ for (const without of [[], ["@napi-rs/blake-hash", "zstd-napi"]]) {
     assert.deepEqual(Uint8Array.from(fs.readFileSync(part)), content);
 
     const [digested] = await gather<Digested>(pool, [
-      { kind: "digest", path: part, chunkBytes: CHUNK_BYTES },
+      { kind: "digest", ...standing(part), chunkBytes: CHUNK_BYTES },
     ]);
     const digests = packed.flatMap(({ records }) => records)
       .toSorted((left, right) => left.chunk - right.chunk)
@@ -63,7 +71,9 @@ Deno.test("a bad file fails in its reply; the job and the pool go on", async () 
   const [reply] = await gather<Packed>(pool, [packing]);
   assert.equal(reply?.failures[0]?.code, "source_missing");
   assert.ok(reply.buffer.byteLength > 0, "the buffer comes back all the same");
-  const [digested] = await gather<Digested>(pool, [{ kind: "digest", path, chunkBytes: 1024 }]);
+  const [digested] = await gather<Digested>(pool, [
+    { kind: "digest", ...standing(path), chunkBytes: 1024 },
+  ]);
   assert.equal(digested?.failure?.code, "source_missing");
 });
 
@@ -78,7 +88,7 @@ Deno.test("codecs are known once the pool is started", async () => {
 
 for (const how of ["throw", "reject"]) {
   Deno.test(`a worker that dies of a ${how} fails every job in clear words`, async () => {
-    const dying: PoolJob = { kind: "digest", path: how, chunkBytes: 1 };
+    const dying: PoolJob = { kind: "digest", ...standing(how), chunkBytes: 1 };
     await using pool = await started({ workerUrl: BROKEN_WORKER, count: 2 });
     // Five hang: one beside the killer, two at the other worker, two that wait.
     const jobs = [hung(), hung(), hung(), dying, hung(), hung()];
@@ -96,11 +106,11 @@ for (const how of ["throw", "reject"]) {
 
 Deno.test("a job that fails as a whole fails alone", async () => {
   await using pool = await started({ workerUrl: BROKEN_WORKER, count: 1 });
-  await assert.rejects(run(pool, { kind: "digest", path: "fail", chunkBytes: 1 }), {
+  await assert.rejects(run(pool, { kind: "digest", ...standing("fail"), chunkBytes: 1 }), {
     code: "worker",
     message: "Cannot run job: this job only",
   });
-  await run(pool, { kind: "digest", path: "done", chunkBytes: 1 });
+  await run(pool, { kind: "digest", ...standing("done"), chunkBytes: 1 });
 });
 
 Deno.test("a worker that cannot begin fails start()", async () => {
@@ -202,7 +212,7 @@ async function started(setup: Setup = {}): Promise<ChunkPool> {
 }
 
 function hung(): PoolJob {
-  return { kind: "digest", path: "never answered", chunkBytes: 1 };
+  return { kind: "digest", ...standing("never answered"), chunkBytes: 1 };
 }
 
 function run(pool: ChunkPool, job: PoolJob): Promise<void> {

@@ -3,13 +3,16 @@
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import * as fs from "node:fs";
-import { pathToFileURL } from "node:url";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 export type Statement = StatementSync;
 export type Database = DatabaseSync;
 
 /** How long a call waits for another process's transaction. */
 const BUSY_TIMEOUT_MS = 5000;
+/** Where a database file says how it is written and read: its header's bytes 18 and 19. */
+const FORMAT_VERSIONS_AT = 18;
 /** `statfs` types of NFS and SMB (1, 2, 3): WAL needs memory shared between all its users. */
 const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42]);
 
@@ -37,15 +40,45 @@ export function openDatabaseReadOnly(
   path: string,
 ): { readonly database: Database; readonly isFixed: boolean } {
   const isFixed = !fs.existsSync(`${path}-wal`);
-  const url = pathToFileURL(path);
-  url.search = isFixed ? "?mode=ro&immutable=1" : "?mode=ro";
-  const database = new DatabaseSync(url, { readOnly: true });
+  const database = isFixed ? openCopy(path) : new DatabaseSync(path, { readOnly: true });
   try {
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     return { database, isFixed };
   } catch (thrown) {
     database.close();
     throw thrown;
+  }
+}
+
+/**
+ * A private copy, without a name once it is open. SQLite would read the original without a trace too
+ * (`immutable=1`), but Deno takes such a URL for a file's name unless all is allowed.
+ */
+function openCopy(path: string): Database {
+  const directory = fs.mkdtempSync(join(tmpdir(), "sftpx-state-"));
+  try {
+    const copy = join(directory, "state.db");
+    fs.copyFileSync(path, copy);
+    fs.chmodSync(copy, 0o600);
+    markAsNoWal(copy);
+    return new DatabaseSync(copy, { readOnly: true });
+  } finally {
+    // Where an open file cannot lose its name (Windows) it is left to the keeper of temporary files.
+    try {
+      fs.rmSync(directory, { recursive: true, force: true });
+    } catch {
+      // It holds digests of chunks, in a directory of this user's alone.
+    }
+  }
+}
+
+/** Read and write version 1: a copy that is alone needs no `-wal`, nor a directory to make one in. */
+function markAsNoWal(path: string): void {
+  const file = fs.openSync(path, "r+");
+  try {
+    fs.writeSync(file, new Uint8Array([1, 1]), 0, 2, FORMAT_VERSIONS_AT);
+  } finally {
+    fs.closeSync(file);
   }
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { inDirectory } from "../store/_fixture.ts";
-import { FileLock, openDatabase, synchronousOf } from "./database.ts";
+import { FileLock, openDatabase, openDatabaseReadOnly, synchronousOf } from "./database.ts";
 
 async function withLocks(body: (open: () => FileLock, path: string) => void): Promise<void> {
   await inDirectory((root) => {
@@ -75,3 +75,64 @@ Deno.test("openDatabase() syncs as its journal mode asks for", () =>
       database.close();
     }
   }));
+
+Deno.test("openDatabaseReadOnly() takes what nobody has open as it lies", () =>
+  inDirectory((root) => {
+    const path = join(root, "a.db");
+    openDatabase(path).close();
+    fs.chmodSync(path, 0o400);
+    const { database, isFixed } = openDatabaseReadOnly(path);
+    try {
+      assert.equal(isFixed, true);
+      assert.throws(() => database.exec("CREATE TABLE t (n)"), /readonly/);
+      assert.equal(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"], 0);
+      assert.deepEqual(fs.readdirSync(root), ["a.db"]);
+    } finally {
+      database.close();
+    }
+    assert.deepEqual(fs.readdirSync(root), ["a.db"]);
+  }));
+
+Deno.test("openDatabaseReadOnly() needs no more than to read and to write files, and leaves none", async (t) => {
+  for (const isOpen of [false, true]) {
+    await t.step(isOpen ? "while it is open elsewhere" : "at rest", () =>
+      inDirectory((root) => {
+        const path = join(root, "a.db");
+        const writer = openDatabase(path);
+        writer.exec("CREATE TABLE t (n); INSERT INTO t VALUES (7)");
+        if (!isOpen) writer.close();
+        try {
+          const { success, stdout, stderr } = readElsewhere(root, path);
+          assert.ok(success, stderr);
+          assert.equal(stdout, `7 ${!isOpen}\n`);
+          assert.deepEqual(fs.readdirSync(join(root, "tmp")), []);
+        } finally {
+          if (isOpen) writer.close();
+        }
+      }));
+  }
+});
+
+/** What a process with the permissions of the tool reads: `eval` would have them all. */
+function readElsewhere(root: string, path: string) {
+  const module = JSON.stringify(new URL("./database.ts", import.meta.url).href);
+  const script = join(root, "read.ts");
+  fs.mkdirSync(join(root, "tmp"));
+  fs.writeFileSync(
+    script,
+    `import { openDatabaseReadOnly } from ${module};
+    const { database, isFixed } = openDatabaseReadOnly(${JSON.stringify(path)});
+    console.log(database.prepare("SELECT n FROM t").get().n, isFixed);
+    database.close();`,
+  );
+  const args = ["run", "--quiet", "--no-check", "--allow-read", "--allow-write", "--allow-env"];
+  const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
+    args: [...args, script],
+    env: { TMPDIR: join(root, "tmp") },
+  }).outputSync();
+  return { success, stdout: text(stdout), stderr: text(stderr) };
+}
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}

@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SftpxError } from "../base/errors.ts";
 
 interface BunGlobal {
   readonly version: string;
@@ -98,8 +99,16 @@ export function selfCommand(mainUrl: string): readonly string[] {
   return [process.execPath, "run", "--no-prompt", "--unstable-net", ...flags, entry];
 }
 
-/** Starts a module worker. */
+/** Starts a module worker. `permission` where its script may not be read. */
 export function spawnWorker(url: URL, options: { name: string }): Worker {
+  // Asked first: a worker that cannot load dies with a trace on the user's terminal.
+  if (isDeno() && !Deno.build.standalone && url.protocol === "file:") {
+    const path = fileURLToPath(url);
+    if (!mayRead(path)) {
+      const found = `it may not be read, run again with --allow-read`;
+      throw new SftpxError("permission", `Cannot start the worker "${path}": ${found}`);
+    }
+  }
   return new Worker(url, { type: "module", name: options.name });
 }
 

@@ -38,6 +38,17 @@ Deno.test("with permission the same questions are answered yes", () => {
   assert.equal(mayReadPackage("node:zlib"), false);
 });
 
+Deno.test("spawnWorker() names the flag where the script may not be read, and starts nothing", () => {
+  const url = new URL("./runtime.ts", import.meta.url).href;
+  const script = `import {spawnWorker} from ${JSON.stringify(url)};
+    try {
+      spawnWorker(new URL("file:///worker.ts"), { name: "w" });
+    } catch (error) {
+      console.log(error.code, error.message);
+    }`;
+  assert.match(runBare(script), /^permission Cannot start the worker .*--allow-read$/);
+});
+
 // Runs a script in a process of its own, with no permission and no terminal.
 function runBare(script: string): string {
   const directory = Deno.makeTempDirSync();

@@ -16,21 +16,30 @@ export type Moved = Pick<AccessEvent, "files" | "bytes" | "wireBytes">;
 
 export const NOTHING_MOVED: Moved = { files: 0, bytes: 0, wireBytes: 0 };
 
+/** A line names so many paths at most: a request may have thousands, and may be refused all day. */
+const PATHS = 8;
+
 /** What a message asks for, and where. */
 export function askedBy(
   first: Opener,
   { grantRoot }: { readonly grantRoot: string },
-): { readonly asked: Asked; readonly paths: readonly string[] } {
-  const under = (path: string) => escapeText(underGrant(grantRoot, path) || ".");
+): Pick<AccessEvent, "asked" | "dryRun" | "paths" | "morePaths"> {
+  const [asked, given] = whereTo(first);
+  const paths = given.slice(0, PATHS).map((path) => escapeText(underGrant(grantRoot, path) || "."));
+  const dryRun = "dryRun" in first && first.dryRun;
+  return { asked, dryRun, paths, morePaths: given.length - paths.length };
+}
+
+function whereTo(first: Opener): readonly [asked: Asked, paths: readonly string[]] {
   switch (first.type) {
     case "request":
-      return { asked: "pull", paths: first.sources.map(({ path }) => under(path)) };
+      return ["pull", first.sources.map(({ path }) => path)];
     case "offer":
-      return { asked: "push", paths: [under(first.destination)] };
+      return ["push", [first.destination]];
     case "list":
-      return { asked: "list", paths: [under(first.path)] };
+      return ["list", [first.path]];
     case "measure":
-      return { asked: "measure", paths: [] };
+      return ["measure", []];
   }
 }
 

@@ -26,13 +26,26 @@ const ASKED: readonly [Opener, grantRoot: string, asked: string, paths: string[]
 
 for (const [first, grantRoot, asked, paths] of ASKED) {
   Deno.test(`a ${first.type} under "${grantRoot}" is a ${asked} of ${paths.join(", ")}`, () => {
-    assert.deepEqual(askedBy(first, { grantRoot }), { asked, paths });
+    const told = { asked, dryRun: false, paths, morePaths: 0 };
+    assert.deepEqual(askedBy(first, { grantRoot }), told);
   });
 }
 
 Deno.test("a path in the access log cannot break its line", () => {
   const first = { ...offerOf(1), destination: "a\nb" };
   assert.deepEqual(askedBy(first, { grantRoot: "" }).paths, ["a\\u{a}b"]);
+});
+
+Deno.test("a request of many paths is cut to a few and their number", () => {
+  const sources = Array.from({ length: 4096 }, (_, n) => ({ path: `p${n}` }));
+  const { paths, morePaths } = askedBy({ ...REQUEST, sources }, { grantRoot: "in" });
+  assert.deepEqual([paths.length, paths[0], paths[7], morePaths], [8, "in/p0", "in/p7", 4088]);
+});
+
+Deno.test("a plan is told from the real thing", () => {
+  for (const first of [REQUEST, offerOf(1)]) {
+    assert.equal(askedBy({ ...first, dryRun: true }, { grantRoot: "" }).dryRun, true);
+  }
 });
 
 Deno.test("outcomeOf() is ok or the code of what went wrong", () => {

@@ -5,7 +5,12 @@
 import { SftpxError } from "../base/errors.ts";
 import { type AuthorizedKeys, loadAuthorizedKeys } from "../trust/authorized_keys.ts";
 import { type Access, type Grant, grantOfAccess, narrowGrant } from "../trust/grant.ts";
-import { TicketBook, ticketBookPath, type TicketUse } from "../trust/ticket_book.ts";
+import {
+  type ServerPlace,
+  TicketBook,
+  ticketBookPath,
+  type TicketUse,
+} from "../trust/ticket_book.ts";
 
 /** How long a ticket of `serve` is good for. */
 const TICKET_LIFE_MS = 24 * 60 * 60 * 1000;
@@ -44,8 +49,8 @@ export class Admissions {
   }
 
   /** Says where this root is served. Throws `busy` when another process serves it. */
-  announce(port: number): void {
-    this.#book.announce(this.#options.root, { port });
+  announce(place: ServerPlace): void {
+    this.#book.announce(this.#options.root, place);
   }
 
   /** Makes the server's own ticket, which ends with it; its secret. */
@@ -83,12 +88,16 @@ export class Admissions {
     );
   }
 
-  /** Claims a use of the ticket that a client came in by, for a transfer that begins. */
-  claimTicket({ identity, ticket }: Caller): TicketUse | null {
-    if (ticket === null) return null;
+  /**
+   * Claims a use of the ticket by which a client may do what it begins, for the transfer of this key;
+   * null where its own key lets it.
+   */
+  claimTicket({ identity, ticket }: Caller, purpose: Uint8Array): TicketUse | null {
+    if (ticket === null || this.isAuthorized(identity)) return null;
     const bearer = { identity, nowMs: Date.now() };
     const { root } = this.#options;
-    return this.#book.begin(this.#book.redeem(ticket, { root, ...bearer }).id, bearer);
+    const { id } = this.#book.redeem(ticket, { root, ...bearer });
+    return this.#book.begin(id, { ...bearer, purpose });
   }
 
   /** Reads the authorized keys anew; their number. Where that fails, the old ones hold. */

@@ -7,6 +7,8 @@ import { TicketBook, ticketBookPath } from "../trust/ticket_book.ts";
 import { isCode } from "./_fixture.ts";
 import { Admissions, type AdmissionsOptions } from "./admissions.ts";
 
+const PURPOSE = new Uint8Array(32).fill(1);
+
 interface Scene {
   readonly admissions: Admissions;
   readonly options: AdmissionsOptions;
@@ -78,12 +80,15 @@ Deno.test("a key counts before a ticket, and the server's access before both", a
 });
 
 Deno.test("with once the ticket is good for one transfer", async () => {
+  const three = await generateIdentity();
   await withAdmissions({}, ({ admissions, one, two }) => {
     const ticket = admissions.mint({ once: true });
-    admissions.claimTicket({ identity: two.publicKey, ticket })?.spend();
-    const late = { identity: one.publicKey, ticket };
-    assert.throws(() => admissions.claimTicket(late), isCode("refused"));
-    assert.equal(admissions.claimTicket({ ...late, ticket: null }), null);
+    admissions.claimTicket({ identity: two.publicKey, ticket }, PURPOSE)?.spend();
+    const late = { identity: three.publicKey, ticket };
+    assert.throws(() => admissions.claimTicket(late, PURPOSE), isCode("refused"));
+    assert.equal(admissions.claimTicket({ ...late, ticket: null }, PURPOSE), null);
+    const authorized = { identity: one.publicKey, ticket };
+    assert.equal(admissions.claimTicket(authorized, PURPOSE), null, "its key lets it");
     return Promise.resolve();
   });
 });
@@ -109,7 +114,7 @@ Deno.test("without a file of keys nobody is authorized, and nothing is read anew
 Deno.test("a server that ends takes its ticket with it; one that never began ends nothing", async () => {
   for (const how of ["end", "close"] as const) {
     await withAdmissions({}, ({ admissions, options }) => {
-      admissions.announce(4443);
+      admissions.announce({ port: 4443, addresses: [] });
       admissions.mint({ once: false });
       admissions[how]();
       using book = TicketBook.open(ticketBookPath(options.identityPath));

@@ -5,10 +5,23 @@ import { LIMITS } from "../base/limits.ts";
 
 const ANY: ReadonlySet<string> = new Set(["::", "0.0.0.0", ""]);
 
+/** One place a ticket names. */
+export interface TicketAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** Addresses for the tickets of a listener: those given, port 0 being its own; else all it has. */
+export function ticketAddresses(
+  bound: TicketAddress,
+  given: readonly TicketAddress[],
+): readonly TicketAddress[] {
+  if (given.length === 0) return advertisedAddresses(bound);
+  return given.map(({ hostname, port }) => ({ hostname, port: port === 0 ? bound.port : port }));
+}
+
 /** Addresses for a listener: its own, or every outside address of the machine if bound to any. */
-export function advertisedAddresses(
-  bound: { readonly hostname: string; readonly port: number },
-): { hostname: string; port: number }[] {
+export function advertisedAddresses(bound: TicketAddress): TicketAddress[] {
   if (!ANY.has(bound.hostname)) return [{ hostname: bound.hostname, port: bound.port }];
   const wanted = bound.hostname === "0.0.0.0" ? "IPv4" : null;
   const found = outsideAddresses().filter(({ family }) => wanted === null || family === wanted);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isIP } from "node:net";
 import { LIMITS } from "../base/limits.ts";
-import { advertisedAddresses } from "./advertise.ts";
+import { advertisedAddresses, ticketAddresses } from "./advertise.ts";
 
 Deno.test("a listener bound to one address advertises it alone", () => {
   for (const hostname of ["127.0.0.1", "::1", "192.0.2.7"]) {
@@ -25,4 +25,11 @@ Deno.test("a listener bound to any IPv4 address advertises no IPv6 one", () => {
   for (const { hostname } of advertisedAddresses({ hostname: "0.0.0.0", port: 1 })) {
     assert.equal(isIP(hostname), 4);
   }
+});
+
+Deno.test("tickets name what was given, at the port listened on where none is", () => {
+  const bound = { hostname: "127.0.0.1", port: 5 };
+  assert.deepEqual(ticketAddresses(bound, []), [bound]);
+  const given = [{ hostname: "a", port: 0 }, { hostname: "b", port: 7 }];
+  assert.deepEqual(ticketAddresses(bound, given), [{ hostname: "a", port: 5 }, given[1]]);
 });

@@ -6,6 +6,7 @@ import { openStore } from "../store/open.ts";
 import type { ReceiveTransfer, Store, StoreOptions } from "../store/store.ts";
 import type { Offer } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
+import { askedFor } from "./asked_for.ts";
 import { ClientSession } from "./client_session.ts";
 import { Equipment, loadHashing } from "./equipment.ts";
 import { checkDelete } from "./delete_check.ts";
@@ -25,6 +26,8 @@ import { together } from "./together.ts";
 
 /** The only transfer of a client's session. */
 const TRANSFER = 1;
+
+const NOT_WHOLE = "Nothing is deleted, because a source is not there";
 
 /** Sends local sources to a server. */
 export async function push(options: PushOptions): Promise<TransferSummary> {
@@ -95,13 +98,23 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
       throw thrown;
     }
     await session.part();
-    return summary;
+    return checkTold(summary, { offered: offer.sources.length, asked: request.sources.length });
   });
+}
+
+/** A source that the server leaves out is a failure that it has to tell. */
+function checkTold(
+  summary: TransferSummary,
+  { offered, asked }: { readonly offered: number; readonly asked: number },
+): TransferSummary {
+  if (summary.error !== null || offered === asked) return summary;
+  const text = "Cannot pull: the server left out a source and did not say why";
+  return { ...summary, ok: false, error: new SftpxError("protocol", text, { remote: true }) };
 }
 
 /** The receiving end of a pull, once the server has offered what it was asked for. */
 async function take(
-  options: PullOptions,
+  given: PullOptions,
   { offer, channel, equipment, session }: {
     readonly offer: Offer;
     readonly channel: TransferChannel;
@@ -109,8 +122,11 @@ async function take(
     readonly session: ClientSession;
   },
 ): Promise<TransferSummary> {
-  checkDelete(options, offer.sources);
+  const options = { ...given, delete: checkDelete(given, offer.sources) };
+  // What a source has that is not there is not known, so what it has not is not either.
+  const isWhole = offer.sources.length === options.remotes.length;
   tellStart(options, { direction: "pull", offer, session });
+  if (options.delete && !isWhole) options.onEvent({ kind: "notice", message: NOT_WHOLE });
   const place = await localPlace(options, offer);
   await using store = await OpenStore.open({
     root: place.root,
@@ -125,8 +141,9 @@ async function take(
     offer: { ...offer, atomic: options.atomic },
     begun,
     store: store.it,
-    localDelete: options.delete,
+    localDelete: options.delete && isWhole,
     spared: options.filters,
+    isAsked: askedFor(options),
     onEvent: options.onEvent,
     signal: options.signal,
   };
@@ -158,7 +175,7 @@ class OpenStore implements AsyncDisposable {
   }
 }
 
-function offerOf(options: PushOptions, { offered }: PushSources): Offer {
+function offerOf(options: PushOptions, { offered, deletes }: PushSources): Offer {
   const { path } = options.remote;
   return {
     type: "offer",
@@ -171,8 +188,8 @@ function offerOf(options: PushOptions, { offered }: PushSources): Offer {
     atomic: options.atomic,
     given: options.sources,
     nowNs: BigInt(Date.now()) * 1_000_000n,
-    delete: options.delete,
-    filters: options.delete ? options.filters : [],
+    delete: deletes,
+    filters: deletes ? options.filters : [],
     dryRun: options.dryRun,
   };
 }
@@ -238,6 +255,7 @@ function tellStart(
   },
 ): void {
   const { chunkBytes } = offer;
+  session.hub.feelPulse();
   onEvent({ kind: "start", direction, chunkBytes, peer: session.ends.serverName });
 }
 

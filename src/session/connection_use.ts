@@ -28,14 +28,14 @@ export class ConnectionUse {
     for (const { storedBytes } of records) use.wireBytes += storedBytes;
   }
 
-  /** One event a connection, in their order. */
-  events(): readonly SessionEvent[] {
+  /** One event a connection, in their order; the round trip is the first one's. */
+  events({ rttMs }: { readonly rttMs: number | null }): readonly SessionEvent[] {
     const uses = [...this.#uses].sort(([a], [b]) => a - b);
     return uses.map(([connection, use]) => ({
       kind: "connection",
       connection,
       ...use,
-      rttMs: null,
+      rttMs: connection === 0 ? rttMs : null,
     }));
   }
 }

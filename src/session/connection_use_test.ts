@@ -17,9 +17,9 @@ Deno.test("each connection is told once, in order, with its lanes and payload", 
   use.addFrame(second, [recordOf(10), recordOf(5)]);
   use.addFrame(first, [recordOf(1)]);
   use.addFrame(second, [recordOf(100)]);
-  assert.deepEqual(use.events(), [
-    { kind: "connection", ...first, wireBytes: 1, lanes: 1, rttMs: null },
+  assert.deepEqual(use.events({ rttMs: 1.5 }), [
+    { kind: "connection", ...first, wireBytes: 1, lanes: 1, rttMs: 1.5 },
     { kind: "connection", ...second, wireBytes: 115, lanes: 2, rttMs: null },
   ]);
-  assert.deepEqual(new ConnectionUse().events(), []);
+  assert.deepEqual(new ConnectionUse().events({ rttMs: 1.5 }), []);
 });

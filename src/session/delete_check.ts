@@ -6,16 +6,22 @@ import type { Grant } from "../trust/grant.ts";
 import type { OfferedSource } from "../wire/messages.ts";
 import type { TransferOptions } from "./options.ts";
 
-/** Throws `usage` where a transfer of these sources cannot delete, though it is to. */
+type DeleteChoice = Pick<TransferOptions, "delete" | "deleteByDefault" | "files">;
+
+/**
+ * Whether a transfer of these sources deletes; null for sources that are not known yet. Throws `usage`
+ * where it cannot, though it is to.
+ */
 export function checkDelete(
-  { delete: deletes, files }: Pick<TransferOptions, "delete" | "files">,
+  { delete: deletes, deleteByDefault = false, files }: DeleteChoice,
   sources: readonly OfferedSource[] | null,
-): void {
-  if (!deletes) return;
+): boolean {
+  if (!deletes) return false;
   if (files !== null) {
     throw new SftpxError("usage", "Cannot delete: only some files of the source are listed");
   }
-  if (sources === null || sources.some(({ kind }) => kind === "directory")) return;
+  if (sources === null || sources.some(({ kind }) => kind === "directory")) return true;
+  if (deleteByDefault) return false;
   throw new SftpxError("usage", "Cannot delete: no source is a directory");
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isCode } from "./_fixture.ts";
-import { checkDeleteGrant } from "./delete_check.ts";
+import { checkDelete, checkDeleteGrant } from "./delete_check.ts";
 
 Deno.test("only a grant to read, write and replace may delete", () => {
   for (const read of [true, false]) {
@@ -12,4 +12,19 @@ Deno.test("only a grant to read, write and replace may delete", () => {
       }
     }
   }
+});
+
+Deno.test("deleting that was said for many transfers is off where no source is a directory", () => {
+  const file = [{ name: "f", kind: "file", contents: false }] as const;
+  const directory = [{ name: "d", kind: "directory", contents: false }] as const;
+  const asked = { delete: true, files: null };
+  const byDefault = { ...asked, deleteByDefault: true };
+  assert.throws(() => checkDelete(asked, file), isCode("usage"));
+  assert.equal(checkDelete(byDefault, file), false);
+  for (const choice of [asked, byDefault]) {
+    assert.equal(checkDelete(choice, directory), true);
+    assert.equal(checkDelete(choice, [...file, ...directory]), true);
+    assert.equal(checkDelete(choice, null), true);
+  }
+  assert.equal(checkDelete({ ...byDefault, delete: false }, directory), false);
 });

@@ -40,6 +40,8 @@ export interface TransferChannel {
   send(message: Message): void;
   /** Opens a lane on one of the session's connections, in turn. */
   openLane(): Promise<OutgoingLane>;
+  /** Smallest round trip over the session's first connection, milliseconds; null when not known. */
+  readonly rttMs: number | null;
   /** Settles when what was sent was taken by the transport: whoever sends much waits here (I8). */
   flushed(): Promise<void>;
   /**
@@ -135,8 +137,12 @@ export class Hub {
   }
 
   open(transfer: number): TransferChannel {
+    const pulse = this.#pulse;
     const channel: TransferChannel = {
       transfer,
+      get rttMs() {
+        return pulse.rttMs;
+      },
       messages: new Mailbox(),
       lanes: new Mailbox(),
       send: (message) => this.#send(message),
@@ -161,6 +167,11 @@ export class Hub {
   /** Until the peer's next word on a transfer: its silence for `timeoutMs` ends the session. */
   watch(timeoutMs: number): void {
     this.#pulse.watch(timeoutMs);
+  }
+
+  /** Asks for one answer that nobody waits for: how long it takes is known from then on. */
+  feelPulse(): void {
+    this.#pulse.answers(LIMITS.takeoverMs);
   }
 
   /** Whether the peer answers a ping in time; false once the session is over. */

@@ -14,6 +14,8 @@ export interface PushSources {
   readonly walks: readonly WalkSource[];
   readonly offered: readonly OfferedSource[];
   readonly missing: readonly { readonly path: string; readonly error: SftpxError }[];
+  /** Whether what they do not have is removed at the destination. */
+  readonly deletes: boolean;
 }
 
 /** Finds the sources of a push; refuses what cannot be meant. Throws when none is there. */
@@ -38,8 +40,8 @@ export async function localSources(options: PushOptions): Promise<PushSources> {
   if (files !== null && !offered.every(({ contents }) => contents)) {
     throw new SftpxError("usage", "Cannot send listed files: their source is not a directory");
   }
-  checkDelete(options, offered);
-  return { walks: found.map((source) => source.walk), offered, missing };
+  const deletes = checkDelete(options, offered);
+  return { walks: found.map((source) => source.walk), offered, missing, deletes };
 }
 
 /** What of the sources is walked. */

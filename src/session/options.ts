@@ -60,6 +60,8 @@ export interface TransferOptions extends SessionOptions {
   readonly dryRun: boolean;
   /** Removes at the destination what the sources do not have, once everything else is in place. */
   readonly delete: boolean;
+  /** `delete` was said for many transfers: off, not wrong, where no source is a directory. */
+  readonly deleteByDefault?: boolean;
   /** Tells each entry as `entry` events. */
   readonly tellEntries: boolean;
 }
@@ -108,7 +110,7 @@ export type Phase = "connect" | "scan" | "send" | "receive" | "verify" | "commit
 
 /** What a session tells while it runs. Text from a peer is already escaped. */
 export type SessionEvent =
-  /** `connection` counts from 0; the first one is told before any other event. */
+  /** `connection` counts from 0. Before the first, only `progress` of phase `connect` is told. */
   | {
     readonly kind: "connected";
     readonly address: string;
@@ -122,6 +124,7 @@ export type SessionEvent =
     readonly address: string;
     readonly wireBytes: number;
     readonly lanes: number;
+    /** Smallest round trip that this end felt, milliseconds; null where it felt none. */
     readonly rttMs: number | null;
   }
   | {
@@ -212,8 +215,12 @@ export type ServeEvent =
     readonly asked: Asked;
     /** Of the transfer, where it is one. */
     readonly transfer: number | null;
+    /** A plan was asked for, and nothing done. */
+    readonly dryRun: boolean;
     /** Paths under the served root: a push's destination, a pull's sources. Escaped. */
     readonly paths: readonly string[];
+    /** Further ones that are not named. */
+    readonly morePaths: number;
     readonly files: number;
     readonly bytes: number;
     readonly wireBytes: number;
@@ -242,7 +249,7 @@ export interface ServeOptions {
   /** Directory served, as given. */
   readonly root: string;
   readonly listen: { readonly hostname: string; readonly port: number };
-  /** Addresses put into the ticket; empty means this machine's own. */
+  /** Addresses put into the ticket, port 0 for the one listened on; empty for this machine's own. */
   readonly advertise: readonly { readonly hostname: string; readonly port: number }[];
   readonly identityPath: string;
   readonly access: Access;
@@ -263,7 +270,8 @@ export interface ServeOptions {
 export interface ServeHandle {
   /**
    * Reads the authorized keys again; tells `reloaded`. Sessions let in by a key that is no longer
-   * listed end, in order; all others keep what they may.
+   * listed end, in order; in all others what runs goes on, and what is asked for next is under the
+   * grant that holds then.
    */
   reload(): Promise<void>;
   readonly address: { readonly hostname: string; readonly port: number };

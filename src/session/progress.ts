@@ -87,10 +87,10 @@ export class Progress {
   }
 
   /** A last report, what each connection carried, then silence. */
-  stop(): void {
+  stop(path: { readonly rttMs: number | null }): void {
     clearInterval(this.#timer);
     this.#report();
-    for (const event of this.#use.events()) this.#onEvent(event);
+    for (const event of this.#use.events(path)) this.#onEvent(event);
   }
 
   /** The summary of a transfer that reached its receipt. */

@@ -118,7 +118,7 @@ Deno.test("stop() reports once more, and then never again", () => {
     counts: () => COUNTS,
     onTick: () => {},
   });
-  progress.stop();
+  progress.stop({ rttMs: null });
   assert.equal(events.length, 1);
 });
 
@@ -199,7 +199,7 @@ for (const moving of ["send", "receive"] as const) {
         if (event.kind === "progress") phases.push(event.phase);
       };
       const counts = () => ({ ...COUNTS, phase });
-      new Progress(onEvent, { moving, counts, onTick: () => {} }).stop();
+      new Progress(onEvent, { moving, counts, onTick: () => {} }).stop({ rttMs: null });
     }
     assert.deepEqual(phases, ["scan", moving, "verify", "commit"]);
   });
@@ -221,7 +221,7 @@ Deno.test("an entry is told with its path made safe; what each connection carrie
   });
   it.progress.addLane(LANE);
   it.progress.addFrame([recordOf(30)], LANE);
-  it.progress.stop();
+  it.progress.stop({ rttMs: null });
   const kinds = it.events.slice(1).map(({ kind }) => kind);
   assert.deepEqual(kinds, ["notice", "progress", "connection"]);
 });

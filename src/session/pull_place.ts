@@ -1,8 +1,10 @@
 // Where a pull lands on this machine, made if it is not there; a dry run makes nothing and finds the
-// same place. Refuses to empty a whole file system.
+// same place. Refuses to empty a whole file system or a home directory.
 
 import { access, constants, mkdir, realpath, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { basename, dirname, parse, resolve } from "node:path";
+import { env } from "node:process";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { diskError, osCode } from "../store/disk_error.ts";
@@ -19,7 +21,7 @@ export interface PullPlace {
 
 /** Finds (and, but for a dry run, makes) the place of a pull. */
 export async function localPlace(
-  { destination: given, dryRun, delete: deletes }: PullOptions,
+  { destination: given, dryRun, delete: deletes, remotes }: PullOptions,
   offer: Offer,
 ): Promise<PullPlace> {
   const path = resolve(given);
@@ -31,7 +33,8 @@ export async function localPlace(
       throw diskError(thrown, `make "${escapeText(given)}"`);
     }
   };
-  const several = offer.sources.length > 1;
+  // As asked for: what is not there does not change what DEST means.
+  const several = remotes.length > 1;
   const treeLike = several || offer.sources.some((source) => source.kind === "directory");
   const isDirectory = await stat(path).then((found) => found.isDirectory(), () => false);
   if (!treeLike && !isDirectory && !endsOpen(given)) {
@@ -42,13 +45,29 @@ export async function localPlace(
     };
   }
   const root = await provide(path);
-  if (deletes && root === parse(root).root) {
-    throw new SftpxError(
-      "usage",
-      `Cannot delete in "${escapeText(given)}": it is the file system's root`,
-    );
-  }
+  if (deletes) await refuseWhole(root, given);
   return { root, destination: "", intoDirectory: true };
+}
+
+/** What holds everything, or all that a user has, is not to be emptied by a slip of the path. */
+async function refuseWhole(root: string, given: string): Promise<void> {
+  const found = root === parse(root).root
+    ? "the file system's root"
+    : root === await realHome()
+    ? "your home directory"
+    : null;
+  if (found === null) return;
+  throw new SftpxError("usage", `Cannot delete in "${escapeText(given)}": it is ${found}`);
+}
+
+/** Null where the system does not tell. */
+async function realHome(): Promise<string | null> {
+  try {
+    // What is set needs no permission of its own to be read.
+    return await realpath(env.HOME || homedir());
+  } catch {
+    return null;
+  }
 }
 
 /** The real path a directory has, or would have once it is made; throws as making it would. */

@@ -15,7 +15,13 @@ interface Scene {
   /** Finds the place, relative to `top`. */
   readonly place: (
     given: string,
-    more?: { sources?: readonly OfferedSource[]; dryRun?: boolean; delete?: boolean },
+    more?: {
+      sources?: readonly OfferedSource[];
+      /** Sources asked for; as many as are offered, unless some are not there. */
+      asked?: number;
+      dryRun?: boolean;
+      delete?: boolean;
+    },
   ) => Promise<PullPlace>;
 }
 
@@ -26,10 +32,11 @@ async function scene(body: (scene: Scene) => Promise<void>): Promise<void> {
     await fs.writeFile(join(top, "plain"), "");
     await body({
       top,
-      place: async (given, { sources = [FILE], dryRun = false, ...more } = {}) => {
+      place: async (given, { sources = [FILE], asked, dryRun = false, ...more } = {}) => {
         const destination = given.startsWith("/") ? given : `${top}/${given}`;
-        const options = { destination, dryRun, delete: false, ...more } as PullOptions;
-        return await localPlace(options, { ...offerOf(1), sources });
+        const remotes = { length: asked ?? sources.length };
+        const options = { destination, dryRun, delete: false, remotes, ...more };
+        return await localPlace(options as PullOptions, { ...offerOf(1), sources });
       },
     });
   } finally {
@@ -64,6 +71,13 @@ for (const [given, sources, root, name] of PLACES) {
   });
 }
 
+Deno.test("with several sources asked for DEST is a directory, whatever is there of them", async () => {
+  await scene(async ({ top, place }) => {
+    const found = await place("new", { sources: [FILE], asked: 2 });
+    assert.deepEqual(found, { root: join(top, "new"), destination: "", intoDirectory: true });
+  });
+});
+
 for (const given of ["plain/", "plain/sub/x"]) {
   Deno.test(`a place below a file is a conflict, in the same words dry or not: ${given}`, async () => {
     await scene(async ({ place }) => {
@@ -96,5 +110,27 @@ Deno.test("nothing is ever deleted in the file system's root", async () => {
     await assert.rejects(place("/", { ...more, delete: true }), isCode("usage"));
     assert.equal((await place("/", more)).root, "/");
     await place("dir", { ...more, delete: true });
+  });
+});
+
+Deno.test("nothing is ever deleted in the home directory itself, however it is written", async () => {
+  await scene(async ({ top, place }) => {
+    const home = Deno.env.get("HOME");
+    await fs.symlink("dir", join(top, "link"));
+    try {
+      Deno.env.set("HOME", join(top, "link"));
+      for (const dryRun of [true, false]) {
+        const more = { sources: [TREE], dryRun, delete: true };
+        await assert.rejects(place("dir", more), isCode("usage"));
+        await assert.rejects(place("link/", more), isCode("usage"));
+        await place("dir/below", more);
+      }
+      await place("dir", { sources: [TREE] });
+      Deno.env.set("HOME", join(top, "nowhere"));
+      await place("dir", { sources: [TREE], delete: true });
+    } finally {
+      if (home === undefined) Deno.env.delete("HOME");
+      else Deno.env.set("HOME", home);
+    }
   });
 });

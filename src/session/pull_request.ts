@@ -8,6 +8,7 @@ import { LIMITS } from "../base/limits.ts";
 import { pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import { untilAborted } from "../transport/addresses.ts";
+import { notAsked } from "../engine/manifest_check.ts";
 import type { Offer, OfferedSource, Request, TransferMessage } from "../wire/messages.ts";
 import { formatCompression } from "./compression.ts";
 import { refusal } from "./control_channel.ts";
@@ -65,18 +66,22 @@ function expectOffer(message: TransferMessage | null): Offer {
   throw new SftpxError("protocol", "Cannot pull: the server sent no offer", { remote: true });
 }
 
-/** Refuses sources nobody asked for (CVE-2019-6111 and its like). */
+/**
+ * Refuses sources nobody asked for (CVE-2019-6111 and its like). One that is not there is left out of
+ * the offer, and told as an omission.
+ */
 function checkRequested(request: Request, offer: Offer): void {
-  const wanted = request.sources.every(({ path }, index) => {
-    const offered = offer.sources[index];
-    return offered !== undefined && isWanted(path, offered);
+  let asked = 0;
+  const wanted = offer.sources.every((offered) => {
+    while (asked < request.sources.length) {
+      if (isWanted(request.sources[asked++]!.path, offered)) return true;
+    }
+    return false;
   });
   const sameRun = offer.dryRun === request.dryRun;
   // What goes away at this end is this end's to say: `localDelete` does, no server.
-  if (wanted && sameRun && !offer.delete && offer.sources.length === request.sources.length) return;
-  throw new SftpxError("refused", "Cannot pull: the server offers what was not asked for", {
-    remote: true,
-  });
+  if (wanted && sameRun && !offer.delete && offer.sources.length > 0) return;
+  throw notAsked();
 }
 
 function isWanted(path: string, { name, kind, contents }: OfferedSource): boolean {

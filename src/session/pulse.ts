@@ -20,9 +20,15 @@ export class Pulse {
   #heard = false;
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
   #isEnded = false;
+  #rttMs: number | null = null;
 
   constructor(options: PulseOptions) {
     this.#options = options;
+  }
+
+  /** Smallest round trip so far, milliseconds; null before the first answer. */
+  get rttMs(): number | null {
+    return this.#rttMs;
   }
 
   /** The peer said something. */
@@ -70,9 +76,12 @@ export class Pulse {
     const answer = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => answer.resolve(false), withinMs);
     this.#waiting.set(token, answer.resolve);
+    const startMs = performance.now();
     try {
       this.#options.ping(token);
-      return await answer.promise;
+      const isThere = await answer.promise;
+      if (isThere) this.#rttMs = Math.min(this.#rttMs ?? Infinity, performance.now() - startMs);
+      return isThere;
     } catch {
       return false; // Its control stream takes nothing any more.
     } finally {

@@ -2,6 +2,7 @@
 // `#pump`, which carries out what the engine asks for until it asks for nothing.
 
 import { toSftpxError } from "../base/errors.ts";
+import type { IsAsked } from "../engine/manifest_check.ts";
 import { Receiver, type ReceiverAction } from "../engine/receiver.ts";
 import type { TransferResult } from "../engine/report.ts";
 import type { ChunkReply, FrameToLand } from "../pool/messages.ts";
@@ -12,6 +13,7 @@ import type { Equipment } from "./equipment.ts";
 import type { TransferChannel } from "./hub.ts";
 import { type ArrivedFrame, LaneReader } from "./lane_reader.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
+import { PacedSender } from "./paced_sender.ts";
 import { Progress } from "./progress.ts";
 
 const BATCH_FRAMES = 8;
@@ -30,6 +32,10 @@ export interface ReceiveRunOptions {
   readonly spared: readonly FilterRule[];
   /** Signs what was committed. */
   readonly sign: (result: TransferResult) => Promise<Receipt>;
+  /** What a pull holds its server to. */
+  readonly isAsked?: IsAsked | null;
+  /** Called before the first entry is put in place. */
+  readonly onMoved?: () => void;
   /** Tells each entry that is in place. */
   readonly tellEntries: boolean;
   readonly onEvent: (event: SessionEvent) => void;
@@ -50,6 +56,8 @@ class ReceiveRun {
   readonly #ended = Promise.withResolvers<TransferResult>();
   readonly #toLand: FrameToLand[] = [];
   readonly #landJobs = new Set<Promise<void>>();
+  /** What is told of deletions, which may be many, and the receipt behind them. */
+  readonly #told: PacedSender;
   /** The peer said itself why the transfer ends: it need not be told. */
   #isAborted = false;
   /** Resolved and renewed after every answer of the store: held frames ask again. */
@@ -57,9 +65,10 @@ class ReceiveRun {
 
   constructor(options: ReceiveRunOptions) {
     this.#options = options;
-    const { offer, channel, slots, equipment: { hashing }, localDelete, tellEntries } = options;
+    const { offer, channel, slots, equipment: { hashing } } = options;
     const { fresh, chunkBytes } = options.begun;
-    this.#receiver = new Receiver(offer, { fresh, chunkBytes, hashing, localDelete, tellEntries });
+    this.#receiver = new Receiver(offer, { ...options, fresh, chunkBytes, hashing });
+    this.#told = new PacedSender(channel, this.#stop.signal);
     this.#lanes = new LaneReader({
       channel,
       chunkBytes,
@@ -92,11 +101,11 @@ class ReceiveRun {
       this.#task(this.#lanes.run());
       this.#pump();
       const result = await this.#ended.promise;
-      this.#progress.stop();
+      this.#progress.stop(channel);
       return this.#progress.finished(result, begun.chunkBytes);
     } catch (thrown) {
       const error = toSftpxError(thrown);
-      this.#progress.stop();
+      this.#progress.stop(channel);
       if (!this.#isAborted) sayAbort(channel, error);
       this.#halt();
       // A worker that still writes must not meet the transfer that resumes this one in its parts.
@@ -177,6 +186,7 @@ class ReceiveRun {
     const receiver = this.#receiver;
     switch (action.kind) {
       case "send":
+        if (action.message.type === "deleted") return await this.#told.send(action.message);
         return channel.send(action.message);
       case "register": {
         const { first, entries, sources } = action;
@@ -184,7 +194,7 @@ class ReceiveRun {
         break;
       }
       case "digest":
-        return await this.#digest(action.entry, action.path);
+        return await this.#digest(action);
       case "land": {
         const frame = { frame: action.frame, buffer: new ArrayBuffer(0), bodyOffset: 0 };
         this.#toLand.push({ ...frame, bodyBytes: 0, chunks: action.chunks });
@@ -199,6 +209,7 @@ class ReceiveRun {
         receiver.journalled();
         break;
       case "place":
+        this.#options.onMoved?.();
         receiver.directoriesPlaced(await store.placeDirectories(begun.id, action.leaveOut));
         break;
       case "commit":
@@ -211,7 +222,7 @@ class ReceiveRun {
         receiver.storeFinished(await store.finish(begun.id, action.leaveOut));
         break;
       case "receipt":
-        return channel.send(await sign(action.result));
+        return await this.#told.send(await sign(action.result));
     }
     this.#wakeHeld();
     this.#pump();
@@ -224,9 +235,11 @@ class ReceiveRun {
     this.#receiver.pruned(pruned);
   }
 
-  async #digest(entry: number, path: string): Promise<void> {
+  async #digest(
+    { entry, path, stamp }: Extract<ReceiverAction, { kind: "digest" }>,
+  ): Promise<void> {
     const { equipment: { pool }, begun } = this.#options;
-    await pool.run({ kind: "digest", path, chunkBytes: begun.chunkBytes }, {
+    await pool.run({ kind: "digest", path, stamp, chunkBytes: begun.chunkBytes }, {
       onReply: (reply) => {
         if (reply.kind === "digested") this.#receiver.digested(entry, reply.digests);
       },

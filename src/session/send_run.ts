@@ -30,6 +30,8 @@ export interface SendRunOptions {
   readonly lanes: number;
   /** Whether the peer signed this receipt. */
   readonly verifyReceipt: (receipt: Receipt) => Promise<boolean>;
+  /** Called before bytes of a file leave this end. */
+  readonly onMoved?: () => void;
   /** Tells each entry that is in place. */
   readonly tellEntries: boolean;
   readonly onEvent: (event: SessionEvent) => void;
@@ -82,13 +84,13 @@ class SendRun {
       const result = await this.#ended.promise;
       // The receipt holds: nothing depends on the lanes any more.
       await this.#lanes?.end(signal);
-      this.#progress.stop();
+      this.#progress.stop(channel);
       return this.#progress.finished(result, this.#sender.chunkBytes);
     } catch (thrown) {
       const error = toSftpxError(thrown);
       this.#stop.abort();
       this.#lanes?.halt();
-      this.#progress.stop();
+      this.#progress.stop(channel);
       if (!this.#isAborted) sayAbort(channel, error);
       return this.#progress.broken(error, this.#sender.chunkBytes);
     } finally {
@@ -213,8 +215,12 @@ class SendRun {
     } catch (error) {
       return this.#ended.reject(error);
     }
-    if (reply.frameBytes === 0) this.#buffers?.give(reply.buffer);
-    else this.#lanes?.put(reply);
+    if (reply.frameBytes === 0) {
+      this.#buffers?.give(reply.buffer);
+    } else {
+      this.#options.onMoved?.();
+      this.#lanes?.put(reply);
+    }
     this.#pump();
   }
 

@@ -6,12 +6,12 @@ import { LIMITS } from "../base/limits.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { issueLeaf } from "../trust/certificate.ts";
-import { grantOfAccess } from "../trust/grant.ts";
+import { type Grant, grantOfAccess } from "../trust/grant.ts";
 import { type Identity, identityName, loadIdentity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
 import type { Connection, Listener } from "../transport/transport.ts";
 import { Admissions, type Caller } from "./admissions.ts";
-import { advertisedAddresses } from "./advertise.ts";
+import { ticketAddresses } from "./advertise.ts";
 import { AGENT } from "./agent.ts";
 import { claimIdentity } from "./claim.ts";
 import { ControlChannel } from "./control_channel.ts";
@@ -91,7 +91,10 @@ class Server {
         keyPem,
         congestion: options.congestion,
       });
-      this.#admissions.announce(this.#listener.address.port);
+      this.#admissions.announce({
+        port: this.#listener.address.port,
+        addresses: ticketAddresses(this.#listener.address, options.advertise),
+      });
       return this.#run(this.#listener);
     } catch (error) {
       this.#listener?.close();
@@ -123,12 +126,7 @@ class Server {
   #mint(listener: Listener): string {
     const { advertise, once } = this.#options;
     const secret = this.#admissions.mint({ once });
-    const addresses = advertise.length > 0
-      ? advertise.map(({ hostname, port }) => ({
-        hostname,
-        port: port === 0 ? listener.address.port : port,
-      }))
-      : advertisedAddresses(listener.address);
+    const addresses = ticketAddresses(listener.address, advertise);
     return encodeTicket({ identity: this.#identity.publicKey, secret, addresses });
   }
 
@@ -150,9 +148,10 @@ class Server {
 
   /** The handshake of one connection, within its time; a refusal is told to the peer. */
   async #takeIn(connection: Connection): Promise<void> {
-    using _place = this.#strangers.enter(connection.remoteAddress);
+    const isClaim = connection.protocol === "sftpx-claim/1";
+    using _place = this.#strangers.enter(connection.remoteAddress, { isClaim });
     using lanes = new LaneWatch(connection);
-    if (connection.protocol === "sftpx-claim/1") return await this.#claim(connection);
+    if (isClaim) return await this.#claim(connection);
     const { handshakeMs = LIMITS.handshakeMs } = this.#options;
     const late = new SftpxError(
       "refused",
@@ -211,14 +210,18 @@ class Server {
     return { session, key, grant };
   }
 
+  /** Asked anew for all that a client asks for: keys and tickets change while it is here. */
+  #grantOf(caller: Caller): Grant {
+    if (this.#stopping) throw new SftpxError("terminated", "The server stops");
+    return this.#admissions.grantOf(caller);
+  }
+
   #open(
     hub: Hub,
     connection: Connection,
     { clientIdentity, ticket, admission }: Extract<Handshaken, { kind: "session" }>,
   ): void {
     const caller = { identity: clientIdentity, ticket };
-    // The keys may have been read anew since it was admitted.
-    this.#admissions.grantOf(caller);
     const byKey = this.#admissions.isAuthorized(clientIdentity);
     const stop = new AbortController();
     const session = new ServedSession({
@@ -230,7 +233,8 @@ class Server {
       store: this.#store,
       equipment: this.#equipment,
       takeover: this.#takeover,
-      claimTicket: async () => byKey ? null : await this.#admissions.claimTicket(caller),
+      grantOf: () => this.#grantOf(caller),
+      claimUse: (purpose) => this.#admissions.claimTicket(caller, purpose),
       nextTransfer: () => ++this.#transfers,
       onEvent: this.#options.onEvent,
       onDone: (summary, end) => this.#done(summary, end),

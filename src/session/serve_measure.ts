@@ -1,7 +1,9 @@
 // The server's end of a measurement: takes or gives bytes that mean nothing, as many as were asked
-// for, to a client whose grant allows that direction; one measurement at a time in a session.
+// for, to a client whose grant allows that direction; one measurement at a time in a session, and so
+// many bytes of it in all.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Grant } from "../trust/grant.ts";
 import type { Measure } from "../wire/messages.ts";
 import type { Hub, TransferChannel } from "./hub.ts";
@@ -19,8 +21,15 @@ export interface MeasuredBytes {
   readonly bytes: number;
 }
 
-/** The last measurement of each session, which the next one waits for. */
-const before = new WeakMap<Hub, Promise<void>>();
+/** What a session has measured. */
+interface Measurements {
+  /** Settles with the last one, which the next one waits for. */
+  readonly over: Promise<void>;
+  /** Asked for so far, both ways, moved or not. */
+  readonly bytes: number;
+}
+
+const measurements = new WeakMap<Hub, Measurements>();
 
 /**
  * Runs one `measure` to its `measured`, once those before it are over. Throws what went wrong,
@@ -33,20 +42,25 @@ export async function serveMeasure(
 ): Promise<MeasuredBytes> {
   const { direction, bytes, lanes } = first;
   const turn = Promise.withResolvers<void>();
-  const previous = before.get(hub);
-  before.set(hub, turn.promise);
+  const before = measurements.get(hub);
+  const askedBytes = before?.bytes ?? 0;
+  const hasRoom = askedBytes + bytes <= LIMITS.measureBytesPerSession;
+  measurements.set(hub, { over: turn.promise, bytes: askedBytes + (hasRoom ? bytes : 0) });
   try {
+    if (!hasRoom) {
+      throw new SftpxError("limit", "Cannot measure: this session has measured enough");
+    }
     if (!(direction === "up" ? grant.write : grant.read)) {
       const found = direction === "up" ? "the grant is to read" : "the grant is to write";
       throw new SftpxError("refused", `Cannot measure: ${found}`);
     }
-    await previous;
+    await before?.over;
     const noise = { bytes, lanes, signal };
     if (direction === "up") await receiveNoise(channel, noise);
     else await sendNoise(channel, noise);
     return { bytes };
   } catch (thrown) {
-    await previous;
+    await before?.over;
     throw toSftpxError(thrown);
   } finally {
     turn.resolve();

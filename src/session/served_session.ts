@@ -1,11 +1,11 @@
-// One client's session at the server: each request or offer becomes a transfer, under the grant the
-// client was admitted with.
+// One client's session at the server: each request or offer becomes a transfer, under the grant that
+// its client has at that moment.
 
-import { type ErrorCode, toSftpxError } from "../base/errors.ts";
+import { toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Store } from "../store/store.ts";
+import type { Grant } from "../trust/grant.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
-import type { TicketUse } from "../trust/ticket_book.ts";
 import type { List, Measure, Offer, Request, TransferMessage } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
 import { askedBy, type Moved, NOTHING_MOVED, type Opener, outcomeOf } from "./access.ts";
@@ -20,6 +20,7 @@ import { serveList } from "./serve_list.ts";
 import { serveMeasure } from "./serve_measure.ts";
 import { servePull, servePush } from "./served_transfer.ts";
 import type { Takeover } from "./takeover.ts";
+import { type ClaimUse, TicketClaim } from "./ticket_claim.ts";
 
 export interface ServedSessionOptions {
   readonly hub: Hub;
@@ -30,8 +31,10 @@ export interface ServedSessionOptions {
   readonly store: Store;
   readonly equipment: Equipment;
   readonly takeover: Takeover;
-  /** Claims the ticket's use for a transfer that begins; null where none is counted. */
-  readonly claimTicket: () => Promise<TicketUse | null>;
+  /** What the client may do now. Throws `refused` once that is nothing. */
+  readonly grantOf: () => Grant;
+  /** Claims the ticket's use for a transfer that begins. */
+  readonly claimUse: ClaimUse;
   readonly nextTransfer: () => number;
   readonly onEvent: (event: ServeEvent) => void;
   /** A transfer ended; `began` unless it was refused before it could. */
@@ -116,15 +119,15 @@ export class ServedSession implements OpenSession {
       this.#options.onEvent({ kind: "transfer", transfer, event });
     };
     const startMs = performance.now();
+    const { hub, identity, root, store, equipment, takeover, signal } = this.#options;
+    // A dry run commits nothing: no use is spent on it, and none that is paused is touched.
+    const claim = first.dryRun ? null : new TicketClaim(this.#options.claimUse);
+    let { grant } = this.#options.admission;
     let summary: TransferSummary;
-    let use: TicketUse | null = null;
     try {
-      // A dry run commits nothing: no use is spent on it, and none that is paused is touched.
-      if (!first.dryRun) use = await this.#options.claimTicket();
-      const { hub, admission: { grant }, identity, root, store } = this.#options;
-      const { equipment, takeover, signal } = this.#options;
+      grant = this.#options.grantOf();
       const session = { hub, ends: this.#ends, identity, grant, root, store, equipment, takeover };
-      const served = { ...session, channel, onEvent, signal };
+      const served = { ...session, channel, claim, onEvent, signal };
       summary = first.type === "request"
         ? await servePull(served, first)
         : await servePush(served, first);
@@ -135,11 +138,11 @@ export class ServedSession implements OpenSession {
       summary = failedSummary(error, { chunkBytes: 0, startMs, dryRun: first.dryRun });
     }
     try {
-      settleUse(use, summary);
+      claim?.settle(summary);
     } catch (thrown) {
       onEvent({ kind: "notice", message: toSftpxError(thrown).message });
     }
-    this.#tellAccess(first, { transfer, startMs, ...outcomeOf(summary) });
+    this.#tellAccess(first, { grant, transfer, startMs, ...outcomeOf(summary) });
     // The last that is told of a transfer.
     this.#options.onEvent({ kind: "transfer_done", transfer, summary });
     this.#options.onDone(summary, { began });
@@ -148,10 +151,12 @@ export class ServedSession implements OpenSession {
   /** A list or a measurement. Never rejects. */
   async #answer(channel: TransferChannel, first: List | Measure): Promise<void> {
     const startMs = performance.now();
+    const { hub, root, store, signal } = this.#options;
+    let { grant } = this.#options.admission;
     let moved = NOTHING_MOVED;
     let result = "ok";
     try {
-      const { hub, root, store, signal, admission: { grant } } = this.#options;
+      grant = this.#options.grantOf();
       if (first.type === "list") {
         const { entries } = await serveList(channel, first, { root, grant, store, signal });
         moved = { ...moved, files: entries };
@@ -164,36 +169,26 @@ export class ServedSession implements OpenSession {
       if (!error.remote) sayAbort(channel, error);
       result = error.code;
     }
-    this.#tellAccess(first, { transfer: null, startMs, ...moved, result });
+    this.#tellAccess(first, { grant, transfer: null, startMs, ...moved, result });
   }
 
   #tellAccess(
     first: Opener,
-    { startMs, ...outcome }: Moved & {
+    { grant, startMs, ...outcome }: Moved & {
+      readonly grant: Grant;
       readonly transfer: number | null;
       readonly startMs: number;
       readonly result: string;
     },
   ): void {
-    const { clientIdentity, admission, onEvent } = this.#options;
+    const { clientIdentity, onEvent } = this.#options;
     onEvent({
       kind: "access",
       address: this.#address,
       identity: identityName(clientIdentity),
-      ...askedBy(first, { grantRoot: admission.grant.root }),
+      ...askedBy(first, { grantRoot: grant.root }),
       ...outcome,
       seconds: Math.round(performance.now() - startMs) / 1000,
     });
   }
-}
-
-/** Ends after which the same command, run again, goes on where it was. */
-const RESUMABLE: ReadonlySet<ErrorCode> = new Set(["lost", "terminated", "interrupted"]);
-
-/** A counted use is spent by a committed transfer, kept by one that may resume, else given back. */
-export function settleUse(use: TicketUse | null, summary: TransferSummary): void {
-  if (use === null) return;
-  if (summary.root !== null) use.spend();
-  else if (summary.error !== null && RESUMABLE.has(summary.error.code)) use.pause();
-  else use.release();
 }

@@ -1,7 +1,7 @@
 // One transfer at the server, either way, under the grant its client was admitted with. All that the
 // client names lies under the grant's root; the answers of a dry run are under the same rules.
 
-import { SftpxError } from "../base/errors.ts";
+import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Begun, ReceiveTransfer, Store, WalkOptions } from "../store/store.ts";
 import type { Grant } from "../trust/grant.ts";
@@ -17,10 +17,11 @@ import { runPlanReceive } from "./plan_receive_run.ts";
 import { runPlanSend } from "./plan_send_run.ts";
 import { receiptCheck, receiptSigner, type SessionEnds } from "./receipt.ts";
 import { runReceive } from "./receive_run.ts";
-import { resumeKey } from "./resume_key.ts";
+import { requestKey, resumeKey } from "./resume_key.ts";
 import { runSend } from "./send_run.ts";
-import { resolveServedSource } from "./sources.ts";
+import { type ResolvedSource, resolveServedSource } from "./sources.ts";
 import type { Takeover } from "./takeover.ts";
+import type { TicketClaim } from "./ticket_claim.ts";
 
 /** What a transfer at the server has to work with. */
 export interface ServedTransfer {
@@ -34,6 +35,8 @@ export interface ServedTransfer {
   readonly store: Store;
   readonly equipment: Equipment;
   readonly takeover: Takeover;
+  /** A real transfer's hold on its ticket; null for a dry run. */
+  readonly claim: TicketClaim | null;
   readonly onEvent: (event: SessionEvent) => void;
   readonly signal: AbortSignal;
 }
@@ -43,13 +46,10 @@ export async function servePull(
   served: ServedTransfer,
   request: Request,
 ): Promise<TransferSummary> {
-  const { channel, ends, grant, root, store, equipment, onEvent, signal } = served;
+  const { channel, ends, grant, root, store, equipment, claim, onEvent, signal } = served;
   if (!grant.read) throw new SftpxError("refused", "Cannot pull: the grant is to write");
   const compression = parseCompression(request.compress);
-  const sources = [];
-  for (const { path } of request.sources) {
-    sources.push(await resolveServedSource(root, path, { grantRoot: grant.root }));
-  }
+  const { sources, missing } = await requestedSources(request, { root, grant });
   const offered = sources.map((source) => source.offered);
   const { filters, files, dryRun } = request;
   if (files !== undefined && (offered.length !== 1 || offered[0]?.contents !== true)) {
@@ -70,11 +70,12 @@ export async function servePull(
     filters: [],
     dryRun,
   };
+  claim?.take(requestKey(equipment.hashing, request));
   const peer = identityName(ends.clientIdentity);
   onEvent({ kind: "start", direction: "pull", chunkBytes: offer.chunkBytes, peer });
   const options: WalkOptions = files === undefined ? { filters } : { filters, files };
   const walk = { store, sources: sources.map((source) => source.walk), options };
-  const sending = { channel, offer, walk, missing: [], onEvent, signal };
+  const sending = { channel, offer, walk, missing, onEvent, signal };
   if (dryRun) return await runPlanSend({ ...sending, tellLines: false });
   return await runSend({
     ...sending,
@@ -82,8 +83,29 @@ export async function servePull(
     compression,
     lanes: Math.min(Math.max(1, request.lanes), LIMITS.lanesPerConnection),
     verifyReceipt: receiptCheck(ends, "server"),
+    onMoved: () => claim?.moved(),
     tellEntries: false,
   });
+}
+
+/** What is there of what was asked for; throws when nothing is. What is not fails alone. */
+async function requestedSources(
+  request: Request,
+  { root, grant }: { readonly root: string; readonly grant: Grant },
+): Promise<
+  { sources: readonly ResolvedSource[]; missing: readonly { path: string; error: SftpxError }[] }
+> {
+  const sources: ResolvedSource[] = [];
+  const missing: { path: string; error: SftpxError }[] = [];
+  for (const { path } of request.sources) {
+    try {
+      sources.push(await resolveServedSource(root, path, { grantRoot: grant.root }));
+    } catch (thrown) {
+      missing.push({ path, error: toSftpxError(thrown) });
+    }
+  }
+  if (sources.length === 0 && missing[0] !== undefined) throw missing[0].error;
+  return { sources, missing };
 }
 
 /** A push: this end receives what the client offers. */
@@ -93,6 +115,7 @@ export async function servePush(served: ServedTransfer, offer: Offer): Promise<T
   if (offer.delete) checkDeleteGrant(grant);
   checkDelete({ delete: offer.delete, files: null }, offer.sources);
   const transfer = await receiveTransfer(served, offer);
+  served.claim?.take(transfer.key);
   if (!offer.dryRun) await takeover.clear(transfer.key);
   const begun = await store.begin(transfer);
   using _held = offer.dryRun ? null : takeover.hold(transfer.key, hub);
@@ -109,7 +132,7 @@ async function receive(
   served: ServedTransfer,
   { offer, begun }: { readonly offer: Offer; readonly begun: Begun },
 ): Promise<TransferSummary> {
-  const { channel, ends, identity, store, equipment, onEvent, signal } = served;
+  const { channel, ends, identity, store, equipment, claim, onEvent, signal } = served;
   const { chunkBytes } = begun;
   const peer = identityName(ends.clientIdentity);
   const start = { kind: "start", direction: "push", chunkBytes, peer } as const;
@@ -126,6 +149,7 @@ async function receive(
     equipment,
     slots: share.slots,
     sign: receiptSigner(ends, { transfer: channel.transfer, identity }),
+    onMoved: () => claim?.moved(),
     tellEntries: false,
   });
 }

@@ -110,8 +110,15 @@ async function describe(
   const contents = opens && kind === "directory";
   const name = basename(path) === "" ? "root" : basename(path);
   return {
-    // A checked path is walked as it was checked: the peer could put another link there meanwhile.
-    walk: { path: real ?? path, name, contents, follow: opens && real === undefined },
+    // A checked path is walked as it was checked: the peer could put another link there meanwhile, or
+    // above it.
+    walk: {
+      path: real ?? path,
+      name,
+      contents,
+      follow: opens && real === undefined,
+      ...(real === undefined ? {} : { real: true }),
+    },
     offered: { name, kind, contents },
   };
 }

@@ -165,6 +165,20 @@ Deno.test("a link that was checked is not followed again: another may stand ther
   });
 });
 
+Deno.test("what a peer asked for is real, and the walk is to see whether it stays so", async () => {
+  await inTree(async ({ root }) => {
+    for (const path of ["dir", "dir/", "to-dir", "to-dir/"]) {
+      const { walk } = await resolveServedSource(root, path, ALL);
+      assert.equal(walk.real, true, path);
+    }
+    for (const path of ["", "sub", "sub/"]) {
+      const { walk } = await resolveServedSource(root, path, { grantRoot: "dir" });
+      assert.equal(walk.real, true, path);
+    }
+    assert.equal((await resolveLocalSource(`${root}/to-dir/`)).walk.real, undefined);
+  });
+});
+
 Deno.test("a served path that cannot be read is told without a path of this machine", async () => {
   await inTree(async ({ root }) => {
     const name = "x".repeat(200);

@@ -9,24 +9,61 @@ import { atMost } from "./patience.ts";
 
 /** Places for unauthenticated peers. */
 export class Strangers {
+  readonly #all = new Places({
+    most: LIMITS.unauthenticatedPeers,
+    mostPerSource: LIMITS.unauthenticatedPerAddress,
+  });
+  readonly #claims = new Places({
+    most: LIMITS.unauthenticatedPeers / CLAIM_SHARE,
+    mostPerSource: LIMITS.unauthenticatedPerAddress / CLAIM_SHARE,
+  });
+
+  /**
+   * Takes a place until it is disposed of; throws `limit` when none is left. A claim costs its peer no
+   * signature, so claims leave most places to those who come to stay.
+   */
+  enter(remoteAddress: string, { isClaim }: { readonly isClaim: boolean }): Disposable {
+    const source = sourceOf(remoteAddress);
+    const kinds = isClaim ? [this.#claims, this.#all] : [this.#all];
+    if (!kinds.every((places) => places.hasRoom(source))) {
+      throw new SftpxError("limit", "Cannot take the client in: too many peers are at the door");
+    }
+    for (const places of kinds) places.enter(source);
+    return {
+      [Symbol.dispose]: () => {
+        for (const places of kinds) places.leave(source);
+      },
+    };
+  }
+}
+
+/** Of all places, and of one source's, claims may take one in so many. */
+const CLAIM_SHARE = 4;
+
+/** Places counted in all and by source. */
+class Places {
+  readonly #most: number;
+  readonly #mostPerSource: number;
   readonly #perSource = new Map<string, number>();
   #count = 0;
 
-  /** Takes a place until it is disposed of; throws `limit` when none is left. */
-  enter(remoteAddress: string): Disposable {
-    const source = sourceOf(remoteAddress);
-    const fromSource = this.#perSource.get(source) ?? 0;
-    if (
-      this.#count >= LIMITS.unauthenticatedPeers || fromSource >= LIMITS.unauthenticatedPerAddress
-    ) {
-      throw new SftpxError("limit", "Cannot take the client in: too many peers are at the door");
-    }
-    this.#count++;
-    this.#perSource.set(source, fromSource + 1);
-    return { [Symbol.dispose]: () => this.#leave(source) };
+  constructor(
+    { most, mostPerSource }: { readonly most: number; readonly mostPerSource: number },
+  ) {
+    this.#most = most;
+    this.#mostPerSource = mostPerSource;
   }
 
-  #leave(source: string): void {
+  hasRoom(source: string): boolean {
+    return this.#count < this.#most && (this.#perSource.get(source) ?? 0) < this.#mostPerSource;
+  }
+
+  enter(source: string): void {
+    this.#count++;
+    this.#perSource.set(source, (this.#perSource.get(source) ?? 0) + 1);
+  }
+
+  leave(source: string): void {
     this.#count--;
     const left = this.#perSource.get(source)! - 1;
     if (left > 0) this.#perSource.set(source, left);

@@ -62,7 +62,10 @@ export class ChunkJournal {
         file.isStale = false;
       }
     } catch (thrown) {
-      throw diskError(thrown, "journal chunks");
+      const error = diskError(thrown, "journal chunks");
+      // A full disk must not lose what was verified before it was full.
+      if (error.code === "no_space" && this.#run.giveRoom()) return this.add(runs);
+      throw error;
     }
   }
 

@@ -34,6 +34,7 @@ const SQLITE_MEANINGS: Readonly<Record<number, Meaning>> = {
   5: { code: "busy", found: "another process holds the state" },
   6: { code: "busy", found: "another process holds the state" },
   8: { code: "permission", found: "the state cannot be written" },
+  10: { code: "io", found: "the disk failed to read or write it" },
   11: { code: "io", found: "the state is damaged" },
   13: { code: "no_space", found: "the disk is full" },
   14: { code: "permission", found: "the state cannot be opened" },
@@ -44,6 +45,7 @@ const SQLITE_MEANINGS: Readonly<Record<number, Meaning>> = {
 const SQLITE_TEXTS: readonly (readonly [RegExp, number])[] = [
   [/database is locked/, 5],
   [/readonly database/, 8],
+  [/disk I\/O error/, 10],
   [/malformed|not a database/, 11],
   [/disk is full/, 13],
   [/unable to open/, 14],

@@ -92,7 +92,8 @@ class StoreProxy implements Store {
         const batch = await untilAborted(next, signal);
         if (batch === null) return;
         more();
-        yield batch;
+        // A step that found nothing in its time.
+        if (batch.entries.length > 0 || batch.notices.length > 0) yield batch;
       }
     } finally {
       this.#post({ kind: "walk_end", walk });

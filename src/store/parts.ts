@@ -10,6 +10,8 @@ import { osCode } from "./disk_error.ts";
 /** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
 const SHARD_BITS = 10;
 const RUN_BYTES = 8;
+/** Some fifty pages of the journal: more than one transaction of it takes. */
+const ROOM_BYTES = 256 * 1024;
 const PART_NAME = /^[0-9a-f]{16}\/[0-9a-f]{1,8}\/[0-9a-f]{1,8}$/;
 
 /**
@@ -25,6 +27,7 @@ export class PartsRun {
   readonly #parts: string;
   readonly #run: string;
   readonly #shards = new Set<number>();
+  #hasRoom = false;
 
   constructor(partsDirectory: string) {
     this.#parts = partsDirectory;
@@ -51,6 +54,33 @@ export class PartsRun {
   /** Absolute path for something short-lived of this run: a link before its rename. */
   get scratch(): string {
     return `${this.#parts}/${this.#run}/scratch`;
+  }
+
+  /**
+   * Puts some room by, once: when parts have filled the disk, the journal can still say which of their
+   * chunks are good. It goes when the run is swept.
+   */
+  keepRoom(): void {
+    if (this.#hasRoom) return;
+    this.#hasRoom = true;
+    try {
+      // Noise: a file system that compresses would keep no room for zeros.
+      fs.writeFileSync(this.#room, noise(ROOM_BYTES), { flag: "wx", mode: 0o600 });
+    } catch {
+      this.giveRoom(); // The disk is full already: the transfer will say so.
+    }
+  }
+
+  /** Gives back the room that was put by; false when there is none. */
+  giveRoom(): boolean {
+    if (!this.#hasRoom) return false;
+    this.#hasRoom = false;
+    fs.rmSync(this.#room, { force: true });
+    return true;
+  }
+
+  get #room(): string {
+    return `${this.#parts}/${this.#run}/room`;
   }
 
   /** Absolute directories whose names must be durable before a row about this part. */
@@ -105,6 +135,15 @@ function directoriesIn(directory: string): string[] {
     else fs.rmSync(`${directory}/${found.name}`, { force: true });
   }
   return names;
+}
+
+function noise(lengthBytes: number): Uint8Array {
+  const bytes = new Uint8Array(lengthBytes);
+  const most = 64 * 1024; // What one call may ask for.
+  for (let at = 0; at < lengthBytes; at += most) {
+    crypto.getRandomValues(bytes.subarray(at, at + most));
+  }
+  return bytes;
 }
 
 function removeIfEmpty(directory: string): boolean {

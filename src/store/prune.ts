@@ -5,6 +5,7 @@
 import * as fs from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import type { Filter } from "../base/filter.ts";
+import { LIMITS } from "../base/limits.ts";
 import { isReservedName, pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import type { OfferedSource } from "../wire/messages.ts";
@@ -17,7 +18,7 @@ import type { PathList } from "./path_list.ts";
 import type { WalkNotice } from "./store.ts";
 import { OWNER_ALL } from "./tree.ts";
 
-/** Names looked at in one call: some tens of milliseconds, in which no other transfer gets on. */
+/** Names looked at in one call, so that its answer is a message of reasonable size. */
 const NAMES_PER_CALL = 2048;
 /** What the runtime puts for bytes that are not UTF-8. */
 const REPLACEMENT = "\ufffd";
@@ -35,6 +36,8 @@ export interface PruneContext {
   readonly ignoresCase: boolean;
   /** Hears of directories that stay and lost a name, by absolute path: they are to be synced. */
   readonly onLost: (directory: string) => void;
+  /** The process's own clock by default. */
+  readonly nowMs?: () => number;
 }
 
 /** A directory being emptied of what is extraneous. */
@@ -47,7 +50,9 @@ interface Frame {
   readonly final: string;
   /** Names still to be looked at, the next one last. */
   readonly names: string[];
+  /** What was opened: between two calls another directory, or a link, may come in its place. */
   readonly device: bigint;
+  readonly inode: bigint;
   /** The manifest names it, or something in it stays. */
   stays: boolean;
   hasLost: boolean;
@@ -78,13 +83,19 @@ export class Pruner {
     this.#tops = topsOf(context).reverse();
   }
 
-  /** Goes on for a while; `finals` are the paths below the root of what was removed. */
+  /** Goes on for a while, that others get their turn; `finals` are the paths below the root of what
+   * was removed. */
   next(): PrunedSome & { readonly finals: readonly string[] } {
+    const { nowMs = () => performance.now() } = this.#context;
+    const endMs = nowMs() + LIMITS.storeStepMs;
     this.#deleted = [];
     this.#finals = [];
     this.#failures = [];
     let more = true;
-    for (let looked = 0; more && looked < NAMES_PER_CALL; looked++) more = this.#step();
+    for (let looked = 0; more && looked < NAMES_PER_CALL; looked++) {
+      more = this.#step();
+      if (nowMs() >= endMs) break;
+    }
     return { deleted: this.#deleted, failures: this.#failures, finals: this.#finals, more };
   }
 
@@ -184,7 +195,8 @@ export class Pruner {
     }
     try {
       const names = fs.readdirSync(directory).sort().reverse();
-      this.#stack.push({ ...frame, names, device: stat.dev, hasLost: false, closedMode });
+      const { dev: device, ino: inode } = stat;
+      this.#stack.push({ ...frame, names, device, inode, hasLost: false, closedMode });
     } catch (thrown) {
       if (closedMode !== null) fs.chmodSync(directory, closedMode);
       throw thrown;
@@ -194,6 +206,11 @@ export class Pruner {
   /** A directory is through: it goes if nothing in it stays. */
   #close(frame: Frame, above: Frame | undefined): void {
     const { door, disk, onLost } = this.#context;
+    if (!this.#isThere(frame)) {
+      // Neither to be removed nor to be given a mode: it is not what was looked through.
+      if (above !== undefined) above.stays = true;
+      return;
+    }
     if (!frame.stays && above !== undefined) {
       try {
         disk?.removeDirectory(door.standing(frame.final));
@@ -212,6 +229,23 @@ export class Pruner {
     } catch (thrown) {
       this.#fail(frame.shown, diskError(thrown, `close "${escapeText(frame.shown)}"`));
     }
+  }
+
+  /** Whether a directory is still the one that was opened; a failure when another thing stands there. */
+  #isThere({ shown, final, device, inode }: Frame): boolean {
+    try {
+      const stat = this.#context.door.lookFromRoot(final);
+      if (stat !== null && stat.dev === device && stat.ino === inode) return true;
+      if (stat === null) return false;
+      const found = "something else came in its place";
+      this.#fail(
+        shown,
+        new SftpxError("conflict", `Cannot close "${escapeText(shown)}": ${found}`),
+      );
+    } catch (thrown) {
+      this.#fail(shown, diskError(thrown, `close "${escapeText(shown)}"`));
+    }
+    return false;
   }
 
   #tell(frame: Frame, { shown, final }: { readonly shown: string; readonly final: string }): void {

@@ -27,7 +27,7 @@ import { DiskStore } from "./disk_store.ts";
 import { openDatabase } from "../runtime/database.ts";
 import { Door } from "./door.ts";
 import { PathList } from "./path_list.ts";
-import { Pruner } from "./prune.ts";
+import { type PruneContext, Pruner } from "./prune.ts";
 import type { ReceiveTransfer } from "./store.ts";
 
 const CONTENTS = [{ ...directorySource("d"), contents: true }];
@@ -299,22 +299,29 @@ Deno.test("prune() spares a name the manifest spells otherwise where both are on
     assert.deepEqual(listTree(root), ["d/", "d/README", "d/readme"]);
   }));
 
+/** Of the source `d` in the root; what is asked for in one call comes in one, however long it takes. */
+function prunerOf(door: Door, paths: PathList, more: Partial<PruneContext> = {}): Pruner {
+  return new Pruner({
+    sources: [directorySource("d")],
+    destination: Destination.resolve(transferOf(), door),
+    door,
+    disk: DISK,
+    paths,
+    filter: new Filter([]),
+    ignoresCase: false,
+    onLost: () => {},
+    nowMs: () => 0,
+    ...more,
+  });
+}
+
 Deno.test("prune() takes no two spellings apart where case is ignored", () =>
   inDirectory((root) => {
     makeTree(root, ["d/README", "d/Sub/1", "d/Sub/extra", "d/other"]);
     const door = new Door(root);
     const paths = new PathList();
     for (const path of ["d", "d/readme", "d/sub", "d/sub/1"]) paths.add(path);
-    const pruner = new Pruner({
-      sources: [directorySource("d")],
-      destination: Destination.resolve(transferOf(), door),
-      door,
-      disk: DISK,
-      paths,
-      filter: new Filter([]),
-      ignoresCase: true,
-      onLost: () => {},
-    });
+    const pruner = prunerOf(door, paths, { ignoresCase: true });
     assert.deepEqual(pruner.next().deleted, ["d/Sub/extra", "d/other"]);
   }));
 
@@ -333,16 +340,7 @@ Deno.test("prune() leaves a mount point that is extraneous, and looks into one t
     const door = new MountedDoor(root);
     const paths = new PathList();
     for (const path of ["d", "d/mounted"]) paths.add(path);
-    const pruner = new Pruner({
-      sources: [directorySource("d")],
-      destination: Destination.resolve(transferOf(), door),
-      door,
-      disk: DISK,
-      paths,
-      filter: new Filter([]),
-      ignoresCase: false,
-      onLost: () => {},
-    });
+    const pruner = prunerOf(door, paths);
     const { deleted, failures } = pruner.next();
     assert.deepEqual(deleted, ["d/mounted/x", "d/old/z"]);
     assert.deepEqual(failures, [{
@@ -430,6 +428,55 @@ Deno.test("prune() takes its time in turns", () =>
     });
     assert.deepEqual(listTree(root), ["d/"]);
   }));
+
+Deno.test("prune() ends a call when its time is up, though it removed nothing", () =>
+  inDirectory((root) => {
+    makeTree(root, Array.from({ length: 20 }, (_, i) => `d/${i}`));
+    const paths = new PathList();
+    paths.add("d");
+    let nowMs = 0;
+    const pruner = prunerOf(new Door(root), paths, {
+      filter: new Filter([{ include: false, pattern: "/d/*" }]),
+      nowMs: () => nowMs += 1000,
+    });
+    let calls = 0;
+    for (let more = true; more; calls++) more = pruner.next().more;
+    assert.ok(calls >= 20, `${calls} calls`);
+  }));
+
+for (const swap of ["link", "directory"]) {
+  Deno.test(`prune() sets no mode on the ${swap} that took a closed directory's place`, () =>
+    inDirectory((root) => {
+      makeTree(root, ["d/closed/1", "d/closed/.sftpx", "victim/1", "d/z"]);
+      const closed = join(root, "d/closed");
+      fs.chmodSync(closed, 0o500);
+      fs.chmodSync(join(root, "victim"), 0o755);
+      const paths = new PathList();
+      paths.add("d");
+      const door = new Door(root);
+      let nowMs = 0;
+      const pruner = prunerOf(door, paths, { nowMs: () => nowMs += 1000 });
+      while (!pruner.next().deleted.includes("d/closed/1"));
+      fs.renameSync(closed, join(root, "moved"));
+      if (swap === "link") fs.symlinkSync("../victim", closed);
+      else fs.renameSync(join(root, "victim"), closed);
+      const rest = { deleted: [] as string[], failures: [] as string[] };
+      for (let more = true; more;) {
+        door.forget();
+        const some = pruner.next();
+        rest.deleted.push(...some.deleted);
+        rest.failures.push(...some.failures.map(({ message }) => message));
+        more = some.more;
+      }
+      assert.deepEqual(rest.deleted, ["d/z"]);
+      assert.equal(
+        rest.failures.at(-1),
+        'Cannot close "d/closed": something else came in its place',
+      );
+      assert.equal(fs.statSync(closed).mode & 0o777, 0o755);
+      fs.chmodSync(join(root, "moved"), 0o700);
+    }));
+}
 
 Deno.test("a link entry is no extraneous thing", () =>
   inDirectory((root) => {

@@ -21,7 +21,7 @@ import {
   wholeFile,
   withStore,
 } from "./_fixture.ts";
-import { DISK, type Disk } from "./disk.ts";
+import { DISK, type Disk, stampOf } from "./disk.ts";
 import type { DiskStore } from "./disk_store.ts";
 
 Deno.test("modes and times are restored, set-id and sticky bits are not", () =>
@@ -285,7 +285,8 @@ Deno.test("a file that stands is kept when it is the same, with new mode and tim
       assert.deepEqual(fresh, [false]);
       const [placement] = store.register(id, 0, [fileEntry("f", 1, { mode: 0o600 })], [0]);
       const stands = only(placement, "stands");
-      assert.deepEqual([stands.path, stands.sizeBytes], [join(root, "f"), 1]);
+      const seen = stampOf(fs.lstatSync(join(root, "f"), { bigint: true }));
+      assert.deepEqual([stands.path, stands.stamp], [join(root, "f"), seen]);
       const inode = fs.statSync(join(root, "f")).ino;
       store.placeDirectories(id);
       assert.deepEqual(store.commit(id, [wholeFile(0, { keep: true })]).failures, []);
@@ -546,6 +547,45 @@ Deno.test("a failed sync leaves the journal without the chunk (I2)", () =>
       assert.throws(() => store.journal(id, [run]), { code: "no_space" });
       assert.deepEqual(store.resumable(), []);
     }, { disk });
+  }));
+
+Deno.test("on a full disk the journal still takes what was verified, in the room put by", () =>
+  inDirectory((root) => {
+    const roomIn = () => {
+      const run = fs.readdirSync(`${root}/.sftpx/parts`)[0]!;
+      return fs.existsSync(`${root}/.sftpx/parts/${run}/room`);
+    };
+    const disk: Disk = {
+      ...DISK,
+      syncFile: (path) => {
+        if (roomIn()) throw Object.assign(new Error("full"), { code: "ENOSPC" });
+        DISK.syncFile(path);
+      },
+    };
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const [small] = store.register(id, 0, [fileEntry("d/small", 1)], [0]);
+      fillPart(small, "x");
+      assert.equal(roomIn(), false, "a small file needs none");
+      const [large] = store.register(id, 1, [fileEntry("d/f", 2 * CHUNK_BYTES)], [0]);
+      fillPart(large, new Uint8Array(CHUNK_BYTES));
+      assert.equal(roomIn(), true);
+      store.journal(id, [{ entry: 1, first: 0, digests: digest(1), synced: false }]);
+      assert.equal(roomIn(), false);
+      store.abandon(id);
+      assert.equal(store.resumable()[0]?.heldBytes, CHUNK_BYTES);
+    }, { disk, keep: true });
+  }));
+
+Deno.test("the room put by goes with its transfer, finished or abandoned", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const [part] = store.register(id, 0, [fileEntry("d/f", 2 * CHUNK_BYTES)], [0]);
+      fillPart(part, new Uint8Array(CHUNK_BYTES));
+      store.abandon(id);
+      assert.deepEqual(fs.readdirSync(`${root}/.sftpx/parts`), []);
+    }, { keep: true });
   }));
 
 Deno.test("across a mount point the part goes beside its target, synced, then is renamed", () =>

@@ -148,6 +148,8 @@ export class Register {
     const { run, door } = this.#context;
     const held = found.kind === "held" ? found.row : null;
     const part = held?.name ?? run.nameOf(number);
+    // Smaller files are sent again as a whole or not at all.
+    if (sizeBytes > this.#transfer.chunkBytes) run.keepRoom();
     const stamp = entry.stamp ?? NO_STAMP;
     const isSame = held !== null && sameStamp(held.stamp, stamp);
     this.files.set(number, {
@@ -172,9 +174,7 @@ export class Register {
         return { kind: "held", part: absolute, runs, stamp, recordedNs };
       }
       case "stands": {
-        const standing = door.enter(final);
-        const { sizeBytes } = found.standing;
-        return { kind: "stands", part: absolute, path: standing, sizeBytes };
+        return { kind: "stands", part: absolute, path: door.enter(final), stamp: found.standing };
       }
     }
   }

@@ -15,6 +15,8 @@ import { openState } from "./schema.ts";
 export const STATE_NAME = ".sftpx";
 /** How long another process may tidy before this one gives up. */
 const TIDY_WAIT_MS = 5000;
+/** Less than a state takes when it is new. */
+const STATE_BYTES = 128 * 1024;
 /** A race with a process that removes the directory is lost at most this often. */
 const OPEN_ATTEMPTS = 16;
 
@@ -45,7 +47,10 @@ export class StateDirectory {
         if (state !== null) return state;
       }
     } catch (thrown) {
-      throw diskError(thrown, `open the state in "${root}"`);
+      const attempted = `open the state in "${root}"`;
+      const error = diskError(thrown, attempted);
+      if (error.code !== "io" || hasRoom(root)) throw error;
+      throw new SftpxError("no_space", `Cannot ${attempted}: the disk is full`, { cause: thrown });
     }
     throw new SftpxError("busy", `Cannot open the state in "${root}": others keep removing it`);
   }
@@ -202,6 +207,16 @@ function openLock(path: string): FileLock | null {
     if (thrown instanceof SftpxError || lookAt(`${path}/lock`) !== null) throw thrown;
     if (osCode(thrown) === "ENOENT" || osCode(thrown) === "ERR_SQLITE_ERROR") return null;
     throw thrown;
+  }
+}
+
+/** Whether a new state fits: SQLite does not say of every error that a full disk is its cause. */
+function hasRoom(root: string): boolean {
+  try {
+    const { bavail, bsize } = fs.statfsSync(root, { bigint: true });
+    return bavail * bsize >= STATE_BYTES;
+  } catch {
+    return true; // Nothing is known: the error stays as it is.
   }
 }
 

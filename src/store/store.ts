@@ -22,6 +22,8 @@ export interface WalkSource {
   readonly contents: boolean;
   /** The source itself may be a link and is followed (`link/`). Links below it never are. */
   readonly follow: boolean;
+  /** `path` was seen to lead through no link: the walk is refused if one came since (I5). */
+  readonly real?: boolean;
 }
 
 /** What of its sources a walk names. */
@@ -105,7 +107,8 @@ export type Placement =
     readonly kind: "stands";
     readonly part: string;
     readonly path: string;
-    readonly sizeBytes: number;
+    /** What was seen there: whoever reads it by its path makes sure that it is still this file. */
+    readonly stamp: Stamp;
   }
   /** Directories and links: placed when the manifest is closed. */
   | { readonly kind: "later" }

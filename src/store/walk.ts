@@ -1,29 +1,31 @@
 // Walks sources into manifest entries, in strictly ascending order of their full paths' UTF-8
-// bytes, holding no more than the directories it stands in (I8). Links are kept and not followed,
-// special files are left out with a notice, and `.sftpx` is never seen.
+// bytes, holding no more than the directories it stands in (I8), and so much at a step that others get
+// their turn. Links are kept and not followed, also where one takes the place of a directory meanwhile
+// (I5); special files are left out with a notice, and `.sftpx` is never seen.
 
 import * as fs from "node:fs";
-import { encodeUtf8 } from "../base/bytes.ts";
+import { dirname } from "node:path";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { Filter } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
 import { isReservedName, pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
-import { lookAt, specialName, stampOf } from "./disk.ts";
+import { lookAt } from "./disk.ts";
 import { diskError, osCode } from "./disk_error.ts";
 import { type ListedPath, listedPaths } from "./listed_paths.ts";
 import { BatchInTheMaking } from "./walk_batch.ts";
+import { refuseLinks, WalkDirectory } from "./walk_directory.ts";
+import { entryOf, notRead, notSent } from "./walk_entry.ts";
 import { add, insert, type Item, joined, type Origin, sorted } from "./walk_items.ts";
 import type { WalkBatch, WalkOptions, WalkSource } from "./store.ts";
 
 /** What the runtime puts for bytes that are not UTF-8. */
 const REPLACEMENT = "\ufffd";
-const BLOCK_BYTES = 512n;
 
-/** Walks all sources; each batch is made when it is asked for. */
+/** Walks all sources; each batch is made when it is asked for, and empty when its time was up first. */
 export function* walk(
   sources: readonly WalkSource[],
-  options: WalkOptions = {},
+  options: WalkOptions & { readonly nowMs?: () => number } = {},
 ): Generator<WalkBatch, void> {
   const walker = new Walker(sources, options);
   const stack = [walker.tops()];
@@ -35,7 +37,10 @@ export function* walk(
     }
     if (item.contents) stack.push(walker.children(item));
     else walker.visit(item, level);
-    while (walker.batch.isFull) yield walker.batch.take();
+    for (let over = walker.isStepOver; over; over = walker.batch.isFull) {
+      yield walker.batch.take();
+      walker.beginStep();
+    }
   }
   while (!walker.batch.isEmpty) yield walker.batch.take();
 }
@@ -46,9 +51,15 @@ class Walker {
   readonly #filter: Filter;
   readonly #listed: ListedPath | null;
   readonly #recursive: boolean;
+  readonly #nowMs: () => number;
+  #step = 0;
+  #stepBeganMs: number;
 
-  constructor(sources: readonly WalkSource[], options: WalkOptions) {
-    const { filters = [], files, recursive = true } = options;
+  constructor(
+    sources: readonly WalkSource[],
+    options: WalkOptions & { readonly nowMs?: () => number },
+  ) {
+    const { filters = [], files, recursive = true, nowMs = () => performance.now() } = options;
     if (files !== undefined && (sources.length !== 1 || sources[0]?.contents !== true)) {
       throw new TypeError("Cannot walk listed files: they are of one source, its contents");
     }
@@ -56,10 +67,22 @@ class Walker {
     this.#filter = new Filter(filters);
     this.#listed = files === undefined ? null : listedPaths(files);
     this.#recursive = recursive;
+    this.#nowMs = nowMs;
+    this.#stepBeganMs = nowMs();
   }
 
   get batch(): BatchInTheMaking {
     return this.#batch;
+  }
+
+  get isStepOver(): boolean {
+    return this.#batch.isFull || this.#nowMs() - this.#stepBeganMs >= LIMITS.storeStepMs;
+  }
+
+  /** Others had their turn: every directory is looked at anew before anything of it is. */
+  beginStep(): void {
+    this.#step++;
+    this.#stepBeganMs = this.#nowMs();
   }
 
   /** The sources' own items, merged with the children of `contents` sources; last one first. */
@@ -67,12 +90,17 @@ class Walker {
     const items = new Map<string, Origin[]>();
     this.#given.forEach((source, index) => {
       try {
+        const { contents, name, real = false } = source;
         const path = source.follow ? fs.realpathSync(source.path) : source.path;
-        const origin = { path, source: index };
         const stat = statOf(path);
-        if (!source.contents) add(items, source.name, origin);
-        else if (!stat.isDirectory()) throw notADirectory(source);
-        else this.#within("", origin, { items, listed: this.#listed });
+        if (real) refuseLinks(path, { itself: contents, name });
+        if (!contents) {
+          const directory = real ? this.#directory(dirname(path), name) : null;
+          return add(items, name, { path, source: index, directory });
+        }
+        if (!stat.isDirectory()) throw notADirectory(source);
+        const directory = this.#directory(path, name, stat);
+        this.#within("", { path, source: index, directory }, { items, listed: this.#listed });
       } catch (thrown) {
         const error = sourceError(source, thrown);
         if (this.#given.length === 1) throw error;
@@ -113,22 +141,34 @@ class Walker {
       return;
     }
     const directories: Origin[] = [];
+    const excluded = this.#exclusionOf(path);
     let taken = false;
     for (const origin of item.origins) {
       const stat = this.#stat(item, origin);
-      if (stat === null || this.#filter.excludes(path, stat.isDirectory())) continue;
+      if (stat === null || excluded(stat.isDirectory())) continue;
       if (!stat.isDirectory() && this.#isOnlyAbove(item, stat)) continue;
+      const opened = () => ({ ...origin, directory: this.#directory(origin.path, path, stat) });
       if (!taken) {
         taken = this.#emit(path, origin, stat);
-        if (taken && stat.isDirectory()) directories.push(origin);
+        if (taken && stat.isDirectory()) directories.push(opened());
       } else if (directories.length > 0 && stat.isDirectory()) {
-        directories.push(origin);
+        directories.push(opened());
       } else {
         this.#refuse(path, "name_collision", "another source already sends this path");
       }
     }
     const origins = directories.filter((origin) => this.#isEntered(path, origin));
     if (origins.length > 0) insert(level, { path, origins, contents: true, listed });
+  }
+
+  /** What filters say of a path, asked once for all its origins. */
+  #exclusionOf(path: string): (isDirectory: boolean) => boolean {
+    const known = new Map<boolean, boolean>();
+    return (isDirectory) => {
+      const excludes = known.get(isDirectory) ?? this.#filter.excludes(path, isDirectory);
+      known.set(isDirectory, excludes);
+      return excludes;
+    };
   }
 
   /** Without `recursive` a source's own directory is opened, and none in it. */
@@ -168,11 +208,12 @@ class Walker {
     origin: Origin,
     { items, listed }: { items: Map<string, Origin[]>; listed: ListedPath | null },
   ): void {
+    if (!this.#isThere(origin, { again: true })) return;
     if (listed === null || listed.isWhole) this.#list(path, origin, items);
     if (listed === null) return;
     for (const name of listed.names) {
       if (items.has(name)) continue;
-      add(items, name, { path: joined(origin.path, name), source: origin.source });
+      add(items, name, { ...origin, path: joined(origin.path, name) });
     }
   }
 
@@ -184,12 +225,25 @@ class Walker {
         // Two names that are not UTF-8 and look alike; neither can be opened.
         this.#refuse(path === "" ? name : `${path}/${name}`, "bad_name", "it is not UTF-8");
       } else {
-        add(items, name, { path: below, source: origin.source });
+        add(items, name, { ...origin, path: below });
       }
     }
   }
 
+  #directory(path: string, shown: string, stat = statOf(path)): WalkDirectory {
+    return new WalkDirectory(path, { shown, stat, step: this.#step });
+  }
+
+  /** Whether the directory of an origin is still the one seen; says once when it is not. */
+  #isThere({ directory }: Origin, options: { readonly again?: boolean } = {}): boolean {
+    if (directory === null || directory.isGone) return directory === null;
+    if (directory.stands(this.#step, options)) return true;
+    this.#refuse(directory.shown, "source_missing", "it went away during the walk");
+    return false;
+  }
+
   #stat({ path, listed }: Item, origin: Origin): fs.BigIntStats | null {
+    if (!this.#isThere(origin)) return null;
     try {
       return statOf(origin.path);
     } catch (thrown) {
@@ -211,58 +265,18 @@ class Walker {
 
   /** Takes one found thing into the batch; false when it was left out. */
   #emit(path: string, origin: Origin, stat: fs.BigIntStats): boolean {
-    const common = { path, mtimeNs: stat.mtimeNs, mode: Number(stat.mode & 0o7777n) };
-    if (stat.isFile()) {
-      const stamp = stampOf(stat);
-      const sparse = stat.blocks * BLOCK_BYTES < stat.size;
-      this.#batch.add(origin, {
-        ...common,
-        kind: "file",
-        sizeBytes: stamp.sizeBytes,
-        stamp,
-        ...(sparse ? { sparse } : {}),
-      });
-      return true;
-    }
-    if (stat.isDirectory()) {
-      this.#batch.add(origin, { ...common, kind: "directory", sizeBytes: 0 });
-      return true;
-    }
-    if (stat.isSymbolicLink()) {
-      const target = this.#target(path, origin);
-      if (target === null) return false;
-      this.#batch.add(origin, { ...common, kind: "link", sizeBytes: 0, target });
-      return true;
-    }
-    const message = `Skipped "${escapeText(path)}": it is ${specialName(stat)}`;
-    this.#batch.note({ path, code: null, message });
-    return false;
-  }
-
-  #target(path: string, origin: Origin): string | null {
-    let target: string;
-    try {
-      target = fs.readlinkSync(origin.path);
-    } catch (thrown) {
-      // Deno has no code for a target that is not UTF-8, only words.
-      if (osCode(thrown) !== "") this.#notice(path, "source_unreadable", thrown);
-      else this.#refuse(path, "bad_name", "what it leads to is not UTF-8");
-      return null;
-    }
-    // A UTF-16 unit is at most three bytes of UTF-8.
-    if (target.length * 3 <= LIMITS.linkTargetBytes) return target;
-    if (encodeUtf8(target).byteLength <= LIMITS.linkTargetBytes) return target;
-    this.#refuse(path, "bad_name", `it leads to more than ${LIMITS.linkTargetBytes} bytes of path`);
-    return null;
+    const { entry, notice } = entryOf(path, origin.path, stat);
+    if (entry === null) this.#batch.note(notice);
+    else this.#batch.add(origin, entry);
+    return entry !== null;
   }
 
   #refuse(path: string, code: ErrorCode, found: string): void {
-    this.#batch.note({ path, code, message: `Cannot send "${escapeText(path)}": ${found}` });
+    this.#batch.note(notSent(path, code, found));
   }
 
   #notice(path: string, code: ErrorCode, thrown: unknown): void {
-    const { message } = diskError(thrown, `read "${escapeText(path)}"`);
-    this.#batch.note({ path, code, message });
+    this.#batch.note(notRead(path, code, thrown));
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { comparePaths } from "../base/path.ts";
 import type { ListedPath } from "./listed_paths.ts";
+import type { WalkDirectory } from "./walk_directory.ts";
 
 /** UTF-16 units that may sort otherwise than their UTF-8 bytes do. */
 const UNORDERED = /[\ud800-\uffff]/;
@@ -11,6 +12,9 @@ const UNORDERED = /[\ud800-\uffff]/;
 export interface Origin {
   readonly path: string;
   readonly source: number;
+  /** Where its name was read; of an item of `contents`, where the names in it are. Null for a source
+   * that a user names: it is what its path leads to. */
+  readonly directory: WalkDirectory | null;
 }
 
 /** A name in a directory; several origins where several sources offer it. */

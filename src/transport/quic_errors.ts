@@ -25,7 +25,7 @@ export function translateDial(thrown: unknown, shown: string): SftpxError {
   if (/^the cryptographic handshake failed.*invalid peer certificate/.test(text)) {
     const clocks = clocksApart(text);
     if (clocks !== null) {
-      return new SftpxError("failed", `${action}: ${clocks}`, { ...cause, remote: true });
+      return new SftpxError("failed", `${action}: ${clocks}`, cause);
     }
     const found = "the server does not prove the pinned identity";
     return new SftpxError("identity_mismatch", `${action}: ${found}`, { ...cause, remote: true });

@@ -1,7 +1,8 @@
 // The tickets of this machine's servers, in one private file beside the identity: it outlives a
 // killed process, and `serve` and `sftpx ticket` work on it at once. A counted use is spent by a
-// committed transfer. The identity that begins one holds the use from then on: it may resume, nobody
-// else takes its place, and never more transfers commit than were minted. Time is an argument.
+// committed transfer. The identity that begins one holds the use from then on, for that transfer alone:
+// it may resume, nobody else takes its place, and never more transfers commit than were minted. Time
+// is an argument.
 
 import { createHash } from "node:crypto";
 import { dirname, isAbsolute, join, resolve } from "node:path";
@@ -14,13 +15,24 @@ import { identityName } from "./identity.ts";
 import { ServedRoots } from "./served_roots.ts";
 import { sized } from "./statement.ts";
 import { decodeTicket, TICKET_PREFIX, TICKET_SECRET_BYTES } from "./ticket.ts";
-import { freeUses, requireValid, taken, type TicketInfo, ticketInfo } from "./ticket_record.ts";
-import { TicketTable } from "./ticket_table.ts";
+import {
+  countUses,
+  freeUses,
+  type Hold,
+  requireValid,
+  taken,
+  type TicketInfo,
+  ticketInfo,
+} from "./ticket_record.ts";
+import { type HoldKey, type ServerPlace, TicketTable } from "./ticket_table.ts";
 
 export type { TicketInfo, TicketState } from "./ticket_record.ts";
+export type { ServerPlace } from "./ticket_table.ts";
 
 /** How long after its expiry a ticket is remembered, to say what became of it. */
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
+/** What names a transfer. */
+const PURPOSE_BYTES = 32;
 /** Digits of an id that name a ticket. */
 const ID_PREFIX = /^[0-9a-f]{4,64}$/;
 
@@ -51,6 +63,12 @@ export interface BearerOptions {
   readonly nowMs: number;
 }
 
+/** Who begins a transfer, and which one. */
+export interface BeginOptions extends BearerOptions {
+  /** Names the transfer, 32 bytes: the same one resumes under it, no other one does. */
+  readonly purpose: Uint8Array;
+}
+
 /** A ticket that was accepted. */
 export interface RedeemedTicket {
   /** Names the ticket in {@linkcode TicketBook.begin}; no secret. */
@@ -62,9 +80,9 @@ export interface RedeemedTicket {
 export interface TicketUse {
   /** The transfer committed: a counted use is gone. */
   spend(): void;
-  /** It broke off and may be resumed: the identity keeps the use. */
+  /** It broke off and may be resumed: the identity keeps the use, for this transfer. */
   pause(): void;
-  /** It ended with nothing to resume: the use is anyone's again. */
+  /** Nothing came of it: the use is anyone's again, unless an attempt before had paused. */
   release(): void;
 }
 
@@ -72,7 +90,7 @@ export interface TicketUse {
 export class TicketBook implements Disposable {
   readonly #table: TicketTable;
   readonly #served: ServedRoots;
-  /** Running transfers by ticket and identity; only who claims the root has any. */
+  /** Running transfers by ticket, identity and purpose; only who claims the root has any. */
   readonly #running = new Map<string, number>();
 
   private constructor(path: string) {
@@ -103,7 +121,7 @@ export class TicketBook implements Disposable {
         expiresMs,
         standing,
         closed: null,
-        heldBy: [],
+        holds: [],
       });
     });
     return { id, secret };
@@ -113,30 +131,36 @@ export class TicketBook implements Disposable {
   redeem(secret: Uint8Array, options: BearerOptions & { readonly root: string }): RedeemedTicket {
     const isOne = secret.byteLength === TICKET_SECRET_BYTES;
     const record = requireValid(isOne ? this.#table.ticket(ticketId(secret)) : null, options);
-    const isHolder = record.heldBy.includes(identityName(options.identity));
-    if (!isHolder && freeUses(record) < 1) throw taken();
+    const own = identityName(options.identity);
+    const isHolder = record.holds.some(({ name }) => name === own);
+    if (!isHolder && freeUses(record) < 1) throw taken({ own: false });
     return { id: record.id, grant: record.grant };
   }
 
   /**
    * Claims a use for a transfer that begins or resumes. Throws `refused` when none is left for this
-   * identity, `busy` while another transfer of it runs on its last one or another process serves.
+   * identity or is kept for another transfer of it, `busy` while one runs on its last one or another
+   * process serves.
    */
-  begin(id: string, { identity, nowMs }: BearerOptions): TicketUse {
+  begin(id: string, { identity, nowMs, purpose }: BeginOptions): TicketUse {
     const found = requireValid(this.#table.ticket(id), { root: null, nowMs });
     if (found.uses === null) return UNCOUNTED;
     this.#claim(found.root);
     const name = identityName(identity);
-    const running = this.#running.get(id + name) ?? 0;
-    this.#table.change(() => {
+    const key = { id, name, purpose: toHex(sized(purpose, PURPOSE_BYTES, "purpose")) };
+    const resumes = this.#table.change(() => {
       const record = requireValid(this.#table.ticket(id), { root: null, nowMs });
-      const mine = record.heldBy.filter((holder) => holder === name).length;
-      if (running < mine) return; // it resumes
-      if (freeUses(record) < 1) throw mine > 0 ? busy() : taken();
-      this.#table.hold(id, name);
+      const mine = record.holds.filter((hold) => hold.name === name);
+      const same = mine.filter((hold) => hold.purpose === key.purpose);
+      if (this.#runningOn(key) < countUses(same)) return true;
+      if (freeUses(record) < 1) {
+        throw this.#isRunning(id, mine) ? busy() : taken({ own: mine.length > 0 });
+      }
+      this.#table.hold(key);
+      return false;
     });
-    this.#running.set(id + name, running + 1);
-    return this.#use(id, name);
+    this.#running.set(runningKey(key), this.#runningOn(key) + 1);
+    return this.#use(key, { resumes });
   }
 
   /** Tickets of one root, or of all; the newest last. */
@@ -165,18 +189,17 @@ export class TicketBook implements Disposable {
   }
 
   /** Says where this process serves a root, or that it no longer does. Throws `busy`: another does. */
-  announce(root: string, where: { readonly port: number } | null): void {
+  announce(root: string, where: ServerPlace | null): void {
     if (where !== null) this.#claim(root);
-    this.#table.change(() => this.#table.writePort(root, where?.port ?? null));
+    this.#table.change(() => this.#table.writeServer(root, where));
     if (where === null) this.#table.guard("save", () => this.#served.release(root));
   }
 
   /** Where a root is served at this moment; null when it is not. */
-  announced(root: string): { readonly port: number } | null {
+  announced(root: string): ServerPlace | null {
     // A killed server leaves what it wrote behind; its claim it does not.
     if (!this.#table.guard("load", () => this.#served.isClaimed(root))) return null;
-    const port = this.#table.port(root);
-    return port === null ? null : { port };
+    return this.#table.server(root);
   }
 
   /** Closes the file; what it holds stays. */
@@ -210,28 +233,44 @@ export class TicketBook implements Disposable {
     throw new SftpxError("busy", `Cannot serve "${shown}": another process serves it`);
   }
 
-  #use(id: string, name: string): TicketUse {
+  #runningOn(key: HoldKey): number {
+    return this.#running.get(runningKey(key)) ?? 0;
+  }
+
+  #isRunning(id: string, holds: readonly Hold[]): boolean {
+    return holds.some(({ name, purpose }) => this.#runningOn({ id, name, purpose }) > 0);
+  }
+
+  #use(key: HoldKey, { resumes }: { readonly resumes: boolean }): TicketUse {
     let settled = false;
     const settle = (change: () => void) => {
       if (settled) return;
       settled = true;
       change();
       // Not reached when that failed: the use stays taken rather than be had twice.
-      const running = (this.#running.get(id + name) ?? 1) - 1;
-      if (running > 0) this.#running.set(id + name, running);
-      else this.#running.delete(id + name);
+      const running = this.#runningOn(key) - 1;
+      if (running > 0) this.#running.set(runningKey(key), running);
+      else this.#running.delete(runningKey(key));
     };
     return {
       spend: () =>
         settle(() =>
           this.#table.change(() => {
-            if (this.#table.letGo(id, name)) this.#table.spend(id);
+            if (this.#table.letGo(key)) this.#table.spend(key.id);
           })
         ),
       pause: () => settle(() => {}),
-      release: () => settle(() => this.#table.change(() => this.#table.letGo(id, name))),
+      release: () =>
+        settle(() => {
+          // Something came of the attempt before: to try again and give up undoes none of it.
+          if (!resumes) this.#table.change(() => this.#table.letGo(key));
+        }),
     };
   }
+}
+
+function runningKey({ id, name, purpose }: HoldKey): string {
+  return id + name + purpose;
 }
 
 const UNCOUNTED: TicketUse = { spend: () => {}, pause: () => {}, release: () => {} };

@@ -38,10 +38,19 @@ const ANY: MintOptions = {
 };
 const ONCE: MintOptions = { ...ANY, uses: 1 };
 
+const PURPOSE = new Uint8Array(32).fill(1);
+const OTHER_PURPOSE = new Uint8Array(32).fill(2);
 const by = (identity: Uint8Array, nowMs: number = NOW_MS, root: string = ROOT) => ({
   identity,
   nowMs,
   root,
+  purpose: PURPOSE,
+});
+const forAnother = (identity: Uint8Array) => ({ ...by(identity), purpose: OTHER_PURPOSE });
+/** A server at a port, as it announces itself. */
+const at = (port: number) => ({
+  port,
+  addresses: [{ hostname: "files.example.org", port }, { hostname: "2001:db8::1", port: 7 }],
 });
 const everything = { root: null, nowMs: NOW_MS };
 
@@ -178,6 +187,60 @@ Deno.test(
 );
 
 Deno.test(
+  "a held use is for the transfer it was begun for, and for no other one",
+  withBook(({ book }) => {
+    const { id, secret } = book.mint(ONCE);
+    const first = book.begin(id, by(ALICE));
+    assert.throws(() => book.begin(id, forAnother(ALICE)), coded("busy"));
+    first.pause();
+    const kept = coded("refused", /it is kept for the transfer that was begun with it/);
+    assert.throws(() => book.begin(id, forAnother(ALICE)), kept);
+    assert.equal(book.redeem(secret, by(ALICE)).id, id);
+    book.begin(id, by(ALICE)).spend();
+    assert.throws(() => book.begin(id, forAnother(ALICE)), coded("refused", /used up/));
+  }),
+);
+
+Deno.test(
+  "another transfer of the same identity takes another use",
+  withBook(({ book }) => {
+    const { id } = book.mint({ ...ONCE, uses: 2 });
+    book.begin(id, by(ALICE)).pause();
+    const other = book.begin(id, forAnother(ALICE));
+    assert.deepEqual(book.list(everything)[0]?.heldBy, [ALICE, ALICE].map(identityName));
+    assert.throws(() => book.begin(id, by(BOB)), coded("refused", /another peer/));
+    other.release();
+    book.begin(id, by(BOB)).spend();
+    book.begin(id, by(ALICE)).spend();
+    assert.equal(book.list(everything)[0]?.state, "used");
+  }),
+);
+
+Deno.test(
+  "release() of a transfer that resumed gives nothing back",
+  withBook(({ book, open, path }) => {
+    const { id } = book.mint(ONCE);
+    book.begin(id, by(ALICE)).pause();
+    book.begin(id, by(ALICE)).release();
+    assert.throws(() => book.begin(id, by(BOB)), coded("refused", /another peer/));
+    assert.throws(() => book.begin(id, forAnother(ALICE)), coded("refused", /kept/));
+    book.announce(ROOT, null);
+    using again = open();
+    assert.throws(() => again.begin(id, by(BOB)), coded("refused", /another peer/), path);
+    again.begin(id, by(ALICE)).spend();
+  }),
+);
+
+Deno.test(
+  "begin() insists on a whole purpose",
+  withBook(({ book }) => {
+    const { id } = book.mint(ONCE);
+    const short = { ...by(ALICE), purpose: new Uint8Array(31) };
+    assert.throws(() => book.begin(id, short), RangeError);
+  }),
+);
+
+Deno.test(
   "release() gives the use back to anyone; settling twice counts once",
   withBook(({ book }) => {
     const { id, secret } = book.mint({ ...ONCE, uses: 2 });
@@ -268,7 +331,7 @@ for (let n = 0; n < 10_000; n++) {
   const identity = new Uint8Array(32).fill(1 + n % 3);
   using book = TicketBook.open(path);
   try {
-    const use = book.begin(id, { identity, nowMs: ${NOW_MS} });
+    const use = book.begin(id, { identity, nowMs: ${NOW_MS}, purpose: new Uint8Array(32).fill(n % 3) });
     if (n % 5 === 1) use.release();
     else if (n % 5 === 2) use.pause(); // its identity comes again in three rounds, and spends
     else {
@@ -450,21 +513,21 @@ Deno.test(
 );
 
 Deno.test(
-  "announce() tells other processes the port until it is taken back",
+  "announce() tells other processes port and addresses until it is taken back",
   withBook(({ book, open }) => {
     const other = open();
     assert.equal(other.announced(ROOT), null);
-    book.announce(ROOT, { port: 4443 });
-    book.announce(ROOT, { port: 4444 });
-    assert.deepEqual(other.announced(ROOT), { port: 4444 });
-    assert.deepEqual(book.announced(ROOT), { port: 4444 });
+    book.announce(ROOT, at(4443));
+    book.announce(ROOT, at(4444));
+    assert.deepEqual(other.announced(ROOT), at(4444));
+    assert.deepEqual(book.announced(ROOT), at(4444));
     assert.equal(other.announced("/srv"), null);
-    assert.throws(() => other.announce(ROOT, { port: 1 }), coded("busy", /another process/));
-    assert.deepEqual(other.announced(ROOT), { port: 4444 });
+    assert.throws(() => other.announce(ROOT, at(1)), coded("busy", /another process/));
+    assert.deepEqual(other.announced(ROOT), at(4444));
     book.announce(ROOT, null);
     assert.equal(other.announced(ROOT), null);
-    other.announce(ROOT, { port: 1 });
-    assert.deepEqual(book.announced(ROOT), { port: 1 });
+    other.announce(ROOT, at(1));
+    assert.deepEqual(book.announced(ROOT), at(1));
   }),
 );
 
@@ -477,7 +540,7 @@ Deno.test(
       `import { TicketBook } from ${
         JSON.stringify(new URL("./ticket_book.ts", import.meta.url).href)
       };
-TicketBook.open(Deno.args[0]).announce(${JSON.stringify(ROOT)}, { port: 4443 });
+TicketBook.open(Deno.args[0]).announce(${JSON.stringify(ROOT)}, ${JSON.stringify(at(4443))});
 console.log("up");
 setInterval(() => {}, 1000);`,
     );
@@ -488,20 +551,20 @@ setInterval(() => {}, 1000);`,
     }).spawn();
     const reader = server.stdout.getReader();
     await reader.read();
-    assert.deepEqual(book.announced(ROOT), { port: 4443 });
+    assert.deepEqual(book.announced(ROOT), at(4443));
     server.kill("SIGKILL");
     await server.status;
     await reader.cancel();
     assert.equal(book.announced(ROOT), null);
-    book.announce(ROOT, { port: 5 });
-    assert.deepEqual(book.announced(ROOT), { port: 5 });
+    book.announce(ROOT, at(5));
+    assert.deepEqual(book.announced(ROOT), at(5));
   }),
 );
 
 Deno.test(
   "a closed book leaves no lock and no sidecar behind",
   withBook(async ({ path, book }) => {
-    book.announce(ROOT, { port: 1 });
+    book.announce(ROOT, at(1));
     book.close();
     book.close();
     assert.deepEqual(await readdir(join(path, "..")), ["tickets.db"]);

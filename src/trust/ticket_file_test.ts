@@ -64,9 +64,11 @@ Deno.test("a book holds no row that its reader could not take at its word", () =
         assert.throws(() => database.exec(row(change)), JSON.stringify(change));
       }
       database.exec(row({}));
-      const hold = (uses: string) =>
-        `INSERT INTO holds VALUES ('${"a".repeat(64)}', '${"b".repeat(52)}', ${uses})`;
+      const hold = (uses: string, purpose = "c".repeat(64)) =>
+        `INSERT INTO holds VALUES
+           ('${"a".repeat(64)}', '${"b".repeat(52)}', '${purpose}', ${uses})`;
       assert.throws(() => database.exec(hold("0")));
+      assert.throws(() => database.exec(hold("1", "c".repeat(63))));
       assert.throws(() => database.exec(hold("1").replace("aaa", "ccc")), "no such ticket");
       database.exec(hold("1"));
     } finally {

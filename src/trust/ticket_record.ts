@@ -24,12 +24,14 @@ CREATE INDEX tickets_root ON tickets (root);
 CREATE TABLE holds (
   ticket   TEXT NOT NULL REFERENCES tickets ON DELETE CASCADE,
   identity TEXT NOT NULL CHECK (length(identity) = 52),
+  purpose  TEXT NOT NULL CHECK (length(purpose) = 64),
   uses     INTEGER NOT NULL CHECK (uses > 0),
-  PRIMARY KEY (ticket, identity)
+  PRIMARY KEY (ticket, identity, purpose)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE servers (
   root TEXT PRIMARY KEY,
-  port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535)
+  port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+  addresses TEXT NOT NULL CHECK (json_type(addresses) = 'array')
 ) STRICT, WITHOUT ROWID;
 `;
 
@@ -59,9 +61,18 @@ export interface TicketInfo {
   readonly heldBy: readonly string[];
 }
 
+/** Uses that one identity holds for one transfer. */
+export interface Hold {
+  readonly name: string;
+  /** What the transfer is for, 64 hex digits. */
+  readonly purpose: string;
+  readonly uses: number;
+}
+
 /** A ticket as its row says; time is no part of it. */
-export interface TicketRecord extends Omit<TicketInfo, "state"> {
+export interface TicketRecord extends Omit<TicketInfo, "state" | "heldBy"> {
   readonly closed: "revoked" | "ended" | null;
+  readonly holds: readonly Hold[];
 }
 
 /** A row of the tables, as SQLite gives it. */
@@ -86,13 +97,19 @@ export function ticketRecord(row: Row, holds: readonly Row[]): TicketRecord {
     expiresMs: Number(row.expires_ms),
     standing: row.standing === 1,
     closed: closed === "revoked" || closed === "ended" ? closed : null,
-    heldBy: holds.flatMap((hold) => Array<string>(Number(hold.uses)).fill(String(hold.identity))),
+    holds: holds.map((hold) => ({
+      name: String(hold.identity),
+      purpose: String(hold.purpose),
+      uses: Number(hold.uses),
+    })),
   };
 }
 
 /** What is told about a ticket at this time. */
-export function ticketInfo({ closed, ...record }: TicketRecord, nowMs: number): TicketInfo {
-  return { ...record, state: ticketState({ ...record, closed }, nowMs) };
+export function ticketInfo(record: TicketRecord, nowMs: number): TicketInfo {
+  const { closed: _, holds, ...told } = record;
+  const heldBy = holds.flatMap(({ name, uses }) => Array<string>(uses).fill(name));
+  return { ...told, state: ticketState(record, nowMs), heldBy };
 }
 
 /** Why it is no longer good, the earliest cause first; or that it is. */
@@ -128,12 +145,20 @@ export function requireValid(
 
 /** Uses that nobody has spent or holds. */
 export function freeUses(record: TicketRecord): number {
-  return record.usesLeft === null ? Infinity : record.usesLeft - record.heldBy.length;
+  return record.usesLeft === null ? Infinity : record.usesLeft - countUses(record.holds);
 }
 
-/** The error of a ticket whose last uses other peers hold. */
-export function taken(): SftpxError {
-  return refused("another peer began what it is for");
+export function countUses(holds: readonly Hold[]): number {
+  return holds.reduce((sum, { uses }) => sum + uses, 0);
+}
+
+/** The error of a ticket whose last uses are held: by other peers, or for another transfer. */
+export function taken({ own }: { readonly own: boolean }): SftpxError {
+  return refused(
+    own
+      ? "it is kept for the transfer that was begun with it"
+      : "another peer began what it is for",
+  );
 }
 
 function refused(found: string): SftpxError {

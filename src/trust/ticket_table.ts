@@ -7,6 +7,23 @@ import { IS_VALID, type Row, type TicketRecord, ticketRecord } from "./ticket_re
 
 type Values = Record<string, string | number | null>;
 
+/** Whose use of which ticket, and for what. */
+export interface HoldKey {
+  readonly id: string;
+  /** The identity's. */
+  readonly name: string;
+  /** 64 hex digits. */
+  readonly purpose: string;
+}
+
+/** Where a server is. */
+export interface ServerPlace {
+  /** Port it listens on. */
+  readonly port: number;
+  /** What it puts into its own tickets. */
+  readonly addresses: readonly { readonly hostname: string; readonly port: number }[];
+}
+
 /** The tables of one book. */
 export class TicketTable {
   readonly #path: string;
@@ -115,34 +132,47 @@ export class TicketTable {
     this.#run("UPDATE tickets SET closed = 'revoked' WHERE id = :id AND closed IS NULL", { id });
   }
 
-  /** Holds one more use for an identity. */
-  hold(id: string, name: string): void {
+  /** Holds one more use for an identity's transfer. */
+  hold({ id, name, purpose }: HoldKey): void {
     this.#run(
-      "INSERT INTO holds VALUES (:id, :name, 1) ON CONFLICT DO UPDATE SET uses = uses + 1",
-      { id, name },
+      "INSERT INTO holds VALUES (:id, :name, :purpose, 1) " +
+        "ON CONFLICT DO UPDATE SET uses = uses + 1",
+      { id, name, purpose },
     );
   }
 
   /** Holds one use less; false when none was held, as the ticket is forgotten. */
-  letGo(id: string, name: string): boolean {
-    const mine = "WHERE ticket = :id AND identity = :name";
-    return this.#run(`DELETE FROM holds ${mine} AND uses = 1`, { id, name }) ||
-      this.#run(`UPDATE holds SET uses = uses - 1 ${mine}`, { id, name });
+  letGo({ id, name, purpose }: HoldKey): boolean {
+    const values = { id, name, purpose };
+    const mine = "WHERE ticket = :id AND identity = :name AND purpose = :purpose";
+    return this.#run(`DELETE FROM holds ${mine} AND uses = 1`, values) ||
+      this.#run(`UPDATE holds SET uses = uses - 1 ${mine}`, values);
   }
 
   spend(id: string): void {
     this.#run("UPDATE tickets SET spent = spent + 1 WHERE id = :id", { id });
   }
 
-  /** Port a root's server wrote down last. */
-  port(root: string): number | null {
-    const [row] = this.#all("SELECT port FROM servers WHERE root = :root", { root });
-    return row === undefined ? null : Number(row.port);
+  /** Where a root's server wrote down last that it is. */
+  server(root: string): ServerPlace | null {
+    const [row] = this.#all("SELECT * FROM servers WHERE root = :root", { root });
+    if (row === undefined) return null;
+    return { port: Number(row.port), addresses: JSON.parse(String(row.addresses)) };
   }
 
-  writePort(root: string, port: number | null): void {
-    if (port === null) this.#run("DELETE FROM servers WHERE root = :root", { root });
-    else this.#run("INSERT OR REPLACE INTO servers VALUES (:root, :port)", { root, port });
+  writeServer(root: string, place: ServerPlace | null): void {
+    if (place === null) {
+      this.#run("DELETE FROM servers WHERE root = :root", { root });
+      return;
+    }
+    const addresses = JSON.stringify(
+      place.addresses.map(({ hostname, port }) => ({ hostname, port })),
+    );
+    this.#run("INSERT OR REPLACE INTO servers VALUES (:root, :port, :addresses)", {
+      root,
+      port: place.port,
+      addresses,
+    });
   }
 
   close(): void {
@@ -151,7 +181,8 @@ export class TicketTable {
 
   #record(row: Row): TicketRecord {
     const id = String(row.id);
-    const holds = this.#all("SELECT * FROM holds WHERE ticket = :id ORDER BY identity", { id });
+    const sql = "SELECT * FROM holds WHERE ticket = :id ORDER BY identity, purpose";
+    const holds = this.#all(sql, { id });
     return ticketRecord(row, holds);
   }
 

@@ -35,9 +35,11 @@ export async function readTrustFile(
     throw trustError(thrown, { action: `load ${options.what}`, path });
   }
   try {
-    const { mode } = await file.stat();
-    refuseLooseMode(mode, path, options);
-    return decodeUtf8(await readBounded(file));
+    const stat = await file.stat();
+    // First of all: a directory's mode is no file's.
+    if (stat.isDirectory()) throw Object.assign(new Error("directory"), { code: "EISDIR" });
+    refuseLooseMode(stat.mode, path, options);
+    return textOf(await readBounded(file));
   } catch (thrown) {
     throw trustError(thrown, { action: `load ${options.what}`, path });
   } finally {
@@ -149,6 +151,14 @@ async function readBounded(file: FileHandle): Promise<Uint8Array> {
     throw new RangeError(`it is larger than ${LIMITS.trustFileBytes} bytes`);
   }
   return buffer.subarray(0, filled);
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return decodeUtf8(bytes);
+  } catch (thrown) {
+    throw new Error("it is no text; restore it from a copy, or move it away", { cause: thrown });
+  }
 }
 
 /** Throws `permission` where the mode lets in more people than it should. */

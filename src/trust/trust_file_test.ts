@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SftpxError } from "../base/errors.ts";
@@ -25,6 +25,21 @@ function failure(code: string) {
     throw Object.assign(new Error(code), { code });
   };
 }
+
+Deno.test(
+  "readTrustFile() says what stands in the file's place, whatever its mode",
+  inDirectory(async (directory) => {
+    const path = join(directory, "file");
+    await mkdir(path, { mode: 0o755 });
+    await assert.rejects(readTrustFile(path, SECRET), {
+      code: "io",
+      message: /: it is a directory$/,
+    });
+    await rm(path, { recursive: true });
+    await writeFile(path, new Uint8Array([0xff, 0xfe, 0x80]), { mode: 0o600 });
+    await assert.rejects(readTrustFile(path, SECRET), { code: "io", message: /: it is no text; / });
+  }),
+);
 
 Deno.test(
   "createTrustFile() leaves a file that stands there",

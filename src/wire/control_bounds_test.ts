@@ -163,7 +163,9 @@ Deno.test("every value is held to its limit and one past it", () => {
     [],
     many(LIMITS.filterRules, rule(text(LIMITS.filterBytes / LIMITS.filterRules))),
     [rule(text(LIMITS.pathBytes))],
+    many(LIMITS.filterWeight / 16, rule("/a?b")),
   ], [
+    many(LIMITS.filterWeight / 16 + 1, rule("/a?b")),
     many(LIMITS.filterRules + 1, rule("a")),
     [rule(text(LIMITS.pathBytes + 1))],
     [...many(LIMITS.filterRules - 1, rule(text(LIMITS.filterBytes / LIMITS.filterRules))), {

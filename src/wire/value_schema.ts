@@ -1,8 +1,7 @@
 // The values that stand in more than one control message, or have rules of their own, with the bounds
 // of each (I3): times, paths, entries, filters, ranges.
 
-import { utf8Bytes } from "../base/bytes.ts";
-import { filterProblem } from "../base/filter.ts";
+import { filterProblem, filtersProblem } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
 import { pathProblem } from "../base/path.ts";
 import { requestProblem, sourceNameProblem } from "./entry.ts";
@@ -100,8 +99,8 @@ const filter = record<M.FilterRule>({
 export const filters: Codec<readonly M.FilterRule[]> = refined(
   list(filter, LIMITS.filterRules),
   (rules) => {
-    const bytes = rules.reduce((sum, { pattern }) => sum + utf8Bytes(pattern), 0);
-    return bytes <= LIMITS.filterBytes ? null : ` has more than ${LIMITS.filterBytes} bytes`;
+    const problem = filtersProblem(rules);
+    return problem === null ? null : ` is refused, ${problem}`;
   },
 );
 

@@ -34,6 +34,31 @@ Deno.test("a named host stands for its address, identity, place and flags", asyn
   assert.ok([10, 11].includes(other.code), other.stderr);
 });
 
+Deno.test("a host that deletes what is extra takes a single file all the same", async () => {
+  await using scratch = await Scratch.open();
+  const server = await knownClient(scratch);
+  await makeTree(scratch.path("src"), { "a": file("a") });
+  await makeTree(scratch.path("root"), { "src/old": file("o"), "kept": file("k") });
+  await writeFile(
+    scratch.path("home/config.toml"),
+    `[host.prod]\nurl = "${server.url("")}"\ndelete = true\n`,
+  );
+  for (const args of [["send", "src/a", "sftpx://prod/"], ["get", "sftpx://prod/kept", "got"]]) {
+    const single = await scratch.transfer(args);
+    assert.deepEqual([single.code, single.summary["deleted"]], [0, 0], single.stderr);
+  }
+  assert.deepEqual((await readdir(server.root)).filter((name) => name[0] !== "."), [
+    "a",
+    "kept",
+    "src",
+  ]);
+  const typed = await scratch.transfer(["send", "src/a", "sftpx://prod/", "--delete"]);
+  assert.equal(typed.code, 2, typed.stderr);
+  const whole = await scratch.transfer(["send", "src", "sftpx://prod/"]);
+  assert.deepEqual([whole.code, whole.summary["deleted"]], [0, 1], whole.stderr);
+  assert.deepEqual(await readdir(`${server.root}/src`), ["a"]);
+});
+
 Deno.test("a flag wins over its variable, and this over the file", async () => {
   await using scratch = await Scratch.open();
   await mkdir(scratch.path("home"));

@@ -45,6 +45,9 @@ Deno.test("off a terminal an unknown server is refused, with the line to paste",
   assert.equal(line, `sftpx keys trust 127.0.0.1:${server.port} ${server.identity}`);
   assert.equal(await knownHosts(scratch), null);
   await assert.rejects(fs.stat(scratch.path("root/f")));
+  const elsewhere = ["--known-hosts", "my hosts; x"];
+  const listed = await scratch.run(["ls", bare(server, ""), ...elsewhere]);
+  assert.ok(listed.stderr.includes(`${line} --known-hosts 'my hosts; x'\n`), listed.stderr);
   await paste(scratch, line);
   const sent = await scratch.transfer(["send", "f", bare(server, "f")]);
   assert.equal(sent.code, 0, sent.stderr);
@@ -55,14 +58,17 @@ Deno.test("off a terminal an unknown server is refused, with the line to paste",
   assert.equal(peers.length, 2);
 });
 
-Deno.test("off a terminal a server that does not answer is unknown all the same", async () => {
+Deno.test("off a terminal a server that is not there is unreachable, known or not", async () => {
   await using scratch = await Scratch.open();
   await makeFile(scratch.path("f"), "f");
   const server = await serveByKey(scratch);
   await server.stop();
-  const refused = await scratch.transfer(["send", "f", bare(server, "f"), "--timeout", "2s"]);
-  assert.equal(refused.code, 11, refused.stderr);
-  assert.match(refused.summary.error?.message ?? "", /sftpx keys trust 127\.0\.0\.1:\d+ IDENTITY$/);
+  for (const url of [bare(server, "f"), "sftpx://nowhere.invalid/f"]) {
+    const lost = await scratch.transfer(["send", "f", url, "--timeout", "2s"]);
+    assert.equal(lost.code, 10, lost.stderr);
+    assert.equal(lost.summary.error?.code, "unreachable");
+    assert.doesNotMatch(lost.stderr, /keys trust/);
+  }
 });
 
 Deno.test("a known server that is another one now is refused loudly", async () => {

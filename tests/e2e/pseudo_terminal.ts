@@ -25,6 +25,8 @@ export interface TerminalChoices {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Whether stdout is the terminal as well, and not thrown away; it is by default. */
   readonly stdout?: boolean;
+  /** File that stderr goes to in place of the terminal. */
+  readonly stderr?: string;
 }
 
 /** One run of the tool in a terminal. Dispose of it: that ends what still runs, by hanging up. */
@@ -62,12 +64,17 @@ export class PseudoTerminal implements AsyncDisposable {
   static open(
     scratch: Scratch,
     args: readonly string[],
-    { columns = 80, env = {}, stdout = true }: TerminalChoices = {},
+    { columns = 80, env = {}, stdout = true, stderr }: TerminalChoices = {},
   ): PseudoTerminal {
     const device = scratch.path(`terminal-${randomUUID()}`);
     const words = [...toolCommand(), ...args].map(quoted).join(" ");
-    const line = `tty > ${quoted(device)}; stty cols ${columns} rows 24; exec ${words}`;
-    const child = spawn("script", ["-qefc", stdout ? line : `${line} > /dev/null`, "/dev/null"], {
+    const aside = [
+      ...(stdout ? [] : ["> /dev/null"]),
+      ...(stderr === undefined ? [] : [`2> ${quoted(stderr)}`]),
+    ];
+    const run = ["exec", words, ...aside].join(" ");
+    const line = `tty > ${quoted(device)}; stty cols ${columns} rows 24; ${run}`;
+    const child = spawn("script", ["-qefc", line, "/dev/null"], {
       cwd: scratch.directory,
       env: {
         ...ownEnvironment(),

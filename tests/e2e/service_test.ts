@@ -131,6 +131,19 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "SIGHUP says so where there are no keys to read anew, and a server in no window goes on",
+  ignore: process.platform === "win32",
+  async fn() {
+    await using scratch = await Scratch.open();
+    await makeFile(scratch.path("f"), "f");
+    const server = await scratch.serve("root");
+    server.running.kill("SIGHUP");
+    await server.running.said("nothing to read anew: there is no file of authorized keys");
+    assert.equal((await scratch.transfer(["send", "f", server.ticket])).code, 0);
+  },
+});
+
 Deno.test("the log has a line for each thing asked, with who, what, how much and how it ended", async () => {
   await using scratch = await Scratch.open();
   await makeTree(scratch.path("tree"), { "a": file("12345"), "b c": file("67") });
@@ -143,8 +156,9 @@ Deno.test("the log has a line for each thing asked, with who, what, how much and
     await scratch.run(["get", "@/in box/tree", "got"], { env }),
     await scratch.run(["ls", "@/in box"], { env }),
     await scratch.run(["get", "@/gone", "got"], { env }),
+    await scratch.run(["send", "tree", "@/new", "--dry-run"], { env }),
   ];
-  assert.deepEqual(outcomes.map(({ code }) => code), [0, 0, 0, 1], JSON.stringify(outcomes));
+  assert.deepEqual(outcomes.map(({ code }) => code), [0, 0, 0, 1, 0], JSON.stringify(outcomes));
   running.kill("SIGTERM");
   const { stderr } = await running.ended;
   const lines = stderr.trimEnd().split("\n");
@@ -167,7 +181,8 @@ Deno.test("the log has a line for each thing asked, with who, what, how much and
   );
   assert.match(told[2]!, /^access list result=ok path="in box" /);
   assert.match(told[3]!, /^access pull result=source_missing transfer=\d+ path="gone" files=0 /);
-  assert.equal(told.length, 4);
+  assert.match(told[4]!, /^access push dry result=ok transfer=\d+ path="new" files=2 /);
+  assert.equal(told.length, 5);
   // Nothing in a log opens a door (I9).
   assert.equal(stderr.includes(ticket.slice(0, 30)), false);
 });

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
+import { toolCommand } from "./command.ts";
 import { transferOf } from "./json_output.ts";
 import { type Running, Scratch, SilentPort } from "./sftpx_process.ts";
 import { digestOf, makeFile, prose } from "./trees.ts";
@@ -58,6 +59,21 @@ Deno.test("a signal before there is a session stops a client too", async () => {
   running.kill("SIGINT");
   const { code, stderr } = transferOf(await running.ended);
   silent.close();
+  assert.equal(code, 130, stderr);
+});
+
+Deno.test("a signal stops a client that waits for a list on stdin", async () => {
+  await using scratch = await Scratch.open();
+  await makeFile(scratch.path("src/f"), "f");
+  // Nobody writes to the pipe, and nobody closes it.
+  const waiting = ["bash", "-c", `mkfifo list && exec "$0" "$@" <> list`, ...toolCommand()];
+  const running = scratch.start(["send", "src", "@", "--files-from", "-", "--timeout", "9s"], {
+    command: waiting,
+    env: { SFTPX_TICKET: "sftpx1aaaa" },
+  });
+  await running.said("with --timeout 9 s");
+  running.kill("SIGINT");
+  const { code, stderr } = await running.ended;
   assert.equal(code, 130, stderr);
 });
 

@@ -115,13 +115,28 @@ inTerminal("Ctrl-C ends a transfer with 130 and leaves a clean line", async (scr
 });
 
 inTerminal("serve in a window ends when the window is closed", async (scratch) => {
+  await endsWithItsWindow(scratch, {}, async (terminal) => {
+    await terminal.said("listening on 127.0.0.1:");
+    // No time before a line, and no log: a person reads along.
+    assert.match(terminal.screen[0] ?? "", /^listening/);
+  });
+});
+
+inTerminal("serve in a window ends with it though its log goes to a file", async (scratch) => {
+  const stderr = scratch.path("log");
+  await endsWithItsWindow(scratch, { stderr }, (terminal) => terminal.said("sftpx1"));
+});
+
+async function endsWithItsWindow(
+  scratch: Scratch,
+  choices: { readonly stderr?: string },
+  begun: (terminal: PseudoTerminal) => Promise<void>,
+): Promise<void> {
   const ready = scratch.path("ready/file");
   await makeFile(scratch.path("ready/.keep"), "");
   const args = ["serve", scratch.path("root"), "--listen", "127.0.0.1:0", "--ready-file", ready];
-  await using terminal = PseudoTerminal.open(scratch, args);
-  await terminal.said("listening on 127.0.0.1:");
-  // No time before a line, and no log: a person reads along.
-  assert.match(terminal.screen[0] ?? "", /^listening/);
+  await using terminal = PseudoTerminal.open(scratch, args, choices);
+  await begun(terminal);
   const { pid } = JSON.parse(await readFile(ready, "utf8"));
   const stop = new AbortController();
   const changes = watch(scratch.path("ready"), { signal: stop.signal });
@@ -136,7 +151,7 @@ inTerminal("serve in a window ends when the window is closed", async (scratch) =
     if (existsSync(ready)) process.kill(pid, "SIGKILL");
   }
   assert.equal(existsSync(ready), false, "it runs on without its window");
-});
+}
 
 Deno.test("screenOf() shows what a terminal would", () => {
   assert.deepEqual(screenOf("one\r\ntwo\r\n"), ["one", "two", ""]);

@@ -58,6 +58,26 @@ Deno.test("a ticket made beside a running server opens its place and nothing els
   });
 });
 
+Deno.test("a ticket reaches a running server where the server says that it is", async (t) => {
+  const cases = [
+    { name: "on loopback alone", args: [], advertise: [] },
+    { name: "as it advertises itself", args: ["--advertise", "localhost"], advertise: [] },
+    { name: "at its port", args: ["--advertise", "h.invalid"], advertise: ["127.0.0.1"] },
+  ];
+  for (const { name, args, advertise } of cases) {
+    await t.step(name, async () => {
+      await using scratch = await openWith();
+      const server = await scratch.serve("root", args);
+      const flags = advertise.flatMap((host) => ["--advertise", host]);
+      const made = await scratch.run(["ticket", ...flags, scratch.path("root")]);
+      assert.equal(made.code, 0, made.stderr);
+      assert.match(made.stderr, new RegExp(`:${server.port}$`, "m"));
+      const sent = await scratch.transfer(["send", "f", made.stdout.trim()]);
+      assert.equal(sent.code, 0, sent.stderr);
+    });
+  }
+});
+
 Deno.test("a counted ticket is used up, and list says so", async () => {
   await using scratch = await openWith();
   const server = await scratch.serve("root", ["--no-ticket"]);

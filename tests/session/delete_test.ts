@@ -152,6 +152,52 @@ for (const direction of ["push", "pull"] as const) {
     assert.ok(existsSync(`${to}/beside`));
   });
 
+  Deno.test(`a ${direction} with delete from a source that holds nothing removes nothing`, async () => {
+    for (const named of [false, true]) {
+      await using place = await Place.open();
+      const server = await place.serve();
+      const { from, to } = wayOf(direction, place, server);
+      await mkdir(from, { recursive: true });
+      await makeTree(named ? `${to}/tree` : to, EXTRA);
+      const source = named ? "tree" : "tree/";
+      const start = (dryRun: boolean) =>
+        direction === "push"
+          ? place.push([source], server.remote("into/"), { delete: true, dryRun })
+          : place.pull([server.remote(source)], "into/", { delete: true, dryRun });
+      for (const dryRun of [true, false]) {
+        const run = start(dryRun);
+        const summary = await run.summary;
+        assert.deepEqual([codeOf(summary), summary.deleted], ["conflict", 0]);
+        assert.equal(
+          summary.error?.message,
+          'Cannot delete at the destination: the source "tree" is empty',
+        );
+        if (dryRun) assert.ok(!Object.values(planOf(run)).includes("delete"));
+      }
+      for (const path of Object.keys(EXTRA)) {
+        assert.ok(path in await readTree(named ? `${to}/tree` : to), path);
+      }
+    }
+  });
+
+  Deno.test(`a ${direction} with delete removes nothing when one of its sources holds nothing`, async () => {
+    await using place = await Place.open();
+    const server = await place.serve();
+    const { from, to } = wayOf(direction, place, server);
+    await makeTree(`${from}/full`, WANTED);
+    await mkdir(`${from}/hollow`);
+    await makeTree(to, EXTRA);
+    const sources = ["tree/full/", "tree/hollow/"];
+    const run = direction === "push"
+      ? place.push(sources, server.remote("into"), { delete: true })
+      : place.pull(sources.map((path) => server.remote(path)), "into", { delete: true });
+    assert.deepEqual([codeOf(await run.summary), (await run.summary).deleted], ["partial", 0]);
+    const paths = Object.keys(await readTree(to));
+    for (const path of [...Object.keys(EXTRA), ...Object.keys(WANTED)]) {
+      assert.ok(paths.includes(path), path);
+    }
+  });
+
   Deno.test(`a ${direction} that cannot mean delete is told so`, async () => {
     await using place = await Place.open();
     const server = await place.serve();

@@ -83,6 +83,8 @@ for (const direction of ["push", "pull"] as const) {
     assert.deepEqual(used.map(({ connection }) => connection), [0, 1, 2]);
     assert.equal(used.reduce((sum, { wireBytes }) => sum + wireBytes, 0), summary.wireBytes);
     assert.equal(used.reduce((sum, { lanes }) => sum + lanes, 0), 6);
+    assert.ok(used[0]!.rttMs !== null && used[0]!.rttMs > 0 && used[0]!.rttMs < 10_000);
+    assert.deepEqual(used.slice(1).map(({ rttMs }) => rttMs), [null, null]);
     const connected = items.filter((event) => event.kind === "connected");
     assert.deepEqual(connected.map(({ connection }) => connection).sort(), [0, 1, 2]);
     const addresses = new Set(connected.map(({ address }) => address));

@@ -32,6 +32,110 @@ for (const [what, sources] of Object.entries(OTHERS)) {
   });
 }
 
+Deno.test("pull() takes what is offered in the order it was asked for, and no source twice", async () => {
+  const orders: Record<string, readonly OfferedSource[]> = {
+    "another order": [{ ...FILE, name: "g" }, FILE],
+    "one twice": [FILE, FILE],
+  };
+  for (const [what, sources] of Object.entries(orders)) {
+    await using place = await Place.open();
+    const { remote, served } = await rawServer(place.network, async (server) => {
+      await server.take("request");
+      server.send(offerOf({ sources }));
+    });
+    const remotes = ["f", "g"].map((path) => ({ ...remote, path }));
+    assert.equal(codeOf(await place.pull(remotes, "into").summary), "refused", what);
+    assert.equal(existsSync(place.path("into")), false);
+    await served;
+  }
+});
+
+Deno.test("pull() does not pass over a source that the server left out and said nothing of", async () => {
+  await using place = await Place.open();
+  const { remote, served } = await rawServer(place.network, async (server) => {
+    const { transfer } = await server.take("request");
+    server.send(offerOf({ transfer, sources: [TREE], dryRun: true }));
+    await server.take("accept");
+    const entries = [directoryEntry("tree")];
+    server.send({ type: "entries", transfer, first: 0, entries, sources: [0] });
+    server.send({ type: "manifest_end", transfer, entries: 1, files: 0, bytes: 0 });
+    await server.take("plan_end");
+    server.send({ type: "done", transfer });
+    await server.take("bye");
+    server.connection.close("none", "");
+  });
+  const remotes = ["tree", "gone"].map((path) => ({ ...remote, path }));
+  assert.equal(codeOf(await place.pull(remotes, "into", { dryRun: true }).summary), "protocol");
+  await served;
+});
+
+const UNASKED: Record<string, Parameters<Place["pull"]>[2]> = {
+  "what its filters exclude": { filters: [{ include: false, pattern: ".ssh" }] },
+  "what its list does not name": { files: ["a"] },
+};
+
+for (const [what, overrides] of Object.entries(UNASKED)) {
+  for (const dryRun of [false, true]) {
+    Deno.test(`a ${dryRun ? "dry " : ""}pull() refuses entries of ${what}, and writes nothing`, async () => {
+      await using place = await Place.open();
+      const { remote, served } = await rawServer(place.network, async (server) => {
+        const { transfer } = await server.take("request");
+        const sources = [{ name: "home", kind: "directory", contents: true }] as const;
+        server.send(offerOf({ transfer, sources, dryRun }));
+        await server.take("accept");
+        const entries = [directoryEntry(".ssh"), linkEntry(".ssh/authorized_keys"), linkEntry("a")];
+        server.send({ type: "entries", transfer, first: 0, entries, sources: [0, 0, 0] });
+        server.send({ type: "manifest_end", transfer, entries: 3, files: 0, bytes: 0 });
+        assert.equal((await server.take("abort")).code, "refused");
+      });
+      const run = place.pull([{ ...remote, path: "home/" }], "into", { ...overrides, dryRun });
+      const { error } = await run.summary;
+      assert.equal(error?.code, "refused");
+      assert.match(error.message, /the server offers what was not asked for/);
+      assert.deepEqual(dryRun ? [] : await readdir(place.path("into")), []);
+      await served;
+    });
+  }
+}
+
+Deno.test("pull() with delete removes nothing while a source is not there", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  await makeFile(`${server.root}/one/a`, "a");
+  await makeFile(place.path("into/of-the-other"), "precious");
+  const remotes = ["one/", "gone/"].map((path) => server.remote(path));
+  const run = place.pull(remotes, "into", { delete: true });
+  assert.equal(codeOf(await run.summary), "partial");
+  assert.deepEqual((await readdir(place.path("into"))).sort(), ["a", "of-the-other"]);
+});
+
+Deno.test("pull() with delete removes nothing where the server leaves a source out in silence", async () => {
+  await using place = await Place.open();
+  await makeFile(place.path("into/of-the-other"), "precious");
+  const { remote, served } = await rawServer(place.network, async (server) => {
+    const { transfer } = await server.take("request");
+    const sources = [{ name: "one", kind: "directory", contents: true }] as const;
+    server.send(offerOf({ transfer, sources, dryRun: true }));
+    await server.take("accept");
+    const entries = [linkEntry("a")];
+    server.send({ type: "entries", transfer, first: 0, entries, sources: [0] });
+    server.send({ type: "manifest_end", transfer, entries: 1, files: 0, bytes: 0 });
+    await server.take("plan_end");
+    server.send({ type: "done", transfer });
+    await server.take("bye");
+    server.connection.close("none", "");
+  });
+  const remotes = ["one/", "gone/"].map((path) => ({ ...remote, path }));
+  const run = place.pull(remotes, "into", { delete: true, dryRun: true });
+  assert.deepEqual([codeOf(await run.summary), (await run.summary).deleted], ["protocol", 0]);
+  assert.ok(
+    run.events.items.some((event) =>
+      event.kind === "notice" && /because a source is not there/.test(event.message)
+    ),
+  );
+  await served;
+});
+
 Deno.test("pull() refuses a name where contents were asked for", async () => {
   await using place = await Place.open();
   const { remote, served } = await rawServer(place.network, async (server) => {
@@ -308,3 +412,7 @@ Deno.test("push() ends with its reason at a server that reads no lane", async ()
   assert.equal((await run.summary).error?.message, "enough");
   await served;
 });
+
+function linkEntry(path: string): Entry {
+  return { path, kind: "link", sizeBytes: 0, mtimeNs: 0n, mode: 0o777, target: "b" };
+}

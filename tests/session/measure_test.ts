@@ -3,10 +3,16 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { SftpxError } from "../../src/base/errors.ts";
+import { LIMITS } from "../../src/base/limits.ts";
 import { measure } from "../../src/session/measure.ts";
-import type { MeasureOptions, Remote, SessionEvent } from "../../src/session/options.ts";
-import { Place } from "./place.ts";
-import { rawServer } from "./raw_peer.ts";
+import type {
+  MeasureOptions,
+  Remote,
+  ServeEvent,
+  SessionEvent,
+} from "../../src/session/options.ts";
+import { Place, type RunningServer } from "./place.ts";
+import { rawClient, rawServer } from "./raw_peer.ts";
 
 const MiB = 1 << 20;
 
@@ -94,3 +100,29 @@ Deno.test("measure() refuses to move nothing, too much, or on no lane", async ()
     await assert.rejects(measure(optionsOf(place, remote, more)), RangeError);
   }
 });
+
+Deno.test("a session measures so much, asked for or moved, and not a byte more", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const client = await rawClient(place.network, server.remote());
+  const asked = { type: "measure", direction: "up", lanes: 1 } as const;
+  const { measureBytes: bytes, measureBytesPerSession } = LIMITS;
+  const times = measureBytesPerSession / bytes;
+  for (let transfer = 1; transfer <= times; transfer++) {
+    client.send({ ...asked, transfer, bytes });
+    client.send({ type: "abort", transfer, code: "failed", message: "no" });
+    await server.events.until(() => accessOf(server).length === transfer);
+    assert.equal(accessOf(server).at(-1)?.result, "failed");
+  }
+  client.send({ ...asked, transfer: 99, bytes: 1 });
+  assert.equal((await client.take("abort")).code, "limit");
+  client.connection.close("none", "");
+  const other = await rawClient(place.network, server.remote());
+  other.send({ ...asked, transfer: 1, bytes: 1, direction: "down" });
+  await other.connection.acceptLane();
+  other.connection.close("none", "");
+});
+
+function accessOf(server: RunningServer): readonly Extract<ServeEvent, { kind: "access" }>[] {
+  return server.events.items.filter((event) => event.kind === "access");
+}

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, realpath, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { WORKERS } from "../../mod.ts";
+import { LIMITS } from "../../src/base/limits.ts";
 import { resumableIn } from "../../src/session/status.ts";
-import { grantOfAccess } from "../../src/trust/grant.ts";
 import { generateIdentity } from "../../src/trust/identity.ts";
-import { TicketBook, ticketBookPath } from "../../src/trust/ticket_book.ts";
+import type { Entry } from "../../src/wire/messages.ts";
 import { directory, file, link, makeFile, makeTree, noise, readTree } from "../e2e/trees.ts";
 import {
   assertDone,
@@ -205,32 +205,39 @@ Deno.test("a dry push takes nothing over, and gives nothing up that a real one h
   real.connection.close("none", "");
 });
 
-Deno.test("a dry run leaves a ticket's use with the identity that may resume by it", async () => {
-  await using place = await Place.open();
-  const server = await place.serve({ mintTicket: false });
-  using book = TicketBook.open(ticketBookPath(place.path("server/identity")));
-  const nowMs = Date.now();
-  const { secret: ticket } = book.mint({
-    root: await realpath(server.root),
-    grant: grantOfAccess("both"),
-    uses: 1,
-    expiresMs: nowMs + 60_000,
-    nowMs,
-    standing: true,
-  });
-  const remote = { ...server.remote(), ticket };
-  const holder = await rawClient(place.network, remote);
-  const run = async (transfer: number, dryRun: boolean, code: string) => {
-    holder.send(offerOf({ transfer, dryRun }));
-    await holder.take("accept");
-    holder.send({ type: "abort", transfer, code, message: "" });
-    await server.events.until(() => server.summaries.length === transfer);
-  };
-  await run(1, false, "interrupted");
-  await run(2, true, "failed");
-  await assert.rejects(rawClient(place.network, remote), { code: "refused" });
-  holder.connection.close("none", "");
+Deno.test("a plan goes no faster than its reader: what is ahead of it is refused", async () => {
+  await using place = await Place.open({ inFlightBytes: 16 * 1024 });
+  const server = await place.serve();
+  const client = await rawClient(place.network, server.remote());
+  const other = await rawClient(place.network, server.remote());
+  const sources = [{ name: "x", kind: "directory", contents: true }] as const;
+  client.send(offerOf({ sources, intoDirectory: true, given: ["x/"], dryRun: true }));
+  await client.take("accept");
+  // From here on it reads nothing, and one plan of so many entries is more than is in flight.
+  const { entriesPerMessage: count, openEntries } = LIMITS;
+  for (let first = 0; first < openEntries + 2 * count; first += count) {
+    const entries = Array.from({ length: count }, (_, n) => entryOf(first + n));
+    client.send({ type: "entries", transfer: 1, first, entries, sources: entries.map(() => 0) });
+    // The store is asked in turn: what it was asked to plan before, it has planned.
+    const list = { type: "list", path: "", recursive: false, filters: [] } as const;
+    other.send({ ...list, transfer: 1 + first });
+    await other.take("listing");
+  }
+  client.send({ type: "abort", transfer: 1, code: "failed", message: "it could go on for ever" });
+  await server.events.until(() => server.summaries.length === 1);
+  const { error } = server.summaries[0]!;
+  assert.equal(error?.code, "protocol");
+  assert.match(error.message, /ahead of their plan/);
+  for (const { connection } of [client, other]) connection.close("none", "");
 });
+
+/** Of a size that cannot be taken, so that its step has a reason. */
+function entryOf(index: number): Entry {
+  const sizeBytes = Number.MAX_SAFE_INTEGER;
+  const stamp = { device: 1n, inode: 1n, sizeBytes, mtimeNs: 1n, ctimeNs: 1n };
+  const path = String(index).padStart(7, "0");
+  return { path, kind: "file", sizeBytes, mtimeNs: 1n, mode: 0o644, stamp };
+}
 
 Deno.test("a dry push tells a client that may not read no more than a real one does", async () => {
   await using place = await Place.open();

@@ -10,6 +10,8 @@ import { generateIdentity, type Identity } from "../../src/trust/identity.ts";
 import { encodeMessage } from "../../src/wire/control.ts";
 import type { Message, Offer, Request, Welcome } from "../../src/wire/messages.ts";
 
+const ANSWERS: ReadonlySet<string> = new Set(["offer", "accept", "listing"]);
+
 /** An authenticated session of one connection, seen from one end. */
 export class RawPeer {
   readonly connection: Connection;
@@ -54,6 +56,16 @@ export class RawPeer {
       const message = await this.channel.receive();
       assert.ok(message !== null, `the peer left before its "${type}"`);
       if (message.type === type) return message as Extract<Message, { type: T }>;
+    }
+  }
+
+  /** What the other end makes of what it was asked for: the code of its refusal, or what it sends. */
+  async answer(): Promise<string> {
+    for (;;) {
+      const message = await this.channel.receive();
+      if (message === null) return "it left";
+      if (message.type === "abort") return message.code;
+      if (ANSWERS.has(message.type)) return message.type;
     }
   }
 

@@ -1,12 +1,16 @@
-// Authorized keys read anew while the server runs: who comes in from then on, who has to go.
+// Grants that change while the server runs: who comes in from then on, who has to go, and what those
+// who are inside may still ask for.
 
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { realpath, writeFile } from "node:fs/promises";
 import type { ServeEvent } from "../../src/session/options.ts";
+import { grantOfAccess } from "../../src/trust/grant.ts";
 import { generateIdentity } from "../../src/trust/identity.ts";
+import { TicketBook, ticketBookPath } from "../../src/trust/ticket_book.ts";
+import type { Message } from "../../src/wire/messages.ts";
 import { makeFile } from "../e2e/trees.ts";
-import { Place, type RunningServer } from "./place.ts";
-import { offerOf, rawClient } from "./raw_peer.ts";
+import { assertDone, Place, type RunningServer } from "./place.ts";
+import { offerOf, rawClient, requestOf } from "./raw_peer.ts";
 
 type Reloaded = Extract<ServeEvent, { kind: "reloaded" }>;
 
@@ -87,6 +91,68 @@ Deno.test("a session whose key is gone starts nothing more, and is closed", asyn
   assert.notEqual(answer?.type, "listing");
   const { code, remote } = await idle.connection.closed;
   assert.deepEqual([code, remote], ["refused", true]);
+});
+
+Deno.test("a key that reload() narrows counts from the next thing that is asked for", async () => {
+  await using place = await Place.open();
+  const one = await generateIdentity();
+  const authorizedKeysPath = place.path("keys");
+  await writeFile(authorizedKeysPath, `${one.name}\n`, { mode: 0o600 });
+  await makeFile(place.path("root/in/f"), "f");
+  const server = await place.serve({ authorizedKeysPath, mintTicket: false });
+  const client = await rawClient(place.network, server.remote(), one);
+  const sources = [{ name: "x", kind: "directory", contents: true }] as const;
+  const wiping = offerOf({ sources, intoDirectory: true, given: ["x/"], delete: true });
+  const list = { type: "list", path: "", recursive: false, filters: [] } as const;
+  client.send({ ...list, transfer: 1 });
+  assert.deepEqual((await client.take("listing")).entries.map(({ path }) => path), ["in"]);
+  await reload(server, authorizedKeysPath, `write-once ${one.name}\n`);
+  client.send({ ...list, transfer: 3 });
+  assert.equal(await client.answer(), "refused");
+  for (const [transfer, dryRun] of [[4, true], [5, false]] as const) {
+    client.send({ ...wiping, transfer, dryRun });
+    assert.equal(await client.answer(), "refused");
+  }
+  client.connection.close("none", "");
+});
+
+Deno.test("a ticket that is revoked or used up ends all that an open session may ask for", async () => {
+  for (const how of ["revoked", "used"] as const) {
+    await using place = await Place.open();
+    await makeFile(place.path("root/f"), "f");
+    const server = await place.serve({ mintTicket: false });
+    using book = TicketBook.open(ticketBookPath(place.path("server/identity")));
+    const nowMs = Date.now();
+    const { id, secret } = book.mint({
+      root: await realpath(server.root),
+      grant: grantOfAccess("both"),
+      uses: 1,
+      expiresMs: nowMs + 60_000,
+      nowMs,
+      standing: true,
+    });
+    const remote = { ...server.remote("f"), ticket: secret };
+    const client = await rawClient(place.network, remote);
+    client.send({ type: "list", transfer: 1, path: "", recursive: true, filters: [] });
+    await client.take("listing");
+    if (how === "revoked") book.revoke(id);
+    else assertDone(await place.pull([remote], "f").summary);
+    const asked: Message[] = [
+      { type: "list", transfer: 2, path: "", recursive: true, filters: [] },
+      { type: "measure", transfer: 3, direction: "down", bytes: 1000, lanes: 1 },
+      requestOf("f", { transfer: 4, dryRun: true }),
+      requestOf("f", { transfer: 5 }),
+      offerOf({ transfer: 6, dryRun: true }),
+      offerOf({ transfer: 7 }),
+    ];
+    const lane = client.connection.acceptLane().then((lane) => lane === null ? "" : "bytes");
+    for (const message of asked) {
+      client.send(message);
+      const answer = await Promise.race([client.answer(), lane]);
+      assert.equal(answer, "refused", `${message.type} after ${how}`);
+    }
+    client.connection.close("none", "");
+  }
 });
 
 Deno.test("reload() of a server without authorized keys changes nothing", async () => {

@@ -104,8 +104,9 @@ Deno.test("a server says where it serves while it does, and its ticket ends with
   const server = await place.serve();
   using book = TicketBook.open(ticketBookPath(place.path("server/identity")));
   const root = await realpath(server.root);
-  assert.deepEqual(book.announced(root), { port: server.handle.address.port });
   const remote = server.remote();
+  const { port } = server.handle.address;
+  assert.deepEqual(book.announced(root), { port, addresses: remote.addresses });
   await server.stop();
   assert.equal(book.announced(root), null);
   assert.deepEqual(book.list({ root, nowMs: Date.now() }).map(({ state }) => state), ["ended"]);

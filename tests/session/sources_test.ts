@@ -124,6 +124,24 @@ for (const direction of ["push", "pull"] as const) {
   });
 }
 
+Deno.test("what is not there of several sources fails alone in a pull, dry or not", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  await makeFile(`${server.root}/a`, "a");
+  await makeFile(`${server.root}/b`, "b");
+  const remotes = ["gone", "a", "gone too", "b"].map((path) => server.remote(path));
+  for (const dryRun of [true, false]) {
+    const run = place.pull(remotes, "into", { dryRun });
+    const summary = await run.summary;
+    assert.equal(codeOf(summary), "partial");
+    assert.equal(summary.failed, 2);
+  }
+  assert.deepEqual((await readdir(place.path("into"))).sort(), ["a", "b"]);
+  const none = place.pull(remotes.filter((_, index) => index % 2 === 0), "nothing");
+  assert.equal(codeOf(await none.summary), "source_missing");
+  await assert.rejects(readdir(place.path("nothing")));
+});
+
 Deno.test("a destination that leads through a link is refused, and nothing is written there", async () => {
   await using here = await scene("push");
   const { place, server } = here;

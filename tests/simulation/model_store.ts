@@ -18,6 +18,9 @@ import type { Entry, EntryFailure, Offer, PlanAction, PlanStep } from "../../src
 import { chunkDigest, HASHING } from "../../src/engine/_fixture.ts";
 import type { JournalRow, ModelDisk } from "./model_disk.ts";
 
+/** A model file is known by its path alone. */
+const NO_INODE = { device: 0n, inode: 0n, mtimeNs: 0n, ctimeNs: 0n };
+
 interface Registered {
   readonly entry: Entry;
   readonly part: string;
@@ -243,7 +246,8 @@ export class ModelStore {
       return { kind: "held", part: row.part, runs: runsOf(row), stamp, recordedNs };
     }
     if (stands?.kind === "file") {
-      return { kind: "stands", part, path: entry.path, sizeBytes: stands.bytes.byteLength };
+      const sizeBytes = stands.bytes.byteLength;
+      return { kind: "stands", part, path: entry.path, stamp: { ...NO_INODE, sizeBytes } };
     }
     return { kind: "new", part };
   }

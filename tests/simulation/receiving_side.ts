@@ -244,7 +244,7 @@ export class ReceivingSide extends Side {
   #landChunk(chunk: ChunkToLand, sent: Uint8Array | null): ErrorCode | null {
     const { disk } = this.#options;
     const { record, path, offsetBytes: atBytes, fileBytes, copyFrom, sync } = chunk;
-    const node = copyFrom === null ? undefined : disk.finals.get(copyFrom);
+    const node = copyFrom === null ? undefined : disk.finals.get(copyFrom.path);
     const bytes = node?.kind === "file"
       ? node.bytes.slice(atBytes, atBytes + record.rawBytes)
       : sent;

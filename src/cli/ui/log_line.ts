@@ -1,7 +1,7 @@
 // A line of a log as a pure function: text that begins with its time, or one JSON object. What a
 // person reads as `warning: ...` is a level to a program.
 
-import { type JsonValue, SCHEMA_VERSION } from "../json_line.ts";
+import { jsonText, type JsonValue, SCHEMA_VERSION } from "../json_line.ts";
 
 /** How a log is kept. */
 export type LogFormat = "text" | "json";
@@ -36,5 +36,5 @@ export function textLogLine({ message, fields }: LogEntry, nowMs: number): strin
 export function jsonLogLine({ level, message, fields }: LogEntry, nowMs: number): string {
   const { event = "log", ...rest } = fields;
   const time = new Date(nowMs).toISOString();
-  return JSON.stringify({ v: SCHEMA_VERSION, event, time, level, message, ...rest });
+  return jsonText({ v: SCHEMA_VERSION, event, time, level, message, ...rest });
 }

@@ -14,9 +14,9 @@ Deno.test("textLogLine() begins with the time in UTC, and names a transfer", () 
 });
 
 Deno.test("jsonLogLine() is one line of JSON as the schema has it, whatever the message", () => {
-  for (const message of ["a line", "two\nlines", "\u001b[2J", '"']) {
+  for (const message of ["a line", "two\nlines", "\u001b[2J", '"', "\u009b2J \u202e \u2028"]) {
     const line = jsonLogLine({ ...ENTRY, message }, MS);
-    assert.equal(line.includes("\n"), false);
+    assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
     assert.equal(JSON.parse(line).message, message);
     assert.equal(logProblem(JSON.parse(line)), null);
   }

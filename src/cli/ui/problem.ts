@@ -1,19 +1,22 @@
 // Errors, warnings and failed entries as lines for a person: what was attempted, what was found, what
 // to do.
 
-import { ERROR_TABLE, type SftpxError } from "../../base/errors.ts";
+import { ERROR_TABLE, type ErrorCode, type SftpxError } from "../../base/errors.ts";
 import { shown } from "../shown.ts";
 import { styled } from "./style.ts";
 
 /** Longest message shown whole. */
 const MESSAGE_CHARS = 1000;
 
+/** The peer's fault, but mostly found here: nobody's words are passed on. */
+const FOUND_HERE: ReadonlySet<ErrorCode> = new Set(["identity_mismatch", "version", "protocol"]);
+
 /** `error: ...` and, on its own line, the advice of the table. */
 export function errorLines(
   error: SftpxError,
   { color, command }: { color: boolean; command?: string },
 ): readonly string[] {
-  const by = error.remote ? " (told by the peer)" : "";
+  const by = error.remote && !FOUND_HERE.has(error.code) ? " (told by the peer)" : "";
   const lines = [
     `${styled("error:", "error", color)} ${shown(error.message, MESSAGE_CHARS)}${by}`,
   ];

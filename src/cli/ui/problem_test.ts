@@ -22,10 +22,12 @@ Deno.test("errorLines() sends a usage error to the help of its command", () => {
 });
 
 Deno.test("errorLines() says when the peer is who told it, and escapes what it told", () => {
-  const error = new SftpxError("refused", "no\x1b[2J\nerror: fake", { remote: true });
+  const error = new SftpxError("failed", "no\x1b[2J\nerror: fake", { remote: true });
   assert.deepEqual(errorLines(error, PLAIN), [
     "error: no\\u{1b}[2J\\u{a}error: fake (told by the peer)",
   ]);
+  const found = new SftpxError("identity_mismatch", "Cannot connect", { remote: true });
+  assert.equal(errorLines(found, PLAIN)[0], "error: Cannot connect");
 });
 
 Deno.test("errorLines() colours only the word", () => {

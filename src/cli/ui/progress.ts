@@ -145,8 +145,11 @@ function amount(state: ProgressState): string | null {
   return `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`;
 }
 
+/** None before the first byte has arrived: nothing is known yet, which is not slow. */
 function rate(state: ProgressState): string | null {
-  return isMoving(state) ? formatRate(Math.max(0, state.bytesPerSecond)) : null;
+  const { bytesDone, reusedBytes, bytesPerSecond } = state;
+  if (!isMoving(state) || (bytesDone <= reusedBytes && bytesPerSecond <= 0)) return null;
+  return formatRate(Math.max(0, bytesPerSecond));
 }
 
 function files(state: ProgressState): string | null {
@@ -171,9 +174,9 @@ function wire(state: ProgressState): string | null {
 }
 
 function left(state: ProgressState): string | null {
-  const { leftMs } = state;
-  // Whole seconds: tenths in a guess are noise.
-  if (leftMs === null || !isMoving(state)) return null;
+  const { leftMs, bytesPerSecond } = state;
+  // Whole seconds: tenths in a guess are noise. What stands still takes nobody knows how long.
+  if (leftMs === null || bytesPerSecond <= 0 || !isMoving(state)) return null;
   return `${formatDuration(Math.ceil(leftMs / 1000) * 1000)} left`;
 }
 

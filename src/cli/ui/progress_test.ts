@@ -103,6 +103,15 @@ Deno.test("progressLine() names each phase, with a rate and a guess only where b
   ]);
 });
 
+Deno.test("progressLine() has no rate before anything has moved, and one when it stands still", () => {
+  const none = { bytesDone: 0, reusedBytes: 0, wireBytes: 0, bytesPerSecond: 0, leftMs: null };
+  assert.doesNotMatch(line(200, none), /B\/s/);
+  assert.doesNotMatch(line(200, { ...none, bytesDone: 500, reusedBytes: 500 }), /B\/s/);
+  const still = line(200, { ...none, bytesDone: 600, reusedBytes: 500, leftMs: 9000 });
+  assert.match(still, / 0 B\/s/);
+  assert.doesNotMatch(still, /left/);
+});
+
 Deno.test("progressLine() says nothing but that it scans before anything was counted", () => {
   const nothing = { bytesDone: 0, filesDone: 0, bytesTotal: null, filesTotal: null, leftMs: null };
   const none = { ...nothing, reusedBytes: 0, wireBytes: 0, bytesPerSecond: 0 };

@@ -10,6 +10,10 @@ const ROOT_DIGITS = 16;
 /** Less than this saved is not worth a word. */
 const MIN_SHARE_SAVED = 0.01;
 
+/** Less says more about the handshake than about the path. */
+const MIN_RATED_BYTES = 1_000_000;
+const MIN_RATED_SECONDS = 0.1;
+
 /** Which way a transfer went, as its user sees it. */
 export type Deed = "sent" | "received";
 
@@ -37,7 +41,7 @@ function doneLine(
 ): string {
   const good = isGood(summary);
   const more = [
-    ...savings(summary),
+    ...savings(summary, deed),
     summary.deleted > 0 ? `${counted(summary.deleted, "entry", "entries")} deleted` : null,
   ].filter((part) => part !== null);
   const failed = failures(summary, color);
@@ -57,16 +61,23 @@ function headline(
   const time = formatDuration(seconds * 1000);
   if (good && bytes > 0 && reusedBytes === bytes) return `${what} already there, in ${time}`;
   const sentBytes = bytes - reusedBytes;
-  const speed = seconds > 0 && sentBytes > 0 ? `, ${formatRate(sentBytes / seconds)}` : "";
-  return `${what} ${good ? deed : "in place"} in ${time}${speed}`;
+  const isRated = sentBytes >= MIN_RATED_BYTES && seconds >= MIN_RATED_SECONDS;
+  const speed = isRated ? `, ${formatRate(sentBytes / seconds)}` : "";
+  // What was there was not sent: how much was stands with what was saved.
+  return `${what} ${good && reusedBytes === 0 ? deed : "in place"} in ${time}${speed}`;
 }
 
 /** What was not sent, and why: it was there, or it shrank. */
-function savings({ bytes, reusedBytes, wireBytes }: TransferSummary): readonly string[] {
+function savings(
+  { bytes, reusedBytes, wireBytes }: TransferSummary,
+  deed: Deed,
+): readonly string[] {
   const parts: string[] = [];
   const sentBytes = bytes - reusedBytes;
   if (sentBytes <= 0) return parts;
-  if (reusedBytes > 0) parts.push(`${formatBytes(reusedBytes)} already there`);
+  if (reusedBytes > 0) {
+    parts.push(`${formatBytes(sentBytes)} ${deed}, ${formatBytes(reusedBytes)} already there`);
+  }
   const savedBytes = sentBytes - wireBytes;
   if (savedBytes / sentBytes >= MIN_SHARE_SAVED) {
     const percent = Math.floor((savedBytes / sentBytes) * 100);

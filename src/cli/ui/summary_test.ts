@@ -36,8 +36,8 @@ Deno.test("summaryLines() shows the root in short before it, to --verbose", () =
 
 Deno.test("summaryLines() says what was there, what compression saved and what was deleted", () => {
   assert.deepEqual(lines({ reusedBytes: 2_000_000_000, wireBytes: 710_000_000, deleted: 3 }), [
-    "✓ 1,204 files, 3.42 GB sent in 14.8 s, 95.9 MB/s " +
-    "(2.00 GB already there, compression saved 710 MB, 50%, 3 entries deleted)",
+    "✓ 1,204 files, 3.42 GB in place in 14.8 s, 95.9 MB/s " +
+    "(1.42 GB sent, 2.00 GB already there, compression saved 710 MB, 50%, 3 entries deleted)",
   ]);
   assert.match(lines({ deleted: 1 })[0] ?? "", / \(1 entry deleted\)$/);
 });
@@ -55,8 +55,12 @@ Deno.test("summaryLines() does not boast of savings below one percent or below n
   }
 });
 
-Deno.test("summaryLines() has no speed where there is no time and no bytes", () => {
+Deno.test("summaryLines() has no speed where too little time or too few bytes went into it", () => {
   assert.deepEqual(lines({ seconds: 0 }), ["✓ 1,204 files, 3.42 GB sent in 0 ms"]);
+  assert.doesNotMatch(lines({ seconds: 0.099 })[0] ?? "", /B\/s/);
+  assert.match(lines({ seconds: 0.1 })[0] ?? "", / in 100 ms, 34\.2 GB\/s/);
+  assert.doesNotMatch(lines({ reusedBytes: SUMMARY.bytes - 999_999 })[0] ?? "", /B\/s/);
+  assert.match(lines({ reusedBytes: SUMMARY.bytes - 1_000_000 })[0] ?? "", /B\/s/);
   assert.deepEqual(lines({ files: 1, bytes: 0, wireBytes: 0 }), ["✓ 1 file, 0 B sent in 14.8 s"]);
 });
 

@@ -50,6 +50,8 @@ export class Terminal implements Disposable {
   readonly #animate: boolean;
   /** Columns of the line drawn; 0 when none is. */
   #drawnColumns = 0;
+  /** What the line drawn tells; null when none is, or none that outlasts a line above it. */
+  #drawn: ProgressState | null = null;
   /** When progress was last shown. */
   #shownMs: number;
 
@@ -116,9 +118,8 @@ export class Terminal implements Disposable {
   /** Says what is under way where nothing can be counted, until the next line; to a person only. */
   doing(text: string): void {
     if (this.#quiet || !this.#animate) return;
-    const line = cutText(text, this.#columns() - 1);
-    this.#output.write(`${this.#erasure()}${line}`);
-    this.#drawnColumns = textWidth(line);
+    this.#drawn = null;
+    this.#output.write(`${this.#erasure()}${this.#noted(cutText(text, this.#columns() - 1))}`);
   }
 
   /** Takes the progress line away. */
@@ -126,6 +127,7 @@ export class Terminal implements Disposable {
     const erase = this.#erasure();
     if (erase !== "") this.#output.write(erase);
     this.#drawnColumns = 0;
+    this.#drawn = null;
   }
 
   [Symbol.dispose](): void {
@@ -133,9 +135,11 @@ export class Terminal implements Disposable {
   }
 
   #write(level: Level, { text, fields }: { text: string; fields: LogFields }): void {
-    this.#output.write(`${this.#erasure()}${this.#rendered(level, { text, fields })}\n`);
+    const line = `${this.#erasure()}${this.#rendered(level, { text, fields })}\n`;
     this.#drawnColumns = 0;
-    // The next progress is drawn at once, below the line.
+    // What was shown stays shown, below the line, and the next is drawn at once.
+    const below = this.#drawn === null ? "" : this.#progressLine(this.#drawn);
+    this.#output.write(`${line}${below}`);
     if (this.#animate) this.#shownMs = -Infinity;
   }
 
@@ -148,11 +152,19 @@ export class Terminal implements Disposable {
   }
 
   #draw(state: ProgressState): void {
-    const columns = this.#columns();
+    this.#drawn = state;
+    this.#output.write(`${this.#erasure()}${this.#progressLine(state)}`);
+  }
+
+  #progressLine(state: ProgressState): string {
     // The last column stays free: some terminals wrap as soon as it is written.
-    const line = progressLine(state, { columns: columns - 1, color: this.color });
-    this.#output.write(`${this.#erasure()}${line}`);
+    return this.#noted(progressLine(state, { columns: this.#columns() - 1, color: this.color }));
+  }
+
+  /** A line that is about to be drawn, noted so that it can be erased. */
+  #noted(line: string): string {
     this.#drawnColumns = textWidth(line);
+    return line;
   }
 
   /** Erases what was drawn, on as many rows as it takes since the terminal was made narrower. */

@@ -60,9 +60,23 @@ Deno.test("Terminal draws over its line and keeps lines above it", () => {
   terminal.progress(STATE);
   assert.equal(taken(), `\r\x1b[K${first}`);
   terminal.line("a line");
-  assert.equal(taken(), "\r\x1b[Ka line\n");
+  assert.equal(taken(), `\r\x1b[Ka line\n${first}`);
+  terminal.line("another");
+  assert.equal(taken(), `\r\x1b[Kanother\n${first}`);
+  terminal.clear();
+  terminal.line("the last");
+  assert.equal(taken(), "\r\x1b[Kthe last\n");
   terminal.progress(STATE);
-  assert.equal(taken(), first);
+  assert.equal(taken(), first, "at once, though the last frame was just now");
+});
+
+Deno.test("Terminal keeps what it does on screen only until the next line", () => {
+  const { taken, terminal } = setUp({ width: 80 });
+  terminal.progress(STATE);
+  terminal.doing("measuring");
+  taken();
+  terminal.line("a line");
+  assert.equal(taken(), "\r\x1b[Ka line\n");
 });
 
 Deno.test("Terminal leaves the last column free", () => {

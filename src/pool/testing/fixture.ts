@@ -6,7 +6,14 @@ import { join } from "node:path";
 import { FRAME_HEADER_BYTES, frameCapacityBytes } from "../../wire/frame.ts";
 import { type Codecs, loadCodecs } from "../codecs.ts";
 import { openToRead, stampOf } from "../files.ts";
-import type { ChunkToLand, ChunkToPack, FileToPack, FrameToLand, Packed } from "../messages.ts";
+import type {
+  ChunkToLand,
+  ChunkToPack,
+  FileToPack,
+  FrameToLand,
+  Packed,
+  StandingFile,
+} from "../messages.ts";
 
 /** A directory of its own for each test, removed with `using`. */
 export class Scratch {
@@ -36,6 +43,19 @@ export function walked(path: string): FileToPack {
   } finally {
     fs.closeSync(fd);
   }
+}
+
+/** A file that stands at the receiver, with the stamp of what its path leads to now. */
+export function standing(path: string): StandingFile {
+  const found = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+  const stamp = {
+    device: found?.dev ?? 0n,
+    inode: found?.ino ?? 0n,
+    sizeBytes: Number(found?.size ?? 0),
+    mtimeNs: found?.mtimeNs ?? 0n,
+    ctimeNs: found?.ctimeNs ?? 0n,
+  };
+  return { path, stamp };
 }
 
 /** A buffer that just holds these chunks. */

@@ -1,0 +1,71 @@
+// What a walk found at a path, as an entry that travels, or as the notice that it does not.
+
+import * as fs from "node:fs";
+import { encodeUtf8 } from "../base/bytes.ts";
+import type { ErrorCode } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { escapeText } from "../base/text.ts";
+import type { Entry } from "../wire/messages.ts";
+import { specialName, stampOf } from "./disk.ts";
+import { diskError, osCode } from "./disk_error.ts";
+import type { WalkNotice } from "./store.ts";
+
+const BLOCK_BYTES = 512n;
+
+/** An entry, or why there is none. */
+export type FoundEntry =
+  | { readonly entry: Entry; readonly notice: null }
+  | { readonly entry: null; readonly notice: WalkNotice };
+
+/** The entry of `path`, where `stat` was seen at the absolute path `at`. */
+export function entryOf(path: string, at: string, stat: fs.BigIntStats): FoundEntry {
+  const common = { path, mtimeNs: stat.mtimeNs, mode: Number(stat.mode & 0o7777n) };
+  if (stat.isFile()) {
+    const stamp = stampOf(stat);
+    const { sizeBytes } = stamp;
+    const sparse = stat.blocks * BLOCK_BYTES < stat.size ? { sparse: true } : {};
+    return found({ ...common, kind: "file", sizeBytes, stamp, ...sparse });
+  }
+  if (stat.isDirectory()) return found({ ...common, kind: "directory", sizeBytes: 0 });
+  if (stat.isSymbolicLink()) {
+    const target = targetOf(path, at);
+    if (typeof target !== "string") return { entry: null, notice: target };
+    return found({ ...common, kind: "link", sizeBytes: 0, target });
+  }
+  const message = `Skipped "${escapeText(path)}": it is ${specialName(stat)}`;
+  return { entry: null, notice: { path, code: null, message } };
+}
+
+/** An entry that counts as failed. */
+export function notSent(path: string, code: ErrorCode, state: string): WalkNotice {
+  return { path, code, message: `Cannot send "${escapeText(path)}": ${state}` };
+}
+
+/** An entry that counts as failed because the system said so. */
+export function notRead(path: string, code: ErrorCode, thrown: unknown): WalkNotice {
+  const { message } = diskError(thrown, `read "${escapeText(path)}"`);
+  return { path, code, message };
+}
+
+function found(entry: Entry): FoundEntry {
+  return { entry, notice: null };
+}
+
+function targetOf(path: string, at: string): string | WalkNotice {
+  let target: string;
+  try {
+    target = fs.readlinkSync(at);
+  } catch (thrown) {
+    // Deno has no code for a target that is not UTF-8, only words.
+    if (osCode(thrown) !== "") return notRead(path, "source_unreadable", thrown);
+    return notSent(path, "bad_name", "what it leads to is not UTF-8");
+  }
+  // A UTF-16 unit is at most three bytes of UTF-8.
+  if (target.length * 3 <= LIMITS.linkTargetBytes) return target;
+  if (encodeUtf8(target).byteLength <= LIMITS.linkTargetBytes) return target;
+  return notSent(
+    path,
+    "bad_name",
+    `it leads to more than ${LIMITS.linkTargetBytes} bytes of path`,
+  );
+}
