@@ -91,13 +91,20 @@ async function hashWithWorkers(work: string, count: number): Promise<number> {
     for await (const batch of store.walk([source])) {
       for (const [index, entry] of batch.entries.entries()) {
         if (entry.kind !== "file") continue;
-        jobs.push(pool.run({ kind: "digest", path: batch.paths[index]!, chunkBytes: CHUNK_BYTES }, {
-          onReply: (reply) => {
-            if (reply.kind === "digested" && reply.digests === null) {
-              throw new Error(`Cannot measure: ${reply.failure?.message}`);
-            }
-          },
-        }));
+        jobs.push(
+          pool.run({
+            kind: "digest",
+            path: batch.paths[index]!,
+            stamp: entry.stamp!,
+            chunkBytes: CHUNK_BYTES,
+          }, {
+            onReply: (reply) => {
+              if (reply.kind === "digested" && reply.digests === null) {
+                throw new Error(`Cannot measure: ${reply.failure?.message}`);
+              }
+            },
+          }),
+        );
       }
     }
     await Promise.all(jobs);

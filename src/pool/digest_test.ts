@@ -67,7 +67,10 @@ Deno.test("a file that changes while it is hashed yields no digests", async () =
 
 Deno.test("what came to a path since the store looked there is not read", async () => {
   using scratch = new Scratch();
-  const digester = new Digester(await testCodecs());
+  const codecs = await testCodecs();
+  const read: number[] = [];
+  const digest = (bytes: Uint8Array) => (read.push(bytes.length), codecs.hash.digest(bytes));
+  const digester = new Digester({ ...codecs, hash: { ...codecs.hash, digest } });
   for (const name of ["seen", "beyond"]) fs.mkdirSync(join(scratch.path, name));
   const path = scratch.file("seen/f", noise(2000, 1));
   const outside = scratch.file("beyond/f", noise(2000, 2));
@@ -79,6 +82,7 @@ Deno.test("what came to a path since the store looked there is not read", async 
   assert.equal(fs.readFileSync(path).equals(fs.readFileSync(outside)), true, "it leads elsewhere");
   const found = digester.digest({ kind: "digest", job: 3, ...seen, chunkBytes: 1000 });
   assert.deepEqual([found.digests, found.failure?.code], [null, "source_changed"]);
+  assert.deepEqual(read, []);
 });
 
 Deno.test("a file of more chunks than any transfer may have is refused unread", async () => {

@@ -7,7 +7,7 @@ import { basename, dirname, parse, resolve } from "node:path";
 import { env } from "node:process";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
-import { diskError, osCode } from "../store/disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 import type { Offer } from "../wire/messages.ts";
 import type { PullOptions } from "./options.ts";
 import { endsOpen } from "./sources.ts";
@@ -30,7 +30,7 @@ export async function localPlace(
       if (!dryRun) await mkdir(directory, { recursive: true });
       return dryRun ? await couldMake(directory) : await realpath(directory);
     } catch (thrown) {
-      throw diskError(thrown, `make "${escapeText(given)}"`);
+      throw osError(thrown, `make "${escapeText(given)}"`);
     }
   };
   // As asked for: what is not there does not change what DEST means.

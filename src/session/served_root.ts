@@ -4,7 +4,7 @@ import { mkdir, realpath, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
-import { diskError, osCode } from "../store/disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 
 /** Its real path. Throws `io` and the like. */
 export async function openServedRoot(
@@ -19,7 +19,7 @@ export async function openServedRoot(
     if ((await stat(real)).isDirectory()) return real;
   } catch (error) {
     const isFile = osCode(error) === "EEXIST" || osCode(error) === "ENOTDIR";
-    if (!isFile) throw diskError(error, action);
+    if (!isFile) throw osError(error, action);
   }
   throw new SftpxError("io", `Cannot ${action}: it is not a directory`);
 }

@@ -7,7 +7,7 @@ import { basename, join, resolve, sep } from "node:path";
 import { SftpxError } from "../base/errors.ts";
 import { pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
-import { diskError } from "../store/disk_error.ts";
+import { osError } from "../base/os_error.ts";
 import type { WalkSource } from "../store/store.ts";
 import type { EntryKind, OfferedSource } from "../wire/messages.ts";
 
@@ -175,7 +175,7 @@ function unreadable(error: unknown, { given, what }: { given: string; what: stri
     return new SftpxError("source_missing", `Cannot send "${name}": there is no such ${what}`);
   }
   // In the store's words: the system's name this machine's own path, which a peer may not learn.
-  const { message } = diskError(error, `send "${name}"`);
+  const { message } = osError(error, `send "${name}"`);
   return new SftpxError("source_unreadable", message, { cause: error });
 }
 

@@ -3,7 +3,7 @@
 
 import type { Stamp } from "../wire/messages.ts";
 import type { Disk } from "./disk.ts";
-import { diskError } from "./disk_error.ts";
+import { osError } from "../base/os_error.ts";
 import type { Journal } from "./journal.ts";
 import type { PartsRun } from "./parts.ts";
 import type { JournalRun, ReceiveTransfer } from "./store.ts";
@@ -62,7 +62,7 @@ export class ChunkJournal {
         file.isStale = false;
       }
     } catch (thrown) {
-      const error = diskError(thrown, "journal chunks");
+      const error = osError(thrown, "journal chunks");
       // A full disk must not lose what was verified before it was full.
       if (error.code === "no_space" && this.#run.giveRoom()) return this.add(runs);
       throw error;
@@ -78,7 +78,7 @@ export class ChunkJournal {
     try {
       this.#journal.durably(() => rows.forEach((row) => this.#journal.dropPart(row)));
     } catch (thrown) {
-      throw diskError(thrown, "forget journalled chunks");
+      throw osError(thrown, "forget journalled chunks");
     }
     for (const file of files) {
       file.row = null;

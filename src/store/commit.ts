@@ -7,7 +7,7 @@ import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { Stamp } from "../wire/messages.ts";
 import { type Disk, lookAt, sameModeAndTime, sameStamp, stampOf } from "./disk.ts";
-import { diskError, osCode } from "./disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 import type { Door } from "./door.ts";
 import { writtenOnce } from "./placement.ts";
 
@@ -63,7 +63,7 @@ export function commitFile(file: FileToCommit, { disk, door }: Place): Stamp {
     return stampAt(target, attempted);
   } catch (thrown) {
     reopen(file.part);
-    throw diskError(thrown, attempted);
+    throw osError(thrown, attempted);
   }
 }
 
@@ -104,7 +104,7 @@ export function keepFile(file: FileToKeep, { disk, door }: Place): KeptFile {
     const now = statAt(target, attempted);
     return { stamp: stampOf(now), changed: !sameModeAndTime(stat, now) };
   } catch (thrown) {
-    throw diskError(thrown, attempted);
+    throw osError(thrown, attempted);
   }
 }
 

@@ -2,7 +2,7 @@
 // I2) is tested by recording them. All are synchronous; they run in the store's worker.
 
 import * as fs from "node:fs";
-import { osCode } from "./disk_error.ts";
+import { osCode } from "../base/os_error.ts";
 import type { Stamp } from "../wire/messages.ts";
 
 /** What a finished file or directory gets. */

@@ -5,7 +5,7 @@ import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import type { Entry, FilterRule, PlanStep } from "../wire/messages.ts";
 import { DISK, type Disk } from "./disk.ts";
-import { diskError } from "./disk_error.ts";
+import { osError } from "../base/os_error.ts";
 import type { PrunedSome } from "./messages.ts";
 import { Planning } from "./plan.ts";
 import { Receiving } from "./receive.ts";
@@ -71,7 +71,7 @@ export class DiskStore {
         throw thrown;
       }
     } catch (thrown) {
-      throw diskError(thrown, "begin the transfer");
+      throw osError(thrown, "begin the transfer");
     }
   }
 
@@ -140,7 +140,7 @@ export class DiskStore {
         return { ...interrupted, running: this.#keys.has(toHex(key)) || state.isLocked(key) };
       });
     } catch (thrown) {
-      throw diskError(thrown, "list what can be resumed");
+      throw osError(thrown, "list what can be resumed");
     }
   }
 
@@ -161,7 +161,7 @@ export class DiskStore {
       this.#plans.set(id, planning);
       return { id, fresh: planning.fresh, chunkBytes: planning.chunkBytes };
     } catch (thrown) {
-      throw diskError(thrown, "begin the transfer");
+      throw osError(thrown, "begin the transfer");
     }
   }
 

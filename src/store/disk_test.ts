@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { SftpxError } from "../base/errors.ts";
 import { inDirectory } from "./_fixture.ts";
 import { DISK, secondsOf } from "./disk.ts";
-import { diskError } from "./disk_error.ts";
+import { osError } from "../base/os_error.ts";
 
 Deno.test("a time set is the time read, to the millisecond", () =>
   inDirectory((root) => {
@@ -59,9 +59,9 @@ const CODES: readonly (readonly [string, string])[] = [
   ["", "io"],
 ];
 for (const [os, code] of CODES) {
-  Deno.test(`diskError() reads ${os || "an error without a code"} as ${code}`, () => {
+  Deno.test(`osError() reads ${os || "an error without a code"} as ${code}`, () => {
     const thrown = Object.assign(new Error("/secret/path"), os === "" ? {} : { code: os });
-    const error = diskError(thrown, 'place "x"');
+    const error = osError(thrown, 'place "x"');
     assert.equal(error.code, code);
     assert.match(error.message, /^Cannot place "x": /);
     assert.doesNotMatch(error.message, /secret/);
@@ -69,16 +69,16 @@ for (const [os, code] of CODES) {
   });
 }
 
-Deno.test("diskError() names the Deno flag that is missing and passes its own errors on", () => {
+Deno.test("osError() names the Deno flag that is missing and passes its own errors on", () => {
   const thrown = Object.assign(
     new Error('Requires write access to "/x", run again with the --allow-write flag'),
     {
       name: "NotCapable",
     },
   );
-  const error = diskError(thrown, "place");
+  const error = osError(thrown, "place");
   assert.equal(error.code, "permission");
   assert.match(error.message, /--allow-write/);
   const own = new SftpxError("busy", "x");
-  assert.equal(diskError(own, "place"), own);
+  assert.equal(osError(own, "place"), own);
 });

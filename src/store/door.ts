@@ -7,7 +7,7 @@ import { SftpxError } from "../base/errors.ts";
 import { pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import { lookAt } from "./disk.ts";
-import { diskError, osCode } from "./disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 
 export class Door {
   /** Real path of the root; no link in it is ours to judge. */
@@ -116,7 +116,7 @@ export class Door {
     } catch (thrown) {
       // Someone else made it, or something else: the look that follows tells.
       if (osCode(thrown) === "EEXIST") return;
-      throw diskError(thrown, `make a directory for "${escapeText(wanted)}"`);
+      throw osError(thrown, `make a directory for "${escapeText(wanted)}"`);
     }
     this.#onMade(this.parentOf(directory));
   }
@@ -125,7 +125,7 @@ export class Door {
     try {
       return lookAt(this.#absolute(path));
     } catch (thrown) {
-      throw diskError(thrown, `place "${escapeText(wanted)}"`);
+      throw osError(thrown, `place "${escapeText(wanted)}"`);
     }
   }
 

@@ -5,7 +5,7 @@
 import * as fs from "node:fs";
 import { toHex } from "../base/bytes.ts";
 import { lookAt } from "./disk.ts";
-import { osCode } from "./disk_error.ts";
+import { osCode } from "../base/os_error.ts";
 
 /** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
 const SHARD_BITS = 10;

@@ -11,7 +11,7 @@ import { escapeText } from "../base/text.ts";
 import type { Entry, FilterRule, PlanAction, PlanStep } from "../wire/messages.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
 import { hasModeAndTime, isSameEmptyFile, lookAt, sameTime } from "./disk.ts";
-import { diskError } from "./disk_error.ts";
+import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
 import type { JournalReader } from "./journal.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
@@ -159,7 +159,7 @@ export class Planning {
         if (utf8Bytes(long) > LONG_BYTES) lookAt(`${this.#door.root}/${long}`);
       }
     } catch (thrown) {
-      throw diskError(thrown, `place "${escapeText(final)}"`);
+      throw osError(thrown, `place "${escapeText(final)}"`);
     }
   }
 }
@@ -191,6 +191,6 @@ function targetOf(absolute: string, attempted: string): string {
   try {
     return fs.readlinkSync(absolute);
   } catch (thrown) {
-    throw diskError(thrown, attempted);
+    throw osError(thrown, attempted);
   }
 }

@@ -11,7 +11,7 @@ import { escapeText } from "../base/text.ts";
 import type { OfferedSource } from "../wire/messages.ts";
 import type { Destination } from "./destination.ts";
 import { type Disk, lookAt, specialName } from "./disk.ts";
-import { diskError, osCode } from "./disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 import type { Door } from "./door.ts";
 import type { PrunedSome } from "./messages.ts";
 import type { PathList } from "./path_list.ts";
@@ -132,7 +132,7 @@ export class Pruner {
       if (isReservedName(name) || !this.#look(frame, name)) frame.stays = true;
     } catch (thrown) {
       frame.stays = true;
-      this.#fail(shown, diskError(thrown, `remove "${escapeText(shown)}"`));
+      this.#fail(shown, osError(thrown, `remove "${escapeText(shown)}"`));
     }
   }
 
@@ -227,7 +227,7 @@ export class Pruner {
       if (frame.closedMode !== null) fs.chmodSync(directory, frame.closedMode);
       if (frame.hasLost) onLost(directory);
     } catch (thrown) {
-      this.#fail(frame.shown, diskError(thrown, `close "${escapeText(frame.shown)}"`));
+      this.#fail(frame.shown, osError(thrown, `close "${escapeText(frame.shown)}"`));
     }
   }
 
@@ -243,7 +243,7 @@ export class Pruner {
         new SftpxError("conflict", `Cannot close "${escapeText(shown)}": ${found}`),
       );
     } catch (thrown) {
-      this.#fail(shown, diskError(thrown, `close "${escapeText(shown)}"`));
+      this.#fail(shown, osError(thrown, `close "${escapeText(shown)}"`));
     }
     return false;
   }
@@ -288,7 +288,7 @@ function isFolded(absolute: string, stat: fs.BigIntStats): boolean {
 
 function directoryError(shown: string, thrown: unknown): SftpxError {
   const attempted = `remove "${escapeText(shown)}"`;
-  if (!["ENOTEMPTY", "EEXIST"].includes(osCode(thrown))) return diskError(thrown, attempted);
+  if (!["ENOTEMPTY", "EEXIST"].includes(osCode(thrown))) return osError(thrown, attempted);
   return new SftpxError("conflict", `Cannot ${attempted}: something came into it meanwhile`, {
     cause: thrown,
   });

@@ -12,7 +12,7 @@ import { changeMode, type Committed, commitWhole, type FileContext } from "./com
 import type { FileLock } from "../runtime/database.ts";
 import type { BigIntStats } from "node:fs";
 import type { Disk } from "./disk.ts";
-import { diskError } from "./disk_error.ts";
+import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
 import type { Journal } from "./journal.ts";
 import type { CommittedRow } from "./journal_rows.ts";
@@ -157,7 +157,7 @@ export class Receiving {
         journal.transaction(() => finals.forEach((path) => journal.dropCommitted(path)));
       }
     } catch (thrown) {
-      throw diskError(thrown, "record what was removed");
+      throw osError(thrown, "record what was removed");
     }
     return some;
   }
@@ -206,7 +206,7 @@ export class Receiving {
       const rows = this.#context.journal.parts(this.key);
       this.#run.sweep(new Set(rows.map((row) => row.name)));
     } catch (thrown) {
-      throw diskError(thrown, "put a transfer aside");
+      throw osError(thrown, "put a transfer aside");
     } finally {
       this.#context.lock.discard();
     }
@@ -252,7 +252,7 @@ export class Receiving {
         }
       });
     } catch (thrown) {
-      throw diskError(thrown, "record committed files");
+      throw osError(thrown, "record committed files");
     }
     for (const { entry } of committed) this.#register.files.delete(entry);
   }
@@ -269,7 +269,7 @@ export class Receiving {
       try {
         this.#context.disk.syncDirectory(directory);
       } catch (thrown) {
-        throw diskError(thrown, "make the names of committed files durable");
+        throw osError(thrown, "make the names of committed files durable");
       }
     }
     this.#touched.clear();
@@ -289,7 +289,7 @@ export class Receiving {
       this.#run.remove(names.filter((name) => !kept.has(name)));
       this.#run.sweep(kept);
     } catch (thrown) {
-      throw diskError(thrown, "forget a finished transfer");
+      throw osError(thrown, "forget a finished transfer");
     }
   }
 }

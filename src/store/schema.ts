@@ -3,7 +3,7 @@
 
 import * as fs from "node:fs";
 import { type Database, openDatabase, openDatabaseReadOnly } from "../runtime/database.ts";
-import { isDamage } from "./disk_error.ts";
+import { isDamage } from "../base/os_error.ts";
 
 /** Version of the tables; any other is dropped and begun anew. */
 const SCHEMA_VERSION = 2;

@@ -5,7 +5,7 @@
 import * as fs from "node:fs";
 import process from "node:process";
 import { lookAt } from "./disk.ts";
-import { diskError, osCode } from "./disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 import { type Interrupted, Journal, type JournalReader } from "./journal.ts";
 import { openStateReadOnly } from "./schema.ts";
 import { isLocked, refusalOf, refuseContents, STATE_NAME } from "./state_directory.ts";
@@ -40,7 +40,7 @@ export class StandingState {
       state.#refusePlanted();
       return state;
     } catch (thrown) {
-      throw diskError(thrown, `open the state in "${root}"`);
+      throw osError(thrown, `open the state in "${root}"`);
     }
   }
 

@@ -7,7 +7,7 @@ import { SftpxError } from "../base/errors.ts";
 import { FileLock } from "../runtime/database.ts";
 import { lookAt } from "./disk.ts";
 import { besideOf } from "./commit.ts";
-import { diskError, osCode } from "./disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 import { type Interrupted, Journal, type JournalReader } from "./journal.ts";
 import { sweepParts } from "./parts.ts";
 import { openState } from "./schema.ts";
@@ -48,7 +48,7 @@ export class StateDirectory {
       }
     } catch (thrown) {
       const attempted = `open the state in "${root}"`;
-      const error = diskError(thrown, attempted);
+      const error = osError(thrown, attempted);
       if (error.code !== "io" || hasRoom(root)) throw error;
       throw new SftpxError("no_space", `Cannot ${attempted}: the disk is full`, { cause: thrown });
     }
@@ -98,7 +98,7 @@ export class StateDirectory {
         if (!isResumable && !options.keep) this.#remove();
       }
     } catch (thrown) {
-      throw diskError(thrown, "close the state");
+      throw osError(thrown, "close the state");
     } finally {
       this.#lock.close();
     }

@@ -88,3 +88,24 @@ Deno.test("openStore() ends a walk when its signal aborts", () =>
     }, /enough/);
     await store.close();
   }));
+
+Deno.test("openStore() hands on no step of a walk that found nothing", () =>
+  inDirectory(async (root) => {
+    const idle = join(root, "idle.js");
+    fs.writeFileSync(
+      idle,
+      `const batch = (paths) => ({ entries: paths, paths, sources: [], notices: [] });
+      const steps = [batch([]), batch([]), batch(["a"]), batch([]), batch(["b"]), batch([])];
+      self.onmessage = ({ data: { kind, call } }) => {
+        if (call === undefined) return;
+        const value = kind === "walk_next" ? steps.shift() ?? null : undefined;
+        self.postMessage({ kind: "answer", call, value });
+      };`,
+    );
+    const workerUrl = new URL(`file://${idle}`);
+    const store = await openStore({ root: null, keep: false, workerUrl });
+    const taken: unknown[] = [];
+    for await (const { paths } of store.walk([])) taken.push(paths);
+    assert.deepEqual(taken, [["a"], ["b"]]);
+    await store.close();
+  }));

@@ -7,7 +7,7 @@ import { escapeText } from "../base/text.ts";
 import type { Place } from "./commit.ts";
 import { besideOf } from "./commit.ts";
 import { lookAt, MODE_MASK, sameModeAndTime, secondsOf } from "./disk.ts";
-import { diskError, osCode } from "./disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 import { writtenOnce } from "./placement.ts";
 
 /** Read, write and search for the owner: what placing entries into a directory takes. */
@@ -48,7 +48,7 @@ export function placeDirectory(
     }
     return stat;
   } catch (thrown) {
-    throw diskError(thrown, `make directory "${escapeText(directory.path)}"`);
+    throw osError(thrown, `make directory "${escapeText(directory.path)}"`);
   }
 }
 
@@ -72,7 +72,7 @@ export function finishDirectory(
     const now = lookAt(absolute);
     return stood === null || now === null || !sameModeAndTime(stood, now);
   } catch (thrown) {
-    throw diskError(thrown, `finish directory "${escapeText(directory.path)}"`);
+    throw osError(thrown, `finish directory "${escapeText(directory.path)}"`);
   }
 }
 
@@ -95,7 +95,7 @@ export function placeLink(link: LinkToPlace, { disk, door }: Place): boolean {
     else replace(link, target, disk);
     return true;
   } catch (thrown) {
-    throw diskError(thrown, attempted);
+    throw osError(thrown, attempted);
   }
 }
 

@@ -11,7 +11,7 @@ import { LIMITS } from "../base/limits.ts";
 import { isReservedName, pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import { lookAt } from "./disk.ts";
-import { diskError, osCode } from "./disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 import { type ListedPath, listedPaths } from "./listed_paths.ts";
 import { BatchInTheMaking } from "./walk_batch.ts";
 import { refuseLinks, WalkDirectory } from "./walk_directory.ts";
@@ -300,7 +300,7 @@ function notADirectory(source: WalkSource): SftpxError {
 function sourceError(source: WalkSource, thrown: unknown): SftpxError {
   if (thrown instanceof SftpxError) return thrown;
   const missing = ["ENOENT", "ENOTDIR"].includes(osCode(thrown));
-  const error = diskError(thrown, `send "${escapeText(source.name)}"`);
+  const error = osError(thrown, `send "${escapeText(source.name)}"`);
   const code = missing ? "source_missing" : "source_unreadable";
   return new SftpxError(code, error.message, { cause: thrown });
 }

@@ -7,7 +7,7 @@ import { LIMITS } from "../base/limits.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry } from "../wire/messages.ts";
 import { specialName, stampOf } from "./disk.ts";
-import { diskError, osCode } from "./disk_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 import type { WalkNotice } from "./store.ts";
 
 const BLOCK_BYTES = 512n;
@@ -43,7 +43,7 @@ export function notSent(path: string, code: ErrorCode, state: string): WalkNotic
 
 /** An entry that counts as failed because the system said so. */
 export function notRead(path: string, code: ErrorCode, thrown: unknown): WalkNotice {
-  const { message } = diskError(thrown, `read "${escapeText(path)}"`);
+  const { message } = osError(thrown, `read "${escapeText(path)}"`);
   return { path, code, message };
 }
 

@@ -1,7 +1,7 @@
 // The one table from what the operating system, the runtime or SQLite says to an `SftpxError`.
 // Messages name what the peer may know: never an absolute path of this machine.
 
-import { type ErrorCode, SftpxError } from "../base/errors.ts";
+import { type ErrorCode, SftpxError } from "./errors.ts";
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -52,7 +52,7 @@ const SQLITE_TEXTS: readonly (readonly [RegExp, number])[] = [
 ];
 
 /** Translates whatever a file or database call threw; `attempted` follows "Cannot". */
-export function diskError(thrown: unknown, attempted: string): SftpxError {
+export function osError(thrown: unknown, attempted: string): SftpxError {
   if (thrown instanceof SftpxError) return thrown;
   const { code, found } = meaningOf(thrown);
   return new SftpxError(code, `Cannot ${attempted}: ${found}`, { cause: thrown });
