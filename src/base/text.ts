@@ -3,6 +3,9 @@
 
 import { LIMITS } from "./limits.ts";
 
+/** What the runtime puts for bytes that are not UTF-8, and we for what cannot travel. */
+export const REPLACEMENT = "\ufffd";
+
 /** Controls, format characters (bidi, zero width, tags), line breaks, lone surrogates, private use. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 

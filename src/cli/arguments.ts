@@ -13,7 +13,7 @@ import { atMostNone, atMostOne, commandName, exactly, oneOf, rootOf } from "./po
 import { parseRaw, type RawArguments } from "./raw_arguments.ts";
 import { keysCommand, serveCommand, ticketCommand } from "./server_arguments.ts";
 import { Settings } from "./settings.ts";
-import { type HostNames, parseTarget } from "./target.ts";
+import { hostNameIn, type HostNames } from "./target.ts";
 import {
   benchCommand,
   getCommand,
@@ -154,29 +154,16 @@ function configurationPath(named: string | null, env: Environment): string | nul
   }
 }
 
-/** The section of the one host that a command line names. */
+/** The section of the first host that a command line names. What is wrong with a URL is told later. */
 function hostOf(
   command: CommandName,
   positionals: readonly string[],
   configuration: Configuration | null,
 ): HostSection | null {
-  if (configuration === null) return null;
-  let found: HostSection | null = null;
-  const notice: HostNames = (name) => {
-    found ??= configuration.hosts.get(name) ?? null;
-    return null;
-  };
   for (const text of reachedTexts(command, positionals)) {
-    // What is wrong with it is told when it is read for good.
-    if (/^sftpx:/i.test(text)) quietly(() => parseTarget(text, { hosts: notice }));
+    const name = hostNameIn(text);
+    const section = name === null ? undefined : configuration?.hosts.get(name);
+    if (section !== undefined) return section;
   }
-  return found;
-}
-
-function quietly(work: () => unknown): void {
-  try {
-    work();
-  } catch {
-    // See the caller.
-  }
+  return null;
 }

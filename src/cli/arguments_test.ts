@@ -278,7 +278,7 @@ Deno.test("parseCommand() refuses each value that is out of its bound", () => {
     ["--transport udp", /one of auto, quic, tcp/],
     ["--quic bun", /one of auto, deno, npm/],
     ["--pin abc", /not 52 base32/],
-    ["--bwlimit 10MB/s", /rate limits are not in this version yet/],
+    ["--bwlimit 10MB/s", /it is not in this version yet/],
   ];
   for (const [flags, text] of cases) fails(`send a @ ${flags}`, text);
 });

@@ -1,7 +1,7 @@
 // `sftpx bench`: what this machine and a path to a peer can do, each part alone, so that a slow
 // transfer can be told from a slow disk. Rows are told as they are measured.
 
-import { ERROR_TABLE, toSftpxError } from "../base/errors.ts";
+import { ERROR_TABLE, type ErrorCode, toSftpxError } from "../base/errors.ts";
 import type { WorkerUrls } from "../session/options.ts";
 import type { Bench, BenchCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
@@ -18,6 +18,7 @@ export function benchCommand(workers: WorkerUrls, mainUrl: string): Run<BenchCom
     const { json, stdout, terminal } = context;
     const benches = benchesOf(command, { context, workers, mainUrl });
     let [count, failed] = [0, 0];
+    let firstCode: ErrorCode = "failed";
     for (const { name, rows } of benches) {
       terminal.doing(`measuring ${name}`);
       try {
@@ -25,7 +26,7 @@ export function benchCommand(workers: WorkerUrls, mainUrl: string): Run<BenchCom
           context.signal.throwIfAborted();
           count += 1;
           terminal.clear();
-          if (json !== null) json.bench(row);
+          if (json !== null) json.tell("bench", row);
           else stdout.write(`${benchLine(row)}\n`);
           terminal.doing(`measuring ${name}`);
         }
@@ -34,16 +35,17 @@ export function benchCommand(workers: WorkerUrls, mainUrl: string): Run<BenchCom
         if (benches.length === 1) throw thrown;
         // One that fails, as a disk may, leaves the others worth knowing.
         const error = toSftpxError(thrown, "failed");
+        if (failed === 0) firstCode = error.code;
         failed += 1;
         json?.event({ kind: "entry_failed", path: name, code: error.code, message: error.message });
-        terminal.error(error);
+        terminal.error(error, { command: command.name });
       } finally {
         terminal.clear();
       }
     }
-    json?.end({ ok: failed === 0, count, failed });
+    json?.tell("end", { ok: failed === 0, count, failed });
     if (failed === 0) return 0;
-    return ERROR_TABLE[count === 0 ? "failed" : "partial"].exit;
+    return ERROR_TABLE[count === 0 ? firstCode : "partial"].exit;
   };
 }
 

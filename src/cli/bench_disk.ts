@@ -4,21 +4,11 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type ErrorCode, SftpxError } from "../base/errors.ts";
+import { SftpxError } from "../base/errors.ts";
 import { LOAD_BYTES, noiseLoad, type Pace, paced } from "./bench_load.ts";
 import type { BenchLine } from "./json_line.ts";
+import { namedError } from "./named_error.ts";
 import { shown } from "./shown.ts";
-
-/** Codes of the system that have a name of their own here. */
-const CODES: Readonly<Record<string, ErrorCode>> = {
-  ENOSPC: "no_space",
-  EDQUOT: "no_space",
-  EACCES: "permission",
-  EPERM: "permission",
-  EROFS: "permission",
-  ENOENT: "usage",
-  ENOTDIR: "usage",
-};
 
 /** A row for writing and one for reading. */
 export async function* benchDisk(
@@ -89,12 +79,7 @@ async function translated<T>(directory: string, work: () => Promise<T>): Promise
   try {
     return await work();
   } catch (error) {
-    if (error instanceof SftpxError || !(error instanceof Error && "code" in error)) throw error;
-    const state = String(error.code);
-    throw new SftpxError(
-      CODES[state] ?? "io",
-      `Cannot measure the disk at "${shown(directory)}": ${error.message}`,
-      { cause: error },
-    );
+    if (!(error instanceof Error && "code" in error)) throw error; // a stop, or a mistake of ours
+    throw namedError(error, `measure the disk at "${shown(directory)}"`);
   }
 }

@@ -7,12 +7,10 @@ import { measure } from "../session/measure.ts";
 import type { Measurement, WorkerUrls } from "../session/options.ts";
 import type { TransferChoices } from "./command.ts";
 import type { CommandContext } from "./context.ts";
-import { firstContact } from "./first_contact.ts";
 import type { BenchLine } from "./json_line.ts";
 import { startOwnServer } from "./own_server.ts";
-import { resolveRemote } from "./remote.ts";
+import { reachOne, sessionOptions } from "./reach.ts";
 import type { RemoteTarget } from "./target.ts";
-import { remoteLookup, sessionOptions } from "./transfer_options.ts";
 
 /** What both measurements are given. */
 export interface PipeOptions {
@@ -49,21 +47,12 @@ export async function* benchPeer(
   target: RemoteTarget,
   { transfer, bytes, context }: PipeOptions,
 ): AsyncGenerator<BenchLine, void> {
-  const { terminal } = context;
-  const contact = firstContact(transfer, context);
-  const remote = await resolveRemote(target, remoteLookup(transfer, { context, contact }));
-  const options = sessionOptions(transfer, {
-    context,
-    onEvent: (event) => {
-      contact.event(event);
-      if (event.kind === "notice") terminal.warning(event.message);
-    },
-  });
+  const { remote, contact, session } = await reachOne(target, { choices: transfer, context });
   const measured = await contact.during(
     remote,
-    () => measure({ ...options, remote, lanes: transfer.lanes, bytes }),
+    () => measure({ ...session, remote, lanes: transfer.lanes, bytes }),
   );
-  const by = `${options.transport.name}, ${measured.address}`;
+  const by = `${session.transport.name}, ${measured.address}`;
   yield* rowsOf(measured, { bench: "peer", by, bytes });
 }
 

@@ -202,13 +202,13 @@ Deno.test("send and get read what travels, in the order it was written", () => {
   fails("get @ d --include /", /Cannot use "--include \/": /);
 });
 
-Deno.test("--files-from takes the contents of one source", () => {
+Deno.test("--files-from takes one source", () => {
   const send = parsed("send", "send d @ --files-from f");
-  assert.deepEqual([send.copy.filesFrom, send.sources], ["f", ["d/"]]);
+  assert.deepEqual([send.copy.filesFrom, send.sources], ["f", ["d"]]);
   assert.deepEqual(parsed("send", "send d/ @ --files-from f").sources, ["d/"]);
   const sourceOf = (text: string) =>
     parsed("get", `get ${text} d --files-from -`).sources.map(({ path }) => path);
-  assert.deepEqual(sourceOf("@/x"), ["x/"]);
+  assert.deepEqual(sourceOf("@/x"), ["x"]);
   assert.deepEqual(sourceOf("@"), [""]);
   fails("send a b @ --files-from f", /it takes one SRC, and there are 2/);
 });

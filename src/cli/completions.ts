@@ -50,9 +50,7 @@ export function completions(shell: CompletionsCommand["shell"]): string {
 
 function offeredCommand(name: CommandName): OfferedCommand {
   const { summary, words = [], operands } = commandSpec(name);
-  const flags = ALL_FLAGS.filter((flag) =>
-    flag.commands.includes(name) && flag.later === undefined
-  );
+  const flags = ALL_FLAGS.filter((flag) => flag.commands.includes(name) && flag.later !== "all");
   return {
     name,
     summary,

@@ -54,7 +54,7 @@ Deno.test("completions() offers every command and every flag with an effect, in 
     for (const name of COMMAND_NAMES) assert.match(script, new RegExp(`\\b${name}\\b`), shell);
     for (const flag of TABLE.filter(({ commands }) => commands.length > 0)) {
       const form = new RegExp(shell === "fish" ? `-l ${flag.name} ` : `--${flag.name}\\b`);
-      assert.equal(form.test(script), flag.later === undefined, `${shell} ${flag.name}`);
+      assert.equal(form.test(script), flag.later !== "all", `${shell} ${flag.name}`);
     }
   }
 });

@@ -56,7 +56,7 @@ export function configText(command: ConfigCommand): string {
 /** Every flag that has a variable, each filter by itself. */
 function inForce(settings: Settings): readonly Setting[] {
   const filters = settings.givenFilters();
-  return ALL_FLAGS.filter((flag) => flag.typed !== true && flag.later === undefined).flatMap(
+  return ALL_FLAGS.filter((flag) => flag.typed !== true && flag.later !== "all").flatMap(
     (flag): readonly Setting[] => {
       const { name } = flag;
       const own = filters.filter((filter) => filter.flag === name);

@@ -11,10 +11,11 @@ import { jsonKeyLines, type KeyLines, tomlKeyLines } from "./config_lines.ts";
 import type { FlagSpec } from "./flag_spec.ts";
 import type { FlagName } from "./flags.ts";
 import { ALL_FLAGS, filtersOf, type Given, type Layer, type Origin } from "./layer.ts";
-import { nearest } from "./nearest.ts";
+import { hintOf } from "./nearest.ts";
 import { checkGiven } from "./settings.ts";
 import { shown } from "./shown.ts";
 import { parseTarget, type UrlTarget } from "./target.ts";
+import { stateOf } from "./usage_error.ts";
 
 /** What a configuration file says. */
 export interface Configuration {
@@ -38,7 +39,7 @@ export interface HostSection {
 }
 
 /** Nothing said. */
-export const EMPTY_LAYER: Layer = { values: new Map(), filters: [] };
+const EMPTY_LAYER: Layer = { values: new Map(), filters: [] };
 
 /** Name of the table of hosts. */
 const HOST = "host";
@@ -195,8 +196,7 @@ class ConfigReader {
     if (elsewhere !== undefined) {
       throw this.#bad(path, `"${key}" cannot stand here: ${whyNot(elsewhere, inHost)}`);
     }
-    const near = nearest(key, [...allowed.map(({ name }) => name), inHost ? URL_KEY : HOST]);
-    const hint = near === null ? "" : `, did you mean "${near}"`;
+    const hint = hintOf(key, [...allowed.map(({ name }) => name), inHost ? URL_KEY : HOST]);
     throw this.#bad(path, `no flag is named "${shown(key)}"${hint}`);
   }
 
@@ -252,11 +252,6 @@ function whyNot(flag: FlagSpec, inHost: boolean): string {
   if (flag.configured === "nowhere") return "it is for the command line";
   if (!inHost) return `it goes into a [${HOST}.NAME]`;
   return `it is no flag of a transfer but of ${flag.commands.join(", ")}`;
-}
-
-/** The last part of a message that says what was attempted and what was found. */
-function stateOf({ message }: SftpxError): string {
-  return message.slice(message.lastIndexOf('": ') + 3);
 }
 
 function badConfig(path: string, line: number, state: string): SftpxError {

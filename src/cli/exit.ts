@@ -5,8 +5,6 @@ import type { TransferSummary } from "../session/options.ts";
 
 /** Exit code of `--fail-if-unchanged` when there was nothing to do. */
 const NOTHING_TO_DO = 4;
-/** Exit code when some entries failed and some succeeded. */
-const SOME_FAILED = 3;
 
 /** Exit code of a transfer. */
 export function exitOfSummary(
@@ -14,7 +12,6 @@ export function exitOfSummary(
   { failIfUnchanged = false }: { failIfUnchanged?: boolean } = {},
 ): number {
   if (summary.error !== null) return summary.error.exit;
-  if (summary.failed > 0) return SOME_FAILED;
   if (!summary.ok) return 1;
   return failIfUnchanged && nothingDone(summary) ? NOTHING_TO_DO : 0;
 }

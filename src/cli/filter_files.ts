@@ -5,12 +5,14 @@
 import { type FileHandle, open } from "node:fs/promises";
 import process from "node:process";
 import { concatBytes, decodeUtf8 } from "../base/bytes.ts";
-import { SftpxError } from "../base/errors.ts";
+import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { filterProblem, type FilterRule, filtersProblem } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
-import { pathProblem } from "../base/path.ts";
+import { listedPaths } from "../session/listed_paths.ts";
 import type { FilterChoice } from "./command.ts";
+import { namedError } from "./named_error.ts";
 import { shown } from "./shown.ts";
+import { stateOf, usageError } from "./usage_error.ts";
 
 /** Where `-` is read from, and when to stop. */
 export interface ReadListOptions {
@@ -38,8 +40,8 @@ export async function loadFilters(
 }
 
 /**
- * The paths of a list, each once, relative to the source: `./`, slashes at the ends and double ones are
- * dropped, and so is `.`, the source itself. `maxPaths` is for a list that travels in one message.
+ * The paths of a list as they stand in it; what they mean below a source is the session's to say, and
+ * one that it refuses is told with its line. `maxPaths` is for a list that travels in one message.
  */
 export async function loadFileList(
   path: string,
@@ -50,19 +52,21 @@ export async function loadFileList(
     what: "file list",
     maxBytes: LIMITS.fileListBytes,
   });
-  const paths = new Set<string>();
-  for (const { text, where } of itemsOf(list)) {
-    const relative = text.split("/").filter((part) => part !== "" && part !== ".").join("/");
-    if (relative === "") continue;
-    const problem = pathProblem(relative);
-    if (problem !== null) throw badItem(path, where, `"${shown(text)}" cannot be used, ${problem}`);
-    paths.add(relative);
-    if (paths.size > maxPaths) {
-      const found = `${maxPaths} paths are the most that one get asks for; split the list`;
-      throw new SftpxError("usage", `Cannot use ${listName(path)}: ${found}`);
+  const items = itemsOf(list);
+  for (const { text, where } of items) {
+    try {
+      listedPaths([text]);
+    } catch (thrown) {
+      const state = stateOf(toSftpxError(thrown));
+      throw badItem(path, where, `"${shown(text)}" cannot be used, ${state}`);
     }
   }
-  return [...paths];
+  const texts = items.map(({ text }) => text);
+  if ((listedPaths(texts)?.length ?? 0) <= maxPaths) return texts;
+  throw usageError(
+    `use ${listName(path)}`,
+    `${maxPaths} paths are the most that one get asks for; split the list`,
+  );
 }
 
 async function loadPatternFile(
@@ -134,16 +138,7 @@ async function readFile(
     file = await open(path);
     return await readAll(chunksOf(file), options);
   } catch (thrown) {
-    if (thrown instanceof SftpxError) throw thrown;
-    const missing = hasCode(thrown, "ENOENT");
-    const denied = hasCode(thrown, "EACCES") ||
-      (thrown instanceof Error && thrown.name === "NotCapable");
-    const state = missing ? "there is no file" : thrown instanceof Error ? thrown.message : "";
-    throw new SftpxError(
-      missing ? "usage" : denied ? "permission" : "io",
-      `Cannot load ${options.what} "${shown(path)}": ${shown(state)}`,
-      { cause: thrown },
-    );
+    throw namedError(thrown, `load ${options.what} "${shown(path)}"`);
   } finally {
     await file?.close();
   }
@@ -190,13 +185,9 @@ async function readAll(
 }
 
 function badItem(path: string, where: string, state: string): SftpxError {
-  return new SftpxError("usage", `Cannot use ${listName(path)} ${where}: ${state}`);
+  return usageError(`use ${listName(path)} ${where}`, state);
 }
 
 function listName(path: string): string {
   return path === STDIN ? "stdin" : `"${shown(path)}"`;
-}
-
-function hasCode(thrown: unknown, code: string): boolean {
-  return thrown instanceof Error && "code" in thrown && thrown.code === code;
 }

@@ -111,20 +111,26 @@ Deno.test("loadFilters() bounds rules, their bytes and the files", async () => {
 });
 
 Deno.test("a list that is not there, not text or a directory is told as such", async () => {
-  await assert.rejects(() => loadFileList("/nonexistent/list"), error("usage", /there is no file/));
-  await assert.rejects(() => loadFileList(tmpdir()), error("io", /Cannot load file list/));
+  await assert.rejects(
+    () => loadFileList("/nonexistent/list"),
+    error("usage", /there is nothing of that name/),
+  );
+  await assert.rejects(
+    () => loadFileList(tmpdir()),
+    error("usage", /Cannot load file list .*: it is a directory/),
+  );
   await assert.rejects(() => pathsOf(new Uint8Array([0xff])), error("usage", /it is no UTF-8/));
 });
 
-Deno.test("loadFileList() reads paths, each once and as one way of writing it", async () => {
+Deno.test("loadFileList() hands on paths as they stand there, without comments", async () => {
   assert.deepEqual(
-    await pathsOf("# these\na\n./b/c\n/d//e/\n\nb/./c\n;x\n.\nf g\r\n"),
-    ["a", "b/c", "d/e", "f g"],
+    await pathsOf("# these\na\n./b/c\n/d//e/\n\na\n;x\n.\nf g\r\n"),
+    ["a", "./b/c", "/d//e/", "a", ".", "f g"],
   );
 });
 
 Deno.test("loadFileList() reads what find -print0 writes", async () => {
-  assert.deepEqual(await pathsOf(".\0./#a\0./b c\0"), ["#a", "b c"]);
+  assert.deepEqual(await pathsOf(".\0./#a\0./b c\0"), [".", "./#a", "./b c"]);
 });
 
 Deno.test("loadFileList() refuses a path that climbs or is not to be sent, by its line", async () => {
@@ -163,7 +169,7 @@ Deno.test("loadFileList() stops reading where it is told to, and where there is 
 
 Deno.test("loadFileList() takes as many paths as one message holds, counting each once", async () => {
   const list = (text: string) => inFile(text, (path) => loadFileList(path, { maxPaths: 3 }));
-  assert.deepEqual(await list("a\nb\n./a\nc\n"), ["a", "b", "c"]);
+  assert.deepEqual(await list("a\nb\n./a\nc\n"), ["a", "b", "./a", "c"]);
   await assert.rejects(
     () => list("a\nb\nc\nd\n"),
     error("usage", /^Cannot use ".*list": 3 paths are the most that one get asks for/),

@@ -42,8 +42,8 @@ export interface FlagSpec {
   readonly filter?: true;
   /** Shown only by `--help --verbose`. */
   readonly advanced?: true;
-  /** Why it is refused for now, as the end of a sentence. */
-  readonly later?: string;
+  /** What is refused for now: some of its choices, or all of it. */
+  readonly later?: "all" | readonly string[];
   /** Given on the command line only: no environment variable stands in for it. */
   readonly typed?: true;
   /** Where a configuration file may say it; everywhere by default. */

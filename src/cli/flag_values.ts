@@ -1,15 +1,15 @@
 // The value of one flag, wherever it was given: whether it is within its bound, what it means, and how
 // it is told back.
 
-import { SftpxError } from "../base/errors.ts";
 import { filterProblem } from "../base/filter.ts";
 import type { Compression } from "../pool/messages.ts";
 import type { FlagSpec } from "./flag_spec.ts";
 import { AUTO_ZSTD_LEVEL, DEFAULT_ZSTD_LEVEL, ZSTD_LEVELS } from "./flags.ts";
-import { nearest } from "./nearest.ts";
+import { hintOf } from "./nearest.ts";
 import { shown } from "./shown.ts";
 import { checkIdentity, DEFAULT_PORT, parseHostPort, parseRemotePath } from "./target.ts";
 import { formatDuration, formatSize, parseDuration, parseRate, parseSize } from "./units.ts";
+import { usageError } from "./usage_error.ts";
 
 /** Longer than any path, pattern or address: what stands there is no value but a mistake. */
 const MAX_CHARS = 32_768;
@@ -25,7 +25,7 @@ export function checkValue(
 ): void {
   const attempt = `use ${written}`;
   const { value } = flag;
-  if (text.length > MAX_CHARS) throw cannot(attempt, `it is ${text.length} characters long`);
+  if (text.length > MAX_CHARS) throw usageError(attempt, `it is ${text.length} characters long`);
   switch (value.kind) {
     case "boolean":
       parseBoolean(text, attempt);
@@ -33,7 +33,7 @@ export function checkValue(
     case "choice":
       return checkChoice(text, value.choices, attempt);
     case "count":
-      if (!/^\d{1,9}$/.test(text)) throw cannot(attempt, "it is not a whole number");
+      if (!/^\d{1,9}$/.test(text)) throw usageError(attempt, "it is not a whole number");
       return checkRange(attempt, { ...value, amount: Number(text), format: String });
     case "size":
       return checkRange(attempt, {
@@ -65,7 +65,7 @@ export function checkValue(
       return;
     case "pattern": {
       const problem = filterProblem(text);
-      if (problem !== null) throw cannot(attempt, problem);
+      if (problem !== null) throw usageError(attempt, problem);
       return;
     }
     case "address":
@@ -74,22 +74,28 @@ export function checkValue(
       return checkPlace(flag, text, attempt);
     case "path":
     case "directory":
-      if (text.includes("\0")) throw cannot(attempt, "no path holds a NUL");
+      if (text.includes("\0")) throw usageError(attempt, "no path holds a NUL");
       return;
   }
 }
 
 /** A flag and its value as they are typed. */
-export function asTyped(flag: FlagSpec, text: string): string {
+function asTyped(flag: FlagSpec, text: string): string {
   return flag.value.kind === "boolean" ? `--${flag.name}` : `--${flag.name} ${shown(text)}`;
 }
 
 /** `1`, `true`, `yes`, `on`, or `0`, `false`, `no`, `off`. */
 export function parseBoolean(text: string, attempt: string = `read "${shown(text)}"`): boolean {
+  const isOn = booleanOf(text);
+  if (isOn !== null) return isOn;
+  throw usageError(attempt, "write 1, true, yes or on, or 0, false, no or off");
+}
+
+/** {@linkcode parseBoolean} where another word is no error: null. */
+export function booleanOf(text: string): boolean | null {
   const word = text.length > 5 ? "" : text.toLowerCase();
   if (["1", "true", "yes", "on"].includes(word)) return true;
-  if (["0", "false", "no", "off"].includes(word)) return false;
-  throw cannot(attempt, "write 1, true, yes or on, or 0, false, no or off");
+  return ["0", "false", "no", "off"].includes(word) ? false : null;
 }
 
 /** A chunk size: a power of two. */
@@ -99,7 +105,7 @@ export function parseChunkSize(
 ): number {
   const bytes = parseSize(text, attempt);
   if (Number.isInteger(Math.log2(bytes))) return bytes;
-  throw cannot(attempt, "it must be a power of two, as 1MiB or 4MiB");
+  throw usageError(attempt, "it must be a power of two, as 1MiB or 4MiB");
 }
 
 /** `auto`, `none`, `zstd` or `zstd:LEVEL`. */
@@ -113,7 +119,7 @@ export function parseCompression(
   const level = Number(/^zstd:(\d{1,2})$/.exec(text)?.[1] ?? NaN);
   if (level >= ZSTD_LEVELS.min && level <= ZSTD_LEVELS.max) return { kind: "zstd", level };
   const { min, max } = ZSTD_LEVELS;
-  throw cannot(
+  throw usageError(
     attempt,
     `write auto, none, zstd, or zstd:LEVEL with a level from ${min} to ${max}`,
   );
@@ -136,9 +142,7 @@ export function echo(flag: FlagSpec, text: string): readonly string[] {
 
 function checkChoice(text: string, choices: readonly string[], attempt: string): void {
   if (choices.includes(text)) return;
-  const near = nearest(text, choices);
-  const hint = near === null ? "" : `, did you mean "${near}"`;
-  throw cannot(attempt, `it is one of ${choices.join(", ")}${hint}`);
+  throw usageError(attempt, `it is one of ${choices.join(", ")}${hintOf(text, choices)}`);
 }
 
 function checkPlace(flag: FlagSpec, text: string, attempt: string): void {
@@ -160,9 +164,5 @@ function checkRange(
 ): void {
   const { amount, min, max, format } = range;
   if (amount >= min && amount <= max) return;
-  throw cannot(attempt, `it must be from ${format(min)} to ${format(max)}`);
-}
-
-function cannot(attempt: string, state: string): SftpxError {
-  return new SftpxError("usage", `Cannot ${attempt}: ${state}`);
+  throw usageError(attempt, `it must be from ${format(min)} to ${format(max)}`);
 }

@@ -84,7 +84,7 @@ export const FLAGS = [
     help: "how long it is good for",
   }),
   own("authorized-keys", FILE, [...SERVERS, "keys"], {
-    help: "who may connect; serve prints no ticket then",
+    help: "keys that may connect, in place of a ticket",
   }),
   own("no-ticket", BOOLEAN, SERVERS, { help: "print no ticket" }),
   own("log-format", choice(["text", "json"]), SERVERS, {
@@ -123,23 +123,14 @@ export const FLAGS = [
     configured: "nowhere",
     help: "say what would be done, and do nothing",
   }),
-  common("json", BOOLEAN, TALKING, {
+  common("json", BOOLEAN, [...WORKING, "version"], {
     configured: "nowhere",
     help: "one JSON object a line on stdout",
   }),
   common("quiet", BOOLEAN, WORKING, { short: "q", help: "only errors on stderr" }),
-  common("verbose", BOOLEAN, TALKING, { short: "v", help: "say more: one line a file" }),
-  common("help", BOOLEAN, EVERYWHERE, {
-    short: "h",
-    typed: true,
-    configured: "nowhere",
-    help: "show this; with --verbose all flags",
-  }),
-  common("version", BOOLEAN, [], {
-    short: "V",
-    typed: true,
-    configured: "nowhere",
-    help: "show the version",
+  common("verbose", BOOLEAN, TALKING, {
+    short: "v",
+    help: "say more; of a transfer, one line a file",
   }),
   common("config", FILE, WORKING, {
     configured: "nowhere",
@@ -179,11 +170,13 @@ export const FLAGS = [
   common("atomic", BOOLEAN, CLIENTS, { help: "commit nothing before everything is verified" }),
   common("transport", choice(["auto", "quic", "tcp"]), [...SERVERS, ...REACHING], {
     fallback: "auto",
+    later: ["tcp"],
     help: "tcp is not there yet",
     advanced: true,
   }),
   common("quic", choice(["auto", "deno", "npm"]), [...SERVERS, ...REACHING], {
     fallback: "auto",
+    later: ["npm"],
     help: "npm is not there yet",
     advanced: true,
   }),
@@ -207,7 +200,7 @@ export const FLAGS = [
     advanced: true,
   }),
   common("bwlimit", { kind: "rate", hint: "RATE", min: 1, max: 1e12 }, TRANSFERS, {
-    later: "rate limits are",
+    later: "all",
     help: "at most this rate, as 10MB/s (not yet)",
     advanced: true,
   }),
@@ -228,6 +221,18 @@ export const FLAGS = [
   }),
   common("ticket-file", FILE, REACHING, {
     help: "read the ticket for @ from here (or SFTPX_TICKET)",
+  }),
+  common("help", BOOLEAN, EVERYWHERE, {
+    short: "h",
+    typed: true,
+    configured: "nowhere",
+    help: "show this; with --verbose all flags",
+  }),
+  common("version", BOOLEAN, [], {
+    short: "V",
+    typed: true,
+    configured: "nowhere",
+    help: "show the version",
   }),
 ] as const satisfies readonly FlagSpec[];
 

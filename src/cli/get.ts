@@ -2,31 +2,25 @@
 
 import { LIMITS } from "../base/limits.ts";
 import { pull } from "../session/client.ts";
-import type { Remote, SessionEvent, WorkerUrls } from "../session/options.ts";
+import type { WorkerUrls } from "../session/options.ts";
 import type { GetCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
-import { firstContact } from "./first_contact.ts";
-import { resolveRemote } from "./remote.ts";
+import { reach } from "./reach.ts";
 import { TransferReport } from "./report.ts";
-import { copyOptions, remoteLookup, transferOptions } from "./transfer_options.ts";
+import { copyOptions, transferOptions } from "./transfer_options.ts";
 
 /** The command's run function. */
 export function getCommand(workers: WorkerUrls): Run<GetCommand> {
   return async (command: GetCommand, context: CommandContext) => {
-    const { transfer, sources, destination, output, copy: { failIfUnchanged } } = command;
+    const { name, transfer: choices, sources, destination, output } = command;
+    const { failIfUnchanged } = command.copy;
     const maxFiles = LIMITS.filesPerRequest;
     const copy = await copyOptions(command.copy, { output, maxFiles, signal: context.signal });
-    const contact = firstContact(transfer, context);
-    const lookup = remoteLookup(transfer, { context, contact });
-    const remotes: Remote[] = [];
-    for (const source of sources) remotes.push(await resolveRemote(source, lookup));
-    const report = new TransferReport({ ...context, deed: "received", failIfUnchanged });
-    const onEvent = (event: SessionEvent) => {
-      contact.event(event);
-      report.event(event);
-    };
-    const options = transferOptions(transfer, { workers, context, copy, onEvent });
-    report.connecting();
+    const deed = "received";
+    const report = new TransferReport({ ...context, command: name, deed, failIfUnchanged });
+    const way = { choices, context, onEvent: report.event };
+    const { remotes, contact, session } = await reach(sources, way);
+    const options = transferOptions(choices, { workers, session, copy });
     const pulled = pull({ ...options, remotes, destination });
     return report.finish(await contact.concluded(remotes[0]!, pulled));
   };

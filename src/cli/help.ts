@@ -39,7 +39,9 @@ export function commandHelp(name: CommandName, { verbose }: { verbose: boolean }
     ...command.about.map((line) => INDENT + line),
     "",
     ...columns(known.map((flag) => [flagUsage(flag), flagHelp(flag)] as const)),
-    ...(more === 0 ? [] : [`${more} more flags: sftpx ${name} --help --verbose`]),
+    ...(more === 0
+      ? []
+      : [`${more} more ${more === 1 ? "flag" : "flags"}: sftpx ${name} --help --verbose`]),
   );
 }
 

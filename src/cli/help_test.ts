@@ -41,6 +41,20 @@ Deno.test("commandHelp() with --verbose fits 80 columns and shows every flag wit
   }
 });
 
+Deno.test("commandHelp() counts the flags it does not show, -h last of those it does", () => {
+  const counts = COMMAND_NAMES.flatMap((name) =>
+    /^(\d+) more (flags?):/m.exec(commandHelp(name, { verbose: false }))?.slice(1).join(" ") ?? []
+  );
+  assert.notDeepEqual(counts, []);
+  for (const count of counts) assert.match(count, /^(1 flag|([2-9]|\d\d) flags)$/);
+  for (const name of COMMAND_NAMES) {
+    const rows = commandHelp(name, { verbose: false }).split("\n").filter((row) =>
+      /^ {2}-/.test(row)
+    );
+    assert.match(rows.at(-1) ?? "", /^ {2}-h, --help /, name);
+  }
+});
+
 Deno.test("commandHelp() begins with an example", () => {
   assert.match(commandHelp("send", { verbose: false }), /^ {2}\$ sftpx send photos TICKET\n/);
 });

@@ -10,7 +10,7 @@ import { shown } from "./shown.ts";
 export async function runInit(command: InitCommand, context: CommandContext): Promise<number> {
   const path = identityFile(command.identityPath, context.env);
   const { name, publicKey } = await loadIdentity(path, { create: true });
-  if (context.json !== null) context.json.identity(name);
+  if (context.json !== null) context.json.tell("identity", { identity: name });
   else context.stdout.write(`${name}\n`);
   context.terminal.line(`to read aloud or compare: ${formatFingerprint(publicKey)}`);
   context.terminal.detail(`identity file ${shown(path)}`);

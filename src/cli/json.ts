@@ -3,25 +3,8 @@
 
 import { SftpxError } from "../base/errors.ts";
 import type { SessionEvent, TransferSummary } from "../session/options.ts";
-import type { VersionDetails } from "./context.ts";
 import { exitOfError, exitOfSummary } from "./exit.ts";
-import {
-  type AccessLine,
-  type BenchLine,
-  type ConfigLine,
-  type EndLine,
-  jsonText,
-  type JsonValue,
-  type KeyLine,
-  type ListeningLine,
-  type ListingLine,
-  type PeerLine,
-  type PeerRefusedLine,
-  type ReloadedLine,
-  type ResumableLine,
-  SCHEMA_VERSION,
-  type TicketLine,
-} from "./json_line.ts";
+import { jsonText, type JsonValue, type Lines, SCHEMA_VERSION } from "./json_line.ts";
 import type { TextOutput } from "./output.ts";
 import { shown } from "./shown.ts";
 
@@ -56,66 +39,9 @@ export class JsonLines {
     return this.#summarized;
   }
 
-  listening(line: ListeningLine): void {
-    this.#line("listening", line);
-  }
-
-  identity(identity: string): void {
-    this.#line("identity", { identity });
-  }
-
-  version(version: string, details: VersionDetails | null): void {
-    this.#line("version", { version, ...(details === null ? {} : detailFields(details)) });
-  }
-
-  /** A peer of `serve` that was let in. */
-  peer(line: PeerLine): void {
-    this.#line("peer", line);
-  }
-
-  peerLeft(line: PeerLine): void {
-    this.#line("peer_left", line);
-  }
-
-  peerRefused(line: PeerRefusedLine): void {
-    this.#line("peer_refused", line);
-  }
-
-  access(line: AccessLine): void {
-    this.#line("access", line);
-  }
-
-  reloaded(line: ReloadedLine): void {
-    this.#line("reloaded", line);
-  }
-
-  listing(line: ListingLine): void {
-    this.#line("listing", line);
-  }
-
-  /** The last line of a command that is no transfer, where it did not fail as a whole. */
-  end(line: EndLine): void {
-    this.#line("end", line);
-  }
-
-  resumable(line: ResumableLine): void {
-    this.#line("resumable", line);
-  }
-
-  ticket(line: TicketLine): void {
-    this.#line("ticket", line);
-  }
-
-  key(line: KeyLine): void {
-    this.#line("key", line);
-  }
-
-  bench(line: BenchLine): void {
-    this.#line("bench", line);
-  }
-
-  config(line: ConfigLine): void {
-    this.#line("config", line);
+  /** A line that is no event of a session. */
+  tell<Event extends keyof Lines>(event: Event, line: Lines[Event]): void {
+    this.#line(event, line);
   }
 
   /** One event of a transfer. */
@@ -146,13 +72,11 @@ export class JsonLines {
   ): void {
     this.#tellHeld(transfer === undefined ? {} : { transfer });
     this.#progress.delete(transfer ?? null);
-    const { error: cause, ...counts } = summary;
-    const error = cause ?? someFailed(summary);
+    const { error, ...counts } = summary;
     const exit = exitOfSummary(summary, { failIfUnchanged });
     this.#summary({
       ...(transfer === undefined ? {} : { transfer }),
       ...counts,
-      ok: summary.ok && error === null,
       ...(error === null ? {} : { error: errorFields(error, exit) }),
     });
   }
@@ -217,15 +141,6 @@ export class JsonLines {
     const time = new Date(this.#nowMs()).toISOString();
     this.#output.write(`${jsonText({ v: SCHEMA_VERSION, event, time, ...fields })}\n`);
   }
-}
-
-/** Failed entries are an error to a program, even where the session named none. */
-function someFailed({ failed }: TransferSummary): SftpxError | null {
-  return failed > 0 ? new SftpxError("partial", `Some entries failed: ${failed}`) : null;
-}
-
-function detailFields({ runtime, platform, codecs, transports }: VersionDetails) {
-  return { runtime, platform, codecs, transports: transports.map((item) => ({ ...item })) };
 }
 
 function errorFields(error: SftpxError, exit: number): JsonValue {

@@ -27,6 +27,26 @@ export function jsonText(value: Readonly<Record<string, unknown>>): string {
   });
 }
 
+/** The lines that are no event of a session, by their `event`. */
+export type Lines = {
+  readonly listening: ListeningLine;
+  readonly identity: { readonly identity: string };
+  readonly version: VersionLine;
+  /** A peer of `serve` that was let in, and one that left. */
+  readonly peer: PeerLine;
+  readonly peer_left: PeerLine;
+  readonly peer_refused: PeerRefusedLine;
+  readonly access: AccessLine;
+  readonly reloaded: ReloadedLine;
+  readonly listing: ListingLine;
+  readonly resumable: ResumableLine;
+  readonly ticket: TicketLine;
+  readonly key: KeyLine;
+  readonly bench: BenchLine;
+  readonly config: ConfigLine;
+  readonly end: EndLine;
+};
+
 /** What `serve` tells first. */
 export type ListeningLine = {
   readonly address: string;
@@ -34,6 +54,17 @@ export type ListeningLine = {
   readonly identity: string;
   /** The one place a ticket is shown (I9); null without one. */
   readonly ticket: string | null;
+};
+
+/** What `version` tells; all but the version with `--verbose` only. */
+export type VersionLine = {
+  readonly version: string;
+  readonly runtime?: string;
+  readonly platform?: string;
+  /** What does a job, by job. */
+  readonly codecs?: Readonly<Record<string, string>>;
+  /** `unavailable` is null for one that can be used. */
+  readonly transports?: readonly { readonly name: string; readonly unavailable: string | null }[];
 };
 
 /** A peer of `serve` that came or went. */

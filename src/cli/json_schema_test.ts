@@ -46,31 +46,32 @@ const ENTRY = { path: "a", entryKind: "file", sizeBytes: 1 } as const;
 /** Every event, by what tells it. */
 const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
   listening: [
-    (json) => json.listening({ address: "::", port: 4443, identity: ID, ticket: TICKET }),
-    (json) => json.listening({ address: "::", port: 4443, identity: ID, ticket: null }),
+    (json) => json.tell("listening", { address: "::", port: 4443, identity: ID, ticket: TICKET }),
+    (json) => json.tell("listening", { address: "::", port: 4443, identity: ID, ticket: null }),
   ],
-  identity: [(json) => json.identity(ID)],
+  identity: [(json) => json.tell("identity", { identity: ID })],
   version: [
-    (json) => json.version("1.0.0", null),
+    (json) => json.tell("version", { version: "1.0.0" }),
     (json) =>
-      json.version("1.0.0", {
+      json.tell("version", {
+        version: "1.0.0",
         runtime: "deno 2",
         platform: "linux x64",
         codecs: { hash: "a" },
         transports: [{ name: "quic", unavailable: null }, { name: "tcp", unavailable: "why" }],
       }),
   ],
-  peer: [(json) => json.peer(PEER)],
-  peer_left: [(json) => json.peerLeft(PEER)],
-  peer_refused: [(json) => json.peerRefused({ address: "h:1", ...FAILURE })],
+  peer: [(json) => json.tell("peer", PEER)],
+  peer_left: [(json) => json.tell("peer_left", PEER)],
+  peer_refused: [(json) => json.tell("peer_refused", { address: "h:1", ...FAILURE })],
   access: [null, 3].map((transfer) => (json) => {
     const counts = { files: 1, bytes: 2, wireBytes: 3, seconds: 0.5 };
     const paths = { paths: ["a"], morePaths: 2, dryRun: transfer === null };
-    json.access({ ...PEER, ...counts, ...paths, asked: "pull", transfer, result: "ok" });
+    json.tell("access", { ...PEER, ...counts, ...paths, asked: "pull", transfer, result: "ok" });
   }),
   reloaded: [
-    (json) => json.reloaded({ keys: 2 }),
-    (json) => json.reloaded({ keys: null, error: FAILURE }),
+    (json) => json.tell("reloaded", { keys: 2 }),
+    (json) => json.tell("reloaded", { keys: null, error: FAILURE }),
   ],
   connected: [
     (json) => json.event({ kind: "connected", address: "h:1", transport: "quic", connection: 0 }),
@@ -95,13 +96,21 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
     (json) => json.failure(ERROR),
   ],
   listing: [
-    (json) => json.listing({ path: "a", kind: "file", bytes: 1, mode: "0644", mtime: TIME }),
     (json) =>
-      json.listing({ path: "l", kind: "link", bytes: 0, mode: "0777", mtime: TIME, target: "a" }),
+      json.tell("listing", { path: "a", kind: "file", bytes: 1, mode: "0644", mtime: TIME }),
+    (json) =>
+      json.tell("listing", {
+        path: "l",
+        kind: "link",
+        bytes: 0,
+        mode: "0777",
+        mtime: TIME,
+        target: "a",
+      }),
   ],
-  end: [(json) => json.end({ ok: true, count: 2, failed: 0 })],
+  end: [(json) => json.tell("end", { ok: true, count: 2, failed: 0 })],
   resumable: [(json) =>
-    json.resumable({
+    json.tell("resumable", {
       peer: ID,
       sources: ["a"],
       destination: "",
@@ -112,7 +121,7 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
       started: TIME,
     })],
   ticket: [{}, { ticket: TICKET }].map((made) => (json) =>
-    json.ticket({
+    json.tell("ticket", {
       id: "ab12",
       root: "/srv",
       path: "",
@@ -126,22 +135,35 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
     })
   ),
   key: [
-    (json) => json.key({ role: "own", identity: null, file: "/f" }),
+    (json) => json.tell("key", { role: "own", identity: null, file: "/f" }),
     (json) =>
-      json.key({ role: "known_host", change: "removed", identity: ID, host: "h:1", file: "/f" }),
+      json.tell("key", {
+        role: "known_host",
+        change: "removed",
+        identity: ID,
+        host: "h:1",
+        file: "/f",
+      }),
     (json) =>
-      json.key({ role: "authorized", identity: ID, access: "both", comment: "c", file: "/f" }),
+      json.tell("key", {
+        role: "authorized",
+        identity: ID,
+        access: "both",
+        comment: "c",
+        file: "/f",
+      }),
   ],
   bench: [
-    (json) => json.bench({ bench: "hash", name: "n", bytesPerSecond: 1e9, bytes: 1, seconds: 1 }),
+    (json) =>
+      json.tell("bench", { bench: "hash", name: "n", bytesPerSecond: 1e9, bytes: 1, seconds: 1 }),
     (json) => {
       const path = { bench: "peer", name: "up", bytesPerSecond: null, bytes: 0, seconds: 0 };
-      json.bench({ ...path, by: "h:1", rttMs: 1.5, ratio: 0.25 });
+      json.tell("bench", { ...path, by: "h:1", rttMs: 1.5, ratio: 0.25 });
     },
   ],
   config: [(json) => {
     const hosts = [{ name: "prod", settings: [SETTING] }];
-    json.config({ path: "/c", present: true, settings: [SETTING], hosts });
+    json.tell("config", { path: "/c", present: true, settings: [SETTING], hosts });
   }],
 };
 

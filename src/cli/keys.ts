@@ -2,9 +2,10 @@
 // user's own identity. The files are a person's as well: what stands in them besides is kept.
 
 import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { SftpxError } from "../base/errors.ts";
-import type { Access } from "../trust/grant.ts";
+import { osCode } from "../base/os_error.ts";
+import { type Access, accessOf } from "../trust/grant.ts";
 import { authorizeKey, loadAuthorizedKeys, revokeKey } from "../trust/authorized_keys.ts";
 import { loadIdentity, parseIdentityName } from "../trust/identity.ts";
 import { addKnownHost, loadKnownHosts, removeKnownHost } from "../trust/known_hosts.ts";
@@ -15,7 +16,6 @@ import type { KeyLine } from "./json_line.ts";
 import { shellWord } from "./shell_word.ts";
 import { shown } from "./shown.ts";
 import { formatHostPort, type HostPort } from "./target.ts";
-import { accessOf } from "./ticket_scope.ts";
 import { tableLines } from "./ui/table.ts";
 
 /** The files that `keys` shows and changes, all absolute. */
@@ -51,7 +51,7 @@ function filesOf(command: KeysCommand, { env }: CommandContext): KeyFiles {
   return {
     identity: identityFile(identityPath, env),
     authorizedKeys: authorizedKeysPath === null
-      ? join(userFiles(env).directory, "authorized_keys")
+      ? userFiles(env).authorizedKeys
       : resolve(authorizedKeysPath),
     knownHosts: knownHostsFile(knownHostsPath, env),
   };
@@ -66,8 +66,8 @@ async function listKeys(files: KeyFiles, context: CommandContext): Promise<numbe
     ...await knownIn(files.knownHosts),
   ];
   if (json !== null) {
-    for (const key of keys) json.key(key);
-    json.end({ ok: true, count: keys.length, failed: 0 });
+    for (const key of keys) json.tell("key", key);
+    json.tell("end", { ok: true, count: keys.length, failed: 0 });
     return 0;
   }
   const shownKeys = keys.filter((key) => key.identity !== null);
@@ -153,8 +153,8 @@ function told(
   { json, terminal }: CommandContext,
   { key, lines }: { key: KeyLine; lines: readonly string[] },
 ): number {
-  json?.key(key);
-  json?.end({ ok: true, count: 1, failed: 0 });
+  json?.tell("key", key);
+  json?.tell("end", { ok: true, count: 1, failed: 0 });
   for (const line of lines) terminal.line(line);
   return 0;
 }
@@ -191,7 +191,7 @@ async function isThere(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    return !(error instanceof Error && "code" in error && error.code === "ENOENT");
+    return osCode(error) !== "ENOENT";
   }
 }
 

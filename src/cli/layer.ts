@@ -38,7 +38,7 @@ export interface Layer {
 }
 
 /** Text of a boolean flag that was typed. */
-export const YES = "true";
+const YES = "true";
 
 /** What the command line says. */
 export function typedLayer(raw: RawArguments): Layer {

@@ -6,10 +6,8 @@ import { list } from "../session/list.ts";
 import type { LsCommand } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { loadFilters } from "./filter_files.ts";
-import { firstContact } from "./first_contact.ts";
 import type { ListingLine } from "./json_line.ts";
-import { resolveRemote } from "./remote.ts";
-import { remoteLookup, sessionOptions } from "./transfer_options.ts";
+import { reachOne } from "./reach.ts";
 import { type ListedEntry, listingLine, utcTime } from "./ui/listing.ts";
 import { entryFailedLine } from "./ui/problem.ts";
 
@@ -18,25 +16,13 @@ const LINES_PER_WRITE = 256;
 /** Runs the command. */
 export async function runLs(command: LsCommand, context: CommandContext): Promise<number> {
   const { transfer, target, recursive } = command;
-  const { terminal, json } = context;
   const filters = await loadFilters(command.filters, { signal: context.signal });
-  const contact = firstContact(transfer, context);
   const listing = new Listing(command, context);
-  const remote = await resolveRemote(target, remoteLookup(transfer, { context, contact }));
-  const options = sessionOptions(transfer, {
-    context,
-    onEvent: (event) => {
-      contact.event(event);
-      if (event.kind === "notice") terminal.warning(event.message);
-      if (event.kind !== "connected") return;
-      terminal.detail(`connected to ${event.address} over ${event.transport}`);
-      json?.event(event);
-    },
-  });
+  const { remote, contact, session } = await reachOne(target, { choices: transfer, context });
   try {
     await contact.during(remote, () =>
       list({
-        ...options,
+        ...session,
         remote,
         recursive,
         filters,
@@ -66,7 +52,7 @@ class Listing {
   entry(entry: ListedEntry): void {
     this.#count += 1;
     const { json } = this.#context;
-    if (json !== null) return json.listing(listingFields(entry));
+    if (json !== null) return json.tell("listing", listingFields(entry));
     this.#lines.push(listingLine(entry, { long: this.#long }));
     if (this.#lines.length >= LINES_PER_WRITE) this.flush();
   }
@@ -90,7 +76,7 @@ class Listing {
   /** Tells the end and returns the exit code. */
   end(): number {
     const [count, failed] = [this.#count, this.#failed];
-    this.#context.json?.end({ ok: failed === 0, count, failed });
+    this.#context.json?.tell("end", { ok: failed === 0, count, failed });
     if (failed === 0) return 0;
     return ERROR_TABLE[count === 0 ? this.#firstCode : "partial"].exit;
   }

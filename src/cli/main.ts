@@ -10,6 +10,7 @@ import { isCommandName } from "./commands.ts";
 import { configText } from "./config.ts";
 import type { CommandContext, Handlers, Run } from "./context.ts";
 import { exitOfError } from "./exit.ts";
+import { booleanOf } from "./flag_values.ts";
 import { commandHelp, toolHelp, versionText } from "./help.ts";
 import type { Environment } from "./home.ts";
 import { JsonLines } from "./json.ts";
@@ -41,7 +42,7 @@ export async function main(args: readonly string[], deps: MainDeps): Promise<num
   try {
     command = await readCommand(args, surroundings.env);
   } catch (thrown) {
-    const json = wantsJson(args) || isOn(surroundings.env("SFTPX_JSON"));
+    const json = wantsJson(args) || booleanOf(surroundings.env("SFTPX_JSON") ?? "") === true;
     const output = { json, quiet: false, verbose: false, notes: [] };
     const name = args.find((arg) => isCommandName(arg));
     const serves = name === "serve" || name === "recv";
@@ -168,7 +169,7 @@ function showConfig(command: ConfigCommand, { json, stdout, terminal }: Context)
   for (const note of command.output.notes) terminal.line(note);
   const { path, isPresent, settings, hosts } = command;
   if (json === null) stdout.write(configText(command));
-  else json.config({ path, present: isPresent, settings, hosts });
+  else json.tell("config", { path, present: isPresent, settings, hosts });
 }
 
 async function showVersion(
@@ -177,14 +178,9 @@ async function showVersion(
   { handlers, version }: MainDeps,
 ): Promise<number> {
   const details = output.verbose ? await handlers.details() : null;
-  if (context.json !== null) context.json.version(version, details);
+  if (context.json !== null) context.json.tell("version", { version, ...details });
   else context.stdout.write(versionText(version, details));
   return 0;
-}
-
-/** Whether a variable says yes; one that says nothing clear is told of elsewhere. */
-function isOn(text: string | undefined): boolean {
-  return /^(1|true|yes|on)$/i.test(text ?? "");
 }
 
 function warnOfTicket(targets: Parameters<typeof ticketWarning>[0], context: Context): void {

@@ -23,7 +23,7 @@ export function manualPage(version: string): string {
     ...COMMAND_NAMES.flatMap(commandSection),
     ".SH FLAGS",
     ...paragraph("Common flags are taken by every command; each says where it has an effect."),
-    ...ALL.filter(({ later }) => later === undefined).flatMap(flagSection),
+    ...ALL.filter(({ later }) => later !== "all").flatMap(flagSection),
     ".SH PLACES",
     ...PAPERS.places.flatMap(paragraph),
     ".SH PATTERNS",

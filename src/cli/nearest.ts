@@ -20,6 +20,12 @@ export function nearest(word: string, words: readonly string[]): string | null {
   return best;
 }
 
+/** What an error adds for a mistyped word: `, did you mean "x"`, or nothing. */
+export function hintOf(word: string, words: readonly string[]): string {
+  const near = nearest(word, words);
+  return near === null ? "" : `, did you mean "${near}"`;
+}
+
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);

@@ -1,19 +1,21 @@
 // The positional arguments of a command: how many it takes, and where they should be remote.
 
 import { utf8Bytes } from "../base/bytes.ts";
-import { SftpxError } from "../base/errors.ts";
+import type { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { COMMAND_NAMES, type CommandName, isCommandName } from "./commands.ts";
-import { nearest } from "./nearest.ts";
+import { hintOf } from "./nearest.ts";
 import { shown } from "./shown.ts";
 import { type HostNames, parseTarget, type RemoteTarget, type Target } from "./target.ts";
+import { usageError } from "./usage_error.ts";
 
 /** The command of that name; a usage error with the nearest one for a word that is none. */
 export function commandName(word: string): CommandName {
   if (isCommandName(word)) return word;
-  const near = nearest(word, COMMAND_NAMES);
-  const hint = near === null ? "" : `, did you mean "${near}"`;
-  throw usage(`run "${shown(word)}"`, `no command has that name${hint}`);
+  throw usageError(
+    `run "${shown(word)}"`,
+    `no command has that name${hintOf(word, COMMAND_NAMES)}`,
+  );
 }
 
 /** Refuses any argument. */
@@ -37,7 +39,7 @@ export function exactly<const Names extends readonly string[]>(
 ): { readonly [Index in keyof Names]: string } {
   const missing = names.slice(positionals.length);
   if (missing.length > 0) {
-    throw usage(
+    throw usageError(
       `run "${what}"`,
       `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing`,
     );
@@ -45,7 +47,7 @@ export function exactly<const Names extends readonly string[]>(
   const extra = positionals[names.length];
   if (extra !== undefined) throw tooMany(what, extra);
   const empty = names.find((_, index) => positionals[index] === "");
-  if (empty !== undefined) throw usage(`run "${what}"`, `${empty} is empty`);
+  if (empty !== undefined) throw usageError(`run "${what}"`, `${empty} is empty`);
   return positionals as { readonly [Index in keyof Names]: string };
 }
 
@@ -57,16 +59,17 @@ export function oneOf<Word extends string>(
 ): Word {
   const found = words.find((item) => item === word);
   if (found !== undefined) return found;
-  const near = nearest(word, words);
-  const hint = near === null ? "" : `, did you mean "${near}"`;
-  throw usage(`run "${what} ${shown(word)}"`, `write one of ${words.join(", ")}${hint}`);
+  throw usageError(
+    `run "${what} ${shown(word)}"`,
+    `write one of ${words.join(", ")}${hintOf(word, words)}`,
+  );
 }
 
 /** A directory named as ROOT; the current one where none is. */
 export function rootOf(command: CommandName, given: string | null): string {
-  if (given === "") throw usage(`run "${command}"`, "ROOT is empty");
+  if (given === "") throw usageError(`run "${command}"`, "ROOT is empty");
   const bytes = utf8Bytes(given ?? "");
-  if (bytes > LIMITS.pathBytes) throw usage(`run "${command}"`, `ROOT is ${bytes} bytes long`);
+  if (bytes > LIMITS.pathBytes) throw usageError(`run "${command}"`, `ROOT is ${bytes} bytes long`);
   return given ?? ".";
 }
 
@@ -80,7 +83,7 @@ export function remoteTarget(
   const hint = /^[^/]+:/.test(target.path)
     ? "write a host as sftpx://HOST/PATH"
     : "write TICKET[/PATH], @[/PATH] or sftpx://HOST/PATH";
-  throw usage(`${verb} "${shown(target.path)}"`, `${what} is not remote, ${hint}`);
+  throw usageError(`${verb} "${shown(target.path)}"`, `${what} is not remote, ${hint}`);
 }
 
 /** A target in an error: never the ticket itself (I9). */
@@ -97,11 +100,6 @@ export function describe(target: Target): string {
   }
 }
 
-/** A usage error: what was attempted, what was found. */
-export function usage(attempt: string, state: string): SftpxError {
-  return new SftpxError("usage", `Cannot ${attempt}: ${state}`);
-}
-
 function tooMany(what: string, extra: string): SftpxError {
-  return usage(`use "${shown(extra)}" with "${what}"`, "it is one argument too many");
+  return usageError(`use "${shown(extra)}" with "${what}"`, "it is one argument too many");
 }

@@ -2,13 +2,14 @@
 // the argument parser. It refuses unknown flags, flags without their value and a value after a
 // boolean.
 
-import { SftpxError } from "../base/errors.ts";
+import type { SftpxError } from "../base/errors.ts";
 // @ts-types="./parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
 import type { FlagSpec } from "./flag_spec.ts";
 import { type FlagName, FLAGS } from "./flags.ts";
 import { nearest } from "./nearest.ts";
 import { shown } from "./shown.ts";
+import { usageError } from "./usage_error.ts";
 
 /** What was written, in order; a boolean flag has no values. */
 export interface RawArguments {
@@ -90,10 +91,10 @@ function valuesOf(flag: FlagSpec, value: unknown): readonly Placed[] | null {
   const values = given.map((item) => unguard(String(item)));
   if (values.some(({ text }) => text === "")) {
     const hint = flag.value.kind === "boolean" ? "" : flag.value.hint;
-    throw new SftpxError("usage", `Cannot read "--${flag.name}": its value ${hint} is missing`);
+    throw usageError(`read "--${flag.name}"`, `its value ${hint} is missing`);
   }
   if (values.length > 1 && flag.list !== true) {
-    throw new SftpxError("usage", `Cannot read "--${flag.name}": it is given more than once`);
+    throw usageError(`read "--${flag.name}"`, "it is given more than once");
   }
   return values;
 }
@@ -105,7 +106,7 @@ function checkForm(arg: string): void {
   const match = /^--([^=]+)=/.exec(arg);
   const flag = match && TABLE.find((item) => item.name === match[1]);
   if (flag && isBoolean(flag)) {
-    throw new SftpxError("usage", `Cannot read "${shown(arg)}": "--${flag.name}" takes no value`);
+    throw usageError(`read "${shown(arg)}"`, `"--${flag.name}" takes no value`);
   }
 }
 
@@ -119,7 +120,7 @@ function unknownFlag(written: string): SftpxError {
   const hint = near === null
     ? 'a name that begins with "-" goes after "--"'
     : `did you mean "--${near}"`;
-  return new SftpxError("usage", `Cannot read "${shown(written)}": no flag has that name, ${hint}`);
+  return usageError(`read "${shown(written)}"`, `no flag has that name, ${hint}`);
 }
 
 function isBoolean(flag: FlagSpec): boolean {

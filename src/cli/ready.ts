@@ -5,6 +5,8 @@ import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import process from "node:process";
 import { SftpxError } from "../base/errors.ts";
+import { osCode, osError } from "../base/os_error.ts";
+import { shown } from "./shown.ts";
 
 /** What it says. */
 export interface Readiness {
@@ -39,7 +41,9 @@ export class ReadyFile implements AsyncDisposable {
       await rename(beside, absolute);
     } catch (thrown) {
       await rm(beside, { force: true }).catch(() => {});
-      throw new SftpxError("io", `Cannot write the ready file "${path}": ${stateOf(thrown)}`, {
+      const attempt = `write the ready file "${shown(path)}"`;
+      if (osCode(thrown) !== "ENOENT") throw osError(thrown, attempt);
+      throw new SftpxError("io", `Cannot ${attempt}: its directory is not there`, {
         cause: thrown,
       });
     }
@@ -51,10 +55,4 @@ export class ReadyFile implements AsyncDisposable {
     const text = await readFile(this.#path, "utf8").catch(() => null);
     if (text === this.#text) await rm(this.#path, { force: true }).catch(() => {});
   }
-}
-
-/** `ENOENT: no such file or directory`, without the call and the paths that follow. */
-function stateOf(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return text.split(",")[0] ?? text;
 }

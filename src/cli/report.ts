@@ -3,6 +3,7 @@
 // run is data: it goes to stdout either way.
 
 import type { SessionEvent, TransferSummary } from "../session/options.ts";
+import type { CommandName } from "./commands.ts";
 import { exitOfSummary } from "./exit.ts";
 import type { JsonLines } from "./json.ts";
 import type { TextOutput } from "./output.ts";
@@ -23,6 +24,8 @@ export interface ReportOptions {
   readonly nowMs: () => number;
   readonly deed: Deed;
   readonly failIfUnchanged?: boolean;
+  /** Whose help an error points to. */
+  readonly command?: CommandName;
   /** Number of one transfer among several; absent in `send` and `get`. */
   readonly transfer?: number;
   /** Set in `serve`, whose peers' transfers these are. */
@@ -49,12 +52,6 @@ export class TransferReport {
     this.#options = options;
     this.#deed = options.deed;
     this.#about = options.transfer === undefined ? {} : { transfer: options.transfer };
-  }
-
-  /** Shows that a connection is being made. */
-  connecting(): void {
-    const nothing = { bytesDone: 0, filesDone: 0, reusedBytes: 0, wireBytes: 0, bytesPerSecond: 0 };
-    this.#draw({ ...nothing, phase: "connect", bytesTotal: null, filesTotal: null, leftMs: null });
   }
 
   /** Tells one event; give it to the session as `onEvent`. */
@@ -95,11 +92,12 @@ export class TransferReport {
 
   /** Tells the end and returns the exit code. The last line says what was done, where anything was. */
   finish(summary: TransferSummary): number {
-    const { terminal, json, failIfUnchanged = false } = this.#options;
+    const { terminal, json, command, serving = false, failIfUnchanged = false } = this.#options;
     terminal.clear();
     json?.summary(summary, { failIfUnchanged, ...this.#about });
     const { error } = summary;
-    if (error !== null) terminal.error(error, this.#about);
+    // What to do about it is told at the other end, whose command it was.
+    if (error !== null) terminal.error(error, { ...this.#about, command, isAdvised: !serving });
     // In a log of `serve` this is a line of the access log.
     const isLogged = terminal.log !== null;
     if (!isLogged && (error === null || summary.files > 0 || summary.deleted > 0)) {

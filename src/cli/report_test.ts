@@ -84,7 +84,7 @@ Deno.test("TransferReport never shows progress going back (I10)", () => {
 
 Deno.test("TransferReport draws progress and takes it away before the summary", () => {
   const { stderr, report } = setUp({ width: 80 });
-  report.connecting();
+  report.event({ ...progress(0), phase: "connect" } as SessionEvent);
   assert.match(stderr.text, /connecting/);
   stderr.text = "";
   report.event({ kind: "notice", message: "mind" });
@@ -113,6 +113,20 @@ Deno.test("TransferReport tells an error with its advice and returns its exit co
     "error: Cannot go on: the peer is gone\n  Run the same command again: it resumes.\n",
   );
   assert.equal(stdout.jsonLines().at(-1)?.["event"], "summary");
+});
+
+Deno.test("TransferReport points a usage error to the help of its command", () => {
+  const { stderr, report } = setUp({ command: "send" });
+  report.finish({ ...SUMMARY, files: 0, ok: false, error: new SftpxError("usage", "Cannot x") });
+  assert.match(stderr.text, /Run "sftpx send --help" for the usage/);
+});
+
+Deno.test("TransferReport advises nobody in serve: what to do is told to the client", () => {
+  for (const code of ["lost", "usage", "conflict"] as const) {
+    const { stderr, report } = setUp({ serving: true });
+    report.finish({ ...SUMMARY, files: 0, ok: false, error: new SftpxError(code, "Cannot x") });
+    assert.equal(stderr.text, "error: Cannot x\n");
+  }
 });
 
 Deno.test("TransferReport returns 4 for nothing to do when asked", () => {

@@ -1,28 +1,24 @@
 // `sftpx send SRC... DEST`: a push.
 
 import { push } from "../session/client.ts";
-import type { SessionEvent, WorkerUrls } from "../session/options.ts";
+import type { WorkerUrls } from "../session/options.ts";
 import type { SendCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
-import { firstContact } from "./first_contact.ts";
-import { resolveRemote } from "./remote.ts";
+import { reach } from "./reach.ts";
 import { TransferReport } from "./report.ts";
-import { copyOptions, remoteLookup, transferOptions } from "./transfer_options.ts";
+import { copyOptions, transferOptions } from "./transfer_options.ts";
 
 /** The command's run function. */
 export function sendCommand(workers: WorkerUrls): Run<SendCommand> {
   return async (command: SendCommand, context: CommandContext) => {
-    const { transfer, sources, destination, output, copy: { failIfUnchanged } } = command;
+    const { name, transfer: choices, sources, destination, output } = command;
+    const { failIfUnchanged } = command.copy;
     const copy = await copyOptions(command.copy, { output, signal: context.signal });
-    const contact = firstContact(transfer, context);
-    const remote = await resolveRemote(destination, remoteLookup(transfer, { context, contact }));
-    const report = new TransferReport({ ...context, deed: "sent", failIfUnchanged });
-    const onEvent = (event: SessionEvent) => {
-      contact.event(event);
-      report.event(event);
-    };
-    const options = transferOptions(transfer, { workers, context, copy, onEvent });
-    report.connecting();
+    const report = new TransferReport({ ...context, command: name, deed: "sent", failIfUnchanged });
+    const way = { choices, context, onEvent: report.event };
+    const { remotes, contact, session } = await reach([destination], way);
+    const options = transferOptions(choices, { workers, session, copy });
+    const remote = remotes[0]!;
     return report.finish(await contact.concluded(remote, push({ ...options, sources, remote })));
   };
 }

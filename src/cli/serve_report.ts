@@ -45,7 +45,7 @@ export class ServeReport {
   ): void {
     const { terminal, stdout, json } = this.#options;
     const { hostname, port } = address;
-    json?.listening({ address: hostname, port, identity, ticket });
+    json?.tell("listening", { address: hostname, port, identity, ticket });
     terminal.line(`listening on ${formatHostPort(address)} as ${identity}`, {
       event: "listening",
       address: hostname,
@@ -81,8 +81,8 @@ export class ServeReport {
 
   #peer({ kind, address, identity }: Event<"peer" | "peer_left">): void {
     const { terminal, json } = this.#options;
-    if (kind === "peer") json?.peer({ address, identity });
-    else json?.peerLeft({ address, identity });
+    if (kind === "peer") json?.tell("peer", { address, identity });
+    else json?.tell("peer_left", { address, identity });
     const deed = kind === "peer" ? "came" : "left";
     const fields = { event: kind, address, identity };
     terminal.detail(`peer ${shown(identity)} ${deed}, at ${shown(address)}`, fields);
@@ -90,14 +90,14 @@ export class ServeReport {
 
   #refused({ kind, ...fields }: Event<"peer_refused">): void {
     const { terminal, json } = this.#options;
-    json?.peerRefused(fields);
+    json?.tell("peer_refused", fields);
     terminal.warning(`refused ${fields.address}: ${fields.message}`, { event: kind, ...fields });
   }
 
   /** On a terminal the end of a transfer is told by its summary. */
   #access({ kind, ...fields }: Event<"access">): void {
     const { terminal, json } = this.#options;
-    json?.access(fields);
+    json?.tell("access", fields);
     const line = accessLine({ kind, ...fields });
     if (terminal.log === "json") return terminal.line(line, { event: kind, ...fields });
     if (terminal.log === "text" || fields.transfer === null) return terminal.line(line);
@@ -106,7 +106,7 @@ export class ServeReport {
 
   #reloaded({ kind, keys, error }: Event<"reloaded">): void {
     const { terminal, json } = this.#options;
-    json?.reloaded({
+    json?.tell("reloaded", {
       keys,
       ...(error === null
         ? {}

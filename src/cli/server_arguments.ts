@@ -11,7 +11,7 @@ import type {
 } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import type { FlagName } from "./flags.ts";
-import { atMostNone, atMostOne, exactly, oneOf, rootOf, usage } from "./positionals.ts";
+import { atMostNone, atMostOne, exactly, oneOf, rootOf } from "./positionals.ts";
 import type { Settings } from "./settings.ts";
 import { shown } from "./shown.ts";
 import {
@@ -23,6 +23,7 @@ import {
 } from "./target.ts";
 import { type Meaning, transferChoices } from "./transfer_arguments.ts";
 import { parseDuration } from "./units.ts";
+import { usageError } from "./usage_error.ts";
 
 /** `serve [ROOT]` and `recv [ROOT]`. */
 export function serveCommand(meaning: Meaning, positionals: readonly string[]): ServeCommand {
@@ -71,7 +72,7 @@ function ticketAction(settings: Settings, positionals: readonly string[]): Ticke
       settings.refuse(TICKET_SCOPE, "ticket revoke");
       const [id] = exactly("ticket revoke", rest, ["ID"]);
       if (!/^[0-9a-z]{1,64}$/i.test(id)) {
-        throw usage(`revoke "${shown(id)}"`, "it is no ID that `sftpx ticket list` shows");
+        throw usageError(`revoke "${shown(id)}"`, "it is no ID that `sftpx ticket list` shows");
       }
       return { kind: "revoke", id: id.toLowerCase() };
     }
@@ -143,7 +144,7 @@ function keysAction(settings: Settings, positionals: readonly string[]): KeysAct
 function commentOf(words: readonly string[]): string {
   const comment = words.join(" ").trim();
   if (comment.length > MAX_COMMENT_CHARS || escapeText(comment) !== comment) {
-    throw usage(`use the comment "${shown(comment)}"`, "it is one short line of text");
+    throw usageError(`use the comment "${shown(comment)}"`, "it is one short line of text");
   }
   return comment;
 }

@@ -81,7 +81,7 @@ export class Settings {
   }
 
   /**
-   * Refuses flags of other commands, flags that are for later, and values out of bounds. A variable is
+   * Refuses flags of other commands, what is for later, and values out of bounds. A variable is
    * looked at only where its flag has an effect: it is there for all commands at once. `config` tells
    * of all.
    */
@@ -137,16 +137,22 @@ export class Settings {
   }
 }
 
-/** Refuses a flag that is for later, and values out of bounds, wherever they were given. */
+/** Refuses what is for later, and values out of bounds, wherever they were given. */
 export function checkGiven(flag: FlagSpec, { texts, origin }: Given): void {
   for (const text of texts) {
     const where = written(flag, text, origin);
-    if (flag.later !== undefined) {
-      const what = origin.kind === "typed" ? `"--${flag.name}"` : where;
-      throw new SftpxError("usage", `Cannot use ${what}: ${flag.later} not in this version yet`);
-    }
+    checkNow(flag, text, where);
     checkValue(flag, text, where);
   }
+}
+
+/** A choice that is for later has a code of its own, so that a script can try another. */
+function checkNow({ later = [] }: FlagSpec, text: string, where: string): void {
+  if (later !== "all" && !later.includes(text)) return;
+  throw new SftpxError(
+    later === "all" ? "usage" : "unsupported",
+    `Cannot use ${where}: it is not in this version yet`,
+  );
 }
 
 function attemptOf(name: FlagName, { texts, origin }: Given): string {

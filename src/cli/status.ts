@@ -2,14 +2,15 @@
 
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { SftpxError } from "../base/errors.ts";
 import type { WorkerUrls } from "../session/options.ts";
 import { resumableIn } from "../session/status.ts";
 import { identityName } from "../trust/identity.ts";
 import type { StatusCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
+import { namedError } from "./named_error.ts";
 import { shown } from "./shown.ts";
 import { formatBytes, formatCount, formatDuration } from "./units.ts";
+import { usageError } from "./usage_error.ts";
 import { utcTime } from "./ui/listing.ts";
 import { tableLines } from "./ui/table.ts";
 
@@ -28,8 +29,8 @@ export function statusCommand(workers: WorkerUrls): Run<StatusCommand> {
     const found = await resumableIn(resolve(root), { workers });
     const { json, stdout, terminal } = context;
     if (json !== null) {
-      for (const item of found) json.resumable(fieldsOf(item));
-      json.end({ ok: true, count: found.length, failed: 0 });
+      for (const item of found) json.tell("resumable", fieldsOf(item));
+      json.tell("end", { ok: true, count: found.length, failed: 0 });
       return 0;
     }
     if (found.length === 0) {
@@ -45,14 +46,11 @@ export function statusCommand(workers: WorkerUrls): Run<StatusCommand> {
 
 /** A place that is not there has nothing to resume because of a slip, not because all is done. */
 async function checkRoot(root: string): Promise<void> {
-  const found = await stat(root).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
-    const cause = error.code ?? error.message;
-    throw new SftpxError("io", `Cannot look into "${shown(root)}": ${cause}`, { cause: error });
+  const attempt = `look into "${shown(root)}"`;
+  const found = await stat(root).catch((thrown: unknown) => {
+    throw namedError(thrown, attempt);
   });
-  if (found?.isDirectory() === true) return;
-  const state = found === null ? "there is nothing of that name" : "it is no directory";
-  throw new SftpxError("usage", `Cannot look into "${shown(root)}": ${state}`);
+  if (!found.isDirectory()) throw usageError(attempt, "it is no directory");
 }
 
 function rowOf(item: Resumable, { terminal, nowMs }: CommandContext): readonly string[] {

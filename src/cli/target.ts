@@ -2,10 +2,10 @@
 // the command-line contract. Pure text; `remote.ts` finds out what proves the server.
 
 import { fromBase32, utf8Bytes } from "../base/bytes.ts";
-import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { pathProblem } from "../base/path.ts";
 import { shown } from "./shown.ts";
+import { usageError } from "./usage_error.ts";
 
 /** Port of a server that names none. */
 export const DEFAULT_PORT = 4443;
@@ -56,7 +56,7 @@ export function parseTarget(
   text: string,
   { hosts = NO_HOSTS }: { hosts?: HostNames } = {},
 ): Target {
-  if (text === "") throw cannot(reading(text), "it is empty");
+  if (text === "") throw usageError(reading(text), "it is empty");
   const environment = ENVIRONMENT.exec(text);
   if (environment !== null) {
     return { kind: "environment", path: remotePath(reading(text), environment[1] ?? "") };
@@ -71,9 +71,9 @@ export function parseTarget(
   }
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
   if (scheme === "sftpx") return parseUrl(text, hosts);
-  if (scheme !== undefined) throw cannot(reading(text), "only sftpx:// is a URL here");
+  if (scheme !== undefined) throw usageError(reading(text), "only sftpx:// is a URL here");
   const bytes = utf8Bytes(text);
-  if (bytes > LIMITS.pathBytes) throw cannot(reading(text), `it is ${bytes} bytes long`);
+  if (bytes > LIMITS.pathBytes) throw usageError(reading(text), `it is ${bytes} bytes long`);
   return { kind: "local", path: text };
 }
 
@@ -91,7 +91,7 @@ export function checkIdentity(
       // Falls through to the one message.
     }
   }
-  throw new SftpxError("usage", `Cannot ${attempt}: it is not 52 base32 characters`);
+  throw usageError(attempt, "it is not 52 base32 characters");
 }
 
 /** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`. `attempt` is what an error says cannot be done. */
@@ -104,11 +104,11 @@ export function parseHostPort(
   },
 ): HostPort {
   const parts = HOST_PORT.exec(text)?.groups;
-  if (parts === undefined) throw cannot(attempt, "write HOST:PORT, with IPv6 in brackets");
+  if (parts === undefined) throw usageError(attempt, "write HOST:PORT, with IPv6 in brackets");
   const given = parts["port"] === undefined ? null : parsePort(attempt, parts["port"]);
-  if (given === 0 && !allowZero) throw cannot(attempt, "port 0 is nowhere to reach");
+  if (given === 0 && !allowZero) throw usageError(attempt, "port 0 is nowhere to reach");
   const port = given ?? fallbackPort;
-  if (port === null) throw cannot(attempt, "the port is missing, write HOST:PORT");
+  if (port === null) throw usageError(attempt, "the port is missing, write HOST:PORT");
   const hostname = parseHost(attempt, parts["host"] ?? "");
   if (!allowZero) refuseAny(attempt, hostname);
   return { hostname, port };
@@ -117,7 +117,7 @@ export function parseHostPort(
 /** The addresses that mean all of this machine are to listen on. */
 function refuseAny(attempt: string, hostname: string): void {
   if (!/^(0\.0\.0\.0|[0:]+)$/.test(hostname)) return;
-  throw cannot(attempt, `${hostname} is nowhere to reach, write 127.0.0.1 for this machine`);
+  throw usageError(attempt, `${hostname} is nowhere to reach, write 127.0.0.1 for this machine`);
 }
 
 /** A host and port as they are written: IPv6 in brackets. */
@@ -132,18 +132,24 @@ export function ticketWarning(targets: readonly RemoteTarget[]): string | null {
     "use @ with --ticket-file or SFTPX_TICKET";
 }
 
-/** A URL that names neither an identity nor a port may mean a host of the configuration. */
+/** The name in a URL that may be one of the configuration: it stands there alone. Null without one. */
+export function hostNameIn(text: string): string | null {
+  const { identity, host, port } = URL_PARTS.exec(text)?.groups ?? {};
+  return identity === undefined && port === undefined && host !== undefined ? host : null;
+}
+
 function parseUrl(text: string, hosts: HostNames): UrlTarget {
   const attempt = reading(text);
   const parts = URL_PARTS.exec(text)?.groups;
-  if (parts === undefined) throw cannot(attempt, "write sftpx://[IDENTITY@]HOST[:PORT]/PATH");
+  if (parts === undefined) throw usageError(attempt, "write sftpx://[IDENTITY@]HOST[:PORT]/PATH");
   const { identity, host = "", port } = parts;
   const number = port === undefined ? DEFAULT_PORT : parsePort(attempt, port);
-  if (number === 0) throw cannot(attempt, "port 0 is nowhere to reach");
+  if (number === 0) throw usageError(attempt, "port 0 is nowhere to reach");
   const hostname = parseHost(attempt, host);
   refuseAny(attempt, hostname);
   const path = remotePath(attempt, decodePath(attempt, (parts["path"] ?? "").slice(1)));
-  const named = identity === undefined && port === undefined ? hosts(host) : null;
+  const name = hostNameIn(text);
+  const named = name === null ? null : hosts(name);
   if (named !== null) return { ...named, path: below(named.path, parts["path"], path) };
   return {
     kind: "url",
@@ -164,16 +170,16 @@ function parseHost(attempt: string, host: string): string {
   if (host.startsWith("[")) {
     const inner = host.slice(1, -1);
     if (inner.includes(":") && IPV6.test(inner)) return inner;
-    throw cannot(attempt, "what stands in brackets is no IPv6 address");
+    throw usageError(attempt, "what stands in brackets is no IPv6 address");
   }
-  if (host === "") throw cannot(attempt, "the host is missing");
+  if (host === "") throw usageError(attempt, "the host is missing");
   if (HOSTNAME.test(host)) return host;
-  throw cannot(attempt, "the host has characters that no host name has");
+  throw usageError(attempt, "the host has characters that no host name has");
 }
 
 function parsePort(attempt: string, port: string): number {
   if (/^\d{1,5}$/.test(port) && Number(port) <= 65535) return Number(port);
-  throw cannot(attempt, "the port is not a number up to 65535");
+  throw usageError(attempt, "the port is not a number up to 65535");
 }
 
 /** Checks a path under a served root, as `--path` takes it; returns it without slashes at its ends. */
@@ -183,11 +189,11 @@ export function parseRemotePath(text: string, attempt: string = reading(text)): 
 
 /** In URLs only; an encoded slash would be a name with a slash in it, which no file has. */
 function decodePath(attempt: string, path: string): string {
-  if (/%2f/i.test(path)) throw cannot(attempt, 'it has an encoded "/"');
+  if (/%2f/i.test(path)) throw usageError(attempt, 'it has an encoded "/"');
   try {
     return decodeURIComponent(path);
   } catch {
-    throw cannot(
+    throw usageError(
       attempt,
       'a "%" in a URL is followed by two hex digits that make UTF-8 (%25 for "%")',
     );
@@ -199,14 +205,10 @@ function remotePath(attempt: string, path: string): string {
   const given = path === "." ? "" : path.endsWith("/.") ? path.slice(0, -1) : path;
   if (given === "") return "";
   const problem = pathProblem(given.endsWith("/") ? given.slice(0, -1) : given);
-  if (problem !== null) throw cannot(attempt, `its path cannot be used, ${problem}`);
+  if (problem !== null) throw usageError(attempt, `its path cannot be used, ${problem}`);
   return given;
 }
 
 function reading(text: string): string {
   return `read "${shown(text)}"`;
-}
-
-function cannot(attempt: string, state: string): SftpxError {
-  return new SftpxError("usage", `Cannot ${attempt}: ${state}`);
 }

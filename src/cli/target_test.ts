@@ -3,6 +3,7 @@ import { SftpxError } from "../base/errors.ts";
 import {
   checkIdentity,
   formatHostPort,
+  hostNameIn,
   parseHostPort,
   parseTarget,
   type Target,
@@ -232,4 +233,16 @@ Deno.test("an address to listen on is none to connect to", () => {
   }
   parseTarget("sftpx://[::1]/x");
   parseTarget("sftpx://10.0.0.0/x");
+});
+
+Deno.test("hostNameIn() is a name that stands alone in a URL, whatever else is wrong with it", () => {
+  for (const text of ["sftpx://nas", "sftpx://nas/", "sftpx://nas/%2f", "SFTPX://nas/a/b"]) {
+    assert.equal(hostNameIn(text), "nas", text);
+  }
+  const identity = "a".repeat(51) + "q";
+  for (
+    const text of [`sftpx://${identity}@nas/`, "sftpx://nas:4443/", "nas", "@/nas", "http://nas"]
+  ) {
+    assert.equal(hostNameIn(text), null, text);
+  }
 });

@@ -4,7 +4,7 @@
 
 import { resolve } from "node:path";
 import { ticketAddresses } from "../session/advertise.ts";
-import { grantOfAccess } from "../trust/grant.ts";
+import { accessOf, grantOfAccess } from "../trust/grant.ts";
 import { loadIdentity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
 import { TicketBook, ticketBookPath } from "../trust/ticket_book.ts";
@@ -15,7 +15,7 @@ import type { TicketLine } from "./json_line.ts";
 import { shellWord } from "./shell_word.ts";
 import { shown } from "./shown.ts";
 import { DEFAULT_PORT, formatHostPort, type HostPort } from "./target.ts";
-import { accessOf, canonicalRoot, checkScope } from "./ticket_scope.ts";
+import { canonicalRoot, checkScope } from "./ticket_scope.ts";
 import { formatCount } from "./units.ts";
 import { localTime } from "./ui/listing.ts";
 import { tableLines } from "./ui/table.ts";
@@ -74,8 +74,8 @@ async function createTicket(action: Create, { identityPath, context }: Place): P
   const made = book.list({ root, nowMs }).find((info) => info.id === id);
   const { json, stdout, terminal } = context;
   if (json !== null) {
-    if (made !== undefined) json.ticket({ ...fieldsOf(made), ticket });
-    json.end({ ok: true, count: 1, failed: 0 });
+    if (made !== undefined) json.tell("ticket", { ...fieldsOf(made), ticket });
+    json.tell("end", { ok: true, count: 1, failed: 0 });
     return 0;
   }
   stdout.write(`${ticket}\n`);
@@ -106,8 +106,8 @@ async function listTickets(
   using book = TicketBook.open(ticketBookPath(identityPath));
   const found = book.list({ root, nowMs: nowMs() });
   if (json !== null) {
-    for (const info of found) json.ticket(fieldsOf(info));
-    json.end({ ok: true, count: found.length, failed: 0 });
+    for (const info of found) json.tell("ticket", fieldsOf(info));
+    json.tell("end", { ok: true, count: found.length, failed: 0 });
     return 0;
   }
   if (found.length === 0) {
@@ -124,8 +124,8 @@ function revokeTicket(id: string, { identityPath, context }: Place): number {
   using book = TicketBook.open(ticketBookPath(identityPath));
   const revoked = book.revoke(id);
   const { json, terminal } = context;
-  json?.ticket(fieldsOf(revoked));
-  json?.end({ ok: true, count: 1, failed: 0 });
+  json?.tell("ticket", fieldsOf(revoked));
+  json?.tell("end", { ok: true, count: 1, failed: 0 });
   terminal.line(`ticket ${revoked.id.slice(0, ID_DIGITS)} opens nothing any more`);
   return 0;
 }

@@ -2,20 +2,23 @@
 
 import { lstat, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { SftpxError } from "../base/errors.ts";
+import { osCode } from "../base/os_error.ts";
 import { pathProblem } from "../base/path.ts";
-import type { Access, Grant } from "../trust/grant.ts";
+import type { Access } from "../trust/grant.ts";
+import { namedError } from "./named_error.ts";
 import { shown } from "./shown.ts";
+import { usageError } from "./usage_error.ts";
 
 /** The ROOT as `serve` knows it: absolute and without links. Throws `usage` unless a directory. */
 export async function canonicalRoot(root: string): Promise<string> {
+  const attempt = `make tickets for "${shown(root)}"`;
   try {
     const real = await realpath(resolve(root));
     if ((await stat(real)).isDirectory()) return real;
-  } catch (cause) {
-    throw rootProblem(root, isAbsent(cause) ? "there is no such directory" : textOf(cause), cause);
+  } catch (thrown) {
+    throw namedError(thrown, attempt);
   }
-  throw rootProblem(root, "it is no directory, use --path for a file in one");
+  throw usageError(attempt, "it is no directory, use --path for a file in one");
 }
 
 /**
@@ -28,25 +31,26 @@ export async function checkScope(
 ): Promise<string> {
   const scope = path.replace(/\/$/, "");
   if (scope === "" || scope === ".") return "";
+  const attempt = `use "--path ${shown(path)}"`;
   const problem = pathProblem(scope);
-  if (problem !== null) throw scopeProblem(path, problem);
+  if (problem !== null) throw usageError(attempt, problem);
   let at = root;
   for (const name of scope.split("/")) {
     at = join(at, name);
-    const found = await lstat(at).catch((cause: unknown) => {
-      if (isAbsent(cause)) return null;
-      throw scopeProblem(path, textOf(cause), cause);
+    const found = await lstat(at).catch((thrown: unknown) => {
+      if (osCode(thrown) === "ENOENT") return null;
+      throw namedError(thrown, attempt);
     });
     if (found === null) {
       if (access !== "read") return scope; // a push makes it
-      throw scopeProblem(path, `there is nothing of that name in ${shown(root)} to read`);
+      throw usageError(attempt, `there is nothing of that name in ${shown(root)} to read`);
     }
     if (found.isSymbolicLink()) {
-      throw scopeProblem(path, "a link stands on the way, name what it leads to");
+      throw usageError(attempt, "a link stands on the way, name what it leads to");
     }
     if (!found.isDirectory() && (at !== join(root, scope) || access !== "read")) {
-      throw scopeProblem(
-        path,
+      throw usageError(
+        attempt,
         at === join(root, scope)
           ? "it is a file, which a ticket can open with --access read only"
           : `"${shown(name)}" on the way is no directory`,
@@ -54,28 +58,4 @@ export async function checkScope(
     }
   }
   return scope;
-}
-
-/** The access word of a grant. */
-export function accessOf({ read, write, writeOnce }: Grant): Access {
-  if (writeOnce) return "write-once";
-  if (read && write) return "both";
-  return read ? "read" : "write";
-}
-
-function rootProblem(root: string, state: string, cause?: unknown): SftpxError {
-  return new SftpxError("usage", `Cannot make tickets for "${shown(root)}": ${state}`, { cause });
-}
-
-function scopeProblem(path: string, state: string, cause?: unknown): SftpxError {
-  return new SftpxError("usage", `Cannot use "--path ${shown(path)}": ${state}`, { cause });
-}
-
-function isAbsent(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
-}
-
-function textOf(error: unknown): string {
-  if (error instanceof Error && "code" in error) return String(error.code);
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,6 @@
 // `send`, `get`, `ls` and `bench`: what a command that reaches a server means.
 
 import { utf8Bytes } from "../base/bytes.ts";
-import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Congestion } from "../transport/transport.ts";
 import {
@@ -15,12 +14,13 @@ import {
   type TransferChoices,
 } from "./command.ts";
 import { parseChunkSize, parseCompression } from "./flag_values.ts";
-import { nearest } from "./nearest.ts";
-import { describe, exactly, remoteTarget, usage } from "./positionals.ts";
+import { hintOf } from "./nearest.ts";
+import { describe, exactly, remoteTarget } from "./positionals.ts";
 import type { Settings } from "./settings.ts";
 import { shown } from "./shown.ts";
 import { checkIdentity, type HostNames, parseTarget, type RemoteTarget } from "./target.ts";
 import { parseDuration, parseSize } from "./units.ts";
+import { usageError } from "./usage_error.ts";
 
 /** What a command line means depends on. */
 export interface Meaning {
@@ -35,7 +35,6 @@ export function transferChoices(
   { settings, hasTicket }: Pick<Meaning, "settings" | "hasTicket">,
   targets: readonly RemoteTarget[],
 ): TransferChoices {
-  checkStack(settings.text("transport"), settings.text("quic"));
   const pin = settings.text("pin");
   return {
     chunkBytes: parseChunkSize(settings.text("chunk-size") ?? ""),
@@ -63,14 +62,17 @@ export function sendCommand(meaning: Meaning, positionals: readonly string[]): S
   const locals = sources.map((text) => {
     const target = parseTarget(text);
     if (target.kind === "local") return target.path;
-    throw usage(`send "${describe(target)}"`, "SRC is a local file, write ./NAME if it is one");
+    throw usageError(
+      `send "${describe(target)}"`,
+      "SRC is a local file, write ./NAME if it is one",
+    );
   });
   const copy = copyChoices(settings, sources.length);
   return {
     name: "send",
     output: settings.output(),
     transfer: transferChoices(meaning, [destination]),
-    sources: copy.filesFrom === null ? locals : locals.map(contentsOf),
+    sources: locals,
     destination,
     copy,
   };
@@ -82,21 +84,22 @@ export function getCommand(meaning: Meaning, positionals: readonly string[]): Ge
   const { sources, last } = sourcesAndLast("get", positionals);
   const destination = parseTarget(last);
   if (destination.kind !== "local") {
-    throw usage(`get into "${describe(destination)}"`, "DEST is a local path, the last argument");
+    throw usageError(
+      `get into "${describe(destination)}"`,
+      "DEST is a local path, the last argument",
+    );
   }
   const remotes = sources.map((text) => remoteTarget(text, { verb: "get", what: "SRC", hosts }));
   const [first, ...rest] = remotes;
   if (first === undefined || rest.some((target) => serverOf(target) !== serverOf(first))) {
-    throw new SftpxError("usage", "Cannot get from two servers at once: run one get for each");
+    throw usageError("get from two servers at once", "run one get for each");
   }
   const copy = copyChoices(settings, sources.length);
   return {
     name: "get",
     output: settings.output(),
     transfer: transferChoices(meaning, remotes),
-    sources: copy.filesFrom === null
-      ? remotes
-      : remotes.map((target) => ({ ...target, path: contentsOf(target.path) })),
+    sources: remotes,
     destination: destination.path,
     copy,
   };
@@ -129,7 +132,7 @@ export function benchCommand(meaning: Meaning, positionals: readonly string[]): 
     else targets.push(benchTarget(word, hosts));
   }
   const [target = null, extra] = targets;
-  if (extra !== undefined) throw usage("bench", "one URL is the most");
+  if (extra !== undefined) throw usageError("bench", "one URL is the most");
   return {
     name: "bench",
     output: settings.output(),
@@ -159,11 +162,9 @@ export function reachedTexts(command: string, positionals: readonly string[]): r
 function benchTarget(word: string, hosts: HostNames): RemoteTarget {
   const target = parseTarget(word, { hosts });
   if (target.kind !== "local") return target;
-  const near = nearest(word, BENCHES);
-  const hint = near === null ? "" : `, did you mean "${near}"`;
-  throw usage(
+  throw usageError(
     `bench "${shown(word)}"`,
-    `it is none of ${BENCHES.join(", ")} and no remote place${hint}`,
+    `it is none of ${BENCHES.join(", ")} and no remote place${hintOf(word, BENCHES)}`,
   );
 }
 
@@ -172,16 +173,16 @@ function copyChoices(settings: Settings, sourceCount: number): CopyChoices {
   const filesFrom = settings.text("files-from");
   const files = filters.flatMap((choice) => choice.kind === "file" ? [choice.path] : []);
   if ([...files, filesFrom].filter((path) => path === "-").length > 1) {
-    throw usage('use "-" twice', "stdin is read once");
+    throw usageError('use "-" twice', "stdin is read once");
   }
   const deleteByDefault = !settings.isTyped("delete");
   // What is said for all transfers to a host is for those that it can be meant for.
   const isDelete = settings.has("delete") && !(deleteByDefault && filesFrom !== null);
   if (filesFrom !== null && sourceCount > 1) {
-    throw usage('use "--files-from"', `it takes one SRC, and there are ${sourceCount}`);
+    throw usageError('use "--files-from"', `it takes one SRC, and there are ${sourceCount}`);
   }
   if (filesFrom !== null && isDelete) {
-    throw usage(
+    throw usageError(
       'use "--delete" with "--files-from"',
       "what is not listed would be removed, though SRC may have it",
     );
@@ -220,28 +221,26 @@ function sourcesAndLast(
 ): { sources: readonly string[]; last: string } {
   const last = positionals.at(-1);
   if (last === undefined || positionals.length < 2) {
-    throw usage(command, `${positionals.length === 0 ? "SRC and DEST are" : "DEST is"} missing`);
+    throw usageError(
+      command,
+      `${positionals.length === 0 ? "SRC and DEST are" : "DEST is"} missing`,
+    );
   }
   const count = positionals.length - 1;
   if (count > LIMITS.sourcesPerTransfer) {
     const most = LIMITS.sourcesPerTransfer;
-    throw usage(`${command} ${count} sources`, `${most} is the most, name a directory`);
+    throw usageError(`${command} ${count} sources`, `${most} is the most, name a directory`);
   }
   const sources = positionals.slice(0, -1);
   // An offer holds them twice, as given and as they travel, and is one message.
   const bytes = sources.reduce((sum, source) => sum + 2 * utf8Bytes(source) + SOURCE_BYTES, 0);
   if (bytes > LIMITS.controlMessageBytes && count > 1) {
-    throw usage(
+    throw usageError(
       `${command} ${count} sources`,
       "their names are too long together, name a directory",
     );
   }
   return { sources, last };
-}
-
-/** The contents of a directory, as its name is written with a slash. */
-function contentsOf(path: string): string {
-  return path === "" || path.endsWith("/") ? path : `${path}/`;
 }
 
 /** What must be equal for two targets to be on one server. */
@@ -253,13 +252,5 @@ function serverOf(target: RemoteTarget): string {
       return "@";
     case "url":
       return `${target.identity ?? ""}@${target.hostname.toLowerCase()} ${target.port}`;
-  }
-}
-
-/** The stacks that are for later answer by name, so that a script can tell. */
-function checkStack(transport: string | null, quic: string | null): void {
-  const later = transport === "tcp" ? "--transport tcp" : quic === "npm" ? "--quic npm" : null;
-  if (later !== null) {
-    throw new SftpxError("unsupported", `Cannot use "${later}": it is not in this version yet`);
   }
 }

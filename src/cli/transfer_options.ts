@@ -1,30 +1,8 @@
 // From a command's meant arguments to what a session takes: the parts that the commands share.
 
 import type { SessionOptions, TransferOptions, WorkerUrls } from "../session/options.ts";
-import { chooseTransport } from "../session/transports.ts";
 import type { CopyChoices, OutputChoices, TransferChoices } from "./command.ts";
-import type { CommandContext } from "./context.ts";
 import { loadFileList, loadFilters } from "./filter_files.ts";
-import type { FirstContact } from "./first_contact.ts";
-import { identityFile } from "./home.ts";
-import type { RemoteLookup } from "./remote.ts";
-
-/** What it takes to reach a server. */
-export function sessionOptions(
-  choices: TransferChoices,
-  { context, onEvent }: { context: CommandContext; onEvent: SessionOptions["onEvent"] },
-): SessionOptions {
-  const { connections, congestion, timeoutMs } = choices;
-  return {
-    transport: chooseTransport(),
-    identityPath: identityFile(choices.identityPath, context.env),
-    connections,
-    congestion,
-    timeoutMs,
-    onEvent,
-    signal: context.signal,
-  };
-}
 
 /** What of a transfer's options its files and filters make. */
 export type CopyOptions = Pick<
@@ -57,16 +35,15 @@ export async function copyOptions(
 /** Session options of a transfer command. */
 export function transferOptions(
   choices: TransferChoices,
-  { workers, context, copy, onEvent }: {
+  { workers, session, copy }: {
     workers: WorkerUrls;
-    context: CommandContext;
+    session: SessionOptions;
     copy: CopyOptions;
-    onEvent: TransferOptions["onEvent"];
   },
 ): TransferOptions {
   const { chunkBytes, compression, workerCount, depth, lanes, checksum, atomic } = choices;
   return {
-    ...sessionOptions(choices, { context, onEvent }),
+    ...session,
     ...copy,
     workers,
     chunkBytes,
@@ -76,18 +53,5 @@ export function transferOptions(
     lanes,
     checksum,
     atomic,
-  };
-}
-
-/** Where a server's identity may be looked up. */
-export function remoteLookup(
-  choices: TransferChoices,
-  { context, contact }: { context: CommandContext; contact: FirstContact },
-): RemoteLookup {
-  return {
-    ticketFile: choices.ticketFile,
-    env: context.env,
-    pin: choices.pin,
-    identityOf: contact.identityOf,
   };
 }

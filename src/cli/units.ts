@@ -1,8 +1,8 @@
 // Quantities as a person writes and reads them: sizes, rates and durations with explicit units.
 // A bare number is refused, because nobody knows whether 64 means bytes or mebibytes.
 
-import { SftpxError } from "../base/errors.ts";
 import { shown } from "./shown.ts";
+import { usageError } from "./usage_error.ts";
 
 const SIZE_UNITS: Readonly<Record<string, number | undefined>> = {
   b: 1,
@@ -127,14 +127,17 @@ function parseQuantity(
   },
 ): number {
   const [, digits = "", unit = ""] = QUANTITY.exec(text) ?? [];
-  const fail = (state: string) => new SftpxError("usage", `Cannot ${attempt}: ${state}`);
-  if (digits !== "" && unit === "") throw fail(`it has no unit, write one of ${units}`);
+  if (digits !== "" && unit === "") {
+    throw usageError(attempt, `it has no unit, write one of ${units}`);
+  }
   const size = factor(unit.toLowerCase());
-  if (digits === "" || size === undefined) throw fail(`write a number and one of ${units}`);
+  if (digits === "" || size === undefined) {
+    throw usageError(attempt, `write a number and one of ${units}`);
+  }
   const value = Number(digits) * size;
   const rounded = Math.round(value);
   if (Number.isSafeInteger(rounded) && Math.abs(value - rounded) < 1e-6) return rounded;
-  throw fail("it is not a whole number");
+  throw usageError(attempt, "it is not a whole number");
 }
 
 function threeDigits(amount: number): string {

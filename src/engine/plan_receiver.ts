@@ -18,6 +18,7 @@ import { ManifestCounts } from "./manifest_counts.ts";
 import { type PlanLine, PlanLog, type PlanResult } from "./plan_report.ts";
 import { NOTHING_WOULD_BE_DELETED, Pruning } from "./pruning.ts";
 import { Queue } from "./queue.ts";
+import { textToTell } from "./report.ts";
 import { aborted, outOfPlace, violation } from "./violation.ts";
 
 export type { PlanLine, PlanResult } from "./plan_report.ts";
@@ -212,7 +213,6 @@ function tellable({ action, code = "failed", message = "" }: PlanStep): PlanStep
   return action === "fail" ? failing(code, message) : { action };
 }
 
-/** No character takes more than four bytes of the text. */
 function failing(code: string, message: string): PlanStep {
-  return { action: "fail", code, message: message.slice(0, LIMITS.textBytes / 4) };
+  return { action: "fail", code, message: textToTell(message) };
 }

@@ -206,3 +206,17 @@ Deno.test("done is refused before the plan was ended, and a second time", () => 
   receiver.handle({ type: "done", transfer: 1 });
   assertBroken(() => receiver.handle({ type: "done", transfer: 1 }), /out of place/);
 });
+
+Deno.test("why an entry would fail is told as long as may travel, whatever the store says", () => {
+  const entries = [fileEntry("a", 1)];
+  const receiver = receiverOf();
+  announce(receiver, entries);
+  actionsOf(receiver);
+  const step: PlanStep = { action: "fail", code: "io", message: "\u{1f600}".repeat(10_000) };
+  receiver.planned(0, [step]);
+  const told = messagesOf(receiver)[0];
+  assert.ok(told?.type === "planned");
+  const bytes = new TextEncoder().encode(told.steps[0]?.message).byteLength;
+  assert.ok(bytes > 0 && bytes <= LIMITS.textBytes);
+  encodeMessage(told);
+});

@@ -3,6 +3,7 @@
 import { type ErrorCode, isErrorCode } from "../base/errors.ts";
 import type { Entry, EntryKind, PlanAction, PlanStep } from "../wire/messages.ts";
 import { Queue } from "./queue.ts";
+import { deletedThing } from "./report.ts";
 
 /** What would become of one entry. */
 export interface PlanLine {
@@ -91,15 +92,8 @@ export class PlanLog {
 
   /** It would be removed; a directory's path ends with `/`. */
   deletion(path: string, { remote }: { readonly remote: boolean }): void {
-    const isDirectory = path.endsWith("/");
     this.#counts.deleted++;
-    this.#lines.add({
-      path: isDirectory ? path.slice(0, -1) : path,
-      kind: isDirectory ? "directory" : "file",
-      sizeBytes: 0,
-      action: "delete",
-      remote,
-    });
+    this.#lines.add({ ...deletedThing(path), action: "delete", remote });
   }
 
   notice(message: string): void {

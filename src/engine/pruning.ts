@@ -5,13 +5,11 @@
 
 import { LIMITS } from "../base/limits.ts";
 import { pathProblem } from "../base/path.ts";
-import { escapeText } from "../base/text.ts";
+import { escapeText, REPLACEMENT } from "../base/text.ts";
 import type { Pruned, WalkNotice } from "../store/store.ts";
 import type { Deleted, Offer, Omission } from "../wire/messages.ts";
 import { Queue } from "./queue.ts";
 import type { FailureReport } from "./report.ts";
-
-const REPLACEMENT = "\ufffd";
 
 /** What a user is told who asked for it in vain. */
 export const NOTHING_DELETED = "Nothing was deleted, because some entries failed";

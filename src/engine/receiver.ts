@@ -36,6 +36,8 @@ export interface ReceiverOptions {
   readonly hashing: Hashing;
   /** What is extraneous is removed though the offer does not ask for it: a pull's own matter. */
   readonly localDelete?: boolean;
+  /** The directory that entries go into is none of them, and is made. */
+  readonly makesBase?: boolean;
   /** Entries are told by `pollEntry`. */
   readonly tellEntries?: boolean;
   /** What a pull holds its server to. */
@@ -61,6 +63,7 @@ export class Receiver {
       chunkBytes,
       hashing,
       localDelete = false,
+      makesBase = false,
       tellEntries = false,
       isAsked = null,
     }: ReceiverOptions,
@@ -69,7 +72,7 @@ export class Receiver {
     const tally = this.#tally;
     const pruning = new Pruning(offer, { localDelete, tellPaths: tellEntries });
     const { atomic } = offer;
-    const settlement = new Settlement({ hashing, atomic, pruning, tellEntries });
+    const settlement = new Settlement({ hashing, atomic, makesBase, pruning, tellEntries });
     const news = new ReceiveNews(offer.transfer, { ledger, settlement, pruning });
     const context = { chunkBytes, hashing, settlement, ledger, news, tally };
     const files = new ReceiveFiles(context);

@@ -61,22 +61,26 @@ export interface TransferResult {
   readonly deleted: number;
 }
 
-/** A failure as the other end is told of it; no character takes more than four bytes of its text. */
+/** A text as it may travel: no character takes more than four bytes. */
+export function textToTell(text: string): string {
+  return text.slice(0, LIMITS.textBytes / 4);
+}
+
+/** A failure as the other end is told of it. */
 export function failureToTell(
   entry: number,
   { code, message }: { code: ErrorCode; message: string },
 ): EntryFailure {
-  return { entry, code, message: message.slice(0, LIMITS.textBytes / 4) };
+  return { entry, code, message: textToTell(message) };
 }
 
 /** What was deleted, by its path, a directory's with a `/`; null for null. */
 export function deletedEntry(path: string | null): EntryReport | null {
-  if (path === null) return null;
-  const isDirectory = path.endsWith("/");
-  return {
-    path: isDirectory ? path.slice(0, -1) : path,
-    kind: isDirectory ? "directory" : "file",
-    sizeBytes: 0,
-    result: "deleted",
-  };
+  return path === null ? null : { ...deletedThing(path), result: "deleted" };
+}
+
+/** What is or would be deleted, as it is told: of what is no directory no more is known. */
+export function deletedThing(path: string): Pick<EntryReport, "path" | "kind" | "sizeBytes"> {
+  if (!path.endsWith("/")) return { path, kind: "file", sizeBytes: 0 };
+  return { path: path.slice(0, -1), kind: "directory", sizeBytes: 0 };
 }

@@ -155,7 +155,10 @@ export class SendOutcome {
       const known = this.#inPlace.has(entry) || this.#peerFailed.has(entry);
       if (!known) this.#report(entry, { code, message, remote: false });
     }
-    if (changed !== this.#inPlace.counts(this.#peerFailed).changed || deleted !== this.#deleted) {
+    const told = this.#inPlace.counts(this.#peerFailed).changed;
+    // No entry goes with a destination that is made for none.
+    const isBase = this.#log.length === 0 && changed === 1;
+    if (changed !== told && !isBase || deleted !== this.#deleted) {
       throw violation("its receipt does not count what it told");
     }
     if (this.#deletes && !this.#hasDeleted) {

@@ -590,12 +590,30 @@ Deno.test("changed is taken for what is in place, once each, in any later messag
   assertRefused(twice, { ...committed, entries: [], changed: [[0, 1]] });
 });
 
+Deno.test("a receipt of no entries may count the destination, and nothing more", () => {
+  const hollow = () => {
+    const sender = senderWith([]);
+    return { sender, root: find(messagesOf(sender), "finish").root };
+  };
+  const counted = { files: 0, bytes: 0 };
+  for (const changed of [0, 1]) {
+    const { sender, root } = hollow();
+    sender.handle(receiptOf(root, { ...counted, changed }));
+    assert.equal(sender.result?.changed, changed);
+  }
+  const { sender, root } = hollow();
+  assertRefused(sender, receiptOf(root, { ...counted, changed: 2 }));
+});
+
 Deno.test("a receipt that counts other changes than were told is refused", () => {
   for (const changed of [0, 2]) {
     const { sender, root } = finished();
     sender.handle({ type: "committed", transfer: 1, entries: [[0, 2]], changed: [[1, 1]] });
     assertRefused(sender, receiptOf(root, { changed }));
   }
+  const { sender, root } = finished();
+  sender.handle({ type: "committed", transfer: 1, entries: [[0, 2]], changed: [] });
+  assertRefused(sender, receiptOf(root, { changed: 1 }));
 });
 
 Deno.test("an entry that failed after it was changed is not expected in the receipt", () => {

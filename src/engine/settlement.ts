@@ -35,6 +35,7 @@ type Stage =
 export class Settlement {
   readonly #hashing: Hashing;
   readonly #atomic: boolean;
+  readonly #makesBase: boolean;
   readonly #log = new RootLog();
   readonly #failed = new Set<number>();
   /** What was asked for and is no entry. */
@@ -59,9 +60,11 @@ export class Settlement {
   #result: TransferResult | null = null;
 
   constructor(
-    { hashing, atomic, pruning = null, tellEntries = false }: {
+    { hashing, atomic, makesBase = false, pruning = null, tellEntries = false }: {
       readonly hashing: Hashing;
       readonly atomic: boolean;
+      /** The directory that entries go into is none of them, and is made. */
+      readonly makesBase?: boolean;
       /** Null when nothing is ever to be removed. */
       readonly pruning?: Pruning | null;
       readonly tellEntries?: boolean;
@@ -69,6 +72,7 @@ export class Settlement {
   ) {
     this.#hashing = hashing;
     this.#atomic = atomic;
+    this.#makesBase = makesBase;
     this.#pruning = pruning;
     this.#inPlace = new InPlace(this.#log, { tellEntries });
     this.#news = new CommitNews(this.#inPlace);
@@ -296,9 +300,13 @@ export class Settlement {
   #conclude(): TransferResult {
     const leaveOut = (index: number) => this.#failed.has(index);
     const root = this.#log.root(this.#hashing, { leaveOut });
+    const counts = this.#inPlace.counts(this.#failed);
+    // Where nothing goes into it, a destination that is made is all that changes.
+    const changed = this.#makesBase && this.#log.length === 0 ? 1 : counts.changed;
     const result = (pruned: { deleted: number; kept: number }): TransferResult => ({
       root,
-      ...this.#inPlace.counts(this.#failed),
+      ...counts,
+      changed,
       failed: Math.min(
         this.#failed.size + this.#omitted + pruned.kept,
         LIMITS.entriesPerTransfer,

@@ -460,3 +460,31 @@ Deno.test("changed entries are counted once, and never when they failed", () => 
   assert.equal(action.result.bytes, 4);
   assert.deepEqual(settlement.drainCommitted(9), { entries: [[0, 3]], changed: [[0, 2]] });
 });
+
+Deno.test("a destination that is made counts as the one change of a transfer of no entries", () => {
+  const changedBy = (entries: readonly Entry[], makesBase: boolean) => {
+    const settlement = new Settlement({ hashing: HASHING, atomic: false, makesBase });
+    const log = new RootLog();
+    for (const entry of entries) {
+      settlement.add(entry);
+      log.add(entry);
+    }
+    settlement.closeManifest({ ...END, entries: entries.length, files: 0, bytes: 0 });
+    settlement.poll();
+    settlement.placed();
+    settlement.finish({
+      type: "finish",
+      transfer: 1,
+      root: log.root(HASHING, { leaveOut: () => false }),
+      frames: 0,
+    });
+    settlement.poll();
+    settlement.storeFinished();
+    const action = settlement.poll();
+    assert.ok(action?.kind === "receipt");
+    return action.result.changed;
+  };
+  assert.equal(changedBy([], false), 0);
+  assert.equal(changedBy([], true), 1);
+  assert.equal(changedBy([directoryEntry("d")], true), 0, "its entries tell");
+});

@@ -11,6 +11,10 @@ export type Database = DatabaseSync;
 
 /** How long a call waits for another process's transaction. */
 const BUSY_TIMEOUT_MS = 5000;
+/** A race for a lock file with one who removes it is lost at most this often. */
+const LOCK_ATTEMPTS = 16;
+/** How long each of these waits for who only looks whether the lock is held. */
+const LOOK_WAIT_MS = 250;
 /** Where a database file says how it is written and read: its header's bytes 18 and 19. */
 const FORMAT_VERSIONS_AT = 18;
 /** `statfs` types of NFS and SMB (1, 2, 3): WAL needs memory shared between all its users. */
@@ -110,15 +114,31 @@ export function inTransaction<T>(database: Database, body: () => T): T {
  */
 export class FileLock {
   readonly #path: string;
-  readonly #inode: bigint;
+  readonly #file: FileSign;
   readonly #database: Database;
   #isHeld = false;
 
   /** Opens (and makes) the lock file without locking it. */
   constructor(path: string) {
     this.#path = path;
-    this.#inode = inodeOf(path);
+    this.#file = signOf(path);
     this.#database = new DatabaseSync(path);
+  }
+
+  /**
+   * The lock at a path, for this holder alone; null when another one has it. Whoever only looks has it
+   * shared for a moment: on a busy machine that outlasts any number of attempts, so it is waited for.
+   */
+  static alone(path: string): FileLock | null {
+    for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+      const lock = new FileLock(path);
+      if (lock.tryExclusive() && lock.isCurrent) return lock;
+      const isHeld = lock.isCurrent && !lock.tryShared();
+      if (!isHeld && lock.tryExclusive(LOOK_WAIT_MS) && lock.isCurrent) return lock;
+      lock.close();
+      if (isHeld) return null;
+    }
+    return null;
   }
 
   /**
@@ -127,12 +147,15 @@ export class FileLock {
    */
   get isCurrent(): boolean {
     const stat = fs.lstatSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    return stat !== undefined && stat.ino === this.#inode;
+    return stat !== undefined && stat.ino === this.#file.ino && stat.mtimeMs === this.#file.mtimeMs;
   }
 
-  /** Takes it for this holder alone; false when someone else has it in any way. */
-  tryExclusive(): boolean {
-    return this.#try(0, () => this.#database.exec("BEGIN EXCLUSIVE"));
+  /**
+   * Takes it for this holder alone; false when someone else has it in any way, for all of `waitMs`.
+   * Nobody comes in between while it waits for those who share it.
+   */
+  tryExclusive(waitMs = 0): boolean {
+    return this.#try(waitMs, () => this.#database.exec("BEGIN EXCLUSIVE"));
   }
 
   /** Takes it together with others; waits for an exclusive holder to finish, within limits. */
@@ -177,19 +200,38 @@ export class FileLock {
   }
 }
 
-/** The inode of the file, made if there is none. */
-function inodeOf(path: string): bigint {
+/**
+ * What tells a lock file from all others that ever had its name. The inode alone does not: it is given
+ * to the next file, and whoever opened one in between would take a third for its own. So each file is
+ * made with a time of its own, at random; nothing writes to it.
+ */
+type FileSign = Pick<fs.BigIntStats, "ino" | "mtimeMs">;
+
+/** The sign of the file, made if there is none. */
+function signOf(path: string): FileSign {
   for (;;) {
     const stat = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    if (stat !== undefined) return stat.ino;
+    if (stat !== undefined) return stat;
     // Opened only to be made: closing any descriptor of a file ends this process's locks on it
     // (POSIX). A holder may discard it in between, so it is looked for again.
     try {
-      fs.closeSync(fs.openSync(path, "wx", 0o600));
+      const made = fs.openSync(path, "wx", 0o600);
+      try {
+        const seconds = randomSeconds();
+        fs.futimesSync(made, seconds, seconds);
+      } finally {
+        fs.closeSync(made);
+      }
     } catch (thrown) {
       if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST")) throw thrown;
     }
   }
+}
+
+/** To the millisecond, between 1980 and 2038: what every file system can hold. */
+function randomSeconds(): number {
+  const [whole = 0, part = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return 315_532_800 + whole % 1_800_000_000 + (part % 1000) / 1000;
 }
 
 function rollBack(database: Database): void {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { spawn, type StdioOptions } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { inDirectory } from "../store/_fixture.ts";
 import { FileLock, openDatabase, openDatabaseReadOnly, synchronousOf } from "./database.ts";
 
@@ -55,6 +57,61 @@ Deno.test("FileLock holds against other processes while this one looks at the fi
       console.log(new FileLock(${JSON.stringify(path)}).tryShared());`;
     const { stdout } = new Deno.Command(Deno.execPath(), { args: ["eval", script] }).outputSync();
     assert.equal(new TextDecoder().decode(stdout), "false\n");
+  }));
+
+Deno.test("FileLock.alone() is refused by a holder at once, and finds the file that it removed gone", () =>
+  withLocks((open, path) => {
+    const holder = open();
+    assert.equal(holder.tryExclusive(), true);
+    const startMs = performance.now();
+    assert.equal(FileLock.alone(path), null);
+    assert.ok(performance.now() - startMs < 200, "it does not wait");
+    holder.discard();
+    const lock = FileLock.alone(path);
+    assert.ok(lock !== null && lock.isCurrent);
+    lock.discard();
+    assert.equal(fs.existsSync(path), false);
+  }));
+
+Deno.test("FileLock.alone() waits for who only looks, however long the machine lets that take", () =>
+  inDirectory(async (root) => {
+    const path = join(root, "lock");
+    const module = JSON.stringify(new URL("./database.ts", import.meta.url).href);
+    const script = `import { FileLock } from ${module};
+      const lock = new FileLock(${JSON.stringify(path)});
+      lock.tryShared();
+      console.log("looks");
+      setTimeout(() => lock.close(), 400);`;
+    const stdio: StdioOptions = ["ignore", "pipe", "inherit"];
+    const child = spawn(process.execPath, ["eval", script], { stdio });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    const lock = FileLock.alone(path);
+    assert.ok(lock !== null);
+    lock.discard();
+    await ended;
+  }));
+
+Deno.test("FileLock.alone() is never held twice, though each holder removes the file", () =>
+  inDirectory(async (root) => {
+    const module = JSON.stringify(new URL("./database.ts", import.meta.url).href);
+    const script = `import { FileLock } from ${module};
+      import * as fs from "node:fs";
+      const [lock, count] = ${JSON.stringify([join(root, "lock"), join(root, "count")])};
+      for (let left = 200; left > 0;) {
+        const held = FileLock.alone(lock);
+        if (held === null) continue;
+        fs.writeFileSync(count, String(Number(fs.readFileSync(count, "utf8")) + 1));
+        held.discard();
+        left--;
+      }`;
+    fs.writeFileSync(join(root, "count"), "0");
+    const run = () =>
+      new Promise((resolve) => {
+        spawn(process.execPath, ["eval", script], { stdio: "inherit" }).once("exit", resolve);
+      });
+    assert.deepEqual(await Promise.all([run(), run()]), [0, 0]);
+    assert.equal(fs.readFileSync(join(root, "count"), "utf8"), "400");
   }));
 
 Deno.test("FileLock.discard() removes nothing that it does not hold", () =>

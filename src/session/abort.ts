@@ -1,4 +1,4 @@
-// The last word of a transfer that goes wrong at this end.
+// How a transfer that goes wrong at this end ends: what its signal stops, and its last word.
 
 import type { SftpxError } from "../base/errors.ts";
 import type { TransferChannel } from "./hub.ts";
@@ -11,4 +11,15 @@ export function sayAbort(channel: TransferChannel, error: SftpxError): void {
   } catch {
     // The control stream is gone.
   }
+}
+
+/** Runs `onAbort` once the signal aborts, until it is disposed of. */
+export function whenAborted(
+  signal: AbortSignal,
+  onAbort: (reason: unknown) => void,
+): Disposable {
+  const listener = () => onAbort(signal.reason);
+  signal.addEventListener("abort", listener, { once: true });
+  if (signal.aborted) listener();
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };
 }

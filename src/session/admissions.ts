@@ -1,10 +1,10 @@
-// Who may come in, and what for: authorized keys first, then tickets. Nothing is open by default:
-// without either nobody gets in. The keys can be read anew while the server runs; the tickets are
+// Who may come in, and what for: by the ticket that is shown, else by the authorized key. Nothing is
+// open by default: without either nobody gets in. The keys can be read anew while the server runs; the tickets are
 // looked up each time, because other processes make and revoke them too.
 
 import { SftpxError } from "../base/errors.ts";
 import { type AuthorizedKeys, loadAuthorizedKeys } from "../trust/authorized_keys.ts";
-import { type Access, type Grant, grantOfAccess, narrowGrant } from "../trust/grant.ts";
+import { type Access, type Admitted, grantOfAccess, narrowGrant } from "../trust/grant.ts";
 import {
   type ServerPlace,
   TicketBook,
@@ -68,20 +68,19 @@ export class Admissions {
     return secret;
   }
 
-  isAuthorized(identity: Uint8Array): boolean {
-    return this.#keys !== null && this.#keys.lookup(identity) !== null;
-  }
-
-  /** What a client may do: by its key if it is authorized, else by its ticket. Throws `refused`. */
-  grantOf({ identity, ticket }: Caller): Grant {
+  /**
+   * What a client may do. A ticket that is shown decides, what it refuses included: the same ticket
+   * means the same place and rights whoever shows it. The key counts where none is. Throws `refused`.
+   */
+  grantOf({ identity, ticket }: Caller): Admitted {
     const { root, access } = this.#options;
     const most = grantOfAccess(access);
-    const authorized = this.#keys?.lookup(identity) ?? null;
-    if (authorized !== null) return narrowGrant(most, authorized);
     if (ticket !== null) {
       const { grant } = this.#book.redeem(ticket, { root, identity, nowMs: Date.now() });
-      return narrowGrant(most, grant);
+      return { grant: narrowGrant(most, grant), by: "ticket" };
     }
+    const authorized = this.#keys?.lookup(identity) ?? null;
+    if (authorized !== null) return { grant: narrowGrant(most, authorized), by: "key" };
     throw new SftpxError(
       "refused",
       "Cannot take the client in: it has no ticket and is not authorized",
@@ -90,14 +89,19 @@ export class Admissions {
 
   /**
    * Claims a use of the ticket by which a client may do what it begins, for the transfer of this key;
-   * null where its own key lets it.
+   * null where its own key lets it, because it shows none.
    */
   claimTicket({ identity, ticket }: Caller, purpose: Uint8Array): TicketUse | null {
-    if (ticket === null || this.isAuthorized(identity)) return null;
+    if (ticket === null) return null;
     const bearer = { identity, nowMs: Date.now() };
     const { root } = this.#options;
     const { id } = this.#book.redeem(ticket, { root, ...bearer });
     return this.#book.begin(id, { ...bearer, purpose });
+  }
+
+  /** Whether a client that was let in by its key no longer would be. */
+  isShutOut({ identity, ticket }: Caller): boolean {
+    return ticket === null && (this.#keys?.lookup(identity) ?? null) === null;
   }
 
   /** Reads the authorized keys anew; their number. Where that fails, the old ones hold. */

@@ -43,6 +43,9 @@ async function withAdmissions(
   }
 }
 
+const shutOut = (admissions: Admissions, { publicKey }: Identity) =>
+  admissions.isShutOut({ identity: publicKey, ticket: null });
+
 const rights = ({ read, write }: { read: boolean; write: boolean }) => [read, write];
 
 Deno.test("nobody comes in without a ticket or a key", async () => {
@@ -55,40 +58,64 @@ Deno.test("nobody comes in without a ticket or a key", async () => {
   });
 });
 
-Deno.test("a key counts before a ticket, and the server's access before both", async () => {
+Deno.test("a ticket counts before a key, and the server's access before both", async () => {
   await withAdmissions({}, ({ admissions, one, two }) => {
     const ticket = admissions.mint({ once: false });
-    assert.deepEqual(rights(admissions.grantOf({ identity: two.publicKey, ticket })), [true, true]);
-    assert.deepEqual(rights(admissions.grantOf({ identity: one.publicKey, ticket })), [
-      true,
-      false,
-    ]);
+    const by = (identity: Identity, shown: Uint8Array | null) => {
+      const { grant, by } = admissions.grantOf({ identity: identity.publicKey, ticket: shown });
+      return [...rights(grant), by];
+    };
+    assert.deepEqual(by(two, ticket), [true, true, "ticket"]);
+    assert.deepEqual(by(one, ticket), [true, true, "ticket"]);
+    assert.deepEqual(by(one, null), [true, false, "key"]);
     return Promise.resolve();
   });
   await withAdmissions({ access: "write" }, ({ admissions, one, two }) => {
-    const ticket = admissions.mint({ once: false });
-    assert.deepEqual(rights(admissions.grantOf({ identity: two.publicKey, ticket })), [
-      false,
-      true,
-    ]);
-    assert.deepEqual(rights(admissions.grantOf({ identity: one.publicKey, ticket: null })), [
-      false,
-      false,
-    ]);
+    const of = (identity: Identity, ticket: Uint8Array | null) =>
+      rights(admissions.grantOf({ identity: identity.publicKey, ticket }).grant);
+    assert.deepEqual(of(two, admissions.mint({ once: false })), [false, true]);
+    assert.deepEqual(of(one, null), [false, false]);
     return Promise.resolve();
   });
 });
 
-Deno.test("with once the ticket is good for one transfer", async () => {
+Deno.test("a ticket means one place whoever shows it, and its refusal holds for a key too", async () => {
+  await withAdmissions({}, ({ admissions, options, one, two }) => {
+    using book = TicketBook.open(ticketBookPath(options.identityPath));
+    const nowMs = Date.now();
+    const grant = { read: false, write: true, writeOnce: true, root: "artifacts" };
+    const { secret: ticket, id } = book.mint({
+      root: options.root,
+      uses: null,
+      expiresMs: nowMs + 60_000,
+      nowMs,
+      grant,
+      standing: true,
+    });
+    for (const { publicKey } of [one, two]) {
+      assert.deepEqual(admissions.grantOf({ identity: publicKey, ticket }).grant, grant);
+    }
+    book.revoke(id);
+    for (const { publicKey } of [one, two]) {
+      const caller = { identity: publicKey, ticket };
+      assert.throws(() => admissions.grantOf(caller), isCode("refused"));
+      assert.throws(() => admissions.claimTicket(caller, PURPOSE), isCode("refused"));
+    }
+    assert.equal(admissions.grantOf({ identity: one.publicKey, ticket: null }).by, "key");
+    return Promise.resolve();
+  });
+});
+
+Deno.test("with once the ticket is good for one transfer, for who has a key too", async () => {
   const three = await generateIdentity();
   await withAdmissions({}, ({ admissions, one, two }) => {
     const ticket = admissions.mint({ once: true });
     admissions.claimTicket({ identity: two.publicKey, ticket }, PURPOSE)?.spend();
-    const late = { identity: three.publicKey, ticket };
-    assert.throws(() => admissions.claimTicket(late, PURPOSE), isCode("refused"));
-    assert.equal(admissions.claimTicket({ ...late, ticket: null }, PURPOSE), null);
-    const authorized = { identity: one.publicKey, ticket };
-    assert.equal(admissions.claimTicket(authorized, PURPOSE), null, "its key lets it");
+    for (const { publicKey } of [one, three]) {
+      const late = { identity: publicKey, ticket };
+      assert.throws(() => admissions.claimTicket(late, PURPOSE), isCode("refused"));
+      assert.equal(admissions.claimTicket({ ...late, ticket: null }, PURPOSE), null);
+    }
     return Promise.resolve();
   });
 });
@@ -97,16 +124,18 @@ Deno.test("reload() that fails keeps the keys, one that is asked for later count
   await withAdmissions({}, async ({ admissions, one, two, write }) => {
     await write("nonsense\n");
     await assert.rejects(admissions.reload(), /line 1/);
-    assert.ok(admissions.isAuthorized(one.publicKey));
+    assert.ok(!shutOut(admissions, one));
     await write(`${one.name}\n${two.name}\n`);
     assert.deepEqual(await Promise.all([admissions.reload(), admissions.reload()]), [2, 2]);
-    assert.ok(admissions.isAuthorized(two.publicKey));
+    assert.ok(!shutOut(admissions, two));
   });
 });
 
 Deno.test("without a file of keys nobody is authorized, and nothing is read anew", async () => {
   await withAdmissions({ authorizedKeysPath: null }, async ({ admissions, one }) => {
-    assert.equal(admissions.isAuthorized(one.publicKey), false);
+    assert.ok(shutOut(admissions, one));
+    const bearer = { identity: one.publicKey, ticket: admissions.mint({ once: false }) };
+    assert.equal(admissions.isShutOut(bearer), false, "its ticket let it in");
     assert.equal(await admissions.reload(), null);
   });
 });

@@ -4,6 +4,7 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { openStore } from "../store/open.ts";
 import type { ReceiveTransfer, Store, StoreOptions } from "../store/store.ts";
+import { requireRead, requireWrite } from "../trust/grant.ts";
 import type { Offer } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
 import { askedFor } from "./asked_for.ts";
@@ -15,7 +16,7 @@ import { localSources, localWalk, type PushSources } from "./local_sources.ts";
 import type { PullOptions, PushOptions, TransferOptions, TransferSummary } from "./options.ts";
 import { runPlanReceive } from "./plan_receive_run.ts";
 import { runPlanSend } from "./plan_send_run.ts";
-import { failedSummary } from "./progress.ts";
+import { failedSummary, idleProgress } from "./progress.ts";
 import { localPlace, type PullPlace } from "./pull_place.ts";
 import { requestOf, requestOffer, sameServer } from "./pull_request.ts";
 import { receiptCheck, receiptSigner } from "./receipt.ts";
@@ -34,7 +35,7 @@ export async function push(options: PushOptions): Promise<TransferSummary> {
   return await attempt(options, async () => {
     const found = await localSources(options);
     const offer = offerOf(options, found);
-    tellConnecting(options);
+    options.onEvent(idleProgress("connect"));
     const [equipment, store, session] = await together([
       equip(options),
       OpenStore.open({ root: null, workerUrl: options.workers.store, keep: false }),
@@ -43,9 +44,7 @@ export async function push(options: PushOptions): Promise<TransferSummary> {
     await using _equipment = equipment;
     await using _store = store;
     await using _session = session;
-    if (!session.welcome.write) {
-      throw new SftpxError("refused", "Cannot push: the grant is to read");
-    }
+    requireWrite(session.admitted, "push");
     tellStart(options, { direction: "push", offer, session });
     const sending = {
       channel: session.hub.open(TRANSFER),
@@ -75,16 +74,14 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
   return await attempt(options, async () => {
     const remote = sameServer(options.remotes);
     const request = requestOf(options, TRANSFER);
-    tellConnecting(options);
+    options.onEvent(idleProgress("connect"));
     const [equipment, session] = await together([
       equip(options),
       ClientSession.open(options, remote),
     ]);
     await using _equipment = equipment;
     await using _session = session;
-    if (!session.welcome.read) {
-      throw new SftpxError("refused", "Cannot pull: the grant is to write");
-    }
+    requireRead(session.admitted, "pull");
     const channel = session.hub.open(TRANSFER);
     const offer = await requestOffer(request, { channel, signal: options.signal });
     let summary: TransferSummary;
@@ -135,7 +132,7 @@ async function take(
     readOnly: options.dryRun,
   });
   const transfer = await receiveTransfer(options, { offer, place, session });
-  const begun = await store.it.begin(transfer);
+  const begun = { ...await store.it.begin(transfer), makesBase: place.made };
   const receiving = {
     channel,
     offer: { ...offer, atomic: options.atomic },
@@ -229,20 +226,6 @@ async function equip(options: TransferOptions): Promise<Equipment | null> {
     chunkWorkerUrl: options.workers.chunk,
     workerCount: options.workerCount,
     depth: options.depth,
-  });
-}
-
-function tellConnecting({ onEvent }: TransferOptions): void {
-  onEvent({
-    kind: "progress",
-    phase: "connect",
-    bytesDone: 0,
-    bytesTotal: null,
-    reusedBytes: 0,
-    wireBytes: 0,
-    filesDone: 0,
-    filesTotal: null,
-    bytesPerSecond: 0,
   });
 }
 

@@ -6,6 +6,7 @@ import { LIMITS } from "../base/limits.ts";
 import { untilAborted } from "../transport/addresses.ts";
 import type { Connection } from "../transport/transport.ts";
 import { anchorPem } from "../trust/certificate.ts";
+import type { Admitted } from "../trust/grant.ts";
 import { type Identity, identityName, loadIdentity } from "../trust/identity.ts";
 import { emptyRootStore } from "../trust/root_store.ts";
 import type { Welcome } from "../wire/messages.ts";
@@ -22,6 +23,8 @@ import type { SessionEnds } from "./receipt.ts";
 export class ClientSession implements AsyncDisposable {
   readonly identity: Identity;
   readonly welcome: Welcome;
+  /** What the server lets this client do, and for what it was shown. */
+  readonly admitted: Admitted<Pick<Welcome, "read" | "write">>;
   readonly hub: Hub;
   readonly ends: SessionEnds & { readonly serverName: string };
   /** The server's, as its first connection reached it. */
@@ -38,6 +41,7 @@ export class ClientSession implements AsyncDisposable {
   ) {
     this.identity = identity;
     this.welcome = welcome;
+    this.admitted = { grant: welcome, by: remote.ticket === null ? "key" : "ticket" };
     this.hub = hub;
     this.address = address;
     this.ends = {

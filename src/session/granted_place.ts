@@ -5,10 +5,14 @@ import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Offer } from "../wire/messages.ts";
 
+/** A path as a client writes it, without what only says that contents are meant; empty for `.`. */
+export function plainPath(path: string): string {
+  return path.replace(/\/+$/, "").replace(/(^|\/)\.$/, "");
+}
+
 /** A path a client names, as a path under the served root. */
 export function underGrant(grantRoot: string, path: string): string {
-  const plain = path.replace(/\/+$/, "").replace(/(^|\/)\.$/, "");
-  return [grantRoot, plain].filter((part) => part !== "").join("/");
+  return [grantRoot, plainPath(path)].filter((part) => part !== "").join("/");
 }
 
 /** The destination of an offer under the served root. */

@@ -6,7 +6,7 @@ import { equalBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { signClientAuth, verifyClientAuth } from "../trust/client_auth.ts";
-import type { Grant } from "../trust/grant.ts";
+import type { Admitted } from "../trust/grant.ts";
 import type { Identity } from "../trust/identity.ts";
 import { joinMac, verifyJoin } from "../trust/join.ts";
 import type { Hello, Join, Welcome } from "../wire/messages.ts";
@@ -29,7 +29,7 @@ export interface OpenSession {
 export interface Admission {
   readonly session: number;
   readonly key: Uint8Array;
-  readonly grant: Grant;
+  readonly admitted: Admitted;
 }
 
 /** How a server's handshake ended. */
@@ -125,8 +125,8 @@ export async function serverHandshake(
       type: "welcome",
       session: admission.session,
       key: admission.key,
-      read: admission.grant.read,
-      write: admission.grant.write,
+      read: admission.admitted.grant.read,
+      write: admission.admitted.grant.write,
       maxConnections: LIMITS.connections,
       maxLanes: LIMITS.lanesPerConnection,
     });

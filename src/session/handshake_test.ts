@@ -256,7 +256,7 @@ function serverOptions(
     admit: (client, ticket) => {
       admit?.();
       admitted.push({ client, ticket });
-      return { session: SESSION, key: KEY, grant: GRANT };
+      return { session: SESSION, key: KEY, admitted: { grant: GRANT, by: "ticket" } };
     },
     sessionOf: (number) => number === SESSION ? session : null,
   };

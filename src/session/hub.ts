@@ -4,54 +4,16 @@
 
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Connection, ReceiveStream, SendStream } from "../transport/transport.ts";
+import type { Connection, ReceiveStream } from "../transport/transport.ts";
 import type { Message, TransferMessage } from "../wire/messages.ts";
 import { FRAME_HEADER_BYTES } from "../wire/frame.ts";
 import { type ControlChannel, refusal } from "./control_channel.ts";
+import { readExactly } from "./lane_bytes.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Pulse } from "./pulse.ts";
+import type { LanePath, OutgoingLane, TransferChannel } from "./transfer_channel.ts";
 
-/** Where a lane runs. */
-export interface LanePath {
-  /** Number of its connection in the session; 0 is the first. */
-  readonly connection: number;
-  /** The other end of that connection, as {@linkcode Connection} names it. */
-  readonly address: string;
-}
-
-/** A lane the peer opened, with the frame header that told whose it is. */
-export interface IncomingLane extends LanePath {
-  readonly stream: ReceiveStream;
-  readonly opening: Uint8Array<ArrayBuffer>;
-}
-
-/** A lane this end opened. */
-export interface OutgoingLane extends LanePath {
-  readonly stream: SendStream;
-  /** Settles when its connection has ended: what was written to it may not have arrived. */
-  readonly lost: Promise<unknown>;
-}
-
-/** One transfer's share of a session. */
-export interface TransferChannel {
-  readonly transfer: number;
-  readonly messages: Mailbox<TransferMessage>;
-  readonly lanes: Mailbox<IncomingLane>;
-  send(message: Message): void;
-  /** Opens a lane on one of the session's connections, in turn. */
-  openLane(): Promise<OutgoingLane>;
-  /** Smallest round trip over the session's first connection, milliseconds; null when not known. */
-  readonly rttMs: number | null;
-  /** Settles when what was sent was taken by the transport: whoever sends much waits here (I8). */
-  flushed(): Promise<void>;
-  /**
-   * Settles when the peer has seen what this end sent so far and what it sent itself was put into
-   * `messages`, or it does not answer.
-   */
-  caughtUp(): Promise<void>;
-  /** Forgets the transfer; what still arrives for it, or was not taken yet, is dropped. */
-  close(): void;
-}
+export type { IncomingLane, LanePath, OutgoingLane, TransferChannel } from "./transfer_channel.ts";
 
 /** What is known of a connection that a session takes in. */
 export interface ConnectionOptions {
@@ -317,26 +279,4 @@ const OPENERS: ReadonlySet<Message["type"]> = new Set(["request", "offer", "list
 
 function pathOf({ connection, number }: Member): LanePath {
   return { connection: number, address: connection.remoteAddress };
-}
-
-/**
- * Reads `bytes` bytes into the front of `buffer` (which is detached); null when the stream ended
- * before the first of them. An end in between throws `lost` (I4).
- */
-export async function readExactly(
-  stream: ReceiveStream,
-  buffer: ArrayBuffer,
-  { bytes }: { bytes: number },
-): Promise<Uint8Array<ArrayBuffer> | null> {
-  let held = buffer;
-  for (let filled = 0; filled < bytes;) {
-    const read = await stream.read(new Uint8Array(held, filled, bytes - filled));
-    if (read === null) {
-      if (filled === 0) return null;
-      throw new SftpxError("lost", "Lost the peer: a lane ended within a frame");
-    }
-    filled += read.byteLength;
-    held = read.buffer;
-  }
-  return new Uint8Array(held, 0, bytes);
 }

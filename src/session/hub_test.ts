@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { LIMITS } from "../base/limits.ts";
-import type { Connection, ReceiveStream } from "../transport/transport.ts";
+import type { Connection } from "../transport/transport.ts";
 import { encodeLaneEnd } from "../wire/frame.ts";
 import type { Message, TransferMessage } from "../wire/messages.ts";
 import { isCode, offerOf, type Pair, pairOf } from "./_fixture.ts";
-import { Hub, readExactly, type TransferChannel } from "./hub.ts";
+import { Hub, type TransferChannel } from "./hub.ts";
 
 interface Scene extends Pair {
   /** Over the server's end; the test is the client. */
@@ -284,24 +284,6 @@ Deno.test("a peer that does not read what it is sent ends the session, within a 
   assert.ok(end.kind === "lost" && end.error.code === "limit");
   await assert.rejects(channel.messages.take(), isCode("limit"));
   assert.equal((await it.client.closed).code, "limit");
-});
-
-Deno.test("readExactly() joins pieces, tells an end before from an end within", async () => {
-  const pieces = (...lengths: number[]): ReceiveStream => ({
-    read: (into) => {
-      const length = lengths.shift();
-      if (length === undefined) return Promise.resolve(null);
-      const { byteOffset } = into;
-      return Promise.resolve(
-        new Uint8Array(into.buffer.transfer(), byteOffset, length).fill(length),
-      );
-    },
-    cancel: () => {},
-  });
-  const whole = await readExactly(pieces(2, 1, 3), new ArrayBuffer(8), { bytes: 6 });
-  assert.deepEqual(whole, Uint8Array.of(2, 2, 1, 3, 3, 3));
-  assert.equal(await readExactly(pieces(), new ArrayBuffer(8), { bytes: 6 }), null);
-  await assert.rejects(readExactly(pieces(2), new ArrayBuffer(8), { bytes: 6 }), isCode("lost"));
 });
 
 const KEY32 = new Uint8Array(32);

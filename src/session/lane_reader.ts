@@ -12,7 +12,8 @@ import {
   frameBufferBytes,
   type FrameHeader,
 } from "../wire/frame.ts";
-import { type IncomingLane, type LanePath, readExactly, type TransferChannel } from "./hub.ts";
+import type { IncomingLane, LanePath, TransferChannel } from "./hub.ts";
+import { readExactly } from "./lane_bytes.ts";
 
 type ChunksHeader = Extract<FrameHeader, { kind: "chunks" }>;
 

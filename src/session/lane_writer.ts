@@ -6,6 +6,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { BufferPool } from "../pool/buffers.ts";
 import type { Packed } from "../pool/messages.ts";
 import { encodeLaneEnd } from "../wire/frame.ts";
+import { whenAborted } from "./abort.ts";
 import type { LanePath, OutgoingLane, TransferChannel } from "./hub.ts";
 import { Mailbox } from "./mailbox.ts";
 import { atMost } from "./patience.ts";
@@ -64,11 +65,8 @@ export class LaneWriter {
     this.#isOver = true;
     this.#packed.close();
     const aborted = Promise.withResolvers<void>();
-    const onAbort = () => aborted.resolve();
-    signal.addEventListener("abort", onAbort);
-    if (signal.aborted) onAbort();
+    using _aborted = whenAborted(signal, () => aborted.resolve());
     await atMost(Promise.race([Promise.all(this.#done), aborted.promise]), LIMITS.partingMs);
-    signal.removeEventListener("abort", onAbort);
   }
 
   /** Nothing is written any more; what was may or may not arrive. */

@@ -5,6 +5,7 @@ import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { comparePaths } from "../base/path.ts";
 import { untilAborted } from "../transport/addresses.ts";
+import { requireRead } from "../trust/grant.ts";
 import { entryProblem } from "../wire/entry.ts";
 import type { Entry, TransferMessage } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
@@ -22,9 +23,7 @@ export async function list(options: ListOptions): Promise<void> {
   try {
     // One connection carries it all.
     await using session = await ClientSession.open({ ...options, connections: 1 }, remote);
-    if (!session.welcome.read) {
-      throw new SftpxError("refused", "Cannot list: the grant is to write");
-    }
+    requireRead(session.admitted, "list");
     const channel = session.hub.open(TRANSFER);
     try {
       const { recursive, filters } = options;
@@ -60,14 +59,22 @@ async function takeListing(
   }
 }
 
+/** What is asked of a listing, and told of it. */
+type ListingTaker = Pick<ListOptions, "recursive" | "onEntry" | "onOmission">;
+
 /** What a listing may say: entries in strictly ascending order, as many as a transfer may have. */
-class ListingCheck {
-  readonly #options: ListOptions;
+export class ListingCheck {
+  readonly #options: ListingTaker;
+  readonly #mostEntries: number;
   #before: string | null = null;
   #count = 0;
 
-  constructor(options: ListOptions) {
+  constructor(
+    options: ListingTaker,
+    { mostEntries = LIMITS.entriesPerTransfer }: { readonly mostEntries?: number } = {},
+  ) {
     this.#options = options;
+    this.#mostEntries = mostEntries;
   }
 
   /** Hands on what one message names; true after the last (I4). */
@@ -100,12 +107,9 @@ class ListingCheck {
   }
 
   #add(): void {
-    if (++this.#count <= LIMITS.entriesPerTransfer) return;
-    throw new SftpxError(
-      "limit",
-      `Cannot list: the server names more than ${LIMITS.entriesPerTransfer} entries`,
-      { remote: true },
-    );
+    if (++this.#count <= this.#mostEntries) return;
+    const found = `the server names more than ${this.#mostEntries} entries`;
+    throw new SftpxError("limit", `Cannot list: ${found}`, { remote: true });
   }
 }
 

@@ -14,8 +14,8 @@ for (const whole of [".", "./", "/", ""]) {
   });
 }
 
-for (const climbing of ["..", "../a", "a/../b", "a/.."]) {
-  Deno.test(`listedPaths() refuses "${climbing}"`, () => {
-    assert.throws(() => listedPaths(["a", climbing]), isCode("usage"));
+for (const unfit of ["..", "../a", "a/../b", "a/..", "a/.sftpx/b", "a\nb", "a\\b"]) {
+  Deno.test(`listedPaths() refuses ${JSON.stringify(unfit)}`, () => {
+    assert.throws(() => listedPaths(["a", unfit]), isCode("usage"));
   });
 }

@@ -6,6 +6,7 @@ import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { FRAME_HEADER_BYTES, writeFrameHeader } from "../wire/frame.ts";
 import type { TransferMessage } from "../wire/messages.ts";
+import { whenAborted } from "./abort.ts";
 import { refusal } from "./control_channel.ts";
 import type { IncomingLane, TransferChannel } from "./hub.ts";
 import { atMost } from "./patience.ts";
@@ -30,7 +31,7 @@ export async function sendNoise(channel: TransferChannel, options: NoiseOptions)
   const end = Promise.withResolvers<void>();
   const stop = new AbortController();
   using _aborted = whenAborted(options.signal, end.reject);
-  peerWord(channel).then((message) => {
+  channel.messages.take().then((message) => {
     if (message?.type !== "measured") throw wordProblem(message);
     if (message.bytes !== options.bytes) throw miscounted(message.bytes, options.bytes);
     end.resolve();
@@ -58,7 +59,7 @@ export async function receiveNoise(
   const reader = new NoiseReader(channel, options);
   const end = Promise.withResolvers<number>();
   using _aborted = whenAborted(options.signal, end.reject);
-  peerWord(channel).then((message) => end.reject(wordProblem(message)), end.reject);
+  channel.messages.take().then((message) => end.reject(wordProblem(message)), end.reject);
   reader.run().then(end.resolve, end.reject);
   try {
     const tookMs = await end.promise;
@@ -78,10 +79,10 @@ async function writeLanes(
 ): Promise<void> {
   const piece = noise(Math.min(PIECE_BYTES, bytes));
   let left = bytes;
-  const claim = (): number => {
-    const claimed = Math.min(left, piece.byteLength);
-    left -= claimed;
-    return claimed;
+  const share = (): number => {
+    const shared = Math.min(left, piece.byteLength);
+    left -= shared;
+    return shared;
   };
   const runs = Array.from({ length: lanes }, async (_, lane) => {
     const { stream } = await channel.openLane();
@@ -89,7 +90,7 @@ async function writeLanes(
     signal.throwIfAborted();
     try {
       await stream.write(laneHeader(channel.transfer, lane));
-      for (let count = claim(); count > 0; count = claim()) {
+      for (let count = share(); count > 0; count = share()) {
         await stream.write(piece.subarray(0, count));
       }
       await stream.close();
@@ -163,11 +164,6 @@ class NoiseReader {
   }
 }
 
-/** The peer's next message of this transfer; null once nobody waits for one any more. */
-function peerWord(channel: TransferChannel): Promise<TransferMessage | null> {
-  return channel.messages.take();
-}
-
 function wordProblem(message: TransferMessage | null): SftpxError {
   if (message?.type === "abort") return refusal(message);
   const found = message === null ? "it is over" : `"${message.type}" is out of place`;
@@ -178,14 +174,6 @@ function miscounted(count: number, bytes: number): SftpxError {
   return new SftpxError("protocol", `Cannot measure: ${count} bytes came where ${bytes} should`, {
     remote: true,
   });
-}
-
-/** Runs `onAbort` once the signal aborts, until it is disposed of. */
-function whenAborted(signal: AbortSignal, onAbort: (reason: unknown) => void): Disposable {
-  const listener = () => onAbort(signal.reason);
-  signal.addEventListener("abort", listener);
-  if (signal.aborted) listener();
-  return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };
 }
 
 function laneHeader(transfer: number, lane: number): Uint8Array<ArrayBuffer> {

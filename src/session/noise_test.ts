@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { LIMITS } from "../base/limits.ts";
 import { type MemoryOptions, memoryTransport } from "../transport/memory.ts";
 import type { Connection } from "../transport/transport.ts";
+import { type Admitted, grantOfAccess } from "../trust/grant.ts";
 import { FRAME_HEADER_BYTES, writeFrameHeader } from "../wire/frame.ts";
 import type { Measure, TransferMessage } from "../wire/messages.ts";
 import { isCode } from "./_fixture.ts";
 import { ControlChannel } from "./control_channel.ts";
-import { Hub, type TransferChannel } from "./hub.ts";
+import { Hub, type IncomingLane, type TransferChannel } from "./hub.ts";
 import { Mailbox } from "./mailbox.ts";
 import { receiveNoise, sendNoise } from "./noise.ts";
-import { serveMeasure, type ServeMeasureOptions } from "./serve_measure.ts";
+import { Measurements, type ServeMeasureOptions } from "./serve_measure.ts";
 
 const MiB = 1 << 20;
 
@@ -17,7 +18,8 @@ const MiB = 1 << 20;
 interface Scene extends AsyncDisposable {
   readonly hub: Hub;
   readonly client: Connection;
-  readonly server: Hub;
+  /** The server's side of the session. */
+  readonly measurements: Measurements;
   /** The next thing asked for. */
   asked(): Promise<{ channel: TransferChannel; first: TransferMessage }>;
 }
@@ -41,7 +43,7 @@ async function scene(options: MemoryOptions = {}): Promise<Scene> {
   return {
     hub,
     client,
-    server,
+    measurements: new Measurements(),
     asked: async () => (await opened.take())!,
     [Symbol.asyncDispose]: async () => {
       hub.close("none", "");
@@ -51,7 +53,7 @@ async function scene(options: MemoryOptions = {}): Promise<Scene> {
 }
 
 const NEVER = new AbortController().signal;
-const BOTH = { read: true, write: true, writeOnce: false, root: "" };
+const BOTH: Admitted = { grant: grantOfAccess("both"), by: "ticket" };
 
 function measureOf(more: Partial<Measure> = {}): Measure {
   return { type: "measure", transfer: 1, direction: "up", bytes: 3 * MiB, lanes: 3, ...more };
@@ -59,14 +61,13 @@ function measureOf(more: Partial<Measure> = {}): Measure {
 
 /** Serves the next thing asked for. */
 async function serving(
-  { asked, server }: Scene,
+  { asked, measurements }: Scene,
   options: Partial<ServeMeasureOptions> = {},
 ): Promise<{ bytes: number }> {
   const { channel, first } = await asked();
   assert.ok(first.type === "measure");
-  return await serveMeasure(channel, first, {
-    hub: server,
-    grant: BOTH,
+  return await measurements.serve(channel, first, {
+    admitted: BOTH,
     signal: NEVER,
     ...options,
   });
@@ -119,8 +120,8 @@ Deno.test("a direction the grant does not allow is refused, and no lane is opene
   for (const direction of ["up", "down"] as const) {
     await using it = await scene();
     const channel = it.hub.open(1);
-    const grant = { ...BOTH, [direction === "up" ? "write" : "read"]: false };
-    const served = serving(it, { grant });
+    const grant = grantOfAccess(direction === "up" ? "read" : "write");
+    const served = serving(it, { admitted: { grant, by: "key" } });
     channel.send(measureOf({ direction }));
     await assert.rejects(served, isCode("refused"));
     await channel.caughtUp();
@@ -244,6 +245,29 @@ Deno.test("a measurement ends with its session", async () => {
     it.client.close("none", "");
     await assert.rejects(served, isCode("lost"));
   }
+});
+
+Deno.test("the buffers of all lanes of a measurement are within one budget (I8)", async () => {
+  const lanes = new Mailbox<IncomingLane>();
+  const asked: number[] = [];
+  const count = 64;
+  for (let lane = 0; lane < count; lane++) {
+    const stream = {
+      read: (into: Uint8Array<ArrayBuffer>) => {
+        asked.push(into.buffer.byteLength);
+        return Promise.resolve(null);
+      },
+      cancel: () => {},
+    };
+    lanes.put({ connection: 0, address: "", stream, opening: new Uint8Array() });
+  }
+  const messages = new Mailbox<TransferMessage>();
+  const channel = { transfer: 1, messages, lanes } as Partial<TransferChannel> as TransferChannel;
+  const options = { bytes: 100 * MiB, lanes: count, signal: NEVER };
+  await assert.rejects(receiveNoise(channel, options), isCode("protocol", true));
+  messages.close();
+  assert.equal(asked.length, count);
+  assert.ok(asked.reduce((sum, bytes) => sum + bytes, 0) <= 16 * MiB);
 });
 
 async function openLane(channel: TransferChannel) {

@@ -5,11 +5,11 @@ import { type SftpxError, toSftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { PlanLine, PlanResult } from "../engine/plan_report.ts";
 import type { TransferMessage } from "../wire/messages.ts";
-import { sayAbort } from "./abort.ts";
+import { sayAbort, whenAborted } from "./abort.ts";
 import { FailureTally } from "./failure_tally.ts";
 import type { TransferChannel } from "./hub.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
-import { failedSummary } from "./progress.ts";
+import { failedSummary, idleProgress, secondsSince } from "./progress.ts";
 
 /** A half of the engine that plans. */
 export interface PlanHalf {
@@ -63,10 +63,9 @@ export class PlanRun {
     },
   ): Promise<TransferSummary> {
     const { channel, onEvent, signal } = this.#options;
-    const onAbort = () => this.#ended.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    onEvent(SCANNING);
+    using _aborted = whenAborted(signal, this.#ended.reject);
+    // Nothing is moved or stored: the one report of a dry run says what it is at.
+    onEvent(idleProgress("scan"));
     try {
       this.task(this.#takeMessages(onMessage));
       this.pump();
@@ -76,7 +75,6 @@ export class PlanRun {
       if (!this.#isAborted) sayAbort(channel, error);
       return this.#broken(error, chunkBytes);
     } finally {
-      signal.removeEventListener("abort", onAbort);
       this.#stop.abort();
       channel.close();
     }
@@ -134,7 +132,7 @@ export class PlanRun {
       bytes,
       reusedBytes,
       wireBytes: 0,
-      seconds: Math.round(performance.now() - this.#startMs) / 1000,
+      seconds: secondsSince(this.#startMs),
       root: null,
       chunkBytes,
       failed,
@@ -151,16 +149,3 @@ export class PlanRun {
     return { ...summary, failed: this.#failures.count };
   }
 }
-
-/** Nothing is moved or stored: the one report of a dry run says what it is at. */
-const SCANNING: SessionEvent = {
-  kind: "progress",
-  phase: "scan",
-  bytesDone: 0,
-  bytesTotal: null,
-  reusedBytes: 0,
-  wireBytes: 0,
-  filesDone: 0,
-  filesTotal: null,
-  bytesPerSecond: 0,
-};

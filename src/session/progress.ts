@@ -102,7 +102,7 @@ export class Progress {
       bytes: result.bytes,
       reusedBytes: Math.min(result.bytes, this.#counts().reusedBytes),
       wireBytes: this.#wireBytes,
-      seconds: this.#seconds(),
+      seconds: secondsSince(this.#startMs),
       root: toHex(result.root),
       chunkBytes,
       failed: this.#failures.count,
@@ -116,28 +116,16 @@ export class Progress {
   /** The summary of a transfer that ended before its receipt. */
   broken(error: SftpxError, chunkBytes: number): TransferSummary {
     return {
-      ok: false,
+      ...failedSummary(error, { chunkBytes, startMs: this.#startMs, dryRun: false }),
       files: this.#counts().filesDone,
-      bytes: 0,
-      reusedBytes: 0,
       wireBytes: this.#wireBytes,
-      seconds: this.#seconds(),
-      root: null,
-      chunkBytes,
       failed: this.#failures.count,
-      changed: null,
       deleted: this.#deleted,
-      dryRun: false,
-      error,
     };
   }
 
   #entry({ path, kind, sizeBytes, result }: EntryReport): void {
     this.#onEvent({ kind: "entry", path: escapeText(path), entryKind: kind, sizeBytes, result });
-  }
-
-  #seconds(): number {
-    return Math.round(performance.now() - this.#startMs) / 1000;
   }
 
   #report(): void {
@@ -183,7 +171,7 @@ export function failedSummary(
     bytes: 0,
     reusedBytes: 0,
     wireBytes: 0,
-    seconds: Math.round(performance.now() - startMs) / 1000,
+    seconds: secondsSince(startMs),
     root: null,
     chunkBytes,
     failed: 0,
@@ -192,4 +180,24 @@ export function failedSummary(
     dryRun,
     error,
   };
+}
+
+/** A report of a transfer that moves nothing yet, or nothing at all. */
+export function idleProgress(phase: Phase): SessionEvent {
+  return {
+    kind: "progress",
+    phase,
+    bytesDone: 0,
+    bytesTotal: null,
+    reusedBytes: 0,
+    wireBytes: 0,
+    filesDone: 0,
+    filesTotal: null,
+    bytesPerSecond: 0,
+  };
+}
+
+/** Seconds since a reading of the monotonic clock, to the millisecond. */
+export function secondsSince(startMs: number): number {
+  return Math.round(performance.now() - startMs) / 1000;
 }

@@ -17,6 +17,8 @@ export interface PullPlace {
   readonly root: string;
   readonly destination: string;
   readonly intoDirectory: boolean;
+  /** It is the destination itself, and was not there. */
+  readonly made: boolean;
 }
 
 /** Finds (and, but for a dry run, makes) the place of a pull. */
@@ -42,11 +44,12 @@ export async function localPlace(
       root: await provide(dirname(path)),
       destination: basename(path),
       intoDirectory: false,
+      made: false,
     };
   }
   const root = await provide(path);
   if (deletes) await refuseWhole(root, given);
-  return { root, destination: "", intoDirectory: true };
+  return { root, destination: "", intoDirectory: true, made: !isDirectory };
 }
 
 /** What holds everything, or all that a user has, is not to be emptied by a slip of the path. */

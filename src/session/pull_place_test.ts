@@ -64,8 +64,12 @@ for (const [given, sources, root, name] of PLACES) {
       assert.deepEqual(await fs.readdir(top, { recursive: true }), before, "nothing is made");
       const real = await place(given, { sources });
       assert.deepEqual(dry, real);
-      const wanted = { root: join(top, root), destination: name, intoDirectory: name === "" };
-      assert.deepEqual(real, wanted);
+      assert.deepEqual(real, {
+        root: join(top, root),
+        destination: name,
+        intoDirectory: name === "",
+        made: name === "" && given !== "dir",
+      });
       assert.ok((await fs.stat(real.root)).isDirectory());
     });
   });
@@ -74,7 +78,8 @@ for (const [given, sources, root, name] of PLACES) {
 Deno.test("with several sources asked for DEST is a directory, whatever is there of them", async () => {
   await scene(async ({ top, place }) => {
     const found = await place("new", { sources: [FILE], asked: 2 });
-    assert.deepEqual(found, { root: join(top, "new"), destination: "", intoDirectory: true });
+    const wanted = { root: join(top, "new"), destination: "", intoDirectory: true, made: true };
+    assert.deepEqual(found, wanted);
   });
 });
 

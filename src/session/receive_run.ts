@@ -8,7 +8,7 @@ import type { TransferResult } from "../engine/report.ts";
 import type { ChunkReply, FrameToLand } from "../pool/messages.ts";
 import type { Begun, Store } from "../store/store.ts";
 import type { FilterRule, Offer, Receipt } from "../wire/messages.ts";
-import { sayAbort } from "./abort.ts";
+import { sayAbort, whenAborted } from "./abort.ts";
 import type { Equipment } from "./equipment.ts";
 import type { TransferChannel } from "./hub.ts";
 import { type ArrivedFrame, LaneReader } from "./lane_reader.ts";
@@ -66,12 +66,11 @@ class ReceiveRun {
   constructor(options: ReceiveRunOptions) {
     this.#options = options;
     const { offer, channel, slots, equipment: { hashing } } = options;
-    const { fresh, chunkBytes } = options.begun;
-    this.#receiver = new Receiver(offer, { ...options, fresh, chunkBytes, hashing });
+    this.#receiver = new Receiver(offer, { ...options, ...options.begun, hashing });
     this.#told = new PacedSender(channel, this.#stop.signal);
     this.#lanes = new LaneReader({
       channel,
-      chunkBytes,
+      chunkBytes: options.begun.chunkBytes,
       slots,
       onLane: (path) => this.#progress.addLane(path),
       onFrame: async (frame, path) => {
@@ -92,9 +91,7 @@ class ReceiveRun {
 
   async run(): Promise<TransferSummary> {
     const { channel, begun, signal, store } = this.#options;
-    const onAbort = () => this.#ended.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
+    using _aborted = whenAborted(signal, this.#ended.reject);
     try {
       this.#receiver.tick(performance.now());
       this.#task(this.#takeMessages());
@@ -114,7 +111,6 @@ class ReceiveRun {
       await store.abandon(begun.id).catch(() => {});
       return this.#progress.broken(error, begun.chunkBytes);
     } finally {
-      signal.removeEventListener("abort", onAbort);
       this.#halt();
       channel.close();
     }

@@ -9,7 +9,7 @@ import { BufferPool } from "../pool/buffers.ts";
 import type { ChunkReply, Compression, FileToPack } from "../pool/messages.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
 import type { Offer, Receipt, TransferMessage } from "../wire/messages.ts";
-import { sayAbort } from "./abort.ts";
+import { sayAbort, whenAborted } from "./abort.ts";
 import type { Equipment, SlotShare } from "./equipment.ts";
 import type { TransferChannel } from "./hub.ts";
 import { LaneWriter } from "./lane_writer.ts";
@@ -72,9 +72,7 @@ class SendRun {
 
   async run(): Promise<TransferSummary> {
     const { channel, signal } = this.#options;
-    const onAbort = () => this.#ended.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
+    using _aborted = whenAborted(signal, this.#ended.reject);
     try {
       for (const { path, error: { code, message } } of this.#options.missing) {
         this.#sender.omit({ path, code, message });
@@ -94,7 +92,6 @@ class SendRun {
       if (!this.#isAborted) sayAbort(channel, error);
       return this.#progress.broken(error, this.#sender.chunkBytes);
     } finally {
-      signal.removeEventListener("abort", onAbort);
       this.#stop.abort();
       this.#lanes?.halt();
       this.#share?.[Symbol.dispose]();

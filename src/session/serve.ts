@@ -6,10 +6,11 @@ import { LIMITS } from "../base/limits.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { issueLeaf } from "../trust/certificate.ts";
-import { type Grant, grantOfAccess } from "../trust/grant.ts";
+import { type Admitted, grantOfAccess } from "../trust/grant.ts";
 import { type Identity, identityName, loadIdentity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
 import type { Connection, Listener } from "../transport/transport.ts";
+import { whenAborted } from "./abort.ts";
 import { Admissions, type Caller } from "./admissions.ts";
 import { ticketAddresses } from "./advertise.ts";
 import { AGENT } from "./agent.ts";
@@ -37,8 +38,6 @@ export async function serve(options: ServeOptions): Promise<ServeHandle> {
 interface Guest {
   readonly session: ServedSession;
   readonly caller: Caller;
-  /** Its key let it in, not its ticket. */
-  readonly byKey: boolean;
   /** Ends what it does, and only that. */
   readonly stop: AbortController;
 }
@@ -108,11 +107,9 @@ class Server {
   #run(listener: Listener): ServeHandle {
     const { mintTicket, signal } = this.#options;
     const ticket = mintTicket ? this.#mint(listener) : null;
-    const onAbort = () => this.#finish(null);
-    signal.addEventListener("abort", onAbort);
-    const over = () => signal.removeEventListener("abort", onAbort);
+    const aborted = whenAborted(signal, () => this.#finish(null));
+    const over = () => aborted[Symbol.dispose]();
     this.#ended.promise.then(over, over);
-    if (signal.aborted) onAbort();
     this.#accept(listener);
     return {
       reload: () => this.#reload(),
@@ -203,15 +200,15 @@ class Server {
     if (this.#guests.size >= LIMITS.sessions) {
       throw new SftpxError("busy", "Cannot take the client in: too many sessions are open");
     }
-    const grant = this.#admissions.grantOf(caller);
+    const admitted = this.#admissions.grantOf(caller);
     let session: number;
     do session = crypto.getRandomValues(new Uint32Array(1))[0]!; while (this.#guests.has(session));
     const key = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-    return { session, key, grant };
+    return { session, key, admitted };
   }
 
   /** Asked anew for all that a client asks for: keys and tickets change while it is here. */
-  #grantOf(caller: Caller): Grant {
+  #grantOf(caller: Caller): Admitted {
     if (this.#stopping) throw new SftpxError("terminated", "The server stops");
     return this.#admissions.grantOf(caller);
   }
@@ -222,7 +219,6 @@ class Server {
     { clientIdentity, ticket, admission }: Extract<Handshaken, { kind: "session" }>,
   ): void {
     const caller = { identity: clientIdentity, ticket };
-    const byKey = this.#admissions.isAuthorized(clientIdentity);
     const stop = new AbortController();
     const session = new ServedSession({
       hub,
@@ -240,7 +236,7 @@ class Server {
       onDone: (summary, end) => this.#done(summary, end),
       signal: AbortSignal.any([this.#stop.signal, stop.signal]),
     });
-    this.#guests.set(admission.session, { session, caller, byKey, stop });
+    this.#guests.set(admission.session, { session, caller, stop });
     const who = { address: connection.remoteAddress, identity: identityName(clientIdentity) };
     this.#options.onEvent({ kind: "peer", ...who });
     const run = session.run().then(() => {
@@ -266,8 +262,8 @@ class Server {
       this.#options.onEvent({ kind: "reloaded", keys: null, error: toSftpxError(thrown) });
       return;
     }
-    for (const { session, caller, byKey, stop } of this.#guests.values()) {
-      if (!byKey || this.#admissions.isAuthorized(caller.identity)) continue;
+    for (const { session, caller, stop } of this.#guests.values()) {
+      if (!this.#admissions.isShutOut(caller)) continue;
       const revoked = new SftpxError("refused", "Cannot go on: this key is no longer authorized");
       stop.abort(revoked);
       session.settled().then(() => session.hub.close("refused", revoked.message));

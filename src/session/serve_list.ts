@@ -4,7 +4,7 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Store, WalkSource } from "../store/store.ts";
-import type { Grant } from "../trust/grant.ts";
+import { type Admitted, requireRead } from "../trust/grant.ts";
 import type { Entry, List, Listing, Omission } from "../wire/messages.ts";
 import { refusal } from "./control_channel.ts";
 import type { TransferChannel } from "./hub.ts";
@@ -16,7 +16,7 @@ const LISTING_BYTES = LIMITS.controlMessageBytes / 2;
 export interface ServeListOptions {
   /** Directory served. */
   readonly root: string;
-  readonly grant: Grant;
+  readonly admitted: Admitted;
   readonly store: Store;
   readonly signal: AbortSignal;
 }
@@ -38,9 +38,7 @@ export async function serveList(
   using ended = new PeerEnd(channel);
   const signal = AbortSignal.any([options.signal, ended.signal]);
   try {
-    if (!options.grant.read) {
-      throw new SftpxError("refused", "Cannot list: the grant is to write");
-    }
+    requireRead(options.admitted, "list");
     const source = await sourceOf(first.path, options);
     const listing = new ListingWriter(channel);
     const { filters, recursive } = first;
@@ -61,7 +59,7 @@ export async function serveList(
 
 /** A directory is listed by what it holds, whether or not its path ends in `/`; all else as itself. */
 async function sourceOf(path: string, options: ServeListOptions): Promise<WalkSource> {
-  const { root, grant } = options;
+  const { root, admitted: { grant } } = options;
   const { walk, offered } = await resolveServedSource(root, path, { grantRoot: grant.root });
   return offered.kind === "directory" ? { ...walk, contents: true } : walk;
 }
@@ -93,21 +91,28 @@ class PeerEnd implements Disposable {
   }
 }
 
+type ListingChannel = Pick<TransferChannel, "transfer" | "send" | "flushed">;
+
 /** Entries on their way out, in messages that fit, no faster than the peer takes them (I8). */
-class ListingWriter {
-  readonly #channel: TransferChannel;
+export class ListingWriter {
+  readonly #channel: ListingChannel;
+  readonly #mostEntries: number;
   #entries: Entry[] = [];
   #omissions: Omission[] = [];
   #bytes = 0;
   #count = 0;
 
-  constructor(channel: TransferChannel) {
+  constructor(
+    channel: ListingChannel,
+    { mostEntries = LIMITS.entriesPerTransfer }: { readonly mostEntries?: number } = {},
+  ) {
     this.#channel = channel;
+    this.#mostEntries = mostEntries;
   }
 
   async add({ stamp: _, ...entry }: Entry): Promise<void> {
-    if (this.#count >= LIMITS.entriesPerTransfer) {
-      const found = `it holds more than ${LIMITS.entriesPerTransfer} entries`;
+    if (this.#count >= this.#mostEntries) {
+      const found = `it holds more than ${this.#mostEntries} entries`;
       throw new SftpxError("limit", `Cannot list: ${found}`);
     }
     const { length } = entry.path;

@@ -4,7 +4,7 @@
 import { toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Store } from "../store/store.ts";
-import type { Grant } from "../trust/grant.ts";
+import type { Admitted } from "../trust/grant.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { List, Measure, Offer, Request, TransferMessage } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
@@ -14,10 +14,10 @@ import type { Admission, OpenSession } from "./handshake.ts";
 import type { Hub, TransferChannel } from "./hub.ts";
 import type { ServeEvent, SessionEvent, TransferSummary } from "./options.ts";
 import { atMost } from "./patience.ts";
-import { failedSummary } from "./progress.ts";
+import { failedSummary, secondsSince } from "./progress.ts";
 import type { SessionEnds } from "./receipt.ts";
 import { serveList } from "./serve_list.ts";
-import { serveMeasure } from "./serve_measure.ts";
+import { Measurements } from "./serve_measure.ts";
 import { servePull, servePush } from "./served_transfer.ts";
 import type { Takeover } from "./takeover.ts";
 import { type ClaimUse, TicketClaim } from "./ticket_claim.ts";
@@ -32,7 +32,7 @@ export interface ServedSessionOptions {
   readonly equipment: Equipment;
   readonly takeover: Takeover;
   /** What the client may do now. Throws `refused` once that is nothing. */
-  readonly grantOf: () => Grant;
+  readonly grantOf: () => Admitted;
   /** Claims the ticket's use for a transfer that begins. */
   readonly claimUse: ClaimUse;
   readonly nextTransfer: () => number;
@@ -47,6 +47,7 @@ export class ServedSession implements OpenSession {
   readonly #ends: SessionEnds;
   /** Where the client's first connection came from. */
   readonly #address: string;
+  readonly #measurements = new Measurements();
   readonly #joined = new Set<number>();
   readonly #running = new Set<Promise<void>>();
   readonly #over = Promise.withResolvers<void>();
@@ -122,11 +123,20 @@ export class ServedSession implements OpenSession {
     const { hub, identity, root, store, equipment, takeover, signal } = this.#options;
     // A dry run commits nothing: no use is spent on it, and none that is paused is touched.
     const claim = first.dryRun ? null : new TicketClaim(this.#options.claimUse);
-    let { grant } = this.#options.admission;
+    let { admitted } = this.#options.admission;
     let summary: TransferSummary;
     try {
-      grant = this.#options.grantOf();
-      const session = { hub, ends: this.#ends, identity, grant, root, store, equipment, takeover };
+      admitted = this.#options.grantOf();
+      const session = {
+        hub,
+        ends: this.#ends,
+        identity,
+        admitted,
+        root,
+        store,
+        equipment,
+        takeover,
+      };
       const served = { ...session, channel, claim, onEvent, signal };
       summary = first.type === "request"
         ? await servePull(served, first)
@@ -142,7 +152,7 @@ export class ServedSession implements OpenSession {
     } catch (thrown) {
       onEvent({ kind: "notice", message: toSftpxError(thrown).message });
     }
-    this.#tellAccess(first, { grant, transfer, startMs, ...outcomeOf(summary) });
+    this.#tellAccess(first, { admitted, transfer, startMs, ...outcomeOf(summary) });
     // The last that is told of a transfer.
     this.#options.onEvent({ kind: "transfer_done", transfer, summary });
     this.#options.onDone(summary, { began });
@@ -151,17 +161,17 @@ export class ServedSession implements OpenSession {
   /** A list or a measurement. Never rejects. */
   async #answer(channel: TransferChannel, first: List | Measure): Promise<void> {
     const startMs = performance.now();
-    const { hub, root, store, signal } = this.#options;
-    let { grant } = this.#options.admission;
+    const { root, store, signal } = this.#options;
+    let { admitted } = this.#options.admission;
     let moved = NOTHING_MOVED;
     let result = "ok";
     try {
-      grant = this.#options.grantOf();
+      admitted = this.#options.grantOf();
       if (first.type === "list") {
-        const { entries } = await serveList(channel, first, { root, grant, store, signal });
+        const { entries } = await serveList(channel, first, { root, admitted, store, signal });
         moved = { ...moved, files: entries };
       } else {
-        const { bytes } = await serveMeasure(channel, first, { hub, grant, signal });
+        const { bytes } = await this.#measurements.serve(channel, first, { admitted, signal });
         moved = { ...moved, bytes, wireBytes: bytes };
       }
     } catch (thrown) {
@@ -169,13 +179,13 @@ export class ServedSession implements OpenSession {
       if (!error.remote) sayAbort(channel, error);
       result = error.code;
     }
-    this.#tellAccess(first, { grant, transfer: null, startMs, ...moved, result });
+    this.#tellAccess(first, { admitted, transfer: null, startMs, ...moved, result });
   }
 
   #tellAccess(
     first: Opener,
-    { grant, startMs, ...outcome }: Moved & {
-      readonly grant: Grant;
+    { admitted, startMs, ...outcome }: Moved & {
+      readonly admitted: Admitted;
       readonly transfer: number | null;
       readonly startMs: number;
       readonly result: string;
@@ -186,9 +196,9 @@ export class ServedSession implements OpenSession {
       kind: "access",
       address: this.#address,
       identity: identityName(clientIdentity),
-      ...askedBy(first, { grantRoot: grant.root }),
+      ...askedBy(first, { grantRoot: admitted.grant.root }),
       ...outcome,
-      seconds: Math.round(performance.now() - startMs) / 1000,
+      seconds: secondsSince(startMs),
     });
   }
 }

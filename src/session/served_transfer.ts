@@ -4,7 +4,7 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Begun, ReceiveTransfer, Store, WalkOptions } from "../store/store.ts";
-import type { Grant } from "../trust/grant.ts";
+import { type Admitted, type Grant, requireRead, requireWrite } from "../trust/grant.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { Offer, Request } from "../wire/messages.ts";
 import { parseCompression } from "./compression.ts";
@@ -29,7 +29,7 @@ export interface ServedTransfer {
   readonly hub: Hub;
   readonly ends: SessionEnds;
   readonly identity: Identity;
-  readonly grant: Grant;
+  readonly admitted: Admitted;
   /** Directory served. */
   readonly root: string;
   readonly store: Store;
@@ -46,10 +46,10 @@ export async function servePull(
   served: ServedTransfer,
   request: Request,
 ): Promise<TransferSummary> {
-  const { channel, ends, grant, root, store, equipment, claim, onEvent, signal } = served;
-  if (!grant.read) throw new SftpxError("refused", "Cannot pull: the grant is to write");
+  const { channel, ends, admitted, root, store, equipment, claim, onEvent, signal } = served;
+  requireRead(admitted, "pull");
   const compression = parseCompression(request.compress);
-  const { sources, missing } = await requestedSources(request, { root, grant });
+  const { sources, missing } = await requestedSources(request, { root, grant: admitted.grant });
   const offered = sources.map((source) => source.offered);
   const { filters, files, dryRun } = request;
   if (files !== undefined && (offered.length !== 1 || offered[0]?.contents !== true)) {
@@ -110,9 +110,9 @@ async function requestedSources(
 
 /** A push: this end receives what the client offers. */
 export async function servePush(served: ServedTransfer, offer: Offer): Promise<TransferSummary> {
-  const { grant, store, takeover, hub } = served;
-  if (!grant.write) throw new SftpxError("refused", "Cannot push: the grant is to read");
-  if (offer.delete) checkDeleteGrant(grant);
+  const { admitted, store, takeover, hub } = served;
+  requireWrite(admitted, "push");
+  if (offer.delete) checkDeleteGrant(admitted.grant);
   checkDelete({ delete: offer.delete, files: null }, offer.sources);
   const transfer = await receiveTransfer(served, offer);
   served.claim?.take(transfer.key);
@@ -155,7 +155,7 @@ async function receive(
 }
 
 async function receiveTransfer(
-  { ends, grant, root, equipment }: ServedTransfer,
+  { ends, admitted: { grant }, root, equipment }: ServedTransfer,
   offer: Offer,
 ): Promise<ReceiveTransfer> {
   const { given } = offer;

@@ -7,9 +7,10 @@ import { basename, join, resolve, sep } from "node:path";
 import { SftpxError } from "../base/errors.ts";
 import { pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
-import { osError } from "../base/os_error.ts";
+import { osCode, osError } from "../base/os_error.ts";
 import type { WalkSource } from "../store/store.ts";
 import type { EntryKind, OfferedSource } from "../wire/messages.ts";
+import { plainPath } from "./granted_place.ts";
 
 /** A source both ways: how it is walked, and how it is offered. */
 export interface ResolvedSource {
@@ -25,7 +26,7 @@ export async function resolveLocalSource(
   given: string,
   { opens = endsOpen(given) }: { readonly opens?: boolean } = {},
 ): Promise<ResolvedSource> {
-  return await describe(resolve(given), { given, opens, what: "source" });
+  return await describe(resolve(given), { given, opens, ...LOCAL });
 }
 
 /**
@@ -39,11 +40,11 @@ export async function resolveServedSource(
 ): Promise<ResolvedSource> {
   const given = path === "" ? "." : path;
   const base = await grantedBase(root, { grantRoot, given });
-  const plain = path.replace(/\/+$/, "").replace(/(^|\/)\.$/, "");
+  const plain = plainPath(path);
   if (plain === "") {
     // A link that takes the base's place from here on is not followed.
     const checked = grantRoot === "" ? {} : { real: base };
-    return await describe(base, { given, opens: true, what: "path", ...checked });
+    return await describe(base, { given, opens: true, ...SERVED, ...checked });
   }
   const problem = pathProblem(plain);
   if (problem !== null) {
@@ -53,7 +54,7 @@ export async function resolveServedSource(
   const target = join(base, plain);
   const opens = plain !== path;
   const real = opens ? await realInside(base, { target, path }) : target;
-  return await describe(target, { given: path, opens, what: "path", real });
+  return await describe(target, { given: path, opens, ...SERVED, real });
 }
 
 /** The directory or file that a grant is for. It is a real one, and so is all above it. */
@@ -69,7 +70,7 @@ async function grantedBase(
   await refuseLinksAbove(root, { path: grantRoot, given });
   const base = join(root, grantRoot);
   const found = await lstat(base).catch((error) => {
-    throw unreadable(error, { given, what: "path" });
+    throw unreadable(error, { given, ...SERVED });
   });
   if (found.isSymbolicLink()) throw throughLink(given);
   return base;
@@ -80,13 +81,21 @@ export function endsOpen(given: string): boolean {
   return given.endsWith("/") || /(^|\/)\.\.?$/.test(given);
 }
 
+/** How an error names what was asked for. */
+interface Wording {
+  readonly attempt: string;
+  readonly what: string;
+}
+
+const LOCAL: Wording = { attempt: "send", what: "source" };
+const SERVED: Wording = { attempt: "read", what: "path" };
+
 async function describe(
   path: string,
-  { given, opens, what, real }: {
+  { given, opens, real, ...wording }: Wording & {
     given: string;
     /** A directory's contents, or a link's target, are meant. */
     opens: boolean;
-    what: string;
     /** Where `path` leads, as it was checked; absent where any link may be followed. */
     real?: string;
   },
@@ -98,14 +107,13 @@ async function describe(
     isLinked = opens && found.isSymbolicLink();
     if (isLinked) found = await stat(real ?? path);
   } catch (error) {
-    throw unreadable(error, { given, what });
+    throw unreadable(error, { given, ...wording });
   }
   const kind = kindOf(found);
-  if (kind === null) {
-    throw new SftpxError("unsupported", `Cannot send "${shown(given)}": it is a special file`);
-  }
+  const attempted = `Cannot ${wording.attempt} "${shown(given)}"`;
+  if (kind === null) throw new SftpxError("unsupported", `${attempted}: it is a special file`);
   if (kind !== "directory" && given.endsWith("/") && !isLinked) {
-    throw new SftpxError("source_missing", `Cannot send "${shown(given)}": it is not a directory`);
+    throw new SftpxError("source_missing", `${attempted}: it is not a directory`);
   }
   const contents = opens && kind === "directory";
   const name = basename(path) === "" ? "root" : basename(path);
@@ -138,7 +146,7 @@ async function refuseLinksAbove(
   for (const name of path.split("/").slice(0, -1)) {
     above = join(above, name);
     const found = await lstat(above).catch((error) => {
-      throw unreadable(error, { given, what: "path" });
+      throw unreadable(error, { given, ...SERVED });
     });
     if (!found.isDirectory()) throw throughLink(given);
   }
@@ -157,7 +165,7 @@ async function realInside(
   { target, path }: { target: string; path: string },
 ): Promise<string> {
   const found = await lstat(target).catch((error) => {
-    throw unreadable(error, { given: path, what: "path" });
+    throw unreadable(error, { given: path, ...SERVED });
   });
   if (!found.isSymbolicLink()) return target;
   const [realRoot, real] = await Promise.all([realpath(root), realpath(target).catch(() => null)]);
@@ -168,14 +176,17 @@ async function realInside(
   throw new SftpxError("refused", `Cannot read "${shown(path)}": it leads out of the root`);
 }
 
-function unreadable(error: unknown, { given, what }: { given: string; what: string }): SftpxError {
-  const { code } = error as { code?: string };
-  const name = shown(given);
+function unreadable(
+  error: unknown,
+  { given, attempt, what }: Wording & { readonly given: string },
+): SftpxError {
+  const code = osCode(error);
+  const attempted = `${attempt} "${shown(given)}"`;
   if (code === "ENOENT" || code === "ENOTDIR") {
-    return new SftpxError("source_missing", `Cannot send "${name}": there is no such ${what}`);
+    return new SftpxError("source_missing", `Cannot ${attempted}: there is no such ${what}`);
   }
-  // In the store's words: the system's name this machine's own path, which a peer may not learn.
-  const { message } = osError(error, `send "${name}"`);
+  // In the table's words: the system's name this machine's own path, which a peer may not learn.
+  const { message } = osError(error, attempted);
   return new SftpxError("source_unreadable", message, { cause: error });
 }
 

@@ -267,3 +267,21 @@ for (const [grantRoot, code] of Object.entries(BAD_GRANTS)) {
     });
   });
 }
+
+Deno.test("what is not there is named as it was asked for: to be sent here, to be read there", async () => {
+  await inTree(async ({ root }) => {
+    const says = (message: string) => ({ code: "source_missing", message });
+    await assert.rejects(
+      resolveLocalSource("no/such"),
+      says('Cannot send "no/such": there is no such source'),
+    );
+    await assert.rejects(
+      resolveServedSource(root, "absent", ALL),
+      says('Cannot read "absent": there is no such path'),
+    );
+    await assert.rejects(
+      resolveServedSource(root, "file/", ALL),
+      says('Cannot read "file/": it is not a directory'),
+    );
+  });
+});

@@ -3,6 +3,7 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { FoundEntries } from "../engine/sender.ts";
 import type { Store, WalkOptions, WalkSource } from "../store/store.ts";
+import { whenAborted } from "./abort.ts";
 
 /** What is walked for a transfer. */
 export interface WalkPlan {
@@ -41,24 +42,19 @@ export class WalkFeed {
     { store, sources, options }: WalkPlan,
     { pump, signal }: { readonly pump: () => void; readonly signal: AbortSignal },
   ): Promise<void> {
-    const stopped = () => this.#wanted.resolve();
-    signal.addEventListener("abort", stopped, { once: true });
-    try {
-      for await (const batch of store.walk(sources, { ...options, signal })) {
-        for (const { path, code, message } of batch.notices) {
-          if (code === null) this.#onNotice(message);
-          else this.#taker.omit({ path, code, message });
-        }
-        while (!this.#taker.wantsEntries) {
-          signal.throwIfAborted();
-          await this.#wanted.promise;
-        }
-        signal.throwIfAborted();
-        this.#taker.addEntries(batch);
-        pump();
+    using _stopped = whenAborted(signal, () => this.#wanted.resolve());
+    for await (const batch of store.walk(sources, { ...options, signal })) {
+      for (const { path, code, message } of batch.notices) {
+        if (code === null) this.#onNotice(message);
+        else this.#taker.omit({ path, code, message });
       }
-    } finally {
-      signal.removeEventListener("abort", stopped);
+      while (!this.#taker.wantsEntries) {
+        signal.throwIfAborted();
+        await this.#wanted.promise;
+      }
+      signal.throwIfAborted();
+      this.#taker.addEntries(batch);
+      pump();
     }
     this.#taker.endEntries();
     pump();

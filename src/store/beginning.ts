@@ -16,6 +16,8 @@ export interface Beginning {
   readonly rows: Map<string, PartRow>;
   /** For each source: nothing stands there and no part is held. */
   readonly fresh: readonly boolean[];
+  /** The destination is a directory that is still to be made, as far as the peer may know. */
+  readonly makesBase: boolean;
 }
 
 export function beginningOf(
@@ -31,7 +33,10 @@ export function beginningOf(
     !isHeld(source, held) && destination.isFree(source, door)
   );
   const chunkBytes = fixed ?? transfer.chunkBytes;
-  return { transfer: { ...transfer, chunkBytes }, destination, rows, fresh };
+  const { directory } = destination;
+  const makesBase = directory !== null &&
+    (!transfer.mayRead || door.lookFromRoot(directory) === null);
+  return { transfer: { ...transfer, chunkBytes }, destination, rows, fresh, makesBase };
 }
 
 /** Whether parts of this source are held, going by their paths in the manifest. */

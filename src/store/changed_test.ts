@@ -156,3 +156,20 @@ Deno.test("a peer that may not read is told that all it sent was a change", () =
       assert.deepEqual([...store.finish(id).changed].sort(), [0, 3, 4]);
     });
   }));
+
+Deno.test("begin() tells whether the destination is made, to who may not read always", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const makesBase = (more: object) => {
+        const { id, makesBase } = store.begin(transferOf(more));
+        store.abandon(id);
+        return makesBase;
+      };
+      const into = { destination: "base/deep", intoDirectory: true };
+      assert.equal(makesBase({ destination: "" }), false);
+      assert.equal(makesBase(into), true);
+      fs.mkdirSync(join(root, "base/deep"), { recursive: true });
+      assert.equal(makesBase(into), false);
+      assert.equal(makesBase({ ...into, mayRead: false }), true);
+    });
+  }));

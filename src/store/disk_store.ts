@@ -65,7 +65,8 @@ export class DiskStore {
         const id = this.#nextId++;
         this.#transfers.set(id, receiving);
         this.#keys.add(key);
-        return { id, fresh: receiving.fresh, chunkBytes: receiving.chunkBytes };
+        const { fresh, chunkBytes, makesBase } = receiving;
+        return { id, fresh, chunkBytes, makesBase };
       } catch (thrown) {
         lock.discard();
         throw thrown;

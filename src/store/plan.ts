@@ -6,7 +6,6 @@ import type { BigIntStats } from "node:fs";
 import * as fs from "node:fs";
 import { utf8Bytes } from "../base/bytes.ts";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
-import { Filter } from "../base/filter.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry, FilterRule, PlanAction, PlanStep } from "../wire/messages.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
@@ -18,7 +17,8 @@ import { ManifestGuard } from "./manifest_guard.ts";
 import type { PrunedSome } from "./messages.ts";
 import { PathList } from "./path_list.ts";
 import { type Found, placeFile, writtenOnce } from "./placement.ts";
-import { Pruner } from "./prune.ts";
+import type { Pruner } from "./prune.ts";
+import { prunerOf } from "./pruning.ts";
 import type { ReceiveTransfer } from "./store.ts";
 
 /** What a dry transfer reads of the root. */
@@ -81,18 +81,12 @@ export class Planning {
   }
 
   prune(rules: readonly FilterRule[]): PrunedSome {
-    const { transfer, destination } = this.#beginning;
-    if (transfer.writeOnce) {
-      throw new SftpxError("refused", "Cannot remove what is extraneous: the grant is write-once");
-    }
     this.#door.forget();
-    this.#pruner ??= new Pruner({
-      sources: transfer.sources,
-      destination,
+    this.#pruner ??= prunerOf(this.#beginning, {
+      rules,
       door: this.#door,
       disk: null,
       paths: this.#paths,
-      filter: new Filter(rules),
       ignoresCase: this.#context.ignoresCase,
       onLost: () => {},
     });

@@ -426,3 +426,18 @@ for (;;) isLocked(${JSON.stringify(join(root, ".sftpx"))}, key);`);
     await ended;
     store.close();
   }));
+
+Deno.test("plan() looks anew at what it looked through before: a link may stand there now", () =>
+  inDirectory((root) => {
+    fs.mkdirSync(join(root, "d"));
+    fs.mkdirSync(join(root, "other"));
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf(DRY));
+      store.plan(id, 0, [directoryEntry("d"), fileEntry("d/a", 1)], [0, 0]);
+      fs.rmdirSync(join(root, "d"));
+      fs.symlinkSync("other", join(root, "d"));
+      const [step] = store.plan(id, 2, [fileEntry("d/b", 1)], [0]);
+      assert.equal(step?.action, "fail");
+      store.abandon(id);
+    }, READ_ONLY);
+  }));

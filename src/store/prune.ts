@@ -7,7 +7,7 @@ import { SftpxError } from "../base/errors.ts";
 import type { Filter } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
 import { isReservedName, pathProblem } from "../base/path.ts";
-import { escapeText } from "../base/text.ts";
+import { escapeText, REPLACEMENT } from "../base/text.ts";
 import type { OfferedSource } from "../wire/messages.ts";
 import type { Destination } from "./destination.ts";
 import { type Disk, lookAt, specialName } from "./disk.ts";
@@ -20,8 +20,6 @@ import { OWNER_ALL } from "./tree.ts";
 
 /** Names looked at in one call, so that its answer is a message of reasonable size. */
 const NAMES_PER_CALL = 2048;
-/** What the runtime puts for bytes that are not UTF-8. */
-const REPLACEMENT = "\ufffd";
 
 export interface PruneContext {
   readonly sources: readonly OfferedSource[];

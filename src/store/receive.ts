@@ -3,7 +3,6 @@
 // either a finished tree or parts to resume from. Synchronous; lives in the store's worker.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
-import { Filter } from "../base/filter.ts";
 import type { Entry, EntryFailure, FilterRule } from "../wire/messages.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
 import { ChunkJournal } from "./chunk_journal.ts";
@@ -18,7 +17,8 @@ import type { Journal } from "./journal.ts";
 import type { CommittedRow } from "./journal_rows.ts";
 import type { PrunedSome } from "./messages.ts";
 import { PartsRun } from "./parts.ts";
-import { Pruner } from "./prune.ts";
+import type { Pruner } from "./prune.ts";
+import { prunerOf } from "./pruning.ts";
 import { Register } from "./register.ts";
 import type { JournalRun, Outcome, Placement, ReceiveTransfer, WholeFile } from "./store.ts";
 import { type DirectoryToPlace, finishDirectory, placeDirectory, placeLink } from "./tree.ts";
@@ -67,6 +67,10 @@ export class Receiving {
 
   get fresh(): readonly boolean[] {
     return this.#beginning.fresh;
+  }
+
+  get makesBase(): boolean {
+    return this.#beginning.makesBase;
   }
 
   get chunkBytes(): number {
@@ -135,17 +139,12 @@ export class Receiving {
     if (!this.#register.isClosed) {
       throw new TypeError("Cannot remove what is extraneous: directories are not placed yet");
     }
-    if (this.#transfer.writeOnce) {
-      throw new SftpxError("refused", "Cannot remove what is extraneous: the grant is write-once");
-    }
     this.#door.forget();
-    this.#pruner ??= new Pruner({
-      sources: this.#transfer.sources,
-      destination: this.#beginning.destination,
+    this.#pruner ??= prunerOf(this.#beginning, {
+      rules,
       door: this.#door,
       disk: this.#context.disk,
       paths: this.#register.paths,
-      filter: new Filter(rules),
       ignoresCase: this.#context.ignoresCase,
       onLost: (directory) => this.#touched.add(directory),
     });

@@ -72,14 +72,8 @@ export class StateDirectory {
   /** Locks a resume key among all processes, until it is discarded. `busy` when it is taken. */
   lock(key: Uint8Array): FileLock {
     fs.mkdirSync(`${this.#path}/locks`, { recursive: true, mode: 0o700 });
-    for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
-      const lock = new FileLock(`${this.#path}/locks/${toHex(key)}`);
-      if (lock.tryExclusive() && lock.isCurrent) return lock;
-      // Whoever only asks whether it is held has it shared for a moment, a transfer never.
-      const isHeld = lock.isCurrent && !lock.tryShared();
-      lock.close();
-      if (isHeld) break;
-    }
+    const lock = FileLock.alone(`${this.#path}/locks/${toHex(key)}`);
+    if (lock !== null) return lock;
     throw new SftpxError("busy", "Cannot begin the transfer: another process is receiving it");
   }
 

@@ -87,6 +87,8 @@ export interface Begun {
   readonly fresh: readonly boolean[];
   /** Chunk size a journal of this key fixes, else the one asked for. */
   readonly chunkBytes: number;
+  /** The directory that entries go into is none of them, and still to be made. */
+  readonly makesBase?: boolean;
 }
 
 /** Where an entry goes. `part` is the absolute path its chunks are written to. */

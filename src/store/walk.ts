@@ -9,18 +9,15 @@ import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { Filter } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
 import { isReservedName, pathProblem } from "../base/path.ts";
-import { escapeText } from "../base/text.ts";
+import { escapeText, REPLACEMENT } from "../base/text.ts";
 import { lookAt } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
-import { type ListedPath, listedPaths } from "./listed_paths.ts";
+import { type PathTree, pathTree } from "./path_tree.ts";
 import { BatchInTheMaking } from "./walk_batch.ts";
 import { refuseLinks, WalkDirectory } from "./walk_directory.ts";
 import { entryOf, notRead, notSent } from "./walk_entry.ts";
 import { add, insert, type Item, joined, type Origin, sorted } from "./walk_items.ts";
 import type { WalkBatch, WalkOptions, WalkSource } from "./store.ts";
-
-/** What the runtime puts for bytes that are not UTF-8. */
-const REPLACEMENT = "\ufffd";
 
 /** Walks all sources; each batch is made when it is asked for, and empty when its time was up first. */
 export function* walk(
@@ -49,7 +46,7 @@ class Walker {
   readonly #batch = new BatchInTheMaking();
   readonly #given: readonly WalkSource[];
   readonly #filter: Filter;
-  readonly #listed: ListedPath | null;
+  readonly #listed: PathTree | null;
   readonly #recursive: boolean;
   readonly #nowMs: () => number;
   #step = 0;
@@ -65,7 +62,7 @@ class Walker {
     }
     this.#given = sources;
     this.#filter = new Filter(filters);
-    this.#listed = files === undefined ? null : listedPaths(files);
+    this.#listed = files === undefined ? null : pathTree(files);
     this.#recursive = recursive;
     this.#nowMs = nowMs;
     this.#stepBeganMs = nowMs();
@@ -206,9 +203,9 @@ class Walker {
   #within(
     path: string,
     origin: Origin,
-    { items, listed }: { items: Map<string, Origin[]>; listed: ListedPath | null },
+    { items, listed }: { items: Map<string, Origin[]>; listed: PathTree | null },
   ): void {
-    if (!this.#isThere(origin, { again: true })) return;
+    if (!this.#isThere(origin)) return;
     if (listed === null || listed.isWhole) this.#list(path, origin, items);
     if (listed === null) return;
     for (const name of listed.names) {
@@ -235,9 +232,9 @@ class Walker {
   }
 
   /** Whether the directory of an origin is still the one seen; says once when it is not. */
-  #isThere({ directory }: Origin, options: { readonly again?: boolean } = {}): boolean {
+  #isThere({ directory }: Origin): boolean {
     if (directory === null || directory.isGone) return directory === null;
-    if (directory.stands(this.#step, options)) return true;
+    if (directory.stands(this.#step)) return true;
     this.#refuse(directory.shown, "source_missing", "it went away during the walk");
     return false;
   }

@@ -38,11 +38,11 @@ export class WalkDirectory {
     return this.#seenIn === null;
   }
 
-  /** Whether it stands where it stood: looked up once a step, or now with `again`. */
-  stands(step: number, { again = false }: { readonly again?: boolean } = {}): boolean {
-    if (this.#seenIn === null || (this.#seenIn === step && !again)) return this.#seenIn !== null;
+  /** Whether it stands where it stood: looked up once a step. */
+  stands(step: number): boolean {
+    if (this.#seenIn === null || this.#seenIn === step) return this.#seenIn === step;
     this.#seenIn = this.#isThere() ? step : null;
-    return this.#seenIn !== null;
+    return this.#seenIn === step;
   }
 
   #isThere(): boolean {

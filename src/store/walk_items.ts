@@ -2,7 +2,7 @@
 // Sorting only; looks at no disk.
 
 import { comparePaths } from "../base/path.ts";
-import type { ListedPath } from "./listed_paths.ts";
+import type { PathTree } from "./path_tree.ts";
 import type { WalkDirectory } from "./walk_directory.ts";
 
 /** UTF-16 units that may sort otherwise than their UTF-8 bytes do. */
@@ -24,7 +24,7 @@ export interface Item {
   /** Sorts a directory's contents behind siblings such as `a-b` ("-" is less than "/"). */
   readonly contents: boolean;
   /** What of it was listed in `files`; null where all below it goes. */
-  readonly listed: ListedPath | null;
+  readonly listed: PathTree | null;
 }
 
 /** Puts one more origin of a name into a directory's items. */
@@ -38,7 +38,7 @@ export function add(items: Map<string, Origin[]>, name: string, origin: Origin):
 export function sorted(
   prefix: string,
   items: Map<string, Origin[]>,
-  listed: ListedPath | null,
+  listed: PathTree | null,
 ): Item[] {
   const names = [...items.keys()];
   if (names.some((name) => UNORDERED.test(name))) names.sort((a, b) => comparePaths(b, a));

@@ -99,7 +99,7 @@ export function parseAuthorizedKeys(
 }
 
 /**
- * Lets an identity in; false when its line says so already. Throws `conflict` when its line says
+ * Lets an identity in; false when its line says so already. Throws `failed` when its line says
  * otherwise, naming it: a right is not changed in passing.
  */
 export function authorizeKey(
@@ -114,7 +114,7 @@ export function authorizeKey(
     if (key === null) return withLine(text, line);
     if (isSameGrant(key.grant, grantOfAccess(access))) return null;
     throw new SftpxError(
-      "conflict",
+      "failed",
       `Cannot authorize ${key.identity}: line ${key.line} of "${escapeText(path)}" grants it ` +
         "something else; revoke that first",
     );

@@ -1,4 +1,7 @@
-// What an authenticated peer may do. A grant only ever shrinks: combining two keeps what both allow.
+// What an authenticated peer may do, and by what. A grant only ever shrinks: combining two keeps what
+// both allow. Says in plain words what it does not allow.
+
+import { SftpxError } from "../base/errors.ts";
 
 /** Rights under the served root. */
 export interface Grant {
@@ -12,6 +15,15 @@ export interface Grant {
   readonly root: string;
 }
 
+/** What a client has shown to be let in. */
+export type Shown = "ticket" | "key";
+
+/** A grant, and what it was given for. */
+export interface Admitted<G = Grant> {
+  readonly grant: G;
+  readonly by: Shown;
+}
+
 /** What `serve --access` may say. */
 export type Access = "read" | "write" | "write-once" | "both";
 
@@ -23,6 +35,31 @@ export function grantOfAccess(access: Access): Grant {
     writeOnce: access === "write-once",
     root: "",
   };
+}
+
+/** The access word of a grant, wherever it holds. */
+export function accessOf({ read, write, writeOnce }: Omit<Grant, "root">): Access {
+  if (writeOnce) return "write-once";
+  if (!write) return "read";
+  return read ? "both" : "write";
+}
+
+/** Refuses to `attempt` where the grant does not allow reading. */
+export function requireRead({ grant, by }: Admitted<Rights>, attempt: string): void {
+  if (grant.read) return;
+  throw refused(attempt, by, grant.write ? "only allows writing" : "allows nothing here");
+}
+
+/** Refuses to `attempt` where the grant does not allow writing. */
+export function requireWrite({ grant, by }: Admitted<Rights>, attempt: string): void {
+  if (grant.write) return;
+  throw refused(attempt, by, grant.read ? "only allows reading" : "allows nothing here");
+}
+
+type Rights = Pick<Grant, "read" | "write">;
+
+function refused(attempt: string, by: Shown, found: string): SftpxError {
+  return new SftpxError("refused", `Cannot ${attempt}: this ${by} ${found}`);
 }
 
 /** What both grants allow, under the restrictions of either. */

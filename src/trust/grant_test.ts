@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Grant, grantOfAccess, narrowGrant } from "./grant.ts";
+import {
+  type Access,
+  accessOf,
+  type Grant,
+  grantOfAccess,
+  narrowGrant,
+  requireRead,
+  requireWrite,
+} from "./grant.ts";
 
 const ALL: Grant = { read: true, write: true, writeOnce: false, root: "" };
 
@@ -10,6 +18,31 @@ Deno.test("grantOfAccess() grants what the word says, on all of the root", () =>
   assert.deepEqual(grantOfAccess("write"), { ...none, write: true });
   assert.deepEqual(grantOfAccess("write-once"), { ...none, write: true, writeOnce: true });
   assert.deepEqual(grantOfAccess("both"), ALL);
+});
+
+Deno.test("accessOf() is the word that grantOfAccess() takes", () => {
+  for (const word of ["read", "write", "write-once", "both"] satisfies Access[]) {
+    assert.equal(accessOf(grantOfAccess(word)), word);
+  }
+});
+
+Deno.test("requireRead() and requireWrite() say what was shown and what it allows", () => {
+  const [reads, writes] = [grantOfAccess("read"), grantOfAccess("write")];
+  requireRead({ grant: reads, by: "key" }, "list");
+  requireWrite({ grant: writes, by: "ticket" }, "push");
+  const refused = (message: string) => ({ code: "refused", message });
+  assert.throws(
+    () => requireWrite({ grant: reads, by: "ticket" }, "push"),
+    refused("Cannot push: this ticket only allows reading"),
+  );
+  assert.throws(
+    () => requireRead({ grant: writes, by: "key" }, "list"),
+    refused("Cannot list: this key only allows writing"),
+  );
+  const grant = narrowGrant(reads, writes);
+  const nothing = /: this key allows nothing here$/;
+  assert.throws(() => requireRead({ grant, by: "key" }, "pull"), nothing);
+  assert.throws(() => requireWrite({ grant, by: "key" }, "push"), nothing);
 });
 
 Deno.test("narrowGrant() never adds a right, in either order", () => {

@@ -7,9 +7,6 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FileLock } from "../runtime/database.ts";
 
-/** Somebody who only looks holds the lock for a moment; nobody looks this often in a row. */
-const ATTEMPTS = 100;
-
 /** The roots that this process claims, with their lock files beside the book. */
 export class ServedRoots {
   readonly #directory: string;
@@ -22,15 +19,10 @@ export class ServedRoots {
   /** Claims a root for this book until it is released; false when another one has it. */
   claim(root: string): boolean {
     if (this.#locks.has(root)) return true;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const lock = new FileLock(this.#lockPath(root));
-      if (lock.tryExclusive() && lock.isCurrent) {
-        this.#locks.set(root, lock);
-        return true;
-      }
-      lock.close();
-    }
-    return false;
+    const lock = FileLock.alone(this.#lockPath(root));
+    if (lock === null) return false;
+    this.#locks.set(root, lock);
+    return true;
   }
 
   /** Whether any book claims it. */

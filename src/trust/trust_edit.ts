@@ -77,9 +77,8 @@ async function targetOf(path: string): Promise<string> {
 async function lockOf(target: string, { what }: TrustFileOptions): Promise<Disposable> {
   const untilMs = performance.now() + LOCK_WAIT_MS;
   for (;;) {
-    const lock = new FileLock(`${target}.lock`);
-    if (lock.tryExclusive() && lock.isCurrent) return { [Symbol.dispose]: () => lock.discard() };
-    lock.close();
+    const lock = FileLock.alone(`${target}.lock`);
+    if (lock !== null) return { [Symbol.dispose]: () => lock.discard() };
     if (performance.now() > untilMs) {
       const shown = escapeText(target);
       throw new SftpxError("busy", `Cannot save ${what} "${shown}": another process changes it`);

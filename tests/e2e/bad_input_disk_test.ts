@@ -80,7 +80,7 @@ Deno.test({
       const got = await scratch.transfer(["get", `${server.ticket}/f`, "got"]);
       assert.equal(got.code, 0, got.stderr);
       const sent = await scratch.transfer(["send", "other/f", server.ticket]);
-      assertBad(sent, "refused", /the grant is to read/);
+      assertBad(sent, "refused", /this ticket only allows reading/);
     });
   },
 });

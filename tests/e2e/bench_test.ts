@@ -5,7 +5,7 @@ import * as fs from "node:fs/promises";
 import { denoWith, isRunByDeno } from "./command.ts";
 import { type JsonLine, jsonLines } from "./json_output.ts";
 import { hasPseudoTerminals, PseudoTerminal } from "./pseudo_terminal.ts";
-import { Scratch } from "./sftpx_process.ts";
+import { Scratch, SilentPort } from "./sftpx_process.ts";
 
 const BYTES = ["--bytes", "4MiB"];
 /** What `-P=sftpx` allows: no other program may be started. */
@@ -52,6 +52,7 @@ Deno.test("bench measures the path to a server as far as the grant allows", asyn
   const server = await scratch.serve("root", ["--access", "read"]);
   const { code, stdout, stderr } = await scratch.run(["bench", "--json", ...BYTES, server.ticket]);
   assert.equal(code, 0, stderr);
+  assert.equal(jsonLines(stdout)[0]?.event, "connected");
   const [up, down, ...rest] = rowsOf(stdout);
   assert.deepEqual(rest, []);
   assert.deepEqual([up?.["name"], up?.["bytesPerSecond"]], ["up", null]);
@@ -69,6 +70,14 @@ Deno.test("bench goes on after one that fails, and fails as a whole where all do
   const all = await scratch.run(["bench", "disk", ...BYTES, "--directory", "absent", "--json"]);
   assert.equal(all.code, 2, all.stderr);
   assert.equal(jsonLines(all.stdout).at(-1)?.event, "summary");
+  // The first cause is the exit code, as it is of a transfer.
+  const silent = await SilentPort.open();
+  const url = `sftpx://${"a".repeat(51)}q@127.0.0.1:${silent.port}/`;
+  const both = ["bench", "disk", url, "--directory", "absent", "--timeout", "100ms"];
+  const none = await scratch.run(both);
+  silent.close();
+  assert.equal(none.code, 2, none.stderr);
+  assert.match(none.stderr, /Cannot measure the disk[^]*sftpx bench --help[^]*Cannot reach/);
 });
 
 Deno.test({

@@ -115,6 +115,13 @@ Deno.test("--files-from takes what a list names, and fails alone what is not the
     assert.equal(code, 0, stderr);
     assert.deepEqual(await filesIn(`${server.root}/piped`), ["README", "src/main.ts"]);
   });
+  await t.step("all of the source where it names that", async () => {
+    await makeFile(scratch.path("whole"), ".\n");
+    const flags = ["--files-from", "whole"];
+    const sent = await scratch.transfer(["send", "tree", `${server.ticket}/whole`, ...flags]);
+    assert.equal(sent.code, 0, sent.stderr);
+    assert.deepEqual(await filesIn(`${server.root}/whole`), await filesIn(scratch.path("tree")));
+  });
   await t.step("one that is not there fails alone", async () => {
     await makeFile(scratch.path("list"), "README\nabsent\n");
     const flags = ["--files-from", "list"];

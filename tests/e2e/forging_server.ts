@@ -33,7 +33,7 @@ export async function forgeReceipt(): Promise<ForgingServer> {
     const handshaken = await serverHandshake(channel, {
       identity,
       agent: "forger",
-      admit: () => ({ session: 1, key: new Uint8Array(32), grant }),
+      admit: () => ({ session: 1, key: new Uint8Array(32), admitted: { grant, by: "ticket" } }),
       sessionOf: () => null,
     });
     assert.ok(handshaken.kind === "session");

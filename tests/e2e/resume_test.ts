@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
+import { transferOf } from "./json_output.ts";
 import { Scratch, type Server } from "./sftpx_process.ts";
 import { digestOf, makeFile, noise, readTree } from "./trees.ts";
 
@@ -87,7 +88,10 @@ async function survive(
   if (killed !== "server") running.kill("SIGKILL");
   const broken = await running.ended;
   await assert.rejects(fs.stat(result), "a final name before its bytes were all there");
-  if (killed === "server") assert.equal(broken.code, 20, broken.stderr);
+  if (killed === "server") {
+    assert.equal(broken.code, 20, broken.stderr);
+    assert.equal(transferOf(broken).summary.error?.code, "lost");
+  }
   // The ticket in the command outlives a killed server.
   const next = killed === "client" ? server : await restart(scratch, server);
 

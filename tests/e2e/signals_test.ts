@@ -20,7 +20,6 @@ Deno.test("a signal stops a client with its code, and the next run resumes", asy
   const cases = [
     { name: "SIGINT in send", signal: "SIGINT", code: 130, error: "interrupted", way: "send" },
     { name: "SIGTERM in send", signal: "SIGTERM", code: 20, error: "terminated", way: "send" },
-    { name: "SIGINT in get", signal: "SIGINT", code: 130, error: "interrupted", way: "get" },
     { name: "SIGTERM in get", signal: "SIGTERM", code: 20, error: "terminated", way: "get" },
   ] as const;
   for (const { name, signal, code, error, way } of cases) {

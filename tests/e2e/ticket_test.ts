@@ -140,7 +140,7 @@ Deno.test("ticket refuses what could never be used, as a usage error", async () 
   const root = scratch.path("root");
   for (
     const [args, text] of [
-      [[scratch.path("absent")], /no such directory/],
+      [[scratch.path("absent")], /nothing of that name/],
       [[scratch.path("f")], /no directory/],
       [["--path", "absent", "--access", "read", root], /nothing of that name/],
       [["--path", "secret", root], /--access read only/],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, lutimes, utimes } from "node:fs/promises";
+import { chmod, lutimes, mkdir, rm, utimes } from "node:fs/promises";
 import type { ServeEvent, SessionEvent } from "../../src/session/options.ts";
 import { identityName, loadIdentity } from "../../src/trust/identity.ts";
 import { directory, file, link, makeFile, makeTree, noise } from "../e2e/trees.ts";
@@ -131,6 +131,18 @@ for (const direction of ["push", "pull"] as const) {
     await lutimes(`${here.from}/link`, 1_600_000_000, 1_600_000_000);
     assert.equal(await changed(), 1);
     assert.equal(await changed(), 0);
+  });
+
+  Deno.test(`a ${direction} of nothing counts the destination that it makes, once`, async () => {
+    await using here = await scene(direction);
+    await rm(here.from, { recursive: true });
+    await mkdir(here.from);
+    for (const wanted of [1, 0]) {
+      const summary = await copy(direction, here).summary;
+      assertDone(summary);
+      assert.equal(summary.changed, wanted);
+      assert.equal(here.server.summaries.at(-1)?.changed, wanted, "as the server says");
+    }
   });
 }
 

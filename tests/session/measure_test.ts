@@ -93,6 +93,23 @@ Deno.test("measure() gives up on a server that answers no ping", async () => {
   await served;
 });
 
+Deno.test("measure() opens no lane before the server has seen what it is for", async () => {
+  await using place = await Place.open();
+  const { remote, served } = await rawServer(place.network, async (peer) => {
+    await peer.takeAnswering("measure");
+    let isFirst = true;
+    const lane = peer.connection.acceptLane().then(() => isFirst = false);
+    const { token } = await peer.take("ping");
+    assert.ok(isFirst, "what it waits for is on its way before any lane");
+    peer.send({ type: "pong", token });
+    await lane;
+    peer.send({ type: "abort", transfer: 1, code: "busy", message: "enough" });
+    await peer.connection.closed;
+  });
+  await assert.rejects(measure(optionsOf(place, remote)), { code: "busy" });
+  await served;
+});
+
 Deno.test("measure() refuses to move nothing, too much, or on no lane", async () => {
   await using place = await Place.open();
   const remote = { addresses: [], identity: new Uint8Array(32), ticket: null, path: "" };

@@ -126,7 +126,7 @@ export async function rawServer(
       admit: () => ({
         session: 1,
         key: new Uint8Array(32),
-        grant: { read: true, write: true, writeOnce: false, root: "" },
+        admitted: { grant: { read: true, write: true, writeOnce: false, root: "" }, by: "ticket" },
       }),
       sessionOf: () => null,
     });

@@ -11,15 +11,20 @@ const MESSAGE_CHARS = 1000;
 /** The peer's fault, but mostly found here: nobody's words are passed on. */
 const FOUND_HERE: ReadonlySet<ErrorCode> = new Set(["identity_mismatch", "version", "protocol"]);
 
-/** `error: ...` and, on its own line, the advice of the table. */
+/** `error: ...` and, on its own line, the advice of the table unless nobody here can follow it. */
 export function errorLines(
   error: SftpxError,
-  { color, command }: { color: boolean; command?: string },
+  { color, command, isAdvised = true }: {
+    color: boolean;
+    command?: string | undefined;
+    isAdvised?: boolean | undefined;
+  },
 ): readonly string[] {
   const by = error.remote && !FOUND_HERE.has(error.code) ? " (told by the peer)" : "";
   const lines = [
     `${styled("error:", "error", color)} ${shown(error.message, MESSAGE_CHARS)}${by}`,
   ];
+  if (!isAdvised) return lines;
   const { advice } = ERROR_TABLE[error.code];
   if (error.code === "usage") {
     lines.push(`  Run "sftpx ${command === undefined ? "" : `${command} `}--help" for the usage.`);

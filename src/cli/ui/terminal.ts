@@ -37,6 +37,14 @@ export interface TerminalOptions {
   readonly log?: LogFormat | null;
 }
 
+/** What an error is told with. */
+type ErrorFields = LogFields & {
+  /** Whose help a usage error points to. */
+  readonly command?: string | undefined;
+  /** Whether to say what to do about it; it is by default. */
+  readonly isAdvised?: boolean | undefined;
+};
+
 /** stderr with its manners. Dispose of it to clear the progress line. */
 export class Terminal implements Disposable {
   readonly color: boolean;
@@ -92,7 +100,7 @@ export class Terminal implements Disposable {
   }
 
   /** An error with its advice and, with `--verbose`, its causes; `--quiet` or not. */
-  error(error: SftpxError, { command, ...fields }: LogFields & { command?: string } = {}): void {
+  error(error: SftpxError, { command, isAdvised, ...fields }: ErrorFields = {}): void {
     const causes = this.verbose ? causeLines(error) : [];
     if (this.log === "json") {
       const { code, exit, remote } = error;
@@ -100,8 +108,7 @@ export class Terminal implements Disposable {
       const chain = causes.length === 0 ? {} : { causes: causes.map((line) => line.trimStart()) };
       return this.problem(text, { ...fields, code, exit, remote, ...chain });
     }
-    const named = command === undefined ? {} : { command };
-    const lines = errorLines(error, { color: this.color, ...named });
+    const lines = errorLines(error, { color: this.color, command, isAdvised });
     for (const line of [...lines, ...causes]) this.problem(line, fields);
   }
 

@@ -2,8 +2,8 @@
 // what of it was asked for and may be missing. Text only; looks at no disk.
 
 /** One name of the tree. */
-export class ListedPath {
-  readonly #below = new Map<string, ListedPath>();
+export class PathTree {
+  readonly #below = new Map<string, PathTree>();
   /** Named itself, so it is missed when it is not there. */
   isNamed = false;
   /** Named, or in a directory that is: all that it holds goes. */
@@ -15,17 +15,17 @@ export class ListedPath {
   }
 
   /** What was listed of a name in it; null where all of that name goes and nothing was asked for. */
-  below(name: string): ListedPath | null {
+  below(name: string): PathTree | null {
     const found = this.#below.get(name);
     if (found !== undefined && this.isWhole) found.isWhole = true;
     return found ?? null;
   }
 
   /** The name below it, made when it is new. */
-  enter(name: string): ListedPath {
+  enter(name: string): PathTree {
     let found = this.#below.get(name);
     if (found === undefined) {
-      found = new ListedPath();
+      found = new PathTree();
       this.#below.set(name, found);
     }
     return found;
@@ -39,7 +39,7 @@ export class ListedPath {
 
   /** Every path named below this one, which stands at `path`. */
   *namedBelow(path: string): Generator<string> {
-    const open: [path: string, listed: ListedPath][] = [[path, this]];
+    const open: [path: string, listed: PathTree][] = [[path, this]];
     for (let item = open.pop(); item !== undefined; item = open.pop()) {
       const [above, listed] = item;
       for (const [name, below] of listed.#below) {
@@ -52,8 +52,8 @@ export class ListedPath {
 }
 
 /** The tree of a list of paths relative to one directory; an empty one or `.` is all of it. */
-export function listedPaths(paths: readonly string[]): ListedPath {
-  const root = new ListedPath();
+export function pathTree(paths: readonly string[]): PathTree {
+  const root = new PathTree();
   for (const path of paths) {
     let at = root;
     for (const name of path.split("/")) if (name !== "" && name !== ".") at = at.enter(name);

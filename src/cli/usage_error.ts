@@ -1,0 +1,13 @@
+// What is said of a command line, a variable or a configuration that means nothing.
+
+import { SftpxError } from "../base/errors.ts";
+
+/** A usage error: what was attempted, what was found. */
+export function usageError(attempt: string, state: string): SftpxError {
+  return new SftpxError("usage", `Cannot ${attempt}: ${state}`);
+}
+
+/** The last part of a message, what was found: for an error that says better what was attempted. */
+export function stateOf({ message }: SftpxError): string {
+  return message.slice(message.lastIndexOf('": ') + 3);
+}

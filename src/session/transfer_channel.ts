@@ -1,0 +1,47 @@
+// One transfer's share of a session, as the hub hands it out: its messages and its lanes, both ways.
+
+import type { ReceiveStream, SendStream } from "../transport/transport.ts";
+import type { Message, TransferMessage } from "../wire/messages.ts";
+import type { Mailbox } from "./mailbox.ts";
+
+/** Where a lane runs. */
+export interface LanePath {
+  /** Number of its connection in the session; 0 is the first. */
+  readonly connection: number;
+  /** The other end of that connection, as {@linkcode Connection} names it. */
+  readonly address: string;
+}
+
+/** A lane the peer opened, with the frame header that told whose it is. */
+export interface IncomingLane extends LanePath {
+  readonly stream: ReceiveStream;
+  readonly opening: Uint8Array<ArrayBuffer>;
+}
+
+/** A lane this end opened. */
+export interface OutgoingLane extends LanePath {
+  readonly stream: SendStream;
+  /** Settles when its connection has ended: what was written to it may not have arrived. */
+  readonly lost: Promise<unknown>;
+}
+
+/** One transfer's share of a session. */
+export interface TransferChannel {
+  readonly transfer: number;
+  readonly messages: Mailbox<TransferMessage>;
+  readonly lanes: Mailbox<IncomingLane>;
+  send(message: Message): void;
+  /** Opens a lane on one of the session's connections, in turn. */
+  openLane(): Promise<OutgoingLane>;
+  /** Smallest round trip over the session's first connection, milliseconds; null when not known. */
+  readonly rttMs: number | null;
+  /** Settles when what was sent was taken by the transport: whoever sends much waits here (I8). */
+  flushed(): Promise<void>;
+  /**
+   * Settles when the peer has seen what this end sent so far and what it sent itself was put into
+   * `messages`, or it does not answer.
+   */
+  caughtUp(): Promise<void>;
+  /** Forgets the transfer; what still arrives for it, or was not taken yet, is dropped. */
+  close(): void;
+}
