@@ -126,7 +126,7 @@ export class Hub {
     return channel;
   }
 
-  /** Until the peer's next word on a transfer: its silence for `timeoutMs` ends the session. */
+  /** From now on the peer's silence for `timeoutMs` ends the session. */
   watch(timeoutMs: number): void {
     this.#pulse.watch(timeoutMs);
   }
@@ -205,7 +205,6 @@ export class Hub {
   }
 
   #dispatch(message: TransferMessage): void {
-    this.#pulse.unwatch();
     const known = this.#transfers.get(message.transfer);
     if (known !== undefined) return known.messages.put(message);
     if (!OPENERS.has(message.type) || this.#onOpen === null) return;

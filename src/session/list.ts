@@ -28,7 +28,7 @@ export async function list(options: ListOptions): Promise<void> {
     try {
       const { recursive, filters } = options;
       channel.send({ type: "list", transfer: TRANSFER, path: remote.path, recursive, filters });
-      await takeListing(channel, options, () => session.hub.watch(options.timeoutMs));
+      await takeListing(channel, options);
     } catch (thrown) {
       const error = toSftpxError(signal.aborted ? signal.reason : thrown);
       if (!error.remote) sayAbort(channel, error);
@@ -42,12 +42,8 @@ export async function list(options: ListOptions): Promise<void> {
   }
 }
 
-/** Takes messages up to the last; `onHeard` after each that is not. */
-async function takeListing(
-  channel: TransferChannel,
-  options: ListOptions,
-  onHeard: () => void,
-): Promise<void> {
+/** Takes messages up to the last. */
+async function takeListing(channel: TransferChannel, options: ListOptions): Promise<void> {
   const check = new ListingCheck(options);
   for (;;) {
     const message = await untilAborted(channel.messages.take(), options.signal);
@@ -55,7 +51,6 @@ async function takeListing(
       throw new SftpxError("lost", "Lost the peer in the middle of its listing");
     }
     if (check.take(message)) return;
-    onHeard();
   }
 }
 

@@ -56,12 +56,11 @@ class Run {
 
   /** Moves the bytes one way; bytes a second. */
   async move(direction: "up" | "down"): Promise<number> {
-    const { bytes, signal, timeoutMs } = this.#options;
+    const { bytes, signal } = this.#options;
     const lanes = Math.min(this.#options.lanes, MOST_LANES);
     const { hub } = this.#session;
     const transfer = ++this.#transfer;
     const channel = hub.open(transfer);
-    hub.watch(timeoutMs);
     try {
       channel.send({ type: "measure", transfer, direction, bytes, lanes });
       const noise = { bytes, lanes, signal };

@@ -41,15 +41,19 @@ export class Pulse {
   }
 
   /**
-   * Until {@linkcode unwatch}: tells of a peer that says nothing for `timeoutMs`, although asked. Its
+   * Until the session ends: tells of a peer that says nothing for `timeoutMs`, although asked. Its
    * program may hang while its transport still answers; a busy one (walking, hashing) answers.
    */
   watch(timeoutMs: number): void {
-    this.unwatch();
+    clearTimeout(this.#watchTimer);
     if (this.#isEnded) return;
     let asked = false;
+    let lookedMs = performance.now();
     const look = () => {
-      if (!this.#heard && asked) {
+      const sinceMs = performance.now() - lookedMs;
+      lookedMs += sinceMs;
+      // A look that comes late says that this end stood still: what it was told is yet to be read.
+      if (!this.#heard && asked && sinceMs < timeoutMs) {
         const text = `Lost the peer: it has not answered for ${timeoutMs / 1000} s`;
         return this.#options.onSilence(new SftpxError("lost", text));
       }
@@ -63,10 +67,6 @@ export class Pulse {
       this.#watchTimer = setTimeout(look, timeoutMs / 2);
     };
     this.#watchTimer = setTimeout(look, timeoutMs / 2);
-  }
-
-  unwatch(): void {
-    clearTimeout(this.#watchTimer);
   }
 
   /** Whether the peer answers a ping in time; false once the session is over. */
@@ -107,7 +107,7 @@ export class Pulse {
   /** The session is over: nobody answers any more. */
   end(): void {
     this.#isEnded = true;
-    this.unwatch();
+    clearTimeout(this.#watchTimer);
     for (const answer of this.#waiting.values()) answer(false);
   }
 }

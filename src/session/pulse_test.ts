@@ -35,19 +35,34 @@ Deno.test("watch() lets a peer be that answers when it is asked", async () => {
   });
   it.pulse.watch(10);
   const first = await Promise.race([it.silence, rounds.promise.then(() => null)]);
-  it.pulse.unwatch();
+  it.pulse.end();
   assert.equal(first, null);
 });
 
 Deno.test("watch() may begin anew, and does not once the session is over", async () => {
   const it = pulseOf();
   it.pulse.watch(60_000);
-  it.pulse.unwatch();
   it.pulse.watch(10);
   await it.silence;
   const over = pulseOf();
   over.pulse.end();
   over.pulse.watch(60_000); // A timer left behind would fail this test.
+});
+
+Deno.test("watch() does not take its own standstill for the peer's silence", async () => {
+  const rounds = Promise.withResolvers<void>();
+  let asked = 0;
+  const it = pulseOf({
+    onPing: () => {
+      const untilMs = performance.now() + 30; // Longer than the peer has to answer.
+      while (performance.now() < untilMs);
+      if (++asked === 3) rounds.resolve();
+    },
+  });
+  it.pulse.watch(10);
+  const first = await Promise.race([it.silence, rounds.promise.then(() => null)]);
+  it.pulse.end();
+  assert.equal(first, null);
 });
 
 Deno.test("a peer that cannot be asked is silent", async () => {

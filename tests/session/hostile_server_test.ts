@@ -292,6 +292,19 @@ for (const direction of ["push", "pull"] as const) {
     await served;
   });
 
+  Deno.test(`${direction}() is lost when the server falls silent in the middle`, async () => {
+    await using place = await Place.open();
+    const { run, served } = await start(place, async (server) => {
+      await server.takeAnswering(first);
+      if (direction === "pull") return server.send(offerOf({}));
+      server.send({ type: "accept", transfer: 1, fresh: [true], chunkBytes: 65_536 });
+    });
+    const { error } = await run.summary;
+    assert.equal(error?.code, "lost");
+    assert.match(error.message, /not answered for 1 s/);
+    await served;
+  });
+
   Deno.test(`${direction}() has patience with a server that answers pings`, async () => {
     await using place = await Place.open();
     const { run, served } = await start(place, async (server) => {
