@@ -2,9 +2,10 @@
 // it is told back.
 
 import { filterProblem } from "../base/filter.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Compression } from "../pool/messages.ts";
 import type { FlagSpec } from "./flag_spec.ts";
-import { AUTO_ZSTD_LEVEL, DEFAULT_ZSTD_LEVEL, ZSTD_LEVELS } from "./flags.ts";
+import { AUTO_ZSTD_LEVEL, ZSTD_LEVELS } from "./flags.ts";
 import { hintOf } from "./nearest.ts";
 import { shown } from "./shown.ts";
 import { checkIdentity, DEFAULT_PORT, parseHostPort, parseRemotePath } from "./target.ts";
@@ -115,7 +116,7 @@ export function parseCompression(
 ): Compression {
   if (text === "none") return { kind: "none" };
   if (text === "auto") return { kind: "auto", level: AUTO_ZSTD_LEVEL };
-  if (text === "zstd") return { kind: "zstd", level: DEFAULT_ZSTD_LEVEL };
+  if (text === "zstd") return { kind: "zstd", level: LIMITS.defaultZstdLevel };
   const level = Number(/^zstd:(\d{1,2})$/.exec(text)?.[1] ?? NaN);
   if (level >= ZSTD_LEVELS.min && level <= ZSTD_LEVELS.max) return { kind: "zstd", level };
   const { min, max } = ZSTD_LEVELS;

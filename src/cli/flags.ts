@@ -38,8 +38,7 @@ const EVERYWHERE = [...TALKING, "completions", "man"] as const;
 
 /** zstd levels above it need windows that a decoder does not have to accept. */
 const MAX_ZSTD_LEVEL = 19;
-/** zstd's own choice; `auto` takes level 1, which keeps up with the fastest pipe measured. */
-export const DEFAULT_ZSTD_LEVEL = 3;
+/** Keeps up with the fastest pipe measured. */
 export const AUTO_ZSTD_LEVEL = 1;
 export const ZSTD_LEVELS = { min: 1, max: MAX_ZSTD_LEVEL } as const;
 

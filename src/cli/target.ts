@@ -4,7 +4,10 @@
 import { fromBase32, utf8Bytes } from "../base/bytes.ts";
 import { LIMITS } from "../base/limits.ts";
 import { pathProblem } from "../base/path.ts";
+import type { HostPort } from "../transport/transport.ts";
 import { shown } from "./shown.ts";
+
+export type { HostPort } from "../transport/transport.ts";
 import { usageError } from "./usage_error.ts";
 
 /** Port of a server that names none. */
@@ -32,12 +35,6 @@ export type HostNames = (name: string) => UrlTarget | null;
 
 /** A SRC or DEST. */
 export type Target = { readonly kind: "local"; readonly path: string } | RemoteTarget;
-
-/** An address to listen on or to tell others. */
-export interface HostPort {
-  readonly hostname: string;
-  readonly port: number;
-}
 
 const NO_HOSTS: HostNames = () => null;
 

@@ -8,7 +8,8 @@ import { issueLeaf } from "../trust/certificate.ts";
 import { generateIdentity } from "../trust/identity.ts";
 import { isCode } from "./_fixture.ts";
 import { claimIdentity, learnIdentity } from "./claim.ts";
-import type { HostPort, ReachOptions } from "./reach.ts";
+import type { HostPort } from "../transport/transport.ts";
+import type { ReachOptions } from "./reach.ts";
 
 const KEY = new Uint8Array(32).fill(9);
 

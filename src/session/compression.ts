@@ -1,10 +1,8 @@
 // A compression choice as the text a pull request carries, and back.
 
 import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Compression } from "../pool/messages.ts";
-
-/** Level used where the user names none: about 100 MB/s a core on text, and most of the gain. */
-export const DEFAULT_LEVEL = 3;
 
 /** `none`, `auto` or `zstd:LEVEL`. */
 export function formatCompression(compression: Compression): string {
@@ -12,7 +10,7 @@ export function formatCompression(compression: Compression): string {
     case "none":
       return "none";
     case "auto":
-      return compression.level === DEFAULT_LEVEL ? "auto" : `auto:${compression.level}`;
+      return compression.level === LIMITS.defaultZstdLevel ? "auto" : `auto:${compression.level}`;
     case "zstd":
       return `zstd:${compression.level}`;
   }
@@ -26,6 +24,6 @@ export function parseCompression(text: string): Compression {
       remote: true,
     });
   }
-  const level = match[2] === undefined ? DEFAULT_LEVEL : Number(match[2]);
+  const level = match[2] === undefined ? LIMITS.defaultZstdLevel : Number(match[2]);
   return match[1] === "none" ? { kind: "none" } : { kind: match[1] as "auto" | "zstd", level };
 }

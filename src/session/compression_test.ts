@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import type { Compression } from "../pool/messages.ts";
 import { isCode } from "./_fixture.ts";
-import { DEFAULT_LEVEL, formatCompression, parseCompression } from "./compression.ts";
+import { LIMITS } from "../base/limits.ts";
+import { formatCompression, parseCompression } from "./compression.ts";
 
 const CHOICES: Record<string, Compression> = {
   "none": { kind: "none" },
-  "auto": { kind: "auto", level: DEFAULT_LEVEL },
+  "auto": { kind: "auto", level: LIMITS.defaultZstdLevel },
   "auto:1": { kind: "auto", level: 1 },
   "zstd:3": { kind: "zstd", level: 3 },
   "zstd:19": { kind: "zstd", level: 19 },
@@ -19,7 +20,7 @@ for (const [text, compression] of Object.entries(CHOICES)) {
 }
 
 Deno.test('parseCompression() reads "zstd" at the default level', () => {
-  assert.deepEqual(parseCompression("zstd"), { kind: "zstd", level: DEFAULT_LEVEL });
+  assert.deepEqual(parseCompression("zstd"), { kind: "zstd", level: LIMITS.defaultZstdLevel });
 });
 
 for (

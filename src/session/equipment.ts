@@ -9,6 +9,9 @@ import { ChunkPool } from "../pool/pool.ts";
 import { cores, env } from "../runtime/runtime.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
 
+/** Chunks one worker job takes; DESIGN's batch. */
+export const BATCH_FRAMES = 8;
+
 export interface EquipmentOptions {
   readonly chunkWorkerUrl: URL;
   /** 0 means one a core. */

@@ -1,7 +1,7 @@
 // What the command line asks a session to do, and the events it gets back. Plain data: no I/O.
 
 import type { SftpxError } from "../base/errors.ts";
-import type { Congestion, Transport } from "../transport/transport.ts";
+import type { Congestion, HostPort, Transport } from "../transport/transport.ts";
 import type { Compression } from "../pool/messages.ts";
 import type { Access } from "../trust/grant.ts";
 import type { Entry, FilterRule, PlanAction } from "../wire/messages.ts";
@@ -17,7 +17,7 @@ export interface WorkerUrls {
 /** A server to reach, and what proves it. */
 export interface Remote {
   /** Tried in order. */
-  readonly addresses: readonly { readonly hostname: string; readonly port: number }[];
+  readonly addresses: readonly HostPort[];
   /** The server's identity: 32 bytes, pinned. */
   readonly identity: Uint8Array;
   /** Bearer secret of a ticket, 32 bytes. */
@@ -248,9 +248,9 @@ export interface ServeOptions {
   readonly transport: Transport;
   /** Directory served, as given. */
   readonly root: string;
-  readonly listen: { readonly hostname: string; readonly port: number };
+  readonly listen: HostPort;
   /** Addresses put into the ticket, port 0 for the one listened on; empty for this machine's own. */
-  readonly advertise: readonly { readonly hostname: string; readonly port: number }[];
+  readonly advertise: readonly HostPort[];
   readonly identityPath: string;
   readonly access: Access;
   readonly once: boolean;
@@ -274,7 +274,7 @@ export interface ServeHandle {
    * grant that holds then.
    */
   reload(): Promise<void>;
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: HostPort;
   /** Server's identity, 52 base32 characters. */
   readonly identity: string;
   /** The one place a ticket is shown (I9); null without one. */

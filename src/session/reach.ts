@@ -4,13 +4,13 @@
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { dialFirst, formatAddress, SILENCE } from "../transport/addresses.ts";
-import type { Congestion, Connection, Protocol, Transport } from "../transport/transport.ts";
-
-/** One place a server may be at. */
-export interface HostPort {
-  readonly hostname: string;
-  readonly port: number;
-}
+import type {
+  Congestion,
+  Connection,
+  HostPort,
+  Protocol,
+  Transport,
+} from "../transport/transport.ts";
 
 export interface ReachOptions {
   readonly transport: Transport;

@@ -4,7 +4,8 @@ import { SftpxError } from "../base/errors.ts";
 import { denoQuicTransport } from "../transport/deno_quic.ts";
 import { type MemoryTransport, memoryTransport } from "../transport/memory.ts";
 import type { Connection, Listener, Transport } from "../transport/transport.ts";
-import { type HostPort, type ReachOptions, reachWithin } from "./reach.ts";
+import type { HostPort } from "../transport/transport.ts";
+import { type ReachOptions, reachWithin } from "./reach.ts";
 
 const HOW = { protocol: "sftpx/1", anchorPem: "" } as const;
 

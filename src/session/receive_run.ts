@@ -9,14 +9,12 @@ import type { ChunkReply, FrameToLand } from "../pool/messages.ts";
 import type { Begun, Store } from "../store/store.ts";
 import type { FilterRule, Offer, Receipt } from "../wire/messages.ts";
 import { sayAbort, whenAborted } from "./abort.ts";
-import type { Equipment } from "./equipment.ts";
+import { BATCH_FRAMES, type Equipment } from "./equipment.ts";
 import type { TransferChannel } from "./hub.ts";
 import { type ArrivedFrame, LaneReader } from "./lane_reader.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { PacedSender } from "./paced_sender.ts";
 import { Progress } from "./progress.ts";
-
-const BATCH_FRAMES = 8;
 
 export interface ReceiveRunOptions {
   readonly channel: TransferChannel;

@@ -10,15 +10,13 @@ import type { ChunkReply, Compression, FileToPack } from "../pool/messages.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
 import type { Offer, Receipt, TransferMessage } from "../wire/messages.ts";
 import { sayAbort, whenAborted } from "./abort.ts";
-import type { Equipment, SlotShare } from "./equipment.ts";
+import { BATCH_FRAMES, type Equipment, type SlotShare } from "./equipment.ts";
 import type { TransferChannel } from "./hub.ts";
 import { LaneWriter } from "./lane_writer.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { Progress } from "./progress.ts";
 import { WalkFeed, type WalkPlan } from "./walk_feed.ts";
 
-/** Chunks one worker job takes; DESIGN's batch. */
-const BATCH_FRAMES = 8;
 export interface SendRunOptions {
   readonly channel: TransferChannel;
   readonly offer: Offer;

@@ -2,7 +2,7 @@
 // succeeded; one peer's handshake never holds up another's. Bounds what peers that have proved nothing
 // may take, and leaves the rest unanswered.
 
-import type { Connection, Listener } from "./transport.ts";
+import type { Connection, HostPort, Listener } from "./transport.ts";
 import { QuicConnection } from "./deno_quic_connection.ts";
 
 /** What peers may take before anybody took their connection. */
@@ -14,7 +14,7 @@ export interface ShakeLimits {
 }
 
 export class QuicListener implements Listener {
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: HostPort;
   readonly #endpoint: Deno.QuicEndpoint;
   readonly #listener: Deno.QuicListener;
   readonly #limits: ShakeLimits;

@@ -12,6 +12,7 @@ import {
   type ConnectionStats,
   type ConnectOptions,
   type ControlStream,
+  type HostPort,
   type Listener,
   type ListenOptions,
   type Protocol,
@@ -94,12 +95,12 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
 }
 
 class MemoryListener implements Listener {
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: HostPort;
   readonly #connections = new Queue<MemoryConnection>();
   readonly #onClosed: () => void;
 
   constructor(
-    address: { readonly hostname: string; readonly port: number },
+    address: HostPort,
     options: { readonly signal: AbortSignal | undefined; readonly onClosed: () => void },
   ) {
     this.address = address;

@@ -17,6 +17,13 @@ export type Protocol = "sftpx/1" | "sftpx-claim/1";
 /** Every protocol a listener agrees to; a peer that offers none of them is refused. */
 export const PROTOCOLS: readonly Protocol[] = ["sftpx/1", "sftpx-claim/1"];
 
+/** A place on the network. */
+export interface HostPort {
+  /** Host name or address, IPv6 without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+}
+
 /** A way to move bytes: one object for each stack. */
 export interface Transport {
   /** Stable name for logs and `--version --verbose`. */
@@ -55,7 +62,7 @@ export interface ListenOptions {
 
 export interface Listener {
   /** The address bound, with the port picked. */
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: HostPort;
   /** Next connection, or null once the listener is closed. A failed handshake is not reported. */
   accept(): Promise<Connection | null>;
   /** Stops listening; connections accepted before go on. */
