@@ -1,6 +1,6 @@
 // How a transfer that goes wrong at this end ends: what its signal stops, and its last word.
 
-import type { SftpxError } from "../base/errors.ts";
+import { type SftpxError, toSftpxError } from "../base/errors.ts";
 import type { TransferChannel } from "./hub.ts";
 
 /** Tells the peer why a transfer ends here; one that is gone learns of it by that. */
@@ -10,6 +10,23 @@ export function sayAbort(channel: TransferChannel, error: SftpxError): void {
     channel.send({ type: "abort", transfer: channel.transfer, code, message });
   } catch {
     // The control stream is gone.
+  }
+}
+
+/** Work on a channel, which is closed in any case; the peer is told of what went wrong at this end. */
+export async function onChannel<T>(
+  channel: TransferChannel,
+  work: () => Promise<T>,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const error = toSftpxError(signal.aborted ? signal.reason : thrown);
+    if (!error.remote) sayAbort(channel, error);
+    throw error;
+  } finally {
+    channel.close();
   }
 }
 

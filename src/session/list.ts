@@ -8,7 +8,7 @@ import { untilAborted } from "../transport/addresses.ts";
 import { requireRead } from "../trust/grant.ts";
 import { entryProblem } from "../wire/entry.ts";
 import type { Entry, TransferMessage } from "../wire/messages.ts";
-import { sayAbort } from "./abort.ts";
+import { onChannel } from "./abort.ts";
 import { ClientSession } from "./client_session.ts";
 import { refusal } from "./control_channel.ts";
 import type { TransferChannel } from "./hub.ts";
@@ -25,17 +25,11 @@ export async function list(options: ListOptions): Promise<void> {
     await using session = await ClientSession.open({ ...options, connections: 1 }, remote);
     requireRead(session.admitted, "list");
     const channel = session.hub.open(TRANSFER);
-    try {
+    await onChannel(channel, async () => {
       const { recursive, filters } = options;
       channel.send({ type: "list", transfer: TRANSFER, path: remote.path, recursive, filters });
       await takeListing(channel, options);
-    } catch (thrown) {
-      const error = toSftpxError(signal.aborted ? signal.reason : thrown);
-      if (!error.remote) sayAbort(channel, error);
-      throw error;
-    } finally {
-      channel.close();
-    }
+    }, { signal });
     await session.part();
   } catch (thrown) {
     throw toSftpxError(signal.aborted ? signal.reason : thrown);

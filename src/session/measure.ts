@@ -3,7 +3,7 @@
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { sayAbort } from "./abort.ts";
+import { onChannel } from "./abort.ts";
 import { ClientSession } from "./client_session.ts";
 import { receiveNoise, sendNoise } from "./noise.ts";
 import type { Measurement, MeasureOptions } from "./options.ts";
@@ -61,7 +61,7 @@ class Run {
     const { hub } = this.#session;
     const transfer = ++this.#transfer;
     const channel = hub.open(transfer);
-    try {
+    return await onChannel(channel, async () => {
       channel.send({ type: "measure", transfer, direction, bytes, lanes });
       const noise = { bytes, lanes, signal };
       if (direction === "down") return rate(bytes, await receiveNoise(channel, noise));
@@ -70,13 +70,7 @@ class Run {
       const tookMs = await sendNoise(channel, noise);
       // The first byte on its way there and the answer on its way back are no throughput.
       return rate(bytes, Math.max(tookMs - this.#rttMs, tookMs / 2));
-    } catch (thrown) {
-      const error = toSftpxError(signal.aborted ? signal.reason : thrown);
-      if (!error.remote) sayAbort(channel, error);
-      throw error;
-    } finally {
-      channel.close();
-    }
+    }, { signal });
   }
 }
 

@@ -6,12 +6,14 @@ import type { FilterRule } from "../../src/base/filter.ts";
 import { directory, file, link, makeFile, makeTree, readTree } from "../e2e/trees.ts";
 import {
   assertDone,
-  type ClientRun,
   codeOf,
   entriesOf,
+  type Overrides,
   Place,
   planOf,
   type RunningServer,
+  type Way,
+  wayOf,
 } from "./place.ts";
 import { offerOf, rawClient } from "./raw_peer.ts";
 
@@ -23,26 +25,10 @@ const EXTRA = {
   "dangling": link("nowhere"),
 };
 
-type Overrides = Parameters<Place["push"]>[2];
-
-interface Way {
-  readonly from: string;
-  readonly to: string;
-  readonly run: (more?: Overrides) => ClientRun;
-}
-
-function wayOf(direction: "push" | "pull", place: Place, server: RunningServer): Way {
-  return direction === "push"
-    ? {
-      from: place.path("tree"),
-      to: `${server.root}/into`,
-      run: (more = {}) => place.push(["tree/"], server.remote("into"), { delete: true, ...more }),
-    }
-    : {
-      from: `${server.root}/tree`,
-      to: place.path("into"),
-      run: (more = {}) => place.pull([server.remote("tree/")], "into", { delete: true, ...more }),
-    };
+/** A way whose runs delete unless they are told not to. */
+function deletingWay(direction: "push" | "pull", place: Place, server: RunningServer): Way {
+  const way = wayOf(direction, place, server);
+  return { ...way, run: (more = {}) => way.run({ delete: true, ...more }) };
 }
 
 function exclude(...patterns: readonly string[]): readonly FilterRule[] {
@@ -53,7 +39,7 @@ for (const direction of ["push", "pull"] as const) {
   Deno.test(`a ${direction} with delete leaves the destination as the source is`, async () => {
     await using place = await Place.open();
     const server = await place.serve();
-    const { from, to, run } = wayOf(direction, place, server);
+    const { from, to, run } = deletingWay(direction, place, server);
     await makeTree(from, WANTED);
     await makeTree(to, { ...WANTED, ...EXTRA });
     const deleting = run({ tellEntries: true });
@@ -81,7 +67,7 @@ for (const direction of ["push", "pull"] as const) {
   Deno.test(`a ${direction} without delete leaves what is extra alone`, async () => {
     await using place = await Place.open();
     const server = await place.serve();
-    const { from, to, run } = wayOf(direction, place, server);
+    const { from, to, run } = deletingWay(direction, place, server);
     await makeTree(from, WANTED);
     await makeTree(to, EXTRA);
     const summary = await run({ delete: false, filters: exclude("nothing") }).summary;
@@ -93,7 +79,7 @@ for (const direction of ["push", "pull"] as const) {
   Deno.test(`a ${direction} with delete spares what its filters exclude, and all above it`, async () => {
     await using place = await Place.open();
     const server = await place.serve();
-    const { from, to, run } = wayOf(direction, place, server);
+    const { from, to, run } = deletingWay(direction, place, server);
     await makeTree(from, { ...WANTED, "secret.key": file("not to travel") });
     await makeTree(to, { ...EXTRA, "gone/deep/mine.key": file("mine") });
     const summary = await run({ filters: exclude("*.key") }).summary;
@@ -106,7 +92,7 @@ for (const direction of ["push", "pull"] as const) {
   Deno.test(`a ${direction} with delete removes nothing when an entry failed`, async () => {
     await using place = await Place.open();
     const server = await place.serve();
-    const { from, to, run } = wayOf(direction, place, server);
+    const { from, to, run } = deletingWay(direction, place, server);
     await makeTree(from, { ...WANTED, "clash": file("a file") });
     await makeTree(to, { ...EXTRA, "clash/inside": file("") });
     for (const dryRun of [true, false]) {
@@ -126,7 +112,7 @@ for (const direction of ["push", "pull"] as const) {
   Deno.test(`a ${direction} with delete removes links, and nothing behind them`, async () => {
     await using place = await Place.open();
     const server = await place.serve();
-    const { from, to, run } = wayOf(direction, place, server);
+    const { from, to, run } = deletingWay(direction, place, server);
     await makeTree(from, WANTED);
     await makeFile(place.path("elsewhere/precious"), "precious");
     await mkdir(to, { recursive: true });
@@ -139,7 +125,7 @@ for (const direction of ["push", "pull"] as const) {
   Deno.test(`a ${direction} with delete of a named directory removes only in that`, async () => {
     await using place = await Place.open();
     const server = await place.serve();
-    const { from, to } = wayOf(direction, place, server);
+    const { from, to } = deletingWay(direction, place, server);
     await makeTree(from, WANTED);
     await makeTree(`${to}/tree`, EXTRA);
     await makeFile(`${to}/beside`, "beside");
@@ -156,7 +142,7 @@ for (const direction of ["push", "pull"] as const) {
     for (const named of [false, true]) {
       await using place = await Place.open();
       const server = await place.serve();
-      const { from, to } = wayOf(direction, place, server);
+      const { from, to } = deletingWay(direction, place, server);
       await mkdir(from, { recursive: true });
       await makeTree(named ? `${to}/tree` : to, EXTRA);
       const source = named ? "tree" : "tree/";
@@ -183,7 +169,7 @@ for (const direction of ["push", "pull"] as const) {
   Deno.test(`a ${direction} with delete removes nothing when one of its sources holds nothing`, async () => {
     await using place = await Place.open();
     const server = await place.serve();
-    const { from, to } = wayOf(direction, place, server);
+    const { from, to } = deletingWay(direction, place, server);
     await makeTree(`${from}/full`, WANTED);
     await mkdir(`${from}/hollow`);
     await makeTree(to, EXTRA);

@@ -124,7 +124,7 @@ export interface ClientRun {
 /** How often a transfer reports. */
 const PROGRESS_MS = 200;
 
-type Overrides = Partial<Omit<TransferOptions, "onEvent">> & { readonly home?: string };
+export type Overrides = Partial<Omit<TransferOptions, "onEvent">> & { readonly home?: string };
 
 /** A directory and a network that are gone at the end. */
 export class Place implements AsyncDisposable {
@@ -291,4 +291,25 @@ export class Gate {
   open(): void {
     this.#open.resolve();
   }
+}
+
+/** Sends `tree` to the server or fetches it from there; `to` is the receiving directory. */
+export interface Way {
+  readonly from: string;
+  readonly to: string;
+  readonly run: (more?: Overrides) => ClientRun;
+}
+
+export function wayOf(direction: "push" | "pull", place: Place, server: RunningServer): Way {
+  return direction === "push"
+    ? {
+      from: place.path("tree"),
+      to: `${server.root}/into`,
+      run: (more = {}) => place.push(["tree/"], server.remote("into"), more),
+    }
+    : {
+      from: `${server.root}/tree`,
+      to: place.path("into"),
+      run: (more = {}) => place.pull([server.remote("tree/")], "into", more),
+    };
 }

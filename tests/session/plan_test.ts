@@ -7,15 +7,7 @@ import { resumableIn } from "../../src/session/status.ts";
 import { generateIdentity } from "../../src/trust/identity.ts";
 import type { Entry } from "../../src/wire/messages.ts";
 import { directory, file, link, makeFile, makeTree, noise, readTree } from "../e2e/trees.ts";
-import {
-  assertDone,
-  type ClientRun,
-  codeOf,
-  Gate,
-  Place,
-  planOf,
-  type RunningServer,
-} from "./place.ts";
+import { assertDone, codeOf, Gate, Place, planOf, wayOf } from "./place.ts";
 import { offerOf, rawClient } from "./raw_peer.ts";
 
 const TREE = {
@@ -24,29 +16,6 @@ const TREE = {
   "link": link("same"),
   "hollow": directory(),
 };
-
-type Overrides = Parameters<Place["push"]>[2];
-
-/** Sends `tree` to the server or fetches it from there; `to` is the receiving directory. */
-interface Way {
-  readonly from: string;
-  readonly to: string;
-  readonly run: (more?: Overrides) => ClientRun;
-}
-
-function wayOf(direction: "push" | "pull", place: Place, server: RunningServer): Way {
-  return direction === "push"
-    ? {
-      from: place.path("tree"),
-      to: `${server.root}/into`,
-      run: (more = {}) => place.push(["tree/"], server.remote("into"), more),
-    }
-    : {
-      from: `${server.root}/tree`,
-      to: place.path("into"),
-      run: (more = {}) => place.pull([server.remote("tree/")], "into", more),
-    };
-}
 
 for (const direction of ["push", "pull"] as const) {
   Deno.test(`a dry ${direction} of a new tree tells it all, and makes nothing`, async () => {

@@ -2,6 +2,7 @@
 // then say whatever a test wants, byte for byte.
 
 import assert from "node:assert/strict";
+import { offerOf as anOffer } from "../../src/session/_fixture.ts";
 import { ControlChannel } from "../../src/session/control_channel.ts";
 import { clientHandshake, serverHandshake } from "../../src/session/handshake.ts";
 import type { Remote } from "../../src/session/options.ts";
@@ -141,22 +142,7 @@ export async function rawServer(
 
 /** An offer of one file. */
 export function offerOf(more: Partial<Offer> = {}): Offer {
-  return {
-    type: "offer",
-    transfer: 1,
-    sources: [{ name: "f", kind: "file", contents: false }],
-    destination: "",
-    intoDirectory: false,
-    chunkBytes: 65_536,
-    checksum: false,
-    atomic: false,
-    given: ["f"],
-    nowNs: 1n,
-    delete: false,
-    filters: [],
-    dryRun: false,
-    ...more,
-  };
+  return { ...anOffer(1), ...more };
 }
 
 /** A request of one path. */
