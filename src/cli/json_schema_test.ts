@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { eventProblem, EVENTS } from "../../tests/events_schema.ts";
 import { Recorder, TestClock } from "../../tests/recorder.ts";
 import { SftpxError } from "../base/errors.ts";
-import type { SessionEvent, TransferSummary } from "../session/options.ts";
+import type { SessionEvent } from "../session/options.ts";
+import { SUMMARY } from "./_fixture.ts";
 import { JsonLines } from "./json.ts";
 
 const ID = "a".repeat(52);
@@ -11,22 +12,6 @@ const TICKET = `sftpx1${"ab23".repeat(20)}`;
 const PEER = { address: "192.0.2.7:4000", identity: ID };
 const FAILURE = { code: "io", message: "m" };
 const ERROR = new SftpxError("lost", "Cannot go on");
-
-const SUMMARY: TransferSummary = {
-  ok: true,
-  files: 2,
-  bytes: 100,
-  reusedBytes: 40,
-  wireBytes: 30,
-  seconds: 1.5,
-  root: "f".repeat(64),
-  chunkBytes: 65536,
-  failed: 0,
-  changed: 2,
-  deleted: 0,
-  dryRun: false,
-  error: null,
-};
 
 const PROGRESS: SessionEvent = {
   kind: "progress",

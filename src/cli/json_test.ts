@@ -1,26 +1,11 @@
 import assert from "node:assert/strict";
 import { Recorder, TestClock } from "../../tests/recorder.ts";
 import { SftpxError } from "../base/errors.ts";
-import type { SessionEvent, TransferSummary } from "../session/options.ts";
+import type { SessionEvent } from "../session/options.ts";
+import { SUMMARY } from "./_fixture.ts";
 import { JsonLines } from "./json.ts";
 
 const TIME = "2027-01-02T03:04:05.000Z";
-
-const SUMMARY: TransferSummary = {
-  ok: true,
-  files: 2,
-  bytes: 100,
-  reusedBytes: 40,
-  wireBytes: 30,
-  seconds: 1.5,
-  root: "f".repeat(64),
-  chunkBytes: 65536,
-  failed: 0,
-  changed: 2,
-  deleted: 0,
-  dryRun: false,
-  error: null,
-};
 
 function progress(bytesDone: number): SessionEvent {
   return {
