@@ -127,6 +127,15 @@ export const LIMITS = {
   journalBytes: 64 * MiB,
   /** Time since the last journal entry, before the journal is written. */
   journalMs: 500,
+  /** How long the parts of a transfer that broke off are kept: a holiday week. */
+  keepForMs: 7 * 24 * 60 * 60 * 1000,
+  /** Silence of a peer, although asked, after which a client looks for it anew; see also `Pulse`. */
+  silenceMs: 5_000,
+  /** First pause and longest pause between two attempts to find a lost peer again. */
+  minBackoffMs: 250,
+  maxBackoffMs: 4_000,
+  /** Sessions in a row that may be lost before anything new is stored: then something is wrong. */
+  fruitlessSessions: 8,
   /** Zero run that is left as a hole in a sparse file. */
   holeBytes: 64 * KiB,
   /** Smallest write that goes past the page cache: below it, waiting for the device costs more. */

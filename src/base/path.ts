@@ -81,3 +81,13 @@ function utf8Weight(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
+
+/**
+ * Whether a path is one of those that a manifest names first when it begins at `from`: it is `from`,
+ * comes behind it in byte order, or is a directory that may hold such a path. With a path, every one
+ * above it is among them; which path stands for which kind of entry does not matter.
+ */
+export function isFromOn(path: string, from: string): boolean {
+  // "0" is what follows "/": every path below this one sorts before it.
+  return comparePaths(path, from) >= 0 || comparePaths(`${path}0`, from) > 0;
+}

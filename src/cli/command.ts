@@ -111,6 +111,15 @@ export interface StatusCommand {
   readonly root: string;
 }
 
+export interface CleanCommand {
+  readonly name: "clean";
+  readonly output: OutputChoices;
+  readonly root: string;
+  /** Only what was last worked on longer ago; null for all that does not run. */
+  readonly olderThanMs: number | null;
+  readonly dryRun: boolean;
+}
+
 /** What `ticket` is to do. */
 export type TicketAction =
   | {
@@ -238,6 +247,7 @@ export type Command =
   | DemoCommand
   | LsCommand
   | StatusCommand
+  | CleanCommand
   | TicketCommand
   | KeysCommand
   | BenchCommand

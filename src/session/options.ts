@@ -77,6 +77,8 @@ export interface PullOptions extends TransferOptions {
   readonly remotes: readonly Remote[];
   /** Local destination as given by the user. */
   readonly destination: string;
+  /** How long what breaks off there is kept. */
+  readonly keepForMs: number;
 }
 
 /** What one transfer came to. */
@@ -102,11 +104,13 @@ export interface TransferSummary {
   readonly deleted: number;
   /** Nothing was done: counts are of the plan. */
   readonly dryRun: boolean;
+  /** How often the peer was lost and found again. */
+  readonly reconnects: number;
   readonly error: SftpxError | null;
 }
 
 /** What a transfer is at, as its user sees it. */
-export type Phase = "connect" | "scan" | "send" | "receive" | "verify" | "commit";
+export type Phase = "connect" | "reconnect" | "scan" | "send" | "receive" | "verify" | "commit";
 
 /** What a session tells while it runs. Text from a peer is already escaped. */
 export type SessionEvent =
@@ -163,6 +167,20 @@ export type SessionEvent =
     /** Of `fail`. */
     readonly code?: string;
     readonly message?: string;
+  }
+  /** The peer was lost, or is busy; the command looks for it anew for `withinMs`. */
+  | {
+    readonly kind: "reconnecting";
+    readonly code: string;
+    readonly message: string;
+    readonly withinMs: number;
+  }
+  /** It was found: the transfer goes on where it was. */
+  | {
+    readonly kind: "reconnected";
+    readonly address: string;
+    /** Time without it. */
+    readonly seconds: number;
   }
   /** One entry failed or was skipped; the rest goes on. */
   | {
@@ -254,6 +272,10 @@ export interface ServeOptions {
   readonly identityPath: string;
   readonly access: Access;
   readonly once: boolean;
+  /** How long `once` waits for a client that was lost to come back. */
+  readonly timeoutMs: number;
+  /** How long what breaks off is kept. */
+  readonly keepForMs: number;
   /** File of authorized identities, or null. */
   readonly authorizedKeysPath: string | null;
   readonly mintTicket: boolean;

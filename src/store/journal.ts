@@ -23,7 +23,10 @@ import { isPartName } from "./parts.ts";
 import type { ChunkRun, Resumable } from "./store.ts";
 
 /** What a dry run asks the journal. */
-export type JournalReader = Pick<Journal, "transfer" | "parts" | "runs" | "committed">;
+export type JournalReader = Pick<
+  Journal,
+  "transfer" | "part" | "parts" | "holds" | "holdsAny" | "runs" | "committed"
+>;
 
 /** What is left of an interrupted transfer; whether it is running is for locks to say. */
 export type Interrupted = Omit<Resumable, "running">;
@@ -60,8 +63,9 @@ export class Journal {
   /** A row left by parts since dropped takes the new chunk size and keeps its beginning. */
   addTransfer(row: TransferRow): void {
     this.#sql(
-      "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?) " +
-        "ON CONFLICT (key) DO UPDATE SET chunk_bytes = excluded.chunk_bytes",
+      "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?) " +
+        "ON CONFLICT (key) DO UPDATE SET chunk_bytes = excluded.chunk_bytes, " +
+        "touched_ns = excluded.touched_ns, frontier = excluded.frontier",
     ).run(
       row.key,
       row.destination,
@@ -69,6 +73,8 @@ export class Journal {
       row.startedNs,
       row.peer,
       JSON.stringify(row.given),
+      row.touchedNs,
+      row.frontier,
     );
   }
 
@@ -80,6 +86,26 @@ export class Journal {
     if (this.#sql("SELECT 1 FROM parts WHERE key = ? LIMIT 1").get(key) === undefined) {
       this.#sql("DELETE FROM transfers WHERE key = ?").run(key);
     }
+  }
+
+  /** The part held of one path of the manifest. */
+  part(key: Uint8Array, path: string): PartRow | null {
+    const row = this.#sql("SELECT * FROM parts WHERE key = ? AND path = ?").get(key, path);
+    return row === undefined ? null : this.#genuine([partOf(row)])[0] ?? null;
+  }
+
+  /** Whether a part is held of a path of the manifest or, with `below`, of one below it. */
+  holds(key: Uint8Array, path: string, { below }: { readonly below: boolean }): boolean {
+    const one = "SELECT 1 FROM parts WHERE key = ? AND path = ? LIMIT 1";
+    if (this.#sql(one).get(key, path) !== undefined) return true;
+    const more = "SELECT 1 FROM parts WHERE key = ? AND path > ? AND path < ? LIMIT 1";
+    // "0" is what follows "/" (SQLite compares text by its UTF-8 bytes).
+    return below && this.#sql(more).get(key, `${path}/`, `${path}0`) !== undefined;
+  }
+
+  /** Whether any part is held. */
+  holdsAny(key: Uint8Array): boolean {
+    return this.#sql("SELECT 1 FROM parts WHERE key = ? LIMIT 1").get(key) !== undefined;
   }
 
   /** Rows with a name that no run of parts makes are dropped: such a name must not become a path. */

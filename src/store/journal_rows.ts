@@ -18,6 +18,10 @@ export interface TransferRow {
   readonly peer: Uint8Array;
   /** Source names as given. */
   readonly given: readonly string[];
+  /** When something was last journalled. */
+  readonly touchedNs: bigint;
+  /** Manifest path of the first entry that was not durable then; null where none is known. */
+  readonly frontier: string | null;
 }
 
 export interface PartRow {
@@ -97,6 +101,8 @@ export function transferOf(row: Record<string, unknown>): TransferRow {
     startedNs: BigInt(row["started_ns"] as bigint),
     peer: bytesOf(row["peer"]),
     given: namesOf(row["given"]),
+    touchedNs: BigInt(row["touched_ns"] as bigint),
+    frontier: row["frontier"] === null ? null : String(row["frontier"]),
   };
 }
 

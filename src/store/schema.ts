@@ -6,7 +6,7 @@ import { type Database, openDatabase, openDatabaseReadOnly } from "../runtime/da
 import { isDamage } from "../base/os_error.ts";
 
 /** Version of the tables; any other is dropped and begun anew. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
 const TABLES = `
 CREATE TABLE transfers (
@@ -15,7 +15,9 @@ CREATE TABLE transfers (
   chunk_bytes INTEGER NOT NULL,
   started_ns  INTEGER NOT NULL,
   peer        BLOB NOT NULL,
-  given       TEXT NOT NULL
+  given       TEXT NOT NULL,
+  touched_ns  INTEGER NOT NULL,
+  frontier    TEXT
 ) WITHOUT ROWID;
 CREATE TABLE parts (
   id          INTEGER PRIMARY KEY,

@@ -35,9 +35,11 @@ export interface WalkOptions {
   readonly files?: readonly string[];
   /** False stops at what a source's own directory holds; true by default. */
   readonly recursive?: boolean;
+  /** First whatever `isFromOn` this path, then the rest; each of the two in ascending order. */
+  readonly from?: string;
 }
 
-/** What a walk found, in strictly ascending path-byte order over all batches. */
+/** What a walk found, in strictly ascending path-byte order over all batches (twice with `from`). */
 export interface WalkBatch {
   readonly entries: readonly Entry[];
   /** Absolute path of each entry. */
@@ -87,6 +89,8 @@ export interface Begun {
   readonly fresh: readonly boolean[];
   /** Chunk size a journal of this key fixes, else the one asked for. */
   readonly chunkBytes: number;
+  /** Path in the manifest before which all was durable when the attempt before ended; else null. */
+  readonly from: string | null;
   /** The directory that entries go into is none of them, and still to be made. */
   readonly makesBase?: boolean;
 }
@@ -160,8 +164,16 @@ export interface Resumable {
   readonly heldBytes: number;
   readonly totalBytes: number;
   readonly startedNs: bigint;
+  /** When something was last journalled, nanoseconds since 1970 by our clock. */
+  readonly touchedNs: bigint;
   /** A transfer is at it now, in this process or another. */
   readonly running: boolean;
+}
+
+/** What of the resumable goes. */
+export interface CleanOptions {
+  /** Only what was last journalled before this moment, nanoseconds since 1970; null for all. */
+  readonly beforeNs: bigint | null;
 }
 
 /** What removing the extraneous came to; paths below the destination, a directory's with a `/`. */
@@ -214,6 +226,8 @@ export interface Store {
   /** Releases the lock and keeps parts and journal for a resume. */
   abandon(id: number): Promise<void>;
   resumable(): Promise<readonly Resumable[]>;
+  /** Forgets what can be resumed, with its parts; what runs is left alone. Answers what went. */
+  clean(options: CleanOptions): Promise<readonly Resumable[]>;
   /** Closes the database and the worker; removes `.sftpx` unless kept or something is resumable. */
   close(): Promise<void>;
 }
@@ -228,4 +242,6 @@ export interface StoreOptions {
   /** Nothing is made or changed, not even a root that does not exist, and other stores on it go on
    * undisturbed: dry transfers and `resumable` only. */
   readonly readOnly?: boolean;
+  /** What was last journalled longer ago is forgotten when it is opened; `LIMITS.keepForMs` by default. */
+  readonly keepForMs?: number;
 }

@@ -182,9 +182,14 @@ export interface Accept {
   readonly fresh: readonly boolean[];
   /** The receiver's chunk size wins where a journal fixes it; else the offered one. */
   readonly chunkBytes: number;
+  /** A hint: what is missing begins here, so the sender may name first what `isFromOn` this path. */
+  readonly from?: string;
 }
 
-/** Sender to receiver: entries `first`, `first + 1`, ... in strictly ascending path-byte order. */
+/**
+ * Sender to receiver: entries `first`, `first + 1`, ... in strictly ascending path-byte order, which
+ * may begin anew once after an accept with `from`: then all before it are `isFromOn`, none after it is.
+ */
 export interface Entries {
   readonly type: "entries";
   readonly transfer: number;
