@@ -34,6 +34,7 @@ const HANDLERS: Handlers = {
   get: async () => (await import("./src/cli/get.ts")).getCommand(WORKERS),
   ls: async () => (await import("./src/cli/ls.ts")).runLs,
   status: async () => (await import("./src/cli/status.ts")).statusCommand(WORKERS),
+  clean: async () => (await import("./src/cli/clean.ts")).cleanCommand(WORKERS),
   ticket: async () => (await import("./src/cli/ticket.ts")).runTicket,
   keys: async () => (await import("./src/cli/keys.ts")).runKeys,
   bench: async () => (await import("./src/cli/bench.ts")).benchCommand(WORKERS, import.meta.url),

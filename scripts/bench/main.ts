@@ -18,6 +18,14 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     summary: "digests of a tree with 1, 2, ... workers",
     load: () => import("./hash.ts"),
   },
+  resume: {
+    summary: "from the same command again to its first new chunk, half-done at full size",
+    load: () => import("./resume.ts"),
+  },
+  journal: {
+    summary: "what a write of the journal costs, and how much of it a transfer feels",
+    load: () => import("./journal.ts"),
+  },
 };
 
 async function main(args: string[]): Promise<number> {

@@ -24,6 +24,8 @@ export const LIMITS = {
   refusalMs: 1_000,
   /** Patience with a client whose transfer is begun anew: a long path and a busy machine fit. */
   takeoverMs: 2_000,
+  /** The same where the path is known to be short: a program may be busy for so long. */
+  minTakeoverMs: 300,
   /** Patience with a peer that should say goodbye after its last transfer. */
   partingMs: 3_000,
   /** Half-open peers held at once; beyond it new ones are dropped at once. */

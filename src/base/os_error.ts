@@ -25,6 +25,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EISDIR: { code: "conflict", found: "a directory stands there" },
   EEXIST: { code: "conflict", found: "something stands there" },
   ENOTEMPTY: { code: "conflict", found: "a directory stands there" },
+  EIO: { code: "io", found: "the disk failed to read or write it" },
   ENOENT: { code: "io", found: "it does not exist" },
 };
 
@@ -35,10 +36,10 @@ const SQLITE_MEANINGS: Readonly<Record<number, Meaning>> = {
   6: { code: "busy", found: "another process holds the state" },
   8: { code: "permission", found: "the state cannot be written" },
   10: { code: "io", found: "the disk failed to read or write it" },
-  11: { code: "io", found: "the state is damaged" },
+  11: { code: "io", found: "the state is damaged; run it again" },
   13: { code: "no_space", found: "the disk is full" },
   14: { code: "permission", found: "the state cannot be opened" },
-  26: { code: "io", found: "the state is damaged" },
+  26: { code: "io", found: "the state is damaged; run it again" },
 };
 
 /** SQLite's own words, for calls whose error carries no number. */
@@ -67,6 +68,11 @@ export function osCode(thrown: unknown): string {
 export function isDamage(thrown: unknown): boolean {
   const number = sqliteNumber(thrown);
   return number === 11 || number === 26;
+}
+
+/** Whether SQLite says no more than that a system call failed: which way is for the disk to tell. */
+export function isDiskFailure(thrown: unknown): boolean {
+  return sqliteNumber(thrown) === 10;
 }
 
 function meaningOf(thrown: unknown): Meaning {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compareBytes, encodeUtf8 } from "./bytes.ts";
 import { LIMITS } from "./limits.ts";
-import { comparePaths, foldPath, isReservedName, pathProblem } from "./path.ts";
+import { comparePaths, foldPath, isFromOn, isReservedName, pathProblem } from "./path.ts";
 
 Deno.test("pathProblem() accepts what file systems hold", () => {
   const fine = [
@@ -164,5 +164,65 @@ Deno.test("comparePaths() orders by UTF-8 bytes, beyond the surrogates too", () 
       assert.equal(Math.sign(comparePaths(a, b)), expected);
     }),
     { numRuns: 2000 },
+  );
+});
+
+Deno.test("isFromOn() is true of a path, what comes behind it, and directories above such", () => {
+  const from = "a/d/m";
+  for (const path of ["a/d/m", "a/d/m/x", "a/d/m!", "a/d/n", "a/d0", "a/e", "b", "a", "a/d"]) {
+    assert.equal(isFromOn(path, from), true, path);
+  }
+  for (const path of ["A", "a!", "a-", "a-/z", "a/", "a/c", "a/c/z", "a/d/", "a/d-", "a/d/l"]) {
+    assert.equal(isFromOn(path, from), false, path);
+  }
+  // "a/x" comes behind "a-b", so "a" has to come with it.
+  assert.equal(isFromOn("a", "a-b"), true);
+  assert.equal(isFromOn("a", "a0"), false);
+  assert.equal(isFromOn("", "a"), false);
+  assert.equal(isFromOn("a", ""), true);
+});
+
+const NAMES = fc.array(
+  fc.string({
+    unit: fc.constantFrom("a", "b", "-", "0", "!", "\uffff", "😀"),
+    minLength: 1,
+    maxLength: 2,
+  }),
+  { minLength: 1, maxLength: 4 },
+);
+
+Deno.test("isFromOn() takes with a path every one above it", () => {
+  fc.assert(
+    fc.property(NAMES, NAMES, (names, from) => {
+      const above = names.map((_, i) => names.slice(0, i + 1).join("/"));
+      const are = above.map((path) => isFromOn(path, from.join("/")));
+      assert.deepEqual(are, are.toSorted((a, b) => Number(b) - Number(a)), above.at(-1));
+      const path = above.at(-1) ?? "";
+      if (comparePaths(path, from.join("/")) >= 0) assert.equal(are.every(Boolean), true);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("isFromOn() takes no directory of which nothing can come from there on", () => {
+  fc.assert(
+    fc.property(NAMES, NAMES, (names, from) => {
+      const [path, at] = [names.join("/"), from.join("/")];
+      // The last path that a directory can hold, and the first.
+      const holds = comparePaths(`${path}/\u{10ffff}`, at) >= 0;
+      assert.equal(isFromOn(path, at), holds);
+      if (!isFromOn(path, at)) assert.equal(isFromOn(`${path}/\u{10ffff}`, at), false);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("isFromOn() asks the same of names in a directory as of paths", () => {
+  fc.assert(
+    fc.property(NAMES, NAMES, NAMES, (prefix, names, from) => {
+      const [above, path, at] = [prefix, names, from].map((parts) => parts.join("/"));
+      assert.equal(isFromOn(`${above}/${path}`, `${above}/${at}`), isFromOn(path ?? "", at ?? ""));
+    }),
+    { numRuns: 1000 },
   );
 });

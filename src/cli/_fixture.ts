@@ -16,5 +16,6 @@ export const SUMMARY: TransferSummary = {
   changed: 2,
   deleted: 0,
   dryRun: false,
+  reconnects: 0,
   error: null,
 };

@@ -11,7 +11,7 @@ import { type Environment, userFiles } from "./home.ts";
 import { environmentLayer, typedLayer } from "./layer.ts";
 import { atMostNone, atMostOne, commandName, exactly, oneOf, rootOf } from "./positionals.ts";
 import { parseRaw, type RawArguments } from "./raw_arguments.ts";
-import { keysCommand, serveCommand, ticketCommand } from "./server_arguments.ts";
+import { cleanCommand, keysCommand, serveCommand, ticketCommand } from "./server_arguments.ts";
 import { Settings } from "./settings.ts";
 import { hostNameIn, type HostNames } from "./target.ts";
 import {
@@ -99,6 +99,8 @@ function commandOf(
       const root = rootOf(command, atMostOne(command, positionals));
       return { name: command, output: settings.output(), root };
     }
+    case "clean":
+      return cleanCommand(settings, positionals);
     case "init":
       atMostNone(command, positionals);
       return { name: command, output: settings.output(), identityPath: settings.text("identity") };

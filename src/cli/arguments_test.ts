@@ -53,6 +53,7 @@ Deno.test("parseCommand() fills in every default of send", () => {
       lanes: 4,
       congestion: "auto",
       timeoutMs: 30_000,
+      keepForMs: 7 * 86_400_000,
       identityPath: null,
       knownHostsPath: null,
       ticketFile: null,
@@ -75,7 +76,7 @@ Deno.test("parseCommand() reads every flag of a transfer", () => {
   const command = send(
     "--json --quiet --verbose --chunk-size 64KiB --compress zstd:9 --workers 3 --depth 20 " +
       "--checksum --atomic --transport quic --quic deno --congestion bbr --connections 2 --lanes 8 " +
-      `--timeout 3s --identity i --known-hosts k --pin ${IDENTITY} --ticket-file t --fail-if-unchanged`,
+      `--timeout 3s --keep-for 36h --identity i --known-hosts k --pin ${IDENTITY} --ticket-file t --fail-if-unchanged`,
   );
   assert.deepEqual(command.transfer, {
     chunkBytes: 65536,
@@ -88,6 +89,7 @@ Deno.test("parseCommand() reads every flag of a transfer", () => {
     lanes: 8,
     congestion: "bbr",
     timeoutMs: 3000,
+    keepForMs: 36 * 3_600_000,
     identityPath: "i",
     knownHostsPath: "k",
     ticketFile: "t",
@@ -271,6 +273,9 @@ Deno.test("parseCommand() refuses each value that is out of its bound", () => {
     ["--timeout 30", /no unit/],
     ["--timeout 0s", /from 100 ms to/],
     ["--timeout 2d", /from 100 ms to/],
+    ["--keep-for 7", /no unit/],
+    ["--keep-for 59s", /from 1 m to 366 d/],
+    ["--keep-for 367d", /from 1 m to 366 d/],
     ["--compress gzip", /write auto, none, zstd/],
     ["--compress zstd:0", /level from 1 to 19/],
     ["--compress zstd:20", /level from 1 to 19/],
@@ -290,6 +295,8 @@ Deno.test("parseCommand() takes each value at its bound", () => {
   assert.equal(send("--lanes 256").transfer.lanes, 256);
   assert.equal(send("--timeout 100ms").transfer.timeoutMs, 100);
   assert.equal(send("--timeout 24h").transfer.timeoutMs, 86_400_000);
+  assert.equal(serve("serve --keep-for 1m").transfer.keepForMs, 60_000);
+  assert.equal(serve("recv --keep-for 366d").transfer.keepForMs, 366 * 86_400_000);
 });
 
 Deno.test("parseCommand() answers unsupported for stacks that are for later", () => {
@@ -317,9 +324,27 @@ Deno.test("parseCommand() takes common flags everywhere and notes those without 
     "--checksum, --pin: no effect with serve",
   ]);
   assert.deepEqual(serve("serve --compress none --timeout 90s --depth 9").output.notes, [
-    "--compress, --timeout: no effect with serve",
+    "with --timeout 1 m 30 s",
+    "--compress: no effect with serve",
   ]);
+  assert.deepEqual(send("--keep-for 1d").output.notes, ["--keep-for: no effect with send"]);
   assert.deepEqual(send("--json").output.notes, []);
+});
+
+Deno.test("parseCommand() reads clean: everything in the current directory unless told less", () => {
+  const clean = { name: "clean", output: send("").output, olderThanMs: null, dryRun: false };
+  assert.deepEqual(parseCommand(["clean"]), { ...clean, root: "." });
+  assert.deepEqual(parseCommand(["clean", "-n", "--older-than", "36h", "in"]), {
+    ...clean,
+    output: { ...clean.output, notes: ["with --older-than 1 d 12 h"] },
+    root: "in",
+    olderThanMs: 36 * 3_600_000,
+    dryRun: true,
+  });
+  fails("clean a b", /one argument too many/);
+  fails("clean --older-than 7", /no unit/);
+  fails("clean --older-than 999ms", /from 1 s to/);
+  fails("status --older-than 7d", /Cannot use "--older-than" with "status"/);
 });
 
 Deno.test("parseCommand() echoes sizes and durations back", () => {

@@ -30,6 +30,8 @@ export interface TransferChoices {
   readonly lanes: number;
   readonly congestion: Congestion;
   readonly timeoutMs: number;
+  /** How long what breaks off here is kept. */
+  readonly keepForMs: number;
   /** As given; null for the user's own. */
   readonly identityPath: string | null;
   readonly knownHostsPath: string | null;

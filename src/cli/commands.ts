@@ -62,12 +62,22 @@ export const COMMANDS = {
     operands: "nothing",
   },
   status: {
-    summary: "show what is under way in a directory",
+    summary: "show what broke off in a directory, and what runs",
     usage: ["[ROOT]"],
     examples: ["sftpx status inbox"],
     about: [
       "ROOT is a directory that was received into, the current one by default. Shows",
       "the transfers that run there, and those that would resume.",
+    ],
+    operands: "directories",
+  },
+  clean: {
+    summary: "remove what broke off in a directory",
+    usage: ["[ROOT]"],
+    examples: ["sftpx clean inbox", "sftpx clean --dry-run --older-than 1d inbox"],
+    about: [
+      "ROOT is a directory that was received into, the current one by default. What",
+      "went cannot resume: it begins anew. Finished files and what runs stay.",
     ],
     operands: "directories",
   },

@@ -2,6 +2,7 @@
 
 import type {
   BenchCommand,
+  CleanCommand,
   Command,
   DemoCommand,
   GetCommand,
@@ -43,6 +44,7 @@ export interface Handlers {
   readonly get: () => Promise<Run<GetCommand>>;
   readonly ls: () => Promise<Run<LsCommand>>;
   readonly status: () => Promise<Run<StatusCommand>>;
+  readonly clean: () => Promise<Run<CleanCommand>>;
   readonly ticket: () => Promise<Run<TicketCommand>>;
   readonly keys: () => Promise<Run<KeysCommand>>;
   readonly bench: () => Promise<Run<BenchCommand>>;

@@ -68,7 +68,10 @@ class Demo {
     const asked = { ...remote, path: TREE_NAME };
     await this.#transfer(
       "received",
-      (options) => pull({ ...options, remotes: [asked], destination: back }),
+      (options) => {
+        const { keepForMs } = LIMITS;
+        return pull({ ...options, remotes: [asked], destination: back, keepForMs });
+      },
     );
     return await this.#compare(source, join(back, TREE_NAME));
   }

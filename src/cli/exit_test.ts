@@ -16,6 +16,7 @@ const DONE: TransferSummary = {
   changed: 1,
   deleted: 0,
   dryRun: false,
+  reconnects: 0,
   error: null,
 };
 

@@ -107,6 +107,7 @@ function failedWith(error: SftpxError | null): TransferSummary {
     changed: null,
     deleted: 0,
     dryRun: false,
+    reconnects: 0,
     error,
   };
 }

@@ -13,7 +13,7 @@ import {
   type FlagValue,
   own,
 } from "./flag_spec.ts";
-import { formatSize } from "./units.ts";
+import { formatDuration, formatSize } from "./units.ts";
 
 const SERVERS = ["serve", "recv"] as const;
 const CLIENTS = ["send", "get"] as const;
@@ -26,6 +26,7 @@ const WORKING = [
   ...TRANSFERS,
   "ls",
   "status",
+  "clean",
   "ticket",
   "keys",
   "init",
@@ -46,6 +47,8 @@ export const ZSTD_LEVELS = { min: 1, max: MAX_ZSTD_LEVEL } as const;
 const TIMEOUT_MS = { min: 100, max: 86_400_000 } as const;
 /** A ticket that must outlive a year is better an authorized key. */
 const EXPIRY_MS = { min: 1000, max: 366 * 86_400_000 } as const;
+/** Less would forget what a slow hand is about to start again. */
+const KEEP_MS = { min: 60_000, max: 366 * 86_400_000 } as const;
 /** Less is over before a rate can be seen. */
 const BENCH_BYTES = { min: 2 ** 20, max: LIMITS.measureBytes } as const;
 
@@ -82,6 +85,10 @@ export const FLAGS = [
     fallback: "24h",
     help: "how long it is good for",
   }),
+  own("older-than", { kind: "duration", hint: "D", ...EXPIRY_MS }, ["clean"], {
+    configured: "nowhere",
+    help: "only what was last worked on longer ago",
+  }),
   own("authorized-keys", FILE, [...SERVERS, "keys"], {
     help: "keys that may connect, in place of a ticket",
   }),
@@ -117,7 +124,7 @@ export const FLAGS = [
     configured: "host",
     help: "remove at DEST what SRC does not have",
   }),
-  common("dry-run", BOOLEAN, CLIENTS, {
+  common("dry-run", BOOLEAN, [...CLIENTS, "clean"], {
     short: "n",
     configured: "nowhere",
     help: "say what would be done, and do nothing",
@@ -203,9 +210,14 @@ export const FLAGS = [
     help: "at most this rate, as 10MB/s (not yet)",
     advanced: true,
   }),
-  common("timeout", { kind: "duration", hint: "D", ...TIMEOUT_MS }, REACHING, {
+  common("timeout", { kind: "duration", hint: "D", ...TIMEOUT_MS }, [...SERVERS, ...REACHING], {
     fallback: "30s",
     help: "longest time without the peer",
+  }),
+  common("keep-for", { kind: "duration", hint: "D", ...KEEP_MS }, [...SERVERS, "get"], {
+    fallback: formatDuration(LIMITS.keepForMs).replace(" ", ""),
+    help: "how long what broke off can resume",
+    advanced: true,
   }),
   common("identity", FILE, [...SERVERS, ...REACHING, "init", "ticket", "keys"], {
     help: "this user's identity file",

@@ -21,7 +21,6 @@ export function toolHelp(version: string): string {
     ]),
     "",
     ...columns(rows),
-    "",
     "Flags: sftpx help COMMAND, with --verbose all of them. All on a page: sftpx man",
   );
 }

@@ -8,8 +8,8 @@ import { jsonText, type JsonValue, type Lines, SCHEMA_VERSION } from "./json_lin
 import type { TextOutput } from "./output.ts";
 import { shown } from "./shown.ts";
 
-/** At most five progress lines a second, as the contract says; the last one is told in any case. */
-const PROGRESS_MS = 200;
+/** At most five progress lines a second, as the contract says: four, and the last one in any case. */
+const PROGRESS_MS = 250;
 const MESSAGE_CHARS = 1000;
 
 type Progress = Extract<SessionEvent, { kind: "progress" }>;
@@ -61,6 +61,8 @@ export class JsonLines {
       case "start":
       case "entry_failed":
       case "notice":
+      case "reconnecting":
+      case "reconnected":
         return this.#told(event, about);
     }
   }
@@ -96,6 +98,7 @@ export class JsonLines {
       changed: null,
       deleted: 0,
       dryRun: false,
+      reconnects: 0,
       error: errorFields(error, exitOfError(error)),
     });
   }

@@ -40,6 +40,7 @@ export type Lines = {
   readonly reloaded: ReloadedLine;
   readonly listing: ListingLine;
   readonly resumable: ResumableLine;
+  readonly cleaned: CleanedLine;
   readonly ticket: TicketLine;
   readonly key: KeyLine;
   readonly bench: BenchLine;
@@ -116,7 +117,7 @@ export type ListingLine = {
   readonly target?: string;
 };
 
-/** The last line of a command that is no transfer: `ls`, `status`, `ticket`, `keys`, `bench`. */
+/** The last line of a command that is no transfer: `ls`, `status`, `clean`, `ticket` and so on. */
 export type EndLine = {
   readonly ok: boolean;
   /** Lines told before this one. */
@@ -125,8 +126,8 @@ export type EndLine = {
   readonly failed: number;
 };
 
-/** A transfer that can be resumed: a line of `status`. */
-export type ResumableLine = {
+/** What is held of a transfer that broke off. */
+export type HeldFields = {
   /** Identity of the peer it came from, 52 base32 characters. */
   readonly peer: string;
   /** Source names as given. */
@@ -136,9 +137,21 @@ export type ResumableLine = {
   readonly files: number;
   readonly heldBytes: number;
   readonly totalBytes: number;
-  readonly running: boolean;
   /** RFC 3339, UTC. */
   readonly started: string;
+  /** When something of it was last made durable. */
+  readonly lastWorkedOn: string;
+  /** Time since then. */
+  readonly ageSeconds: number;
+};
+
+/** A transfer that can be resumed: a line of `status`. */
+export type ResumableLine = HeldFields & { readonly running: boolean };
+
+/** A transfer that can be resumed no more: a line of `clean`. */
+export type CleanedLine = HeldFields & {
+  /** Nothing was done: it would be removed. */
+  readonly dryRun: boolean;
 };
 
 /** A ticket made, listed or revoked. */

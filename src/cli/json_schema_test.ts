@@ -25,6 +25,17 @@ const PROGRESS: SessionEvent = {
   bytesPerSecond: 12.7,
 };
 
+const HELD = {
+  peer: ID,
+  sources: ["a"],
+  destination: "",
+  files: 1,
+  heldBytes: 2,
+  totalBytes: 3,
+  started: TIME,
+  lastWorkedOn: TIME,
+  ageSeconds: 0,
+};
 const SETTING = { name: "lanes", value: "4", source: "config.toml:3" };
 const ENTRY = { path: "a", entryKind: "file", sizeBytes: 1 } as const;
 
@@ -66,7 +77,15 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
     json.event({ kind: "connection", ...carried }, { transfer: 1 });
   }),
   start: [(json) => json.event({ kind: "start", direction: "push", chunkBytes: 1, peer: ID })],
-  progress: [(json) => json.event(PROGRESS), (json) => json.event(PROGRESS, { transfer: 9 })],
+  reconnecting: [
+    (json) => json.event({ kind: "reconnecting", ...FAILURE, code: "lost", withinMs: 30_000 }),
+  ],
+  reconnected: [(json) => json.event({ kind: "reconnected", address: "h:1", seconds: 7.5 })],
+  progress: [
+    (json) => json.event({ ...PROGRESS, phase: "reconnect" }),
+    (json) => json.event(PROGRESS),
+    (json) => json.event(PROGRESS, { transfer: 9 }),
+  ],
   entry: [(json) => json.event({ kind: "entry", ...ENTRY, result: "unchanged" })],
   plan: [
     (json) => json.event({ kind: "plan", ...ENTRY, action: "create" }),
@@ -94,17 +113,8 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
       }),
   ],
   end: [(json) => json.tell("end", { ok: true, count: 2, failed: 0 })],
-  resumable: [(json) =>
-    json.tell("resumable", {
-      peer: ID,
-      sources: ["a"],
-      destination: "",
-      files: 1,
-      heldBytes: 2,
-      totalBytes: 3,
-      running: false,
-      started: TIME,
-    })],
+  resumable: [(json) => json.tell("resumable", { ...HELD, running: false })],
+  cleaned: [true, false].map((dryRun) => (json) => json.tell("cleaned", { ...HELD, dryRun })),
   ticket: [{}, { ticket: TICKET }].map((made) => (json) =>
     json.tell("ticket", {
       id: "ab12",

@@ -133,6 +133,8 @@ async function dispatch(
       return await run(command, context, { ...deps, load: deps.handlers.bench });
     case "status":
       return await run(command, context, { ...deps, load: deps.handlers.status });
+    case "clean":
+      return await run(command, context, { ...deps, load: deps.handlers.clean });
     case "ticket":
       return await run(command, context, { ...deps, load: deps.handlers.ticket });
     case "keys":

@@ -38,6 +38,7 @@ function setUp(
     get: load("get"),
     ls: load("ls"),
     status: load("status"),
+    clean: load("clean"),
     ticket: load("ticket"),
     keys: load("keys"),
     bench: load("bench"),

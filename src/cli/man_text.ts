@@ -6,8 +6,9 @@ export const PAPERS = {
   description: [
     "One program for both ends. One machine runs serve (or recv) on a directory and prints a " +
     "ticket; the other sends to it or gets from it. Every byte is verified, nothing appears under " +
-    "its final name before it is whole, and a lost transfer resumes when the same command is run " +
-    "again.",
+    "its final name before it is whole. A server that is lost in mid-transfer is looked for until " +
+    "--timeout has passed; after that, or after a kill at either end, the same command run again goes " +
+    "on where it was.",
     "Data is written to stdout and everything else to stderr. With --json each line of stdout is one " +
     "JSON object, and the last one of a transfer is its summary.",
   ],
@@ -72,7 +73,7 @@ export const FILES = [
   ["~/.config/sftpx/authorized_keys", "Who may connect, for sftpx keys."],
   ["~/.config/sftpx/tickets.db", "Tickets, as hashes."],
   ["~/.config/sftpx/config.toml", "The configuration."],
-  ["ROOT/.sftpx", "What a transfer resumes from; never listed, sent or replaced."],
+  ["ROOT/.sftpx", "What a transfer resumes from, until --keep-for; never listed or sent."],
 ] as const;
 
 /** Every exit code. */

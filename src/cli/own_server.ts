@@ -16,6 +16,9 @@ import { chooseTransport } from "../session/transports.ts";
 import { decodeTicket } from "../trust/ticket.ts";
 import { linesOf } from "./lines.ts";
 
+/** No transfer of its maker's is waited for longer. */
+const PATIENCE_MS = 30_000;
+
 /** Where and as what it runs. */
 export interface OwnServerOptions {
   /** What a process of its own is started from. */
@@ -71,6 +74,8 @@ async function startHere({ workers, directory }: OwnServerOptions): Promise<OwnS
     identityPath: join(directory, "home", "identity"),
     access: "both",
     once: false,
+    timeoutMs: PATIENCE_MS,
+    keepForMs: LIMITS.keepForMs,
     authorizedKeysPath: null,
     mintTicket: true,
     workerCount: 0,

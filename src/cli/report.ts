@@ -10,11 +10,11 @@ import type { TextOutput } from "./output.ts";
 import { connectionLine, entryLine, planLine } from "./ui/entry.ts";
 import { RateEstimate } from "./ui/eta.ts";
 import type { LogFields } from "./ui/log_line.ts";
-import { entryFailedLine } from "./ui/problem.ts";
+import { entryFailedLine, reconnectingLine } from "./ui/problem.ts";
 import type { ProgressState } from "./ui/progress.ts";
 import { type Deed, summaryLines } from "./ui/summary.ts";
 import type { Terminal } from "./ui/terminal.ts";
-import { formatSize } from "./units.ts";
+import { formatDuration, formatSize } from "./units.ts";
 
 /** Where a report goes. */
 export interface ReportOptions {
@@ -87,6 +87,10 @@ export class TransferReport {
       }
       case "notice":
         return terminal.warning(held.message, this.#about);
+      case "reconnecting":
+        return terminal.line(reconnectingLine(held, terminal), this.#about);
+      case "reconnected":
+        return this.#detail(`reconnected after ${formatDuration(held.seconds * 1000)}`);
     }
   };
 

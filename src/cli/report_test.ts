@@ -20,6 +20,7 @@ const SUMMARY: TransferSummary = {
   changed: 2,
   deleted: 0,
   dryRun: false,
+  reconnects: 0,
   error: null,
 };
 
@@ -262,4 +263,63 @@ Deno.test("TransferReport ends with one line that says what was done", () => {
   report.finish({ ...SUMMARY, ok: false, failed: 1, deleted: 2, error });
   const last = stderr.text.trimEnd().split("\n").at(-1) ?? "";
   assert.match(last, /^✗ 2 files, 100 B in place in 1.5 s .*2 entries deleted.*1 entry failed$/);
+});
+
+const LOSS: readonly SessionEvent[] = [
+  { kind: "reconnecting", code: "lost", message: "Lost the peer: it is silent", withinMs: 30_000 },
+  { ...progress(0), phase: "reconnect" } as SessionEvent,
+  { kind: "reconnected", address: "h:1", seconds: 7 },
+];
+const LOSS_LINE = "! lost the server: it is silent; looking for it for up to 30 s\n";
+
+Deno.test("TransferReport tells a loss in one line off a terminal, and with --verbose that it is over", () => {
+  const told = (options: Parameters<typeof setUp>[0]) => {
+    const { clock, stderr, report } = setUp(options);
+    for (const event of [START, ...LOSS]) {
+      clock.ms += 10_000;
+      report.event(event);
+    }
+    return stderr.text;
+  };
+  assert.equal(told({}), LOSS_LINE);
+  assert.equal(told({ quiet: true }), "");
+  assert.ok(told({ verbose: true }).endsWith(`${LOSS_LINE}reconnected after 7 s\n`));
+});
+
+Deno.test("TransferReport keeps its progress below the line of a loss, as far as it was", () => {
+  const { clock, stderr, report } = setUp({ width: 80 });
+  report.event(START);
+  report.event(progress(500));
+  stderr.text = "";
+  report.event(LOSS[0]!);
+  report.event(LOSS[1]!);
+  // The second one was drawn at once, over what stood below the line.
+  const [said, below = ""] = stderr.text.split("\n");
+  assert.ok(said?.startsWith("\r\x1b[K"));
+  assert.match(said ?? "", /looking for it for up to 30 s$/);
+  assert.match(below, /sending.*50%.*\r.*reconnecting.* 50%/);
+  stderr.text = "";
+  clock.ms += 1000;
+  report.event(LOSS[2]!);
+  report.event(progress(500));
+  assert.ok(stderr.text.startsWith("\r\x1b[K"));
+  assert.match(stderr.text, /sending.* 50%/);
+  assert.doesNotMatch(stderr.text, /reconnected/);
+});
+
+Deno.test("TransferReport tells a program of a loss and of its end", () => {
+  const { stdout, report } = setUp();
+  for (const event of [START, ...LOSS]) report.event(event);
+  const lines = stdout.jsonLines().filter(({ event }) => event !== "progress");
+  assert.deepEqual(lines.map(({ v: _v, time: _time, ...fields }) => fields).slice(1), [
+    {
+      event: "reconnecting",
+      code: "lost",
+      message: "Lost the peer: it is silent",
+      withinMs: 30_000,
+    },
+    { event: "reconnected", address: "h:1", seconds: 7 },
+  ]);
+  const progressed = stdout.jsonLines().find(({ event }) => event === "progress");
+  assert.equal(progressed?.["phase"], "reconnect");
 });

@@ -55,6 +55,8 @@ async function start(
     identityPath: identityFile(transfer.identityPath, context.env),
     access,
     once,
+    timeoutMs: transfer.timeoutMs,
+    keepForMs: transfer.keepForMs,
     authorizedKeysPath,
     mintTicket: command.mintTicket,
     workerCount: transfer.workerCount,

@@ -22,6 +22,7 @@ const SUMMARY: TransferSummary = {
   changed: 2,
   deleted: 0,
   dryRun: false,
+  reconnects: 0,
   error: null,
 };
 

@@ -1,8 +1,10 @@
-// `serve`, `recv`, `ticket` and `keys`: what a command that says who may connect means.
+// `serve`, `recv`, `clean`, `ticket` and `keys`: what a command means that is about a place served and
+// who may connect to it.
 
 import { escapeText } from "../base/text.ts";
 import type { Access } from "../trust/grant.ts";
 import type {
+  CleanCommand,
   KeysAction,
   KeysCommand,
   ServeCommand,
@@ -43,6 +45,18 @@ export function serveCommand(meaning: Meaning, positionals: readonly string[]): 
     mintTicket: authorizedKeysPath === null && !settings.has("no-ticket"),
     logFormat: settings.text("log-format") === "json" ? "json" : "text",
     readyFile: settings.text("ready-file"),
+  };
+}
+
+/** `clean [ROOT]`. */
+export function cleanCommand(settings: Settings, positionals: readonly string[]): CleanCommand {
+  const olderThan = settings.text("older-than");
+  return {
+    name: "clean",
+    output: settings.output(),
+    root: rootOf("clean", atMostOne("clean", positionals)),
+    olderThanMs: olderThan === null ? null : parseDuration(olderThan),
+    dryRun: settings.has("dry-run"),
   };
 }
 

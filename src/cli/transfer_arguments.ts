@@ -47,6 +47,7 @@ export function transferChoices(
     lanes: Number(settings.text("lanes")),
     congestion: settings.text("congestion") as Congestion,
     timeoutMs: parseDuration(settings.text("timeout") ?? ""),
+    keepForMs: parseDuration(settings.text("keep-for") ?? ""),
     identityPath: settings.text("identity"),
     knownHostsPath: settings.text("known-hosts"),
     ticketFile: ticketFile(settings, { targets, hasTicket }),

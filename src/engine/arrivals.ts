@@ -1,11 +1,13 @@
 // Frames as they arrive, in any order (I7): where each chunk of one lands, what need not be written at
-// all, and when the frame is stored. Refuses a chunk outside its file and one called the same that is
-// not held; overwrites no chunk that the journal still claims (I2).
+// all, and when the frame is stored. Takes none while too much is stored that is not durable. Refuses a
+// chunk outside its file and one called the same that is not held; overwrites no chunk that the journal
+// still claims (I2). A disk that takes no chunk ends the transfer, not the entry.
 
 import { equalBytes } from "../base/bytes.ts";
-import type { ErrorCode } from "../base/errors.ts";
+import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import type { ChunkToLand, StandingFile } from "../pool/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
+import { Forgetting } from "./forgetting.ts";
 import { chunkLengthBytes } from "./geometry.ts";
 import type { Intake } from "./intake.ts";
 import { type Landing, LandingFrames, type StoredFrame } from "./landing.ts";
@@ -14,12 +16,16 @@ import type { ReceiveFile } from "./receive_file.ts";
 import type { ReceiveContext, ReceiveFiles } from "./receive_files.ts";
 import { violation } from "./violation.ts";
 
+/** What a disk in trouble says of a part. */
+const DISK_TROUBLE: ReadonlySet<ErrorCode> = new Set(["no_space", "permission", "io"]);
+
 export class Arrivals {
   readonly #context: ReceiveContext;
   readonly #files: ReceiveFiles;
   readonly #intake: Intake;
   readonly #act: (action: ReceiverAction) => void;
   readonly #landing = new LandingFrames();
+  readonly #forgetting: Forgetting;
   /** Number of the next frame of copies made here, which no lane carried. */
   #nextCopy = -1;
 
@@ -35,18 +41,23 @@ export class Arrivals {
     this.#files = files;
     this.#intake = intake;
     this.#act = act;
+    this.#forgetting = new Forgetting(context, act);
   }
 
   /** Says what to do with a frame; records were read from its table. */
   frame(frame: number, records: readonly ChunkRecord[]): FramePlan {
+    let isHeldBack = false;
     for (const record of records) {
       if (this.#intake.awaits(record.entry)) return { kind: "hold" };
       const file = this.#files.find(record.entry);
       if (file === undefined) continue;
       this.#checkPlace(file, record);
-      if (!file.placed || this.#awaitsForget(file, record)) return { kind: "hold" };
+      if (!file.placed) return { kind: "hold" };
+      if (this.#forgetting.holdsBack(file, record)) isHeldBack = true;
     }
+    if (isHeldBack) return { kind: "hold" };
     const { ledger, settlement } = this.#context;
+    if (ledger.isFull) return { kind: "hold" };
     if (!this.#landing.isOpen(frame)) ledger.opened(frame);
     const landings: Landing[] = [];
     const carriers = new Set<number>();
@@ -80,7 +91,11 @@ export class Arrivals {
   ): void {
     const { ledger, tally } = this.#context;
     const landings = this.#landing.take(frame);
-    for (const { entry, code, message } of failures) this.#files.fail(entry, { code, message });
+    for (const { entry, code, message } of failures) {
+      // Of a part, which is ours: no other one would fare better.
+      if (DISK_TROUBLE.has(code)) throw new SftpxError(code, message);
+      this.#files.fail(entry, { code, message });
+    }
     for (const { file, record } of landings) {
       if (this.#files.find(file.index) === undefined) continue;
       file.store(record, { written: true });
@@ -92,13 +107,9 @@ export class Arrivals {
     this.#framesStored(this.#landing.over(frame));
   }
 
-  /** The store dropped what it had journalled of an entry. */
-  forgotten(entry: number): void {
-    const file = this.#files.find(entry);
-    if (file === undefined) return;
-    file.forgotten = "yes";
-    file.reopen();
-    this.#context.ledger.reopened(file);
+  /** The store dropped the claims it was asked to drop. */
+  forgotten(): void {
+    this.#forgetting.done();
   }
 
   #checkPlace(file: ReceiveFile, record: ChunkRecord): void {
@@ -109,16 +120,6 @@ export class Arrivals {
     ) {
       throw violation("a chunk lies outside its file");
     }
-  }
-
-  /** A chunk the journal claims is overwritten only once the claim is gone (I2). */
-  #awaitsForget(file: ReceiveFile, record: ChunkRecord): boolean {
-    const overwrites = record.encoding !== "same" && file.standing === null &&
-      file.isHeld(record.chunk);
-    if (!overwrites || file.forgotten === "yes") return false;
-    if (file.forgotten === "no") this.#act({ kind: "forget", entry: file.index });
-    file.forgotten = "asked";
-    return true;
   }
 
   /** Plans one record; null when nothing is to be written for it. */
@@ -136,9 +137,10 @@ export class Arrivals {
       throw violation("a chunk is called the same that is not held");
     }
     if (file.standing === null) {
-      const claimed = file.forgotten === "no" && file.keepsStamp;
+      const claimed = file.isClaimed(record.chunk);
       file.store(record, { written: !claimed });
-      if (!claimed) ledger.stored(file, frame, 0);
+      // Until the journal has it again, a crash would lose it.
+      if (!claimed) ledger.stored(file, frame, record.rawBytes);
       tally.count(record);
       this.#files.maybeWhole(file);
       return null;

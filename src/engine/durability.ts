@@ -1,5 +1,6 @@
 // When the journal is written, and which frames are durable after it (I2). Bytes and time since the
-// last journal entry decide; one journal write is under way at a time.
+// last journal entry decide; one journal write is under way at a time. What is stored and would be lost
+// with this process is bounded, however slow the disk is: beyond it no more is taken in.
 
 import { LIMITS } from "../base/limits.ts";
 import { RangeSet } from "../base/ranges.ts";
@@ -7,16 +8,41 @@ import type { JournalRun } from "../store/store.ts";
 import type { Range } from "../wire/messages.ts";
 import type { ReceiveFile } from "./receive_file.ts";
 
+/** A journal write that is under way. */
+interface Writing {
+  readonly frames: readonly number[];
+  readonly bytes: number;
+}
+
 export class DurabilityLedger {
-  /** Files with chunks the journal has not heard of. */
-  readonly #dirty = new Set<ReceiveFile>();
+  readonly #intervalBytes: number;
+  /** Files with chunks the journal has not heard of, and the bytes of these. */
+  readonly #dirty = new Map<ReceiveFile, number>();
+  /** Files passed over, as their commit is near, and their bytes. */
+  readonly #committing = new Map<ReceiveFile, number>();
   /** Per frame: its chunks that are stored and not durable, and one more until all are stored. */
   readonly #waiting = new Map<number, number>();
   readonly #durable = new RangeSet();
   #dirtyBytes = 0;
+  #committingBytes = 0;
   #dirtySinceMs = 0;
   #nowMs = 0;
-  #writing: number[] | null = null;
+  #writing: Writing | null = null;
+
+  /** `intervalBytes` are what is stored before the journal is written. */
+  constructor({ intervalBytes = LIMITS.journalBytes }: { readonly intervalBytes?: number } = {}) {
+    this.#intervalBytes = intervalBytes;
+  }
+
+  /**
+   * As much is stored and not durable as may be: two intervals, one with the disk and one behind it.
+   * It ends by itself, for nothing that makes it durable waits for more to come: a write is under way
+   * or due, or files await nothing but their commit.
+   */
+  get isFull(): boolean {
+    const undurable = this.#dirtyBytes + this.#committingBytes + (this.#writing?.bytes ?? 0);
+    return undurable >= 2 * this.#intervalBytes;
+  }
 
   tick(nowMs: number): void {
     this.#nowMs = nowMs;
@@ -32,8 +58,7 @@ export class DurabilityLedger {
    * `frame` is negative for copies made here.
    */
   stored(file: ReceiveFile, frame: number, bytes: number): void {
-    this.reopened(file);
-    this.#dirtyBytes += bytes;
+    this.#soil(file, bytes);
     if (frame < 0) return;
     file.undurable.push(frame);
     this.#await(frame);
@@ -46,38 +71,47 @@ export class DurabilityLedger {
 
   /** A file has chunks to be journalled, perhaps again. */
   reopened(file: ReceiveFile): void {
-    if (this.#dirty.size === 0) this.#dirtySinceMs = this.#nowMs;
-    this.#dirty.add(file);
+    this.#soil(file, 0);
   }
 
   /** A file was committed or failed: nothing of it awaits the journal any more. */
   settled(file: ReceiveFile): void {
+    this.#dirtyBytes -= this.#dirty.get(file) ?? 0;
     this.#dirty.delete(file);
+    this.#committingBytes -= this.#committing.get(file) ?? 0;
+    this.#committing.delete(file);
     this.#release(file.undurable.splice(0));
   }
 
   /** Runs to journal now, or null. `skip` names files whose commit makes them durable anyway. */
   takeDue(skip: (file: ReceiveFile) => boolean): JournalRun[] | null {
     if (this.#writing !== null || this.#dirty.size === 0) return null;
-    const due = this.#dirtyBytes >= LIMITS.journalBytes ||
+    const due = this.#dirtyBytes >= this.#intervalBytes ||
       this.#nowMs - this.#dirtySinceMs >= LIMITS.journalMs;
     if (!due) return null;
-    const { runs, frames } = this.#take(skip);
+    for (const [file, bytes] of this.#dirty) {
+      if (skip(file)) this.#passOver(file, bytes);
+    }
+    const bytes = this.#dirtyBytes;
+    const { runs, frames } = this.#takeDirty();
     if (runs.length === 0) {
       this.#release(frames);
       return null;
     }
-    this.#writing = frames;
+    this.#writing = { frames, bytes };
     return runs;
   }
 
   /** Everything the journal has not heard of, due or not: the transfer breaks off here. */
   takeRest(): JournalRun[] {
-    return this.#take(() => false).runs;
+    for (const [file, bytes] of this.#committing) this.#soil(file, bytes);
+    this.#committing.clear();
+    this.#committingBytes = 0;
+    return this.#takeDirty().runs;
   }
 
   journalled(): void {
-    this.#release(this.#writing ?? []);
+    this.#release(this.#writing?.frames ?? []);
     this.#writing = null;
   }
 
@@ -90,11 +124,23 @@ export class DurabilityLedger {
     return this.#durable.size > 0;
   }
 
-  #take(skip: (file: ReceiveFile) => boolean): { runs: JournalRun[]; frames: number[] } {
+  #soil(file: ReceiveFile, bytes: number): void {
+    if (this.#dirty.size === 0) this.#dirtySinceMs = this.#nowMs;
+    this.#dirty.set(file, (this.#dirty.get(file) ?? 0) + bytes);
+    this.#dirtyBytes += bytes;
+  }
+
+  #passOver(file: ReceiveFile, bytes: number): void {
+    this.#dirty.delete(file);
+    this.#dirtyBytes -= bytes;
+    this.#committing.set(file, (this.#committing.get(file) ?? 0) + bytes);
+    this.#committingBytes += bytes;
+  }
+
+  #takeDirty(): { runs: JournalRun[]; frames: number[] } {
     const runs: JournalRun[] = [];
     const frames: number[] = [];
-    for (const file of this.#dirty) {
-      if (skip(file)) continue;
+    for (const file of this.#dirty.keys()) {
       for (const run of file.takeRuns()) {
         runs.push({ ...run, entry: file.index, synced: file.chunks === 1 });
       }

@@ -182,3 +182,41 @@ Deno.test("takeRest() answers what is not journalled, due or not, once", () => {
   assert.deepEqual(ledger.takeRest().map(({ entry, first }) => [entry, first]), [[3, 0], [3, 5]]);
   assert.deepEqual(ledger.takeRest(), []);
 });
+
+Deno.test("no more than two intervals are stored and not durable, one of them with the disk", () => {
+  const ledger = new DurabilityLedger({ intervalBytes: 8 });
+  const file = fileOf(0);
+  store(ledger, file, { frame: 0, chunk: 0, bytes: 8 });
+  assert.equal(ledger.isFull, false);
+  assert.ok(ledger.takeDue(NONE));
+  store(ledger, file, { frame: 1, chunk: 1, bytes: 7 });
+  assert.equal(ledger.isFull, false);
+  store(ledger, file, { frame: 2, chunk: 2, bytes: 1 });
+  assert.equal(ledger.isFull, true);
+  ledger.journalled();
+  assert.equal(ledger.isFull, false);
+  assert.ok(ledger.takeDue(NONE), "the next interval is due at once");
+});
+
+Deno.test("what waits for a commit is not durable before it, and is written at the end", () => {
+  const ledger = new DurabilityLedger({ intervalBytes: 8 });
+  const [soon, sooner] = [fileOf(0), fileOf(1)];
+  store(ledger, soon, { frame: 0, chunk: 0, bytes: 8 });
+  assert.equal(ledger.takeDue(() => true), null);
+  store(ledger, sooner, { frame: 1, chunk: 0, bytes: 8 });
+  assert.equal(ledger.takeDue(() => true), null);
+  assert.equal(ledger.isFull, true);
+  ledger.settled(sooner);
+  assert.equal(ledger.isFull, false);
+  assert.deepEqual(ledger.drain(ALL), [[1, 1]]);
+  assert.deepEqual(ledger.takeRest().map(({ entry }) => entry), [0]);
+});
+
+Deno.test("bytes of a file that is settled count no more", () => {
+  const ledger = new DurabilityLedger({ intervalBytes: 8 });
+  const [file, other] = [fileOf(0), fileOf(1)];
+  store(ledger, file, { frame: 0, chunk: 0, bytes: 7 });
+  ledger.settled(file);
+  store(ledger, other, { frame: 1, chunk: 0, bytes: 7 });
+  assert.equal(ledger.takeDue(NONE), null, "the interval is not full");
+});

@@ -34,8 +34,9 @@ export class Intake {
 
   constructor(
     offer: Offer,
-    { fresh, isAsked, files, settlement, news, tally, act }: {
+    { fresh, from, isAsked, files, settlement, news, tally, act }: {
       readonly fresh: readonly boolean[];
+      readonly from: string | null;
       readonly isAsked: IsAsked | null;
       readonly files: ReceiveFiles;
       readonly settlement: Settlement;
@@ -45,7 +46,7 @@ export class Intake {
     },
   ) {
     this.#transfer = offer.transfer;
-    this.#check = new ManifestCheck(offer.sources, { isAsked });
+    this.#check = new ManifestCheck(offer.sources, { isAsked, from });
     this.#fresh = fresh;
     this.#files = files;
     this.#settlement = settlement;
@@ -137,7 +138,7 @@ export class Intake {
         return this.#files.unchanged(file, placement.digest);
       case "held":
         file.part = placement.part;
-        file.heldStamp = placement.stamp;
+        file.heldAs = { stamp: placement.stamp, recordedNs: placement.recordedNs };
         for (const run of placement.runs) {
           file.hold(run);
           this.#sendHave(file, run, placement);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { SftpxError } from "../base/errors.ts";
+import { comparePaths, isFromOn } from "../base/path.ts";
 import type { Entry, OfferedSource } from "../wire/messages.ts";
 import { directoryEntry, fileEntry, linkEntry } from "./_fixture.ts";
 import { ManifestCheck } from "./manifest_check.ts";
@@ -140,3 +142,116 @@ Deno.test("ManifestCheck knows which directories offered hold nothing", () => {
   manifest.next(fileEntry("d/a", 1), 1);
   assert.deepEqual(manifest.hollow, ["other"]);
 });
+
+const FROM = "d/m";
+const D = directoryEntry("d");
+
+/** Takes one source's contents after a hint. */
+function checkFrom(entries: readonly Entry[], from: string | null = FROM): unknown[] {
+  const manifest = new ManifestCheck([CONTENTS], { from });
+  return entries.map((entry) => manifest.next(entry, 0));
+}
+
+Deno.test("ManifestCheck takes what is missing first, where it said that it may come so", () => {
+  const good: readonly (readonly Entry[])[] = [
+    [D, fileEntry("d/m", 1), fileEntry("e", 1), fileEntry("a", 1), fileEntry("d/a", 1)],
+    // What the hint names is there no more, nor anything behind it.
+    [D, fileEntry("c", 1), fileEntry("d/a", 1)],
+    [fileEntry("e", 1), fileEntry("a", 1)],
+    [D, fileEntry("d/z", 1)],
+    [fileEntry("a", 1), fileEntry("b", 1)],
+  ];
+  for (const entries of good) assert.deepEqual(checkFrom(entries), entries.map(() => null));
+});
+
+Deno.test("ManifestCheck takes plain order whatever the hint", () => {
+  const plain = [fileEntry("a", 1), D, fileEntry("d/a", 1), fileEntry("d/m", 1), fileEntry("e", 1)];
+  for (const from of ["0", "a", "d", "d/m", "d/zz", "e", "zz"]) {
+    assert.deepEqual(checkFrom(plain, from), plain.map(() => null), from);
+  }
+});
+
+Deno.test("ManifestCheck refuses a new beginning that it did not allow, or a second one", () => {
+  const order = /ascending order/;
+  const sections = [D, fileEntry("d/m", 1), fileEntry("a", 1)];
+  assertBroken(() => checkFrom(sections, null), order);
+  // Something that belongs behind the new beginning came before it.
+  assertBroken(() => checkFrom([D, fileEntry("d/a", 1), fileEntry("d/m", 1), sections[2]!]), order);
+  assertBroken(() => checkFrom([...sections, fileEntry("c", 1), fileEntry("b", 1)]), order);
+});
+
+Deno.test("ManifestCheck refuses behind the new beginning what belongs before it", () => {
+  const found = /behind those that it belongs to/;
+  const sections = [D, fileEntry("d/m", 1), fileEntry("a", 1)];
+  assert.deepEqual(checkFrom([...sections, fileEntry("d/l", 1)]), [null, null, null, null]);
+  for (const late of ["d/n", "d/m/x", "z"]) {
+    assertBroken(() => checkFrom([...sections, fileEntry(late, 1)]), found);
+  }
+  assertBroken(() => checkFrom([fileEntry("e", 1), D]), found);
+});
+
+Deno.test("ManifestCheck refuses a path named again behind the new beginning, as whatever", () => {
+  const sections = [D, fileEntry("d/m", 1), fileEntry("e", 1), fileEntry("a", 1)];
+  for (const again of ["d", "d/m", "e"]) {
+    for (const entry of [fileEntry(again, 1), directoryEntry(again), linkEntry(again, "x")]) {
+      assertBroken(() => checkFrom([...sections, entry]), /behind those|ascending order/);
+    }
+  }
+  assertBroken(() => checkFrom([...sections, directoryEntry("a")]), /ascending order/);
+});
+
+Deno.test("ManifestCheck wants an earlier directory above every entry, over both sections", () => {
+  const found = /without its directory/;
+  assertBroken(() => checkFrom([fileEntry("d/m", 1), fileEntry("a", 1)]), found);
+  assertBroken(() => checkFrom([fileEntry("d", 1), fileEntry("a", 1), fileEntry("d/a", 1)]), found);
+  assertBroken(() => checkFrom([D, fileEntry("e", 1), fileEntry("b/a", 1), D]), found);
+  assert.deepEqual(
+    checkFrom([
+      D,
+      fileEntry("e", 1),
+      directoryEntry("b"),
+      fileEntry("b/a", 1),
+      fileEntry("d/a", 1),
+    ]),
+    [null, null, null, null, null],
+  );
+});
+
+Deno.test("ManifestCheck takes an order just when it is plain or in the two sections", () => {
+  const name = fc.constantFrom("a", "b", "a-", "a0", "é", "\uffff", "𝄞");
+  const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
+  const wanted = fc.uniqueArray(path, { maxLength: 4 });
+  const swap = fc.tuple(fc.nat(11), fc.nat(11));
+  const seen = { sections: 0, refused: 0 };
+  fc.assert(
+    fc.property(wanted, path, fc.boolean(), fc.array(swap, { maxLength: 2 }), (
+      paths,
+      from,
+      inSections,
+      swaps,
+    ) => {
+      const ascending = [...new Set(paths.flatMap(withParents))].sort(comparePaths);
+      const first = ascending.filter((each) => isFromOn(each, from));
+      const second = ascending.filter((each) => !isFromOn(each, from));
+      const order = inSections ? [...first, ...second] : [...ascending];
+      for (const [a, b] of swaps) {
+        if (a < order.length && b < order.length) [order[a], order[b]] = [order[b]!, order[a]!];
+      }
+      const isRight = [ascending, [...first, ...second]].some((right) =>
+        right.every((each, at) => each === order[at])
+      );
+      const take = () => checkFrom(order.map((each) => directoryEntry(each)), from);
+      if (isRight) take();
+      else assert.throws(take, (error) => error instanceof SftpxError && error.code === "protocol");
+      if (!isRight) seen.refused++;
+      else if (second.length > 0 && order[0] !== ascending[0]) seen.sections++;
+    }),
+    { numRuns: 3000 },
+  );
+  assert.ok(seen.sections > 50 && seen.refused > 50, JSON.stringify(seen));
+});
+
+function withParents(path: string): string[] {
+  const names = path.split("/");
+  return names.map((_, at) => names.slice(0, at + 1).join("/"));
+}

@@ -22,6 +22,11 @@ export class OpenFiles<File extends { readonly index: number; readonly chunks: n
     return this.#files.get(index);
   }
 
+  /** Those that are open now. */
+  all(): readonly File[] {
+    return [...this.#files.values()];
+  }
+
   open(file: File): void {
     this.#files.set(file.index, file);
     this.#chunks += file.chunks;

@@ -220,3 +220,12 @@ Deno.test("why an entry would fail is told as long as may travel, whatever the s
   assert.ok(bytes > 0 && bytes <= LIMITS.textBytes);
   encodeMessage(told);
 });
+
+Deno.test("a plan names no beginning, and takes no second one", () => {
+  const receiver = receiverOf();
+  assert.deepEqual(messagesOf(receiver), [
+    { type: "accept", transfer: 1, fresh: [true], chunkBytes: 4 },
+  ]);
+  announce(receiver, [fileEntry("m", 4)]);
+  assertBroken(() => announce(receiver, [fileEntry("a", 4)], 1), /ascending order/);
+});

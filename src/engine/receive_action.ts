@@ -2,7 +2,7 @@
 // of the same matter.
 
 import type { ChunkToLand } from "../pool/messages.ts";
-import type { JournalRun, WholeFile } from "../store/store.ts";
+import type { EntryChunks, JournalRun, WholeFile } from "../store/store.ts";
 import type { Entry, Message, Stamp } from "../wire/messages.ts";
 import type { TransferResult } from "./report.ts";
 
@@ -26,13 +26,21 @@ export type ReceiverAction =
   /** Copy chunks of a standing file (no frame carried them); answer with `landed`. */
   | { readonly kind: "land"; readonly frame: number; readonly chunks: readonly ChunkToLand[] }
   /** Store: `forget`; answer with `forgotten`. */
-  | { readonly kind: "forget"; readonly entry: number }
-  /** Store: `journal`; answer with `journalled`. */
-  | { readonly kind: "journal"; readonly runs: readonly JournalRun[] }
+  | { readonly kind: "forget"; readonly chunks: readonly EntryChunks[] }
+  /** Store: `journal`, and what failed since it was last told; answer with `journalled`. */
+  | {
+    readonly kind: "journal";
+    readonly runs: readonly JournalRun[];
+    readonly leaveOut: readonly number[];
+  }
   /** Store: `placeDirectories`, without what failed; answer with `directoriesPlaced`. */
   | { readonly kind: "place"; readonly leaveOut: readonly number[] }
-  /** Store: `commit`; answer with `committed`. */
-  | { readonly kind: "commit"; readonly files: readonly WholeFile[] }
+  /** Store: `commit`, and what failed since it was last told; answer with `committed`. */
+  | {
+    readonly kind: "commit";
+    readonly files: readonly WholeFile[];
+    readonly leaveOut: readonly number[];
+  }
   /** Store: `prune`; answer with `pruned`. */
   | { readonly kind: "prune" }
   /** Store: `finish`, without what failed; answer with `storeFinished`. */
@@ -42,7 +50,8 @@ export type ReceiverAction =
 
 /** What to do with a frame that arrived. */
 export type FramePlan =
-  /** An entry of it is not placed yet: ask again after any next message, placement or answer. */
+  /** An entry of it is not placed yet, or the journal is behind: ask again after any next message,
+   * placement or answer. */
   | { readonly kind: "hold" }
   /** Nothing to write; the buffer is free. */
   | { readonly kind: "skip" }

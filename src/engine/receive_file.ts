@@ -1,18 +1,22 @@
 // One file on its way in: which chunks are missing, landing, stored or held from before, and what
 // is still to be journalled.
 
+import { type Range, RangeSet } from "../base/ranges.ts";
 import type { StandingFile } from "../pool/messages.ts";
 import type { ChunkRun } from "../store/store.ts";
 import type { Entry, SealedFile, Stamp } from "../wire/messages.ts";
 import { type ChunkRecord, DIGEST_BYTES } from "../wire/frame.ts";
 import { chunkLengthBytes } from "./geometry.ts";
-import { sameStamp } from "./send_file.ts";
+import { mayTrustUnread } from "./send_file.ts";
 
 const MISSING = 0;
 const LANDING = 1;
 const STORED = 2;
 /** In the part or in the standing file since before; a record must settle it, or `kept`. */
 const HELD = 3;
+/** Held, and the journal is being told to claim it no more; and then claimed no more. */
+const FORGETTING = 4;
+const FORGOTTEN = 5;
 
 export class ReceiveFile {
   readonly index: number;
@@ -32,12 +36,10 @@ export class ReceiveFile {
   readonly undurable: number[] = [];
   /** `same` records of a standing file, kept back until a chunk differs. */
   deferred: ChunkRecord[] = [];
-  /** What the part was of: the sender's stamp when its chunks were journalled. */
-  heldStamp: Stamp | null = null;
+  /** What the part was of: the sender's stamp when its chunks were journalled, and its clock then. */
+  heldAs: { readonly stamp: Stamp; readonly recordedNs: bigint } | null = null;
   /** A chunk is written to the part, or is about to be. */
   touched = false;
-  /** Whether the journal's old chunks were dropped, so that they may be overwritten. */
-  forgotten: "no" | "asked" | "yes" = "no";
   readonly #states: Uint8Array;
   /** The frame that each landing chunk came in. */
   readonly #carriers = new Map<number, number>();
@@ -70,15 +72,14 @@ export class ReceiveFile {
       this.standing.stamp.sizeBytes === this.entry.sizeBytes;
   }
 
-  /** The journal goes on with the part's row; for another stamp it begins a new one. */
-  get keepsStamp(): boolean {
-    const { heldStamp: then, entry: { stamp: now } } = this;
-    return then !== null && now !== undefined && sameStamp(now, then);
+  /** What is held may stand for the source unread: the sender's own rule, held against it. */
+  get mayBeKept(): boolean {
+    const { heldAs, entry: { stamp } } = this;
+    return heldAs !== null && mayTrustUnread(stamp, heldAs.stamp, heldAs.recordedNs);
   }
 
   wants(chunk: number): boolean {
-    const state = this.#states[chunk];
-    return state === MISSING || state === HELD;
+    return this.#states[chunk] === MISSING || this.isHeld(chunk);
   }
 
   digestOf(chunk: number): Uint8Array {
@@ -86,7 +87,44 @@ export class ReceiveFile {
   }
 
   isHeld(chunk: number): boolean {
-    return this.#states[chunk] === HELD;
+    return this.#states[chunk]! >= HELD;
+  }
+
+  /** Held in the part, where the journal says so. */
+  isClaimed(chunk: number): boolean {
+    return this.standing === null && this.#states[chunk] === HELD;
+  }
+
+  /** Neither overwritten nor journalled again until the journal has answered. */
+  isForgetting(chunk: number): boolean {
+    return this.#states[chunk] === FORGETTING;
+  }
+
+  /** The claims on chunks from `first` up to `end` are to be dropped; answers on which there are any. */
+  forget(first: number, end: number): Range[] {
+    const ranges = new RangeSet();
+    for (let chunk = first; chunk < Math.min(end, this.chunks); chunk++) {
+      if (!this.isClaimed(chunk)) continue;
+      this.#states[chunk] = FORGETTING;
+      ranges.add(chunk);
+    }
+    return ranges.drain(ranges.size);
+  }
+
+  /** The journal claims these chunks no more. */
+  forgotten(ranges: readonly Range[]): void {
+    for (const [first, count] of ranges) this.#states.fill(FORGOTTEN, first, first + count);
+  }
+
+  /**
+   * Nothing more comes: what was forgotten and not overwritten is still there, and is to be journalled
+   * again. Answers whether there is any.
+   */
+  reclaim(): boolean {
+    for (let chunk = 0; chunk < this.chunks; chunk++) {
+      if (this.#states[chunk]! > HELD) this.#unjournalled.push(chunk);
+    }
+    return this.#unjournalled.length > 0;
   }
 
   /** Every chunk is here from before, for all that is known. */
@@ -113,7 +151,7 @@ export class ReceiveFile {
   }
 
   land(chunk: number, frame: number): void {
-    if (this.#states[chunk] === HELD) this.#held--;
+    if (this.isHeld(chunk)) this.#held--;
     this.#states[chunk] = LANDING;
     this.#carriers.set(chunk, frame);
   }
@@ -125,7 +163,7 @@ export class ReceiveFile {
 
   /** The chunk is verified and where it belongs; `written` when the journal must hear of it. */
   store(record: ChunkRecord, { written }: { written: boolean }): void {
-    if (this.#states[record.chunk] === HELD) this.#held--;
+    if (this.isHeld(record.chunk)) this.#held--;
     this.#states[record.chunk] = STORED;
     this.#carriers.delete(record.chunk);
     this.#stored++;
@@ -143,14 +181,6 @@ export class ReceiveFile {
   shed(): void {
     if (this.#unjournalled.length === 0) this.digests = new Uint8Array(0);
     this.#isWhole = true;
-  }
-
-  /** The journal dropped the part: what is stored is to be journalled again. */
-  reopen(): void {
-    this.#unjournalled = [];
-    for (let chunk = 0; chunk < this.chunks; chunk++) {
-      if (this.#states[chunk] === STORED) this.#unjournalled.push(chunk);
-    }
   }
 
   /** Takes out what is to be journalled, as runs of consecutive chunks. */

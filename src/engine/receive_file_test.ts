@@ -82,15 +82,20 @@ Deno.test("takeRuns() gives digests that later chunks do not change", () => {
   assert.deepEqual(run!.digests, recordOf(0, 0).digest);
 });
 
-Deno.test("reopen() has everything stored journalled again, once", () => {
-  const file = fileOf(16);
-  for (const chunk of [0, 1]) file.store(recordOf(0, chunk), WRITTEN);
-  file.takeRuns();
-  file.store(recordOf(0, 2), WRITTEN);
-  file.reopen();
-  assert.deepEqual(file.takeRuns().map(({ first, digests }) => [first, digests.length / 32]), [
-    [0, 3],
-  ]);
+Deno.test("forget() takes what is claimed within a range, once, and reclaim() gives back the rest", () => {
+  const file = fileOf(24);
+  for (const first of [0, 1, 3, 5]) file.hold({ first, digests: digest(first) });
+  file.store(recordOf(0, 0, { encoding: "same" }), { written: false });
+  assert.deepEqual(file.forget(0, 4), [[1, 1], [3, 1]]);
+  assert.deepEqual(file.forget(0, 4), []);
+  assert.deepEqual([1, 3, 5].map((chunk) => file.isForgetting(chunk)), [true, true, false]);
+  assert.deepEqual([1, 3, 5].map((chunk) => file.isClaimed(chunk)), [false, false, true]);
+  file.forgotten([[1, 1], [3, 1]]);
+  assert.equal(file.isForgetting(1), false);
+  assert.ok(file.isHeld(1) && file.wants(1), "it may still be the same");
+  file.land(1, 7);
+  assert.equal(file.reclaim(), true);
+  assert.deepEqual(file.takeRuns(), [{ first: 3, digests: digest(3) }]);
 });
 
 Deno.test("keepsStanding holds while nothing is written and the size is the same", () => {

@@ -21,6 +21,8 @@ import { violation } from "./violation.ts";
 /** What the rooms of a receiving transfer share. */
 export interface ReceiveContext {
   readonly chunkBytes: number;
+  /** Bytes stored before the journal is written. */
+  readonly journalBytes: number;
   readonly hashing: Hashing;
   readonly settlement: Settlement;
   readonly ledger: DurabilityLedger;
@@ -39,6 +41,13 @@ export class ReceiveFiles {
   /** The open file of an entry. */
   find(index: number): ReceiveFile | undefined {
     return this.#files.find(index);
+  }
+
+  /** Nothing more comes: what the journal is to hear of is said to the ledger. */
+  reclaim(): void {
+    for (const file of this.#files.all()) {
+      if (file.reclaim()) this.#context.ledger.reopened(file);
+    }
   }
 
   /** A file comes. */
@@ -70,7 +79,7 @@ export class ReceiveFiles {
     const file = this.#files.find(sealed.entry);
     if (file === undefined) return;
     if (!file.placed && !file.fresh) throw violation("a file is sealed before it was asked for");
-    if (sealed.kept && !file.keepsStamp) throw violation("a file is kept that is not held");
+    if (sealed.kept && !file.mayBeKept) throw violation("a file is kept that is not held");
     file.sealed = sealed;
     if (sealed.kept) tally.reuse(file.heldBytes(chunkBytes));
     this.maybeWhole(file);

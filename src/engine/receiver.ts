@@ -4,6 +4,7 @@
 // place.
 
 import type { ErrorCode } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { JournalRun, Outcome, Placement, Pruned } from "../store/store.ts";
 import type { Offer, TransferMessage } from "../wire/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
@@ -18,6 +19,7 @@ import type { FramePlan, ReceiverAction } from "./receive_action.ts";
 import { ReceiveFiles } from "./receive_files.ts";
 import { ReceiveNews } from "./receive_news.ts";
 import {
+  chunkSizeNotice,
   deletedEntry,
   type EntryReport,
   type FailureReport,
@@ -33,6 +35,8 @@ export type { FramePlan, ReceiverAction } from "./receive_action.ts";
 export interface ReceiverOptions {
   readonly fresh: readonly boolean[];
   readonly chunkBytes: number;
+  /** Where what is missing begins in the manifest; null where nothing is known of it. */
+  readonly from?: string | null;
   readonly hashing: Hashing;
   /** What is extraneous is removed though the offer does not ask for it: a pull's own matter. */
   readonly localDelete?: boolean;
@@ -42,42 +46,48 @@ export interface ReceiverOptions {
   readonly tellEntries?: boolean;
   /** What a pull holds its server to. */
   readonly isAsked?: IsAsked | null;
+  /** Bytes stored since the last journal entry, before the journal is written. */
+  readonly journalBytes?: number;
 }
 
 export class Receiver {
   readonly #chunkBytes: number;
   readonly #settlement: Settlement;
   readonly #pruning: Pruning;
-  readonly #ledger = new DurabilityLedger();
+  readonly #ledger: DurabilityLedger;
   readonly #tally = new Tally();
   readonly #news: ReceiveNews;
   readonly #files: ReceiveFiles;
   readonly #intake: Intake;
   readonly #arrivals: Arrivals;
   readonly #actions: ReceiverAction[] = [];
+  readonly #notices: string[] = [];
 
   constructor(
     offer: Offer,
     {
       fresh,
       chunkBytes,
+      from = null,
       hashing,
       localDelete = false,
       makesBase = false,
       tellEntries = false,
       isAsked = null,
+      journalBytes = LIMITS.journalBytes,
     }: ReceiverOptions,
   ) {
-    const ledger = this.#ledger;
+    const ledger = new DurabilityLedger({ intervalBytes: journalBytes });
+    this.#ledger = ledger;
     const tally = this.#tally;
     const pruning = new Pruning(offer, { localDelete, tellPaths: tellEntries });
     const { atomic } = offer;
     const settlement = new Settlement({ hashing, atomic, makesBase, pruning, tellEntries });
     const news = new ReceiveNews(offer.transfer, { ledger, settlement, pruning });
-    const context = { chunkBytes, hashing, settlement, ledger, news, tally };
+    const context = { chunkBytes, journalBytes, hashing, settlement, ledger, news, tally };
     const files = new ReceiveFiles(context);
     const act = (action: ReceiverAction) => void this.#actions.push(action);
-    const intake = new Intake(offer, { fresh, isAsked, files, settlement, news, tally, act });
+    const intake = new Intake(offer, { fresh, from, isAsked, files, settlement, news, tally, act });
     this.#chunkBytes = chunkBytes;
     this.#settlement = settlement;
     this.#pruning = pruning;
@@ -85,8 +95,10 @@ export class Receiver {
     this.#files = files;
     this.#intake = intake;
     this.#arrivals = new Arrivals(context, { files, intake, act });
+    if (chunkBytes !== offer.chunkBytes) this.#notices.push(chunkSizeNotice(chunkBytes));
     const { transfer } = offer;
-    act({ kind: "send", message: { type: "accept", transfer, fresh, chunkBytes } });
+    const hint = from === null ? {} : { from };
+    act({ kind: "send", message: { type: "accept", transfer, fresh, chunkBytes, ...hint } });
   }
 
   get chunkBytes(): number {
@@ -158,9 +170,9 @@ export class Receiver {
     this.#arrivals.landed(frame, failures);
   }
 
-  /** The store dropped what it had journalled of an entry. */
-  forgotten(entry: number): void {
-    this.#arrivals.forgotten(entry);
+  /** The store dropped from the journal what it was asked to. */
+  forgotten(): void {
+    this.#arrivals.forgotten();
   }
 
   journalled(): void {
@@ -188,9 +200,10 @@ export class Receiver {
     this.#settlement.storeFinished();
   }
 
-  /** What is stored and not journalled, for a transfer that breaks off and may be resumed. */
-  unjournalled(): JournalRun[] {
-    return this.#ledger.takeRest();
+  /** What the store was not told of, for a transfer that breaks off and may be resumed. */
+  unjournalled(): { readonly runs: readonly JournalRun[]; readonly leaveOut: readonly number[] } {
+    this.#files.reclaim();
+    return { runs: this.#ledger.takeRest(), leaveOut: this.#settlement.takeFailed() };
   }
 
   /** The next thing to do, or null. */
@@ -211,7 +224,7 @@ export class Receiver {
 
   /** Something the user is to hear once, or null. */
   pollNotice(): string | null {
-    return this.#pruning.pollNotice();
+    return this.#notices.shift() ?? this.#pruning.pollNotice();
   }
 
   #pollNews(): ReceiverAction | null {
@@ -221,6 +234,7 @@ export class Receiver {
 
   #pollJournal(): ReceiverAction | null {
     const runs = this.#ledger.takeDue((file) => this.#settlement.commitsSoon(file.index));
-    return runs === null ? null : { kind: "journal", runs };
+    if (runs === null) return null;
+    return { kind: "journal", runs, leaveOut: this.#settlement.takeFailed() };
   }
 }

@@ -21,10 +21,17 @@ import { fileDigest, RootLog } from "./root.ts";
 const NONE = { committed: [], changed: [], failures: [] };
 const SAME = { encoding: "same", storedBytes: 0 } as const;
 
-function receiverOf(
-  { fresh = true, offer = {} }: { fresh?: boolean; offer?: Partial<Offer> } = {},
-) {
-  return new Receiver(offerOf(offer), { fresh: [fresh], chunkBytes: 4, hashing: HASHING });
+interface Options {
+  readonly fresh?: boolean;
+  readonly offer?: Partial<Offer>;
+  readonly from?: string | null;
+  readonly journalBytes?: number;
+}
+
+function receiverOf({ fresh = true, offer = {}, ...options }: Options = {}) {
+  const { from = null, journalBytes = LIMITS.journalBytes } = options;
+  const begun = { fresh: [fresh], chunkBytes: 4, from };
+  return new Receiver(offerOf(offer), { ...begun, journalBytes, hashing: HASHING });
 }
 
 function announce(receiver: Receiver, entries: readonly Entry[], first = 0): void {
@@ -39,7 +46,7 @@ function newPart(index: number): Placement {
 /** A receiver with files announced and placed. */
 function placed(
   entries: readonly Entry[],
-  options: { fresh?: boolean; placements?: readonly Placement[]; offer?: Partial<Offer> } = {},
+  options: Options & { readonly placements?: readonly Placement[] } = {},
 ): Receiver {
   const receiver = receiverOf(options);
   announce(receiver, entries);
@@ -104,10 +111,14 @@ function assertBroken(act: () => unknown, found: RegExp): void {
   });
 }
 
-function held(chunks: Record<number, Uint8Array>, sizeBytes = 8): Placement {
+function held(
+  chunks: Record<number, Uint8Array>,
+  sizeBytes = 8,
+  recordedNs = 5_000_000_000n,
+): Placement {
   const runs = Object.entries(chunks).map(([first, digests]) => ({ first: +first, digests }));
   const stamp = stampOf(sizeBytes);
-  return { kind: "held", part: "/parts/held", runs, stamp, recordedNs: 5n };
+  return { kind: "held", part: "/parts/held", runs, stamp, recordedNs };
 }
 
 function stands(sizeBytes: number): Placement {
@@ -123,6 +134,67 @@ Deno.test("a receiver accepts first, with what is fresh and its chunk size", () 
   assert.deepEqual(messagesOf(receiver), [
     { type: "accept", transfer: 1, fresh: [true], chunkBytes: 4 },
   ]);
+});
+
+Deno.test("a receiver says where what is missing begins, and takes the manifest in that order", () => {
+  const receiver = receiverOf({ from: "d/m", fresh: false });
+  assert.deepEqual(messagesOf(receiver), [
+    { type: "accept", transfer: 1, fresh: [false], chunkBytes: 4, from: "d/m" },
+  ]);
+  announce(receiver, [directoryEntry("d"), fileEntry("d/m", 4), fileEntry("a", 4)]);
+  announce(receiver, [fileEntry("d/a", 4)], 3);
+  const registered = actionsOf(receiver).filter(({ kind }) => kind === "register");
+  assert.equal(registered.length, 2);
+  assertBroken(() => announce(receiver, [fileEntry("d/n", 4)], 4), /behind those/);
+});
+
+Deno.test("a receiver that knows no beginning takes no second one", () => {
+  const receiver = receiverOf();
+  announce(receiver, [fileEntry("m", 4)]);
+  assertBroken(() => announce(receiver, [fileEntry("a", 4)], 1), /ascending order/);
+});
+
+Deno.test("another chunk size than was asked for is told once, by its unit", () => {
+  const noticesOf = (chunkBytes: number, offered: number) => {
+    const options = { fresh: [true], chunkBytes, hashing: HASHING };
+    const receiver = new Receiver(offerOf({ chunkBytes: offered }), options);
+    return [receiver.pollNotice(), receiver.pollNotice()];
+  };
+  const told = (size: string) => [`The chunk size of the attempt before holds: ${size}`, null];
+  assert.deepEqual(noticesOf(1 << 20, 1 << 21), told("1 MiB"));
+  assert.deepEqual(noticesOf(1 << 16, 1 << 21), told("64 KiB"));
+  assert.deepEqual(noticesOf(1 << 21, 1 << 21), [null, null]);
+});
+
+Deno.test("frames are held while as much is stored and not durable as may be", () => {
+  const receiver = placed([fileEntry("a", 24)], { journalBytes: 8 });
+  for (const chunk of [0, 1]) land(receiver, chunk, recordOf(0, chunk));
+  const first = find(receiver, "journal");
+  assert.equal(first.runs.length, 1);
+  for (const chunk of [2, 3]) land(receiver, chunk, recordOf(0, chunk));
+  assert.deepEqual(receiver.frame(4, [recordOf(0, 4)]), { kind: "hold" });
+  assert.ok(messagesOf(receiver).every(({ type }) => type !== "durable"));
+  receiver.journalled();
+  find(receiver, "journal");
+  assert.equal(receiver.frame(4, [recordOf(0, 4)]).kind, "land");
+});
+
+Deno.test("the store hears of each failure once, with what is journalled next", () => {
+  const entries = [fileEntry("a", 4), fileEntry("b", 4), fileEntry("c", 8)];
+  const receiver = placed(entries, { journalBytes: 4 });
+  receiver.handle({
+    type: "failed",
+    transfer: 1,
+    failures: [{ entry: 0, code: "source_unreadable", message: "" }],
+  });
+  land(receiver, 0, recordOf(2, 0));
+  assert.deepEqual(find(receiver, "journal").leaveOut, [0]);
+  receiver.journalled();
+  land(receiver, 1, recordOf(2, 1));
+  assert.deepEqual(find(receiver, "journal").leaveOut, []);
+  landingIn(receiver, 2, [recordOf(1, 0)]);
+  receiver.landed(2, [{ entry: 1, code: "integrity", message: "" }]);
+  assert.deepEqual(receiver.unjournalled(), { runs: [], leaveOut: [1] });
 });
 
 Deno.test("entries are registered as they come, and new files of fresh sources are not asked for", () => {
@@ -303,7 +375,7 @@ Deno.test("the receiver says what it holds, in messages of bounded size", () => 
     [2, LIMITS.digestsPerMessage],
     [2 + LIMITS.digestsPerMessage, 1],
   ]);
-  assert.equal(haves[0]!.recordedNs, 5n);
+  assert.equal(haves[0]!.recordedNs, 5_000_000_000n);
   assert.equal(messages.at(-1)?.type, "need");
 });
 
@@ -320,15 +392,15 @@ Deno.test("held chunks that are the same are stored unwritten, and not journalle
   assert.deepEqual(runs.map(({ first }) => first), [1]);
 });
 
-Deno.test("held chunks of an older version are journalled again under the new stamp", () => {
+Deno.test("held chunks that are the same need no journal, whatever version they were of", () => {
   const first = recordOf(0, 0);
   const entry = { ...fileEntry("a", 8), stamp: stampOf(8, 99n) };
   const placements = [held({ 0: first.digest })];
   const receiver = placed([entry], { fresh: false, placements });
   receiver.frame(0, [{ ...first, ...SAME }]);
-  assert.ok(messagesOf(receiver).every(({ type }) => type !== "durable"));
+  assert.ok(messagesOf(receiver).some(({ type }) => type === "durable"));
   receiver.tick(LIMITS.journalMs);
-  assert.deepEqual(find(receiver, "journal").runs.map(({ first }) => first), [0]);
+  assert.ok(actionsOf(receiver).every(({ kind }) => kind !== "journal"));
 });
 
 Deno.test("a chunk the journal claims is overwritten only once it is forgotten (I2)", () => {
@@ -339,13 +411,62 @@ Deno.test("a chunk the journal claims is overwritten only once it is forgotten (
   assert.deepEqual(receiver.frame(0, [first]), { kind: "hold" });
   assert.deepEqual(receiver.frame(0, [first]), { kind: "hold" });
   const forgets = actionsOf(receiver).filter(({ kind }) => kind === "forget");
-  assert.deepEqual(forgets, [{ kind: "forget", entry: 0 }]);
+  assert.deepEqual(forgets, [{ kind: "forget", chunks: [{ entry: 0, ranges: [[0, 2]] }] }]);
+  // It would be journalled before the store forgets it.
+  assert.deepEqual(receiver.frame(1, [{ ...second, ...SAME }]), { kind: "hold" });
+  receiver.forgotten();
   receiver.frame(1, [{ ...second, ...SAME }]);
-  receiver.forgotten(0);
   land(receiver, 0, first);
   receiver.tick(LIMITS.journalMs);
   const { runs } = find(receiver, "journal");
   assert.deepEqual(runs.map(({ first, digests }) => [first, digests.length / 32]), [[0, 2]]);
+});
+
+Deno.test("what is held outside the window of a chunk that differs stays claimed", () => {
+  const records = [0, 1, 2, 3, 4].map((chunk) => recordOf(0, chunk));
+  const runs = { 0: records[0]!.digest, 1: digest(7), 2: digest(7), 4: records[4]!.digest };
+  const options = { fresh: false, placements: [held(runs, 20)], journalBytes: 8 };
+  const receiver = placed([fileEntry("a", 20)], options);
+  receiver.frame(9, [records[1]!, { ...records[0]!, ...SAME }]);
+  assert.deepEqual(find(receiver, "forget").chunks, [{ entry: 0, ranges: [[0, 2]] }]);
+  // One call at a time.
+  receiver.frame(8, [records[2]!]);
+  assert.ok(actionsOf(receiver).every(({ kind }) => kind !== "forget"));
+  receiver.forgotten();
+  assert.deepEqual(find(receiver, "forget").chunks, [{ entry: 0, ranges: [[2, 1]] }]);
+  assert.equal(receiver.frame(8, [records[2]!]).kind, "hold");
+  land(receiver, 7, records[1]!);
+  assert.equal(receiver.frame(6, [{ ...records[4]!, ...SAME }]).kind, "skip");
+  receiver.tick(LIMITS.journalMs);
+  assert.deepEqual(find(receiver, "journal").runs.map(({ first }) => first), [1]);
+});
+
+Deno.test("what was forgotten and not overwritten is journalled again when a transfer breaks off", () => {
+  const records = [0, 1, 2].map((chunk) => recordOf(0, chunk));
+  const placements = [held({ 0: digest(7), 1: records[1]!.digest, 2: digest(8) }, 12)];
+  const options = { fresh: false, placements, journalBytes: 8 };
+  const receiver = placed([fileEntry("a", 12)], options);
+  receiver.frame(0, [records[0]!]);
+  receiver.forgotten();
+  // On its way to the disk: nobody knows what is there.
+  assert.equal(receiver.frame(0, [records[0]!]).kind, "land");
+  const { runs } = receiver.unjournalled();
+  assert.deepEqual(runs.map(({ first, digests }) => [first, digests.length / 32]), [[1, 1]]);
+  assert.deepEqual(runs[0]!.digests, records[1]!.digest);
+});
+
+Deno.test("a part that cannot be written ends the transfer, what cannot be kept fails alone", () => {
+  for (const code of ["no_space", "permission", "io", "integrity", "unsupported"] as const) {
+    const receiver = placed([fileEntry("a", 4)]);
+    receiver.frame(0, [recordOf(0, 0)]);
+    const landed = () => receiver.landed(0, [{ entry: 0, code, message: "Cannot write chunk" }]);
+    if (["integrity", "unsupported"].includes(code)) {
+      landed();
+      assert.equal(receiver.pollFailure()?.code, code);
+    } else {
+      assert.throws(landed, { name: "SftpxError", code, message: "Cannot write chunk" });
+    }
+  }
 });
 
 Deno.test("a kept file is whole with what is held, and only with that", () => {
@@ -373,6 +494,12 @@ Deno.test("kept is refused for a file that stands, is new, or was held with anot
   const placements = [held({ 0: digest(1) })];
   const stale = placed([entry], { fresh: false, placements });
   assertBroken(() => seal(stale, sealed), found);
+  // Of more than one version, for all that the journal says.
+  const mixed = placed([fileEntry("a", 8)], {
+    fresh: false,
+    placements: [held({ 0: digest(1) }, 8, -(2n ** 63n))],
+  });
+  assertBroken(() => seal(mixed, sealed), found);
 });
 
 Deno.test("a standing file is hashed, and kept when nothing of it differs", () => {
@@ -455,23 +582,14 @@ Deno.test("a bad name fails its entry, wherever it was announced", () => {
   assert.equal(receiver.pollFailure(), null);
 });
 
-Deno.test("a chunk that cannot be written fails its entry, not its frame", () => {
+Deno.test("a chunk that is not what it should be fails its entry, not its frame", () => {
   const receiver = placed([fileEntry("a", 4), fileEntry("b", 4)]);
   messagesOf(receiver);
   landingIn(receiver, 0, [recordOf(0, 0), recordOf(1, 0)]);
-  receiver.landed(0, [{ entry: 0, code: "io", message: "No" }]);
+  receiver.landed(0, [{ entry: 0, code: "integrity", message: "No" }]);
   assert.equal(receiver.counts.bytesDone, 4);
   const types = messagesOf(receiver).map(({ type }) => type);
   assert.deepEqual(types, ["failed", "stored"]);
-});
-
-Deno.test("a full disk ends the transfer", () => {
-  const receiver = placed([fileEntry("a", 4)]);
-  landingIn(receiver, 0, [recordOf(0, 0)]);
-  assert.throws(
-    () => receiver.landed(0, [{ entry: 0, code: "no_space", message: "Full" }]),
-    (error) => error instanceof SftpxError && error.code === "no_space" && !error.remote,
-  );
 });
 
 Deno.test("a failure of the sender drops the entry, and is not sent back", () => {
@@ -612,7 +730,7 @@ Deno.test("answers that come for an entry that failed meanwhile change nothing",
   const holding = placed([fileEntry("a", 8)], { fresh: false, placements });
   holding.frame(0, [recordOf(0, 0)]);
   holding.handle(failed);
-  holding.forgotten(0);
+  holding.forgotten();
   assert.deepEqual(holding.frame(0, [recordOf(0, 0)]), { kind: "skip" });
   for (const receiver of [standing, holding]) {
     seal(receiver, sealOf(0, 8, [recordOf(0, 0), recordOf(0, 1)]));

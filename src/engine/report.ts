@@ -4,6 +4,9 @@ import type { ErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { EntryFailure, EntryKind } from "../wire/messages.ts";
 
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
 /** Failures a message carries: with texts as long as may be they stay well inside one. */
 export const FAILURES_PER_MESSAGE = 256;
 
@@ -59,6 +62,12 @@ export interface TransferResult {
   /** Entries made, replaced, or given another mode or time. */
   readonly changed: number;
   readonly deleted: number;
+}
+
+/** What a user is told who asked for another chunk size than the journal fixes. */
+export function chunkSizeNotice(chunkBytes: number): string {
+  const [unit, unitBytes] = chunkBytes < MiB ? ["KiB", KiB] as const : ["MiB", MiB] as const;
+  return `The chunk size of the attempt before holds: ${chunkBytes / unitBytes} ${unit}`;
 }
 
 /** A text as it may travel: no character takes more than four bytes. */

@@ -1,7 +1,7 @@
 // The two digests that name content: the file digest over a file's chunk digests, and the root over
 // a manifest. Both ends compute both; PROTOCOL.md gives their bytes.
 
-import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
+import { compareBytes, decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Entry, EntryKind } from "../wire/messages.ts";
@@ -31,9 +31,9 @@ export function fileDigest(
 }
 
 /**
- * The manifest as the root hashes it: one record an entry in manifest order, which is ascending
- * path-byte order. Holds about 60 bytes and the path for each entry, bounded by
- * `LIMITS.manifestBytes` (I8).
+ * The manifest as the root hashes it: one record an entry. Entries come in path-byte order, which may
+ * begin anew once; the root is over all of them in that order. Holds about 60 bytes and the path for
+ * each entry, bounded by `LIMITS.manifestBytes` (I8).
  */
 export class RootLog {
   readonly #slabs: Uint8Array[] = [];
@@ -46,6 +46,8 @@ export class RootLog {
   #slab = new Uint8Array(0);
   #used = 0;
   #totalBytes = 0;
+  /** First entry of the second section; null while there is one. */
+  #secondFrom: number | null = null;
   readonly #limitBytes: number;
 
   constructor({ limitBytes = LIMITS.manifestBytes }: { limitBytes?: number } = {}) {
@@ -79,15 +81,15 @@ export class RootLog {
       this.#slab.set(target, start + after + 13);
     }
     this.#complete.push(entry.kind === "file" ? 0 : 1);
+    const index = this.#complete.length - 1;
+    if (this.#secondFrom === null && index > 0 && this.#compare(index - 1, index) > 0) {
+      this.#secondFrom = index;
+    }
   }
 
   /** Path of an entry. */
   path(index: number): string {
-    const slab = this.#slabs[this.#slabOf[index] ?? -1];
-    if (slab === undefined) throw new RangeError(`No entry ${index}`);
-    const start = this.#startOf[index]!;
-    const bytes = new DataView(slab.buffer).getUint32(start + 1);
-    return decodeUtf8(slab.subarray(start + 5, start + 5 + bytes));
+    return decodeUtf8(this.#pathBytes(index));
   }
 
   /** Whether an entry is a file. */
@@ -129,15 +131,38 @@ export class RootLog {
     this.#complete[index] = 1;
   }
 
-  /** Root over every complete entry that is not left out. */
+  /** Root over every complete entry that is not left out, ascending by path. */
   root(hashing: Hashing, { leaveOut }: { leaveOut: (index: number) => boolean }): Uint8Array {
     const hash = hashing.deriveKey(ROOT_CONTEXT);
-    for (let index = 0; index < this.#complete.length; index++) {
+    for (const index of this.#ascending()) {
       if (this.#complete[index] === 0 || leaveOut(index)) continue;
       const slab = this.#slabs[this.#slabOf[index]!]!;
       hash.update(slab.subarray(this.#startOf[index]!, this.#endOf[index]!));
     }
     return hash.digest();
+  }
+
+  /** Every entry's number, by path bytes: the two sections merged. */
+  *#ascending(): Generator<number> {
+    const firstEnd = this.#secondFrom ?? this.#complete.length;
+    let second = firstEnd;
+    for (let first = 0; first < firstEnd; first++) {
+      while (second < this.#complete.length && this.#compare(second, first) < 0) yield second++;
+      yield first;
+    }
+    while (second < this.#complete.length) yield second++;
+  }
+
+  #compare(a: number, b: number): number {
+    return compareBytes(this.#pathBytes(a), this.#pathBytes(b));
+  }
+
+  #pathBytes(index: number): Uint8Array {
+    const slab = this.#slabs[this.#slabOf[index] ?? -1];
+    if (slab === undefined) throw new RangeError(`No entry ${index}`);
+    const start = this.#startOf[index]!;
+    const bytes = new DataView(slab.buffer).getUint32(start + 1);
+    return slab.subarray(start + 5, start + 5 + bytes);
   }
 
   #reserve(bytes: number): number {

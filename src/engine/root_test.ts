@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { comparePaths } from "../base/path.ts";
 import { concatBytes, encodeUtf8, toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { loadHash } from "../codec/hash.ts";
@@ -71,8 +73,8 @@ Deno.test("root() hashes one record an entry, as PROTOCOL gives its bytes", () =
   const log = new RootLog();
   const entries = [
     directoryEntry("d"),
-    { ...fileEntry("d/日本", 2 ** 40), mode: 0o100 },
-    fileEntry("d/plain", 0),
+    { ...fileEntry("d/plain", 2 ** 40), mode: 0o100 },
+    fileEntry("d/日本", 0),
     linkEntry("l", "→"),
   ];
   for (const entry of entries) log.add(entry);
@@ -158,4 +160,35 @@ Deno.test("describe() gives back what was logged, whatever the path", () => {
   });
   assert.throws(() => log.describe(3), RangeError);
   assert.throws(() => log.sizeBytes(3), RangeError);
+});
+
+Deno.test("root() is over ascending paths, also of a manifest that began anew", () => {
+  const path = fc.string({
+    unit: fc.constantFrom("a", "b", "/", "-", "é", "\uffff", "𝄞"),
+    minLength: 1,
+  });
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(path, { maxLength: 12 }),
+      fc.func(fc.boolean()),
+      (paths, isFirst) => {
+        const ascending = paths.sort(comparePaths);
+        const sections = [
+          ...ascending.filter((each) => isFirst(each)),
+          ...ascending.filter((each) => !isFirst(each)),
+        ];
+        const fedBy = (order: readonly string[]) => {
+          const { hashing, fed } = fedHashing();
+          const log = new RootLog();
+          order.forEach((each, index) => {
+            log.add(fileEntry(each, each.length));
+            log.seal(index, digest(ascending.indexOf(each)));
+          });
+          log.root(hashing, { leaveOut: (index) => order[index] === ascending[1] });
+          return fed();
+        };
+        assert.equal(fedBy(sections), fedBy(ascending));
+      },
+    ),
+  );
 });

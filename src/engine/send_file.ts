@@ -3,7 +3,7 @@
 
 import { equalBytes } from "../base/bytes.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
-import { DIGEST_BYTES } from "../wire/frame.ts";
+import { type ChunkRecord, DIGEST_BYTES } from "../wire/frame.ts";
 import { chunkLengthBytes } from "./geometry.ts";
 
 /**
@@ -34,6 +34,11 @@ export class SendFile {
   decided = false;
   /** What the receiver holds need not be read again. */
   trusted = false;
+  /**
+   * What the receiver misses is sent before what it holds is compared. Only where it has a part: of a
+   * file that stands it learns with the first chunk that differs that it needs one.
+   */
+  heldLast = false;
   /** Held chunks were taken over unread. */
   kept = false;
   /** Its digest is settled; and said to the receiver. */
@@ -41,6 +46,8 @@ export class SendFile {
   readonly #flags: Uint8Array;
   #held: Uint8Array | null = null;
   #next = 0;
+  /** What is missing was planned: what is held follows. */
+  #isAtHeld = false;
   #known = 0;
   #stored = 0;
 
@@ -75,8 +82,12 @@ export class SendFile {
 
   /** Next chunk to plan, or null. */
   nextChunk(): number | null {
-    while (this.#next < this.chunks && (this.#flags[this.#next]! & STORED) !== 0) this.#next++;
-    return this.#next < this.chunks ? this.#next : null;
+    while (this.#next < this.chunks && !this.#isTurnOf(this.#next)) this.#next++;
+    if (this.#next < this.chunks) return this.#next;
+    if (!this.heldLast || this.#isAtHeld) return null;
+    this.#isAtHeld = true;
+    this.#next = 0;
+    return this.nextChunk();
   }
 
   advance(): void {
@@ -101,6 +112,21 @@ export class SendFile {
     this.#flags[chunk]! |= STORED;
     this.#stored++;
     return true;
+  }
+
+  /** Marks every chunk as stored, and answers those that were not. */
+  storeRest(chunkBytes: number): Pick<ChunkRecord, "rawBytes" | "encoding">[] {
+    const rest: Pick<ChunkRecord, "rawBytes" | "encoding">[] = [];
+    for (let chunk = 0; chunk < this.chunks; chunk++) {
+      if (!this.store(chunk)) continue;
+      const held = this.heldDigest(chunk);
+      const at = chunk * DIGEST_BYTES;
+      const isHeld = held !== null &&
+        equalBytes(held, this.digests.subarray(at, at + DIGEST_BYTES));
+      const rawBytes = chunkLengthBytes(this.entry.sizeBytes, chunkBytes, chunk);
+      rest.push({ rawBytes, encoding: isHeld ? "same" : "raw" });
+    }
+    return rest;
   }
 
   /** The receiver holds these chunks, by digest. */
@@ -135,6 +161,12 @@ export class SendFile {
     }
     this.kept = true;
     return bytes;
+  }
+
+  #isTurnOf(chunk: number): boolean {
+    if (this.isStored(chunk)) return false;
+    const isHeld = (this.#flags[chunk]! & HELD) !== 0;
+    return !this.heldLast || isHeld === this.#isAtHeld;
   }
 }
 

@@ -97,3 +97,35 @@ Deno.test("mayTrustUnread() wants the stamp unchanged and two seconds old", () =
     assert.equal(mayTrustUnread(newer, newer, 12n * SECOND), false, name);
   }
 });
+
+Deno.test("storeRest() answers what was not stored, by what the receiver held of it", () => {
+  const file = fileOf(14);
+  file.hold(1, concatBytes([digest(1), digest(2)]));
+  for (const [chunk, value] of [[0, 0], [1, 1], [2, 9], [3, 3]]) file.know(chunk!, digest(value!));
+  file.store(0);
+  assert.deepEqual(file.storeRest(4), [
+    { rawBytes: 4, encoding: "same" },
+    { rawBytes: 4, encoding: "raw" },
+    { rawBytes: 2, encoding: "raw" },
+  ]);
+  assert.ok(file.isAllStored);
+  assert.deepEqual(file.storeRest(4), []);
+});
+
+Deno.test("SendFile plans what is missing before what is held, where it is to", () => {
+  const plannedOf = (heldLast: boolean) => {
+    const file = fileOf(20);
+    file.hold(1, concatBytes([digest(1), digest(2)]));
+    file.hold(4, digest(4));
+    file.store(2);
+    file.heldLast = heldLast;
+    const planned: number[] = [];
+    for (let next = file.nextChunk(); next !== null; next = file.nextChunk()) {
+      planned.push(next);
+      file.advance();
+    }
+    return planned;
+  };
+  assert.deepEqual(plannedOf(true), [0, 3, 1, 4]);
+  assert.deepEqual(plannedOf(false), [0, 1, 3, 4]);
+});

@@ -39,8 +39,11 @@ export class SendVerdicts {
       throw outOfPlace("have");
     }
     file.hold(message.first, message.digests);
-    file.trusted = message.stamp !== undefined && message.recordedNs !== undefined &&
-      mayTrustUnread(file.entry.stamp, message.stamp, message.recordedNs);
+    const { stamp: then, recordedNs } = message;
+    const now = file.entry.stamp;
+    file.heldLast = then !== undefined;
+    file.trusted = then !== undefined && recordedNs !== undefined &&
+      mayTrustUnread(now, then, recordedNs);
   }
 
   /** The receiver says what it wants of files. */

@@ -21,7 +21,13 @@ import type { Hashing } from "./hashing.ts";
 import { OpenFiles } from "./open_files.ts";
 import type { FoundEntries } from "./pending_entries.ts";
 import { phaseOf } from "./phase.ts";
-import type { EntryReport, FailureReport, TransferCounts, TransferResult } from "./report.ts";
+import {
+  chunkSizeNotice,
+  type EntryReport,
+  type FailureReport,
+  type TransferCounts,
+  type TransferResult,
+} from "./report.ts";
 import { RootLog } from "./root.ts";
 import { Sealing } from "./sealing.ts";
 import type { SendFile } from "./send_file.ts";
@@ -52,6 +58,7 @@ export class Sender {
   readonly #tally = new Tally();
   readonly #omissions: Omission[] = [];
   readonly #messages: Message[] = [];
+  readonly #notices: string[] = [];
   #accept: Accept | null = null;
   #finishSent = false;
   #result: TransferResult | null = null;
@@ -72,6 +79,11 @@ export class Sender {
   /** Chunk size in force; the offered one until the receiver accepts. */
   get chunkBytes(): number {
     return this.#accept?.chunkBytes ?? this.#offer.chunkBytes;
+  }
+
+  /** Path at which the manifest should begin, see `isFromOn`; null where it need not. */
+  get from(): string | null {
+    return this.#accept?.from ?? null;
   }
 
   /** Whether another walk batch may be added: accepted, and not too far ahead of the receiver. */
@@ -172,7 +184,7 @@ export class Sender {
 
   /** Something the user is to hear once, or null. */
   pollNotice(): string | null {
-    return this.#outcome.pollNotice();
+    return this.#notices.shift() ?? this.#outcome.pollNotice();
   }
 
   /** Plans at most `max` frames; an empty answer means nothing is ready or too much is unstored. */
@@ -246,6 +258,8 @@ export class Sender {
       });
     }
     this.#accept = message;
+    const { chunkBytes } = message;
+    if (chunkBytes !== this.#offer.chunkBytes) this.#notices.push(chunkSizeNotice(chunkBytes));
   }
 
   #handleStored(range: Range): void {
@@ -267,7 +281,16 @@ export class Sender {
   #handleReceipt(message: Receipt): void {
     if (!this.#finishSent || this.#result !== null) throw outOfPlace("receipt");
     this.#result = this.#outcome.confirm(message);
+    this.#settleRest();
     this.#messages.push({ type: "done", transfer: this.#offer.transfer });
+  }
+
+  /** What is in place was stored, also where a chunk came twice and the second was not acknowledged. */
+  #settleRest(): void {
+    for (const file of this.#files.all()) {
+      for (const chunk of file.storeRest(this.chunkBytes)) this.#tally.count(chunk);
+      this.#sealing.drop(file.index);
+    }
   }
 
   /** Every entry is sealed or failed: states the root it stands by. */

@@ -3,7 +3,7 @@ import { concatBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
-import type { Accept, Entry, Message, Receipt, TransferMessage } from "../wire/messages.ts";
+import type { Accept, Entry, Have, Message, Receipt, TransferMessage } from "../wire/messages.ts";
 import {
   acceptOf,
   digest,
@@ -117,6 +117,47 @@ Deno.test("the receiver's chunk size is in force once it accepted", () => {
   assert.equal(sender.chunkBytes, 2);
   add(sender, [fileEntry("a", 4)]);
   assert.deepEqual(chunksOf(sender.pollFrames(MANY)), [["0/0"], ["0/1"]]);
+});
+
+Deno.test("where the receiver wants the manifest to begin is known with its accept", () => {
+  const sender = new Sender(offerOf(), { hashing: HASHING });
+  assert.equal(sender.from, null);
+  sender.handle(acceptOf({ from: "d/m" }));
+  assert.equal(sender.from, "d/m");
+  assert.equal(senderWith([]).from, null);
+});
+
+Deno.test("another chunk size than was offered is told once", () => {
+  const sender = senderWith([], { accept: { chunkBytes: 1 << 20 } });
+  assert.equal(sender.pollNotice(), "The chunk size of the attempt before holds: 1 MiB");
+  assert.equal(sender.pollNotice(), null);
+  assert.equal(senderWith([]).pollNotice(), null);
+});
+
+Deno.test("the root of a manifest that began anew is that of plain order", () => {
+  const [a, b, m] = ["a", "b", "m"].map((path) => fileEntry(path, 0));
+  const rootOf = (entries: readonly Entry[]) =>
+    find(messagesOf(senderWith(entries, { accept: { from: "m" } })), "finish").root;
+  assert.deepEqual(rootOf([m!, a!, b!]), rootOf([a!, b!, m!]));
+});
+
+Deno.test("a chunk that came twice counts with the receipt, acknowledged or not", () => {
+  const sender = senderWith([fileEntry("a", 8)]);
+  const [first, second] = packAll(sender);
+  store(sender, first!);
+  sender.lost([second!]);
+  packAll(sender);
+  const { root } = find(messagesOf(sender), "finish");
+  assert.equal(sender.counts.bytesDone, 4);
+  assert.equal(sender.counts.phase, "move");
+  sender.handle({ type: "committed", transfer: 1, entries: [[0, 1]], changed: [[0, 1]] });
+  sender.handle(receiptOf(root, { bytes: 8, changed: 1 }));
+  const { bytesDone, reusedBytes, phase } = sender.counts;
+  assert.deepEqual({ bytesDone, reusedBytes, phase }, {
+    bytesDone: 8,
+    reusedBytes: 0,
+    phase: "commit",
+  });
 });
 
 Deno.test("an accept for other sources, or a second one, is refused", () => {
@@ -356,6 +397,24 @@ Deno.test("held chunks are compared where the stamp cannot be trusted", () => {
   store(sender, first!.frame, second!.frame);
   assert.equal(sender.counts.bytesDone, 8);
   assert.equal(sender.counts.reusedBytes, 4);
+});
+
+Deno.test("what is missing flows before what is held in a part is compared", () => {
+  const file = fileEntry("a", 16);
+  const plannedAfter = (fields: Partial<Have>) => {
+    const sender = senderWith([file], { accept: { fresh: [false] } });
+    const digests = concatBytes([digest(1), digest(2)]);
+    sender.handle({ type: "have", transfer: 1, entry: 0, first: 0, digests, ...fields });
+    sender.handle(need("rest", 0));
+    return chunksOf(sender.pollFrames(MANY)).flat();
+  };
+  // Recorded in the second it was changed in: to be read again.
+  const racy = { stamp: file.stamp!, recordedNs: file.stamp!.mtimeNs };
+  assert.deepEqual(plannedAfter(racy), ["0/2", "0/3", "0/0", "0/1"]);
+  const other = { ...racy, stamp: { ...file.stamp!, inode: 99n } };
+  assert.deepEqual(plannedAfter(other), ["0/2", "0/3", "0/0", "0/1"]);
+  // Of a file that stands: the sooner one differs, the sooner there is a part.
+  assert.deepEqual(plannedAfter({}), ["0/0", "0/1", "0/2", "0/3"]);
 });
 
 Deno.test("held chunks are kept unread where the stamp is unchanged and settled", () => {

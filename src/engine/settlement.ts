@@ -38,6 +38,8 @@ export class Settlement {
   readonly #makesBase: boolean;
   readonly #log = new RootLog();
   readonly #failed = new Set<number>();
+  /** Of these, those the store was not told of. */
+  #failedUntold: number[] = [];
   /** What was asked for and is no entry. */
   #omitted = 0;
   /** Entries the sender called failed: its root leaves them out, whatever became of them here. */
@@ -168,10 +170,18 @@ export class Settlement {
     if (this.#failed.has(index)) return false;
     if (remote && (this.#whole.has(index) || this.#inPlace.has(index))) return false;
     this.#failed.add(index);
+    this.#failedUntold.push(index);
     this.#firstFailure ??= code;
     this.#open.delete(index);
     this.#whole.delete(index);
     return true;
+  }
+
+  /** Entries that failed and that the store was not told of; they count as told. */
+  takeFailed(): readonly number[] {
+    const failed = this.#failedUntold;
+    this.#failedUntold = [];
+    return failed;
   }
 
   /** Something asked for never became an entry. */
@@ -252,6 +262,7 @@ export class Settlement {
       case "open":
         if (!this.#mayPlace()) return null;
         this.#stage = "placing";
+        this.#failedUntold = [];
         return { kind: "place", leaveOut: [...this.#failed] };
       case "placed":
         return this.#pollCommit();
@@ -284,7 +295,8 @@ export class Settlement {
     if (this.#committing) return null;
     if (this.#queue.length > 0) {
       this.#committing = true;
-      return { kind: "commit", files: this.#queue.splice(0, COMMIT_BATCH) };
+      const files = this.#queue.splice(0, COMMIT_BATCH);
+      return { kind: "commit", files, leaveOut: this.takeFailed() };
     }
     if (this.#finish === null || this.#open.size > 0) return null;
     const failed = this.#failed.size + this.#omitted;

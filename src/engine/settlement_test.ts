@@ -343,6 +343,7 @@ Deno.test("a commit says whether the file was synced, and whether it stands alre
       { entry: 1, digest: digest(1), synced: false, keep: true },
       { entry: 2, digest: digest(2), synced: true, keep: false },
     ],
+    leaveOut: [],
   });
 });
 
@@ -487,4 +488,14 @@ Deno.test("a destination that is made counts as the one change of a transfer of 
   assert.equal(changedBy([], false), 0);
   assert.equal(changedBy([], true), 1);
   assert.equal(changedBy([directoryEntry("d")], true), 0, "its entries tell");
+});
+
+Deno.test("what failed is told to the store once: with its journal, directories or commits", () => {
+  const settlement = settlementOf();
+  settlement.fail(1, { code: "io", remote: false });
+  assert.deepEqual(settlement.takeFailed(), [1]);
+  assert.deepEqual(settlement.takeFailed(), []);
+  settlement.fail(2, { code: "io", remote: true });
+  assert.deepEqual(settlement.poll(), { kind: "place", leaveOut: [1, 2] });
+  assert.deepEqual(settlement.takeFailed(), [], "directories are placed without all that failed");
 });

@@ -27,9 +27,9 @@ export class Tally {
   }
 
   /** A chunk is dealt with whose record came in a frame. */
-  count(record: ChunkRecord): void {
-    this.#bytesDone += record.rawBytes;
-    if (record.encoding === "same") this.#reusedBytes += record.rawBytes;
+  count({ rawBytes, encoding }: Pick<ChunkRecord, "rawBytes" | "encoding">): void {
+    this.#bytesDone += rawBytes;
+    if (encoding === "same") this.#reusedBytes += rawBytes;
   }
 
   /** Bytes were there already, and no record speaks of them. */

@@ -103,7 +103,8 @@ export function writeError(thrown: unknown): SftpxError {
     case "EDQUOT":
       return failed("no_space", "the disk quota is used up");
     case "EFBIG":
-      return failed("io", "the file system holds no file this large");
+      // The file's own trouble, where the others above and below are the disk's.
+      return failed("unsupported", "the file system holds no file this large");
     case "EACCES":
     case "EPERM":
       return failed("permission", "permission is denied");

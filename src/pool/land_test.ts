@@ -160,6 +160,26 @@ Deno.test("a same chunk is copied from the file that stands there, and verified"
   assert.ok(!fs.existsSync(part), "another file is not read, whatever is in it");
 });
 
+Deno.test("a same chunk of the part itself is verified where it is, and not written again", async () => {
+  using scratch = new Scratch();
+  const codecs = await testCodecs();
+  const content = noise(9000);
+  const part = scratch.file("part", content);
+  fs.utimesSync(part, 1000, 1000);
+  const same = () =>
+    landingOf(sameFrame(codecs, scratch, content), (record) => ({
+      ...place(part, content.length),
+      offsetBytes: record.chunk * 3000,
+      copyFrom: standing(part),
+    }));
+  assert.deepEqual(await landOne(codecs, same()), []);
+  assert.equal(fs.statSync(part).mtimeMs, 1000_000, "nothing was written");
+  const changed = content.slice();
+  changed[4000]! ^= 1;
+  fs.writeFileSync(part, changed);
+  assert.deepEqual(codes(await landOne(codecs, same())), [[0, "source_changed"]]);
+});
+
 Deno.test("a part that is a link is not followed", async () => {
   using scratch = new Scratch();
   const codecs = await testCodecs();

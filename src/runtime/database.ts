@@ -11,6 +11,8 @@ export type Database = DatabaseSync;
 
 /** How long a call waits for another process's transaction. */
 const BUSY_TIMEOUT_MS = 5000;
+/** What a `-wal` keeps of its size once it is written into the database: forgetting may swell it. */
+const WAL_BYTES = 16 * 1024 * 1024;
 /** A race for a lock file with one who removes it is lost at most this often. */
 const LOCK_ATTEMPTS = 16;
 /** How long each of these waits for who only looks whether the lock is held. */
@@ -28,6 +30,9 @@ export function openDatabase(path: string): Database {
     const wanted = isOnNetwork(path) ? "DELETE" : "WAL";
     database.exec(`PRAGMA journal_mode = ${wanted}`);
     database.exec(`PRAGMA synchronous = ${synchronousOf(database)}`);
+    database.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`);
+    // What lies in a damaged page is looked at before it is believed.
+    database.exec("PRAGMA cell_size_check = ON");
     return database;
   } catch (thrown) {
     database.close();
@@ -180,8 +185,12 @@ export class FileLock {
   /** Removes the file under the lock, then lets go; only for an exclusive holder. */
   discard(): void {
     if (!this.#isHeld) return;
-    fs.rmSync(this.#path, { force: true });
-    this.close();
+    try {
+      fs.rmSync(this.#path, { force: true });
+    } finally {
+      // On a disk that takes no change the file stays, and nobody holds it.
+      this.close();
+    }
   }
 
   #try(waitMs: number, take: () => void): boolean {

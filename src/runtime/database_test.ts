@@ -120,6 +120,33 @@ Deno.test("FileLock.discard() removes nothing that it does not hold", () =>
     assert.equal(fs.existsSync(path), true);
   }));
 
+Deno.test("FileLock.discard() lets go also where the file cannot be removed", () =>
+  inDirectory((root) => {
+    const path = join(root, "lock");
+    const lock = FileLock.alone(path);
+    // As a disk that takes no change any more: what stands under the name does not go.
+    fs.renameSync(path, join(root, "file"));
+    fs.mkdirSync(path);
+    assert.throws(() => lock?.discard());
+    fs.rmdirSync(path);
+    fs.renameSync(join(root, "file"), path);
+    const next = FileLock.alone(path);
+    assert.notEqual(next, null);
+    next?.discard();
+  }));
+
+Deno.test("openDatabase() bounds the -wal that is kept, and looks at pages before it believes them", () =>
+  inDirectory((root) => {
+    const database = openDatabase(join(root, "a.db"));
+    try {
+      const found = (pragma: string) => database.prepare(`PRAGMA ${pragma}`).get()?.[pragma];
+      assert.equal(found("journal_size_limit"), 16 * 1024 * 1024);
+      assert.equal(found("cell_size_check"), 1);
+    } finally {
+      database.close();
+    }
+  }));
+
 Deno.test("openDatabase() syncs as its journal mode asks for", () =>
   inDirectory((root) => {
     const database = openDatabase(join(root, "a.db"));

@@ -1,102 +1,121 @@
-// The client's end of a session: connect, prove, transfer once, part in order. `push` and `pull`
-// never reject: whatever goes wrong is the summary's error, so that a caller has one end to tell.
+// The client's end of a transfer: connect, prove, transfer, part in order; and all of it again when the
+// server is lost on the way. `push` and `pull` never reject: whatever goes wrong is the summary's
+// error, so that a caller has one end to tell.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
-import { openStore } from "../store/open.ts";
-import type { ReceiveTransfer, Store, StoreOptions } from "../store/store.ts";
+import { LIMITS } from "../base/limits.ts";
 import { requireRead, requireWrite } from "../trust/grant.ts";
 import type { Offer } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
-import { askedFor } from "./asked_for.ts";
+import { type Attempt, runAttempts } from "./attempts.ts";
 import { ClientSession } from "./client_session.ts";
-import { Equipment, loadHashing } from "./equipment.ts";
-import { checkDelete } from "./delete_check.ts";
 import type { TransferChannel } from "./hub.ts";
 import { localSources, localWalk, type PushSources } from "./local_sources.ts";
-import type { PullOptions, PushOptions, TransferOptions, TransferSummary } from "./options.ts";
-import { runPlanReceive } from "./plan_receive_run.ts";
+import type {
+  PullOptions,
+  PushOptions,
+  Remote,
+  TransferOptions,
+  TransferSummary,
+} from "./options.ts";
 import { runPlanSend } from "./plan_send_run.ts";
 import { failedSummary, idleProgress } from "./progress.ts";
-import { localPlace, type PullPlace } from "./pull_place.ts";
 import { requestOf, requestOffer, sameServer } from "./pull_request.ts";
-import { receiptCheck, receiptSigner } from "./receipt.ts";
-import { runReceive } from "./receive_run.ts";
-import { resumeKey } from "./resume_key.ts";
+import { takeOffered } from "./pull_take.ts";
+import { receiptCheck } from "./receipt.ts";
 import { runSend } from "./send_run.ts";
-import { together } from "./together.ts";
+import { Workshop } from "./workshop.ts";
 
 /** The only transfer of a client's session. */
 const TRANSFER = 1;
 
-const NOT_WHOLE = "Nothing is deleted, because a source is not there";
-
 /** Sends local sources to a server. */
 export async function push(options: PushOptions): Promise<TransferSummary> {
-  return await attempt(options, async () => {
-    const found = await localSources(options);
-    const offer = offerOf(options, found);
+  return await ended(options, async () => {
+    let found: PushSources | null = await localSources(options);
     options.onEvent(idleProgress("connect"));
-    const [equipment, store, session] = await together([
-      equip(options),
-      OpenStore.open({ root: null, workerUrl: options.workers.store, keep: false }),
-      ClientSession.open(options, options.remote),
-    ]);
-    await using _equipment = equipment;
-    await using _store = store;
-    await using _session = session;
-    requireWrite(session.admitted, "push");
-    tellStart(options, { direction: "push", offer, session });
-    const sending = {
-      channel: session.hub.open(TRANSFER),
-      offer,
-      walk: { store: store.it, sources: found.walks, options: localWalk(options) },
-      missing: found.missing,
-      onEvent: options.onEvent,
-      signal: options.signal,
-    };
-    const summary = equipment === null
-      ? await runPlanSend({ ...sending, tellLines: true })
-      : await runSend({
-        ...sending,
-        equipment,
-        compression: options.compression,
-        lanes: options.lanes,
-        verifyReceipt: receiptCheck(session.ends, "client"),
-        tellEntries: options.tellEntries,
-      });
-    await session.part();
-    return summary;
+    await using workshop = new Workshop(options);
+    workshop.store(null).catch(() => {}); // It is asked for again.
+    return await runAttempts(options, async (attempt) => {
+      // They may be others by now.
+      const sources = found ?? await localSources(options);
+      found = null;
+      return await send(options, { attempt, sources, workshop });
+    });
   });
+}
+
+/** One attempt at a push. */
+async function send(
+  options: PushOptions,
+  { attempt, sources, workshop }: {
+    readonly attempt: Attempt;
+    readonly sources: PushSources;
+    readonly workshop: Workshop;
+  },
+): Promise<TransferSummary> {
+  await using session = await openSession(options, { attempt, remote: options.remote });
+  requireWrite(session.admitted, "push");
+  const [equipment, store] = await Promise.all([workshop.equipment(), workshop.store(null)]);
+  const offer = offerOf(options, sources);
+  tellStart(attempt, { direction: "push", offer, session });
+  const sending = {
+    channel: session.hub.open(TRANSFER),
+    offer,
+    walk: { store, sources: sources.walks, options: localWalk(options) },
+    missing: sources.missing,
+    onEvent: attempt.onEvent,
+    signal: options.signal,
+  };
+  const summary = equipment === null
+    ? await runPlanSend({ ...sending, tellLines: true })
+    : await runSend({
+      ...sending,
+      equipment,
+      compression: options.compression,
+      lanes: options.lanes,
+      verifyReceipt: receiptCheck(session.ends, "client"),
+      onAccepted: attempt.onAccepted,
+      onCarried: attempt.onCarried,
+      tellEntries: options.tellEntries,
+    });
+  await session.part();
+  return summary;
 }
 
 /** Fetches remote sources into a local destination. */
 export async function pull(options: PullOptions): Promise<TransferSummary> {
-  return await attempt(options, async () => {
+  return await ended(options, async () => {
     const remote = sameServer(options.remotes);
     const request = requestOf(options, TRANSFER);
     options.onEvent(idleProgress("connect"));
-    const [equipment, session] = await together([
-      equip(options),
-      ClientSession.open(options, remote),
-    ]);
-    await using _equipment = equipment;
-    await using _session = session;
-    requireRead(session.admitted, "pull");
-    const channel = session.hub.open(TRANSFER);
-    const offer = await requestOffer(request, { channel, signal: options.signal });
-    let summary: TransferSummary;
-    try {
-      summary = await take(options, { offer, channel, equipment, session });
-    } catch (thrown) {
-      // It waits for an accept. What this end's disk is like is no matter of the server's.
-      const { code } = toSftpxError(thrown);
-      sayAbort(channel, new SftpxError(code, "The client cannot take what it asked for"));
-      await session.part();
-      throw thrown;
-    }
-    await session.part();
-    return checkTold(summary, { offered: offer.sources.length, asked: request.sources.length });
+    await using workshop = new Workshop(options);
+    return await runAttempts(options, async (attempt) => {
+      await using session = await openSession(options, { attempt, remote });
+      requireRead(session.admitted, "pull");
+      const channel = session.hub.open(TRANSFER);
+      const offer = await requestOffer(request, { channel, signal: options.signal });
+      tellStart(attempt, { direction: "pull", offer, session });
+      try {
+        const summary = await takeOffered(options, { offer, channel, session, workshop, attempt });
+        await session.part();
+        return checkTold(summary, { offered: offer.sources.length, asked: request.sources.length });
+      } catch (thrown) {
+        await turnAway(channel, { session, thrown });
+        throw thrown;
+      }
+    });
   });
+}
+
+/** The server waits for an accept. What this end's disk is like is no matter of the server's. */
+async function turnAway(
+  channel: TransferChannel,
+  { session, thrown }: { readonly session: ClientSession; readonly thrown: unknown },
+): Promise<void> {
+  const { code } = toSftpxError(thrown);
+  sayAbort(channel, new SftpxError(code, "The client cannot take what it asked for"));
+  await session.part();
 }
 
 /** A source that the server leaves out is a failure that it has to tell. */
@@ -109,67 +128,19 @@ function checkTold(
   return { ...summary, ok: false, error: new SftpxError("protocol", text, { remote: true }) };
 }
 
-/** The receiving end of a pull, once the server has offered what it was asked for. */
-async function take(
-  given: PullOptions,
-  { offer, channel, equipment, session }: {
-    readonly offer: Offer;
-    readonly channel: TransferChannel;
-    readonly equipment: Equipment | null;
-    readonly session: ClientSession;
-  },
-): Promise<TransferSummary> {
-  const options = { ...given, delete: checkDelete(given, offer.sources) };
-  // What a source has that is not there is not known, so what it has not is not either.
-  const isWhole = offer.sources.length === options.remotes.length;
-  tellStart(options, { direction: "pull", offer, session });
-  if (options.delete && !isWhole) options.onEvent({ kind: "notice", message: NOT_WHOLE });
-  const place = await localPlace(options, offer);
-  await using store = await OpenStore.open({
-    root: place.root,
-    workerUrl: options.workers.store,
-    keep: false,
-    readOnly: options.dryRun,
-  });
-  const transfer = await receiveTransfer(options, { offer, place, session });
-  const begun = { ...await store.it.begin(transfer), makesBase: place.made };
-  const receiving = {
-    channel,
-    offer: { ...offer, atomic: options.atomic },
-    begun,
-    store: store.it,
-    localDelete: options.delete && isWhole,
-    spared: options.filters,
-    isAsked: askedFor(options),
-    onEvent: options.onEvent,
-    signal: options.signal,
-  };
-  if (equipment === null) return await runPlanReceive({ ...receiving, tellLines: true });
-  using share = equipment.reserveSlots(begun.chunkBytes);
-  return await runReceive({
-    ...receiving,
-    equipment,
-    slots: share.slots,
-    sign: receiptSigner(session.ends, { transfer: TRANSFER, identity: session.identity }),
-    tellEntries: options.tellEntries,
-  });
-}
-
-/** A store that is closed when its block ends. */
-class OpenStore implements AsyncDisposable {
-  readonly it: Store;
-
-  private constructor(store: Store) {
-    this.it = store;
-  }
-
-  static async open(options: StoreOptions): Promise<OpenStore> {
-    return new OpenStore(await openStore(options));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.it.close();
-  }
+/** A session whose server is missed soon, so that there is time left to find it again. */
+async function openSession(
+  options: TransferOptions,
+  { attempt, remote }: { readonly attempt: Attempt; readonly remote: Remote },
+): Promise<ClientSession> {
+  const { timeoutMs, onEvent } = attempt;
+  const mostMs = options.timeoutMs / 2;
+  const watch = options.dryRun
+    ? { silenceMs: options.timeoutMs }
+    : { silenceMs: Math.min(LIMITS.silenceMs, mostMs), mostMs };
+  const session = await ClientSession.open({ ...options, timeoutMs, onEvent }, remote, watch);
+  attempt.onSession(session);
+  return session;
 }
 
 function offerOf(options: PushOptions, { offered, deletes }: PushSources): Offer {
@@ -191,46 +162,8 @@ function offerOf(options: PushOptions, { offered, deletes }: PushSources): Offer
   };
 }
 
-async function receiveTransfer(
-  options: PullOptions,
-  { offer, place, session }: {
-    readonly offer: Offer;
-    readonly place: PullPlace;
-    readonly session: ClientSession;
-  },
-): Promise<ReceiveTransfer> {
-  const peer = session.ends.serverIdentity;
-  const given = options.remotes.map(({ path }) => path);
-  const { destination, intoDirectory } = place;
-  const key = resumeKey(await loadHashing(), { peer, direction: "pull", destination, given });
-  return {
-    key,
-    destination,
-    intoDirectory,
-    sources: offer.sources,
-    chunkBytes: offer.chunkBytes,
-    checksum: options.checksum,
-    writeOnce: false,
-    mayRead: true,
-    senderNowNs: offer.nowNs,
-    peer,
-    given,
-    dryRun: options.dryRun,
-  };
-}
-
-/** What moves bytes; a dry run moves none. */
-async function equip(options: TransferOptions): Promise<Equipment | null> {
-  if (options.dryRun) return null;
-  return await Equipment.start({
-    chunkWorkerUrl: options.workers.chunk,
-    workerCount: options.workerCount,
-    depth: options.depth,
-  });
-}
-
 function tellStart(
-  { onEvent }: TransferOptions,
+  { onEvent }: Attempt,
   { direction, offer, session }: {
     readonly direction: "push" | "pull";
     readonly offer: Offer;
@@ -243,7 +176,7 @@ function tellStart(
 }
 
 /** Turns a throw into the summary of a transfer that never began. */
-async function attempt(
+async function ended(
   options: TransferOptions,
   work: () => Promise<TransferSummary>,
 ): Promise<TransferSummary> {

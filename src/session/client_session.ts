@@ -16,7 +16,8 @@ import { clientHandshake, clientJoin } from "./handshake.ts";
 import { Hub } from "./hub.ts";
 import type { Remote, SessionOptions } from "./options.ts";
 import { atMost } from "./patience.ts";
-import { type Dial, reachWithin } from "./reach.ts";
+import type { WatchOptions } from "./pulse.ts";
+import { type DialOptions, type ReachOptions, reachWithin } from "./reach.ts";
 import type { SessionEnds } from "./receipt.ts";
 
 /** A session with a server, over one or more connections. */
@@ -29,6 +30,8 @@ export class ClientSession implements AsyncDisposable {
   readonly ends: SessionEnds & { readonly serverName: string };
   /** The server's, as its first connection reached it. */
   readonly address: string;
+  readonly #closing = new AbortController();
+  #joining: Promise<void> = Promise.resolve();
 
   private constructor(
     { identity, welcome, hub, remote, address }: {
@@ -51,27 +54,30 @@ export class ClientSession implements AsyncDisposable {
     };
   }
 
-  static async open(options: SessionOptions, remote: Remote): Promise<ClientSession> {
+  /** `watch` is how long its silence is borne; as long as it may be out of reach by default. */
+  static async open(
+    options: SessionOptions,
+    remote: Remote,
+    watch: WatchOptions = { silenceMs: options.timeoutMs },
+  ): Promise<ClientSession> {
     if (options.transport.addsToRuntimeRoots) emptyRootStore();
     const identity = await loadIdentity(options.identityPath, { create: true });
     const pin = { protocol: "sftpx/1", anchorPem: anchorPem(remote.identity) } as const;
     const to = { ...options, addresses: remote.addresses };
+    let session: ClientSession;
     try {
-      return await reachWithin(to, async (dial, signal) => {
-        const connect = () => dial(pin);
-        const session = await ClientSession.#start(await connect(), {
-          options,
-          identity,
-          remote,
-          signal,
-        });
-        await session.#join(options, connect, signal);
-        session.hub.watch(options.timeoutMs);
-        return session;
-      });
+      session = await reachWithin(
+        to,
+        async (dial, signal) =>
+          await ClientSession.#start(await dial(pin), { options, identity, remote, signal }),
+      );
     } catch (thrown) {
       throw expecting(remote, thrown);
     }
+    session.hub.watch(watch);
+    session.#joining = session.#join(options, to, pin);
+    session.hub.expect(session.#joining);
+    return session;
   }
 
   /** Proves who this is on the session's first connection, which ends if that fails. */
@@ -112,38 +118,54 @@ export class ClientSession implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
     this.hub.close("none", "");
+    await this.#joining;
     await Promise.all(this.hub.connections.map((connection) => connection.closed));
   }
 
+  /** Settles when all further connections are there, or have failed. */
+  get joined(): Promise<void> {
+    return this.#joining;
+  }
+
   /** Opens the further connections; one that fails is done without. */
-  async #join(
-    options: SessionOptions,
-    connect: () => ReturnType<Dial>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #join(options: SessionOptions, to: ReachOptions, pin: DialOptions): Promise<void> {
     const most = Math.min(options.connections, this.welcome.maxConnections);
-    const joins = Array.from({ length: Math.max(0, most - 1) }, async (_, index) => {
-      const connection = await connect();
-      try {
-        const control = new ControlChannel(await connection.openControl());
-        const { welcome, ends: { serverIdentity } } = this;
-        const number = index + 1;
-        await untilAborted(
-          clientJoin(control, { welcome, serverIdentity, connection: number, agent: AGENT }),
-          signal,
-        );
-        this.hub.addConnection(connection, { number });
-        connected(options, { address: connection.remoteAddress, connection: number });
-      } catch (error) {
-        connection.close("none", "");
-        throw error;
-      }
-    });
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    const timeoutMs = Math.min(options.timeoutMs, LIMITS.handshakeMs);
+    const joins = Array.from(
+      { length: Math.max(0, most - 1) },
+      (_, index) =>
+        reachWithin({ ...to, timeoutMs, signal }, async (dial, signal) => {
+          const connection = await dial(pin);
+          await this.#add(connection, { number: index + 1, signal });
+          connected(options, { address: connection.remoteAddress, connection: index + 1 });
+        }),
+    );
     for (const outcome of await Promise.allSettled(joins)) {
-      if (outcome.status === "fulfilled") continue;
+      if (outcome.status === "fulfilled" || signal.aborted) continue;
       const { message } = toSftpxError(outcome.reason);
       options.onEvent({ kind: "notice", message: `a further connection failed: ${message}` });
+    }
+  }
+
+  /** Joins a connection to this session; it ends if that fails. */
+  async #add(
+    connection: Connection,
+    { number, signal }: { readonly number: number; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { welcome, ends: { serverIdentity } } = this;
+    try {
+      const control = new ControlChannel(await connection.openControl());
+      await untilAborted(
+        clientJoin(control, { welcome, serverIdentity, connection: number, agent: AGENT }),
+        signal,
+      );
+      this.hub.addConnection(connection, { number });
+    } catch (error) {
+      connection.close("none", "");
+      throw error;
     }
   }
 }

@@ -10,7 +10,7 @@ import { FRAME_HEADER_BYTES } from "../wire/frame.ts";
 import { type ControlChannel, refusal } from "./control_channel.ts";
 import { readExactly } from "./lane_bytes.ts";
 import { Mailbox } from "./mailbox.ts";
-import { Pulse } from "./pulse.ts";
+import { Pulse, type WatchOptions } from "./pulse.ts";
 import type { LanePath, OutgoingLane, TransferChannel } from "./transfer_channel.ts";
 
 export type { IncomingLane, LanePath, OutgoingLane, TransferChannel } from "./transfer_channel.ts";
@@ -45,6 +45,7 @@ export class Hub {
   /** What a transfer learns that is under way when the session ends, or opened later. */
   #lost: SftpxError | null = null;
   readonly #pulse: Pulse;
+  #joining: Promise<void> = Promise.resolve();
 
   constructor(control: ControlChannel, connection: Connection, options: ConnectionOptions = {}) {
     this.#control = control;
@@ -98,6 +99,11 @@ export class Hub {
     this.#acceptLanes(member, options.firstLane ?? connection.acceptLane());
   }
 
+  /** Further connections are on their way: lanes wait for them. */
+  expect(joining: Promise<void>): void {
+    this.#joining = joining;
+  }
+
   open(transfer: number): TransferChannel {
     const pulse = this.#pulse;
     const channel: TransferChannel = {
@@ -126,9 +132,19 @@ export class Hub {
     return channel;
   }
 
-  /** From now on the peer's silence for `timeoutMs` ends the session. */
-  watch(timeoutMs: number): void {
-    this.#pulse.watch(timeoutMs);
+  /** From now on the peer's silence ends the session. */
+  watch(options: WatchOptions): void {
+    this.#pulse.watch(options);
+  }
+
+  /** When the peer last gave a sign of life, by the monotonic clock. */
+  get heardMs(): number {
+    return this.#pulse.heardMs;
+  }
+
+  /** Smallest round trip so far, milliseconds; null before the first answer. */
+  get rttMs(): number | null {
+    return this.#pulse.rttMs;
   }
 
   /** Asks for one answer that nobody waits for: how long it takes is known from then on. */
@@ -165,7 +181,10 @@ export class Hub {
   }
 
   async #openLane(): Promise<OutgoingLane> {
-    const member = this.#members[this.#nextConnection++ % this.#members.length];
+    const turn = this.#nextConnection++;
+    // The first one flows at once; the others are spread over all that there are to be.
+    if (turn > 0) await this.#joining;
+    const member = this.#members[turn % this.#members.length];
     if (member === undefined) throw new SftpxError("lost", "Lost the peer: no connection left");
     const { connection } = member;
     const stream = await connection.openLane();
@@ -209,12 +228,13 @@ export class Hub {
     if (known !== undefined) return known.messages.put(message);
     if (!OPENERS.has(message.type) || this.#onOpen === null) return;
     if (this.#transfers.size >= LIMITS.transfersPerSession) {
-      return this.#answer({
+      this.#answer({
         type: "abort",
         transfer: message.transfer,
         code: "limit",
         message: `Cannot start: ${LIMITS.transfersPerSession} transfers are open in this session`,
       });
+      return;
     }
     this.#onOpen(this.open(message.transfer), message);
   }
@@ -231,8 +251,10 @@ export class Hub {
   }
 
   /** Answers at once, unless the peer reads none of our answers: they must not pile up (I8). */
-  #answer(message: Message): void {
-    if (this.#control.unsentBytes < LIMITS.controlMessageBytes) this.#send(message);
+  #answer(message: Message): boolean {
+    if (this.#control.unsentBytes >= LIMITS.controlMessageBytes) return false;
+    this.#send(message);
+    return true;
   }
 
   async #acceptLanes(
@@ -247,14 +269,27 @@ export class Hub {
   }
 
   async #sortLane(stream: ReceiveStream, path: LanePath): Promise<void> {
-    const opening = await readExactly(stream, new ArrayBuffer(FRAME_HEADER_BYTES), {
+    const heard = this.#listening(stream);
+    const opening = await readExactly(heard, new ArrayBuffer(FRAME_HEADER_BYTES), {
       bytes: FRAME_HEADER_BYTES,
     });
     if (opening === null) return stream.cancel();
     const transfer = new DataView(opening.buffer).getUint32(4);
     const channel = this.#transfers.get(transfer);
     if (channel === undefined || this.#lost !== null) return stream.cancel();
-    channel.lanes.put({ stream, opening, ...path });
+    channel.lanes.put({ stream: heard, opening, ...path });
+  }
+
+  /** What comes on a lane is a sign of life too: on a full link no answer comes for long. */
+  #listening(stream: ReceiveStream): ReceiveStream {
+    return {
+      read: async (into) => {
+        const got = await stream.read(into);
+        if (got !== null) this.#pulse.heard();
+        return got;
+      },
+      cancel: () => stream.cancel(),
+    };
   }
 
   #end(end: HubEnd): void {

@@ -326,3 +326,37 @@ function watchCancels(connection: Connection): { until(count: number): Promise<v
     },
   };
 }
+
+Deno.test("what comes on a lane is a sign of life", async () => {
+  const it = await scene();
+  const channel = it.hub.open(4);
+  const lane = await it.client.openLane();
+  await lane.write(encodeLaneEnd(4, 0));
+  const arrived = await channel.lanes.take();
+  const before = it.hub.heardMs;
+  while (performance.now() <= before);
+  await lane.write(new Uint8Array(100));
+  assert.equal((await arrived?.stream.read(new Uint8Array(100)))?.byteLength, 100);
+  assert.ok(it.hub.heardMs > before);
+  it.hub.close("none", "");
+});
+
+Deno.test("all lanes but the first wait for connections that are on their way", async () => {
+  const { hub } = await scene();
+  const channel = hub.open(4);
+  const joining = Promise.withResolvers<void>();
+  hub.expect(joining.promise);
+  assert.equal((await channel.openLane()).connection, 0);
+  const second = await pairOf();
+  let isOpen = false;
+  const opening = channel.openLane().then((lane) => {
+    isOpen = true;
+    return lane;
+  });
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(isOpen, false);
+  hub.addConnection(second.server, { number: 1 });
+  joining.resolve();
+  assert.equal((await opening).connection, 1);
+  hub.close("none", "");
+});

@@ -33,13 +33,14 @@ interface Lane {
   /** Frames written to it, perhaps stored since. */
   frames: number[];
   isLost: boolean;
+  /** Resolved once nothing is written to it any more. */
+  readonly done: PromiseWithResolvers<void>;
 }
 
 export class LaneWriter {
   readonly #options: LaneWriterOptions;
   readonly #packed = new Mailbox<Packed>();
   readonly #lanes = new Set<Lane>();
-  readonly #done: Promise<void>[] = [];
   /** Lanes not lost, those still to be opened counted. */
   #left = 0;
   #isHalted = false;
@@ -53,20 +54,21 @@ export class LaneWriter {
   /** Opens so many lanes. */
   open(count: number): void {
     this.#left = count;
-    for (let lane = 0; lane < count; lane++) this.#done.push(this.#run());
+    for (let lane = 0; lane < count; lane++) this.#run();
   }
 
   put(packed: Packed): void {
     this.#packed.put(packed);
   }
 
-  /** Lanes end in order if they can, but nothing depends on them any more. */
+  /** Lanes end in order if they can, but nothing depends on them, nor on those that never opened. */
   async end(signal: AbortSignal): Promise<void> {
     this.#isOver = true;
     this.#packed.close();
     const aborted = Promise.withResolvers<void>();
     using _aborted = whenAborted(signal, () => aborted.resolve());
-    await atMost(Promise.race([Promise.all(this.#done), aborted.promise]), LIMITS.partingMs);
+    const done = Promise.all([...this.#lanes].map((lane) => lane.done.promise));
+    await atMost(Promise.race([done, aborted.promise]), LIMITS.partingMs);
   }
 
   /** Nothing is written any more; what was may or may not arrive. */
@@ -92,12 +94,15 @@ export class LaneWriter {
       this.#lanes.delete(lane);
     } catch (error) {
       this.#lose(lane, toSftpxError(error, "lost"));
+    } finally {
+      lane?.done.resolve();
     }
   }
 
   async #openLane(): Promise<Lane> {
     const opened = await this.#options.channel.openLane();
-    const lane: Lane = { opened, frames: [], isLost: false };
+    const done = Promise.withResolvers<void>();
+    const lane: Lane = { opened, frames: [], isLost: false, done };
     this.#lanes.add(lane);
     this.#options.onLane(opened);
     if (this.#isHalted) opened.stream.abort();

@@ -24,6 +24,7 @@ export async function measure(options: MeasureOptions): Promise<Measurement> {
   }
   try {
     await using session = await ClientSession.open(options, remote);
+    await session.joined;
     const { hub, welcome } = session;
     const pings = { pings: PINGS, timeoutMs: options.timeoutMs };
     const rttMs = await hub.roundTripMs(pings);

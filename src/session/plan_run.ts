@@ -140,6 +140,7 @@ export class PlanRun {
       changed: changed === 0 && undecided > 0 ? null : changed,
       deleted,
       dryRun: true,
+      reconnects: 0,
       error,
     };
   }

@@ -25,6 +25,8 @@ export interface ProgressOptions {
   readonly moving: "send" | "receive";
   readonly counts: () => TransferCounts;
   readonly onTick: (nowMs: number) => void;
+  /** Bytes of files crossed the wire: as they are, not as they were packed. */
+  readonly onCarried?: ((rawBytes: number) => void) | undefined;
 }
 
 /** What is polled of either half of the engine. */
@@ -43,13 +45,15 @@ export class Progress {
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #failures: FailureTally;
   readonly #use = new ConnectionUse();
+  readonly #onCarried: (rawBytes: number) => void;
   #wireBytes = 0;
   #deleted = 0;
 
   constructor(
     onEvent: (event: SessionEvent) => void,
-    { moving, counts, onTick }: ProgressOptions,
+    { moving, counts, onTick, onCarried = () => {} }: ProgressOptions,
   ) {
+    this.#onCarried = onCarried;
     this.#onEvent = onEvent;
     this.#moving = moving;
     this.#failures = new FailureTally(onEvent);
@@ -67,7 +71,13 @@ export class Progress {
 
   /** A frame that crossed the wire: its payload counts, so that a frame of digests alone is none. */
   addFrame(records: readonly ChunkRecord[], path: LanePath): void {
-    for (const { storedBytes } of records) this.#wireBytes += storedBytes;
+    let rawBytes = 0;
+    for (const record of records) {
+      this.#wireBytes += record.storedBytes;
+      // A digest alone carries nothing.
+      if (record.storedBytes > 0) rawBytes += record.rawBytes;
+    }
+    this.#onCarried(rawBytes);
     this.#use.addFrame(path, records);
   }
 
@@ -109,6 +119,7 @@ export class Progress {
       changed: result.changed,
       deleted: result.deleted,
       dryRun: false,
+      reconnects: 0,
       error,
     };
   }
@@ -178,12 +189,13 @@ export function failedSummary(
     changed: null,
     deleted: 0,
     dryRun,
+    reconnects: 0,
     error,
   };
 }
 
 /** A report of a transfer that moves nothing yet, or nothing at all. */
-export function idleProgress(phase: Phase): SessionEvent {
+export function idleProgress(phase: Phase): Extract<SessionEvent, { kind: "progress" }> {
   return {
     kind: "progress",
     phase,

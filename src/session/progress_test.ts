@@ -138,6 +138,7 @@ Deno.test("finished() says what is in place and what was not sent", () => {
     changed: 3,
     deleted: 4,
     dryRun: false,
+    reconnects: 0,
     error: null,
   });
 });

@@ -3,24 +3,39 @@
 
 import { SftpxError } from "../base/errors.ts";
 
+/** Looks at a silent peer in the time it has: the peer is asked at the second one. */
+const LOOKS = 4;
+/** Round trips that a peer has to answer in: a full link carries the answer late. */
+const PATIENT_ROUNDS = 4;
+
 export interface PulseOptions {
   /** Sends a ping; throws when the control stream takes nothing any more. */
   readonly ping: (token: number) => void;
-  /** As `ping`, but only where there is room: nothing piles up (I8). */
-  readonly ask: (token: number) => void;
+  /** As `ping`, but only where there is room: nothing piles up (I8). False where there was none. */
+  readonly ask: (token: number) => boolean;
   /** The peer said nothing for as long as it was watched for. */
   readonly onSilence: (error: SftpxError) => void;
+}
+
+/** How long a silent peer is waited for. */
+export interface WatchOptions {
+  readonly silenceMs: number;
+  /** On a slow path it is longer, four times the round trip that was last felt, and at most this. */
+  readonly mostMs?: number;
 }
 
 export class Pulse {
   readonly #options: PulseOptions;
   readonly #waiting = new Map<number, (isThere: boolean) => void>();
   #nextToken = 1;
-  /** Whether the peer said anything since {@linkcode watch} last looked. */
-  #heard = false;
+  /** When the peer last said anything. */
+  #heardMs = performance.now();
+  /** The question of the watch that is not answered. */
+  #asked: { readonly token: number; readonly atMs: number } | null = null;
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
   #isEnded = false;
   #rttMs: number | null = null;
+  #lastRttMs = 0;
 
   constructor(options: PulseOptions) {
     this.#options = options;
@@ -31,42 +46,50 @@ export class Pulse {
     return this.#rttMs;
   }
 
+  /** When the peer last said anything, by the monotonic clock. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
+
   /** The peer said something. */
   heard(): void {
-    this.#heard = true;
+    this.#heardMs = performance.now();
   }
 
   pong(token: number): void {
     this.#waiting.get(token)?.(true);
+    if (this.#asked?.token !== token) return;
+    this.#felt(performance.now() - this.#asked.atMs);
+    this.#asked = null;
   }
 
   /**
-   * Until the session ends: tells of a peer that says nothing for `timeoutMs`, although asked. Its
-   * program may hang while its transport still answers; a busy one (walking, hashing) answers.
+   * Until the session ends: asks the peer now and then, and tells of one that says nothing for so long,
+   * or does not answer. Its program may hang while its transport still repeats what it once sent; a
+   * busy one (walking, hashing) answers.
    */
-  watch(timeoutMs: number): void {
+  watch({ silenceMs, mostMs = silenceMs }: WatchOptions): void {
     clearTimeout(this.#watchTimer);
     if (this.#isEnded) return;
-    let asked = false;
-    let lookedMs = performance.now();
+    const intervalMs = silenceMs / LOOKS;
+    this.heard();
+    let lookedMs = this.#heardMs;
+    let askedMs = lookedMs;
     const look = () => {
-      const sinceMs = performance.now() - lookedMs;
-      lookedMs += sinceMs;
-      // A look that comes late says that this end stood still: what it was told is yet to be read.
-      if (!this.#heard && asked && sinceMs < timeoutMs) {
-        const text = `Lost the peer: it has not answered for ${timeoutMs / 1000} s`;
-        return this.#options.onSilence(new SftpxError("lost", text));
+      const nowMs = performance.now();
+      const isLate = nowMs - lookedMs >= 2 * intervalMs;
+      lookedMs = nowMs;
+      // This end stood still: what it was told meanwhile is yet to be read, and it asks anew.
+      if (isLate) this.#stoodStill(nowMs - silenceMs / 2);
+      const limitMs = Math.min(Math.max(silenceMs, PATIENT_ROUNDS * this.#lastRttMs), mostMs);
+      if (this.#isSilent(nowMs, limitMs)) return this.#options.onSilence(silence(limitMs));
+      if (this.#asked === null && (isLate || nowMs - askedMs >= silenceMs / 2)) {
+        askedMs = nowMs;
+        this.#ask(nowMs);
       }
-      asked = !this.#heard;
-      this.#heard = false;
-      try {
-        if (asked) this.#options.ask(this.#nextToken++);
-      } catch {
-        // That is no answer either.
-      }
-      this.#watchTimer = setTimeout(look, timeoutMs / 2);
+      this.#watchTimer = setTimeout(look, intervalMs);
     };
-    this.#watchTimer = setTimeout(look, timeoutMs / 2);
+    this.#watchTimer = setTimeout(look, intervalMs);
   }
 
   /** Whether the peer answers a ping in time; false once the session is over. */
@@ -80,7 +103,7 @@ export class Pulse {
     try {
       this.#options.ping(token);
       const isThere = await answer.promise;
-      if (isThere) this.#rttMs = Math.min(this.#rttMs ?? Infinity, performance.now() - startMs);
+      if (isThere) this.#felt(performance.now() - startMs);
       return isThere;
     } catch {
       return false; // Its control stream takes nothing any more.
@@ -110,4 +133,35 @@ export class Pulse {
     clearTimeout(this.#watchTimer);
     for (const answer of this.#waiting.values()) answer(false);
   }
+
+  /** Only a peer that was asked is silent: behind much that is yet to be sent no question fits. */
+  #isSilent(nowMs: number, limitMs: number): boolean {
+    if (this.#asked === null) return false;
+    return nowMs - Math.min(this.#heardMs, this.#asked.atMs) >= limitMs;
+  }
+
+  #stoodStill(heardMs: number): void {
+    this.#heardMs = Math.max(this.#heardMs, heardMs);
+    this.#asked = null;
+  }
+
+  #ask(nowMs: number): void {
+    const token = this.#nextToken++;
+    this.#asked = { token, atMs: nowMs };
+    try {
+      if (!this.#options.ask(token)) this.#asked = null;
+    } catch {
+      // That is no answer either.
+    }
+  }
+
+  #felt(rttMs: number): void {
+    this.#rttMs = Math.min(this.#rttMs ?? Infinity, rttMs);
+    this.#lastRttMs = rttMs;
+  }
+}
+
+function silence(limitMs: number): SftpxError {
+  const seconds = Math.round(limitMs) / 1000;
+  return new SftpxError("lost", `Lost the peer: it has not answered for ${seconds} s`);
 }

@@ -4,20 +4,29 @@ import { isCode } from "./_fixture.ts";
 import { Pulse } from "./pulse.ts";
 
 /** A pulse whose pings a test answers as it likes. */
-function pulseOf({ onPing = () => {} }: { onPing?: (token: number, pulse: Pulse) => void } = {}) {
+function pulseOf(
+  { onPing = () => {}, hasRoom = true }: {
+    onPing?: (token: number, pulse: Pulse) => void;
+    hasRoom?: boolean;
+  } = {},
+) {
   const silence = Promise.withResolvers<SftpxError>();
   let pings = 0;
   const send = (token: number) => {
     pings++;
     onPing(token, pulse);
   };
-  const pulse: Pulse = new Pulse({ ping: send, ask: send, onSilence: silence.resolve });
+  const ask = (token: number) => {
+    send(token);
+    return hasRoom;
+  };
+  const pulse: Pulse = new Pulse({ ping: send, ask, onSilence: silence.resolve });
   return { pulse, silence: silence.promise, pings: () => pings };
 }
 
 Deno.test("watch() tells of a peer that does not even answer a ping", async () => {
   const it = pulseOf();
-  it.pulse.watch(10);
+  it.pulse.watch({ silenceMs: 10 });
   const error = await it.silence;
   assert.ok(isCode("lost")(error));
   assert.match(error.message, /has not answered for 0\.01 s$/);
@@ -28,12 +37,13 @@ Deno.test("watch() lets a peer be that answers when it is asked", async () => {
   const rounds = Promise.withResolvers<void>();
   let asked = 0;
   const it = pulseOf({
-    onPing: (_, pulse) => {
+    onPing: (token, pulse) => {
       pulse.heard();
+      pulse.pong(token);
       if (++asked === 3) rounds.resolve();
     },
   });
-  it.pulse.watch(10);
+  it.pulse.watch({ silenceMs: 10 });
   const first = await Promise.race([it.silence, rounds.promise.then(() => null)]);
   it.pulse.end();
   assert.equal(first, null);
@@ -41,12 +51,12 @@ Deno.test("watch() lets a peer be that answers when it is asked", async () => {
 
 Deno.test("watch() may begin anew, and does not once the session is over", async () => {
   const it = pulseOf();
-  it.pulse.watch(60_000);
-  it.pulse.watch(10);
+  it.pulse.watch({ silenceMs: 60_000 });
+  it.pulse.watch({ silenceMs: 10 });
   await it.silence;
   const over = pulseOf();
   over.pulse.end();
-  over.pulse.watch(60_000); // A timer left behind would fail this test.
+  over.pulse.watch({ silenceMs: 60_000 }); // A timer left behind would fail this test.
 });
 
 Deno.test("watch() does not take its own standstill for the peer's silence", async () => {
@@ -59,7 +69,7 @@ Deno.test("watch() does not take its own standstill for the peer's silence", asy
       if (++asked === 3) rounds.resolve();
     },
   });
-  it.pulse.watch(10);
+  it.pulse.watch({ silenceMs: 10 });
   const first = await Promise.race([it.silence, rounds.promise.then(() => null)]);
   it.pulse.end();
   assert.equal(first, null);
@@ -71,7 +81,7 @@ Deno.test("a peer that cannot be asked is silent", async () => {
       throw new Error("gone");
     },
   });
-  it.pulse.watch(10);
+  it.pulse.watch({ silenceMs: 10 });
   assert.ok(isCode("lost")(await it.silence));
 });
 
@@ -98,4 +108,50 @@ Deno.test("end() answers all who wait", async () => {
   const waiting = [it.pulse.answers(60_000), it.pulse.answers(60_000)];
   it.pulse.end();
   assert.deepEqual(await Promise.all(waiting), [false, false]);
+});
+
+Deno.test("watch() tells of a peer that answers nothing, whatever its transport repeats", async () => {
+  const it = pulseOf();
+  const timer = setInterval(() => it.pulse.heard(), 1);
+  it.pulse.watch({ silenceMs: 40 });
+  assert.match((await it.silence).message, /not answered for 0\.04 s$/);
+  clearInterval(timer);
+});
+
+Deno.test("watch() takes nobody for silent whom there is no room to ask", async () => {
+  const rounds = Promise.withResolvers<void>();
+  let asked = 0;
+  const it = pulseOf({
+    hasRoom: false,
+    onPing: () => {
+      if (++asked === 4) rounds.resolve();
+    },
+  });
+  it.pulse.watch({ silenceMs: 10 });
+  const first = await Promise.race([it.silence, rounds.promise.then(() => null)]);
+  it.pulse.end();
+  assert.equal(first, null);
+});
+
+Deno.test("watch() is patient on a slow path, within what it was told", async () => {
+  for (const [mostMs, least, most] of [[10_000, 100, 9999], [60, 60, 60]] as const) {
+    let isMute = false;
+    const it = pulseOf({
+      onPing: (token, pulse) => void (isMute || setTimeout(() => pulse.pong(token), 25)),
+    });
+    assert.ok(await it.pulse.answers(10_000));
+    isMute = true;
+    it.pulse.watch({ silenceMs: 20, mostMs });
+    const { message } = await it.silence;
+    const limitMs = 1000 * Number(/answered for ([\d.]+) s$/.exec(message)?.[1]);
+    assert.ok(limitMs >= least && limitMs <= most, message);
+  }
+});
+
+Deno.test("heardMs is when the peer last said anything", () => {
+  const it = pulseOf();
+  const before = it.pulse.heardMs;
+  while (performance.now() <= before);
+  it.pulse.heard();
+  assert.ok(it.pulse.heardMs > before);
 });

@@ -22,10 +22,14 @@ export interface ReachOptions {
   readonly signal: AbortSignal;
 }
 
-/** How to open a connection, within the time of {@linkcode reachWithin}. */
-export type Dial = (
-  how: { readonly protocol: Protocol; readonly anchorPem: string },
-) => Promise<Connection>;
+/** What is spoken on a connection, and what its server is pinned by. */
+export interface DialOptions {
+  readonly protocol: Protocol;
+  readonly anchorPem: string;
+}
+
+/** Opens a connection, within the time of {@linkcode reachWithin}. */
+export type Dial = (how: DialOptions) => Promise<Connection>;
 
 /**
  * Runs `work`, which reaches a server and first speaks with it, within its time. A time that runs out

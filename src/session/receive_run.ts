@@ -117,8 +117,8 @@ class ReceiveRun {
   /** A stop in order sends nothing again: what is stored is journalled before the end. */
   async #keepForResume(): Promise<void> {
     const { store, begun } = this.#options;
-    const runs = this.#receiver.unjournalled();
-    if (runs.length > 0) await store.journal(begun.id, runs);
+    const { runs, leaveOut } = this.#receiver.unjournalled();
+    if (runs.length > 0) await store.journal(begun.id, runs, leaveOut);
   }
 
   /** Nothing new begins, and what waits for its turn gives up. */
@@ -195,11 +195,11 @@ class ReceiveRun {
         break;
       }
       case "forget":
-        await store.forget(begun.id, [action.entry]);
-        receiver.forgotten(action.entry);
+        await store.forget(begun.id, action.chunks);
+        receiver.forgotten();
         break;
       case "journal":
-        await store.journal(begun.id, action.runs);
+        await store.journal(begun.id, action.runs, action.leaveOut);
         receiver.journalled();
         break;
       case "place":
@@ -207,7 +207,7 @@ class ReceiveRun {
         receiver.directoriesPlaced(await store.placeDirectories(begun.id, action.leaveOut));
         break;
       case "commit":
-        receiver.committed(await store.commit(begun.id, action.files));
+        receiver.committed(await store.commit(begun.id, action.files, action.leaveOut));
         break;
       case "prune":
         await this.#prune();

@@ -15,7 +15,7 @@ import type { TransferChannel } from "./hub.ts";
 import { LaneWriter } from "./lane_writer.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { Progress } from "./progress.ts";
-import { WalkFeed, type WalkPlan } from "./walk_feed.ts";
+import { WalkFeed, walkFrom, type WalkPlan } from "./walk_feed.ts";
 
 export interface SendRunOptions {
   readonly channel: TransferChannel;
@@ -30,6 +30,10 @@ export interface SendRunOptions {
   readonly verifyReceipt: (receipt: Receipt) => Promise<boolean>;
   /** Called before bytes of a file leave this end. */
   readonly onMoved?: () => void;
+  /** The receiver is at it. */
+  readonly onAccepted?: () => void;
+  /** Bytes of files left this end. */
+  readonly onCarried?: (rawBytes: number) => void;
   /** Tells each entry that is in place. */
   readonly tellEntries: boolean;
   readonly onEvent: (event: SessionEvent) => void;
@@ -62,6 +66,7 @@ class SendRun {
       moving: "send",
       counts: () => this.#sender.counts,
       onTick: () => {},
+      onCarried: options.onCarried,
     });
     this.#feed = new WalkFeed(this.#sender, {
       onNotice: (message) => this.#progress.notice(message),
@@ -109,7 +114,7 @@ class SendRun {
       this.#isAborted = message.type === "abort";
       await this.#checkReceipt(message);
       this.#sender.handle(message);
-      if (message.type === "accept") this.#start();
+      if (message.type === "accept") this.#begin();
       if (message.type === "deleted") this.#progress.addDeleted(message.paths.length);
       this.#pump();
       if (this.#sender.result !== null) return this.#ended.resolve(this.#sender.result);
@@ -122,15 +127,16 @@ class SendRun {
   }
 
   /** The receiver accepted: lanes, buffers and the walk begin. */
-  #start(): void {
+  #begin(): void {
+    this.#options.onAccepted?.();
     const bufferBytes = frameBufferBytes(this.#sender.chunkBytes);
     // Only the receiver's accept settles the chunk size (I8).
     const { slots } = this.#share = this.#options.equipment.reserveSlots(this.#sender.chunkBytes);
     this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * slots });
     this.#lanes = this.#lanesOver(this.#buffers);
     this.#lanes.open(this.#options.lanes);
-    const { walk } = this.#options;
     const feeding = { pump: () => this.#pump(), signal: this.#stop.signal };
+    const walk = walkFrom(this.#options.walk, this.#sender.from);
     this.#task(this.#feed.run(walk, feeding));
   }
 

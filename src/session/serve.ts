@@ -21,6 +21,7 @@ import { type Admission, type Handshaken, serverHandshake } from "./handshake.ts
 import { Hub } from "./hub.ts";
 import type { ServeHandle, ServeOptions, TransferSummary } from "./options.ts";
 import { atMost } from "./patience.ts";
+import { OneTransfer } from "./one_transfer.ts";
 import { openServedRoot } from "./served_root.ts";
 import { ServedSession } from "./served_session.ts";
 import { LaneWatch, sayRefusal, Strangers } from "./strangers.ts";
@@ -58,11 +59,19 @@ class Server {
   #equipment!: Equipment;
   #admissions!: Admissions;
   #listener: Listener | null = null;
+  /** What `once` waits for; to look, ask or measure is no transfer. */
+  readonly #once: OneTransfer | null;
   #transfers = 0;
   #stopping = false;
 
   constructor(options: ServeOptions) {
     this.#options = options;
+    this.#once = options.once
+      ? new OneTransfer({
+        waitMs: options.timeoutMs,
+        onOver: (summary) => this.#finish(summary),
+      })
+      : null;
   }
 
   async start(): Promise<ServeHandle> {
@@ -78,6 +87,7 @@ class Server {
         root: mayWrite ? this.#root : null,
         workerUrl: options.workers.store,
         keep: true,
+        keepForMs: options.keepForMs,
       });
       this.#equipment = await Equipment.start({
         chunkWorkerUrl: options.workers.chunk,
@@ -107,7 +117,7 @@ class Server {
   #run(listener: Listener): ServeHandle {
     const { mintTicket, signal } = this.#options;
     const ticket = mintTicket ? this.#mint(listener) : null;
-    const aborted = whenAborted(signal, () => this.#finish(null));
+    const aborted = whenAborted(signal, () => this.#abort());
     const over = () => aborted[Symbol.dispose]();
     this.#ended.promise.then(over, over);
     this.#accept(listener);
@@ -233,7 +243,10 @@ class Server {
       claimUse: (purpose) => this.#admissions.claimTicket(caller, purpose),
       nextTransfer: () => ++this.#transfers,
       onEvent: this.#options.onEvent,
-      onDone: (summary, end) => this.#done(summary, end),
+      onBegan: () => this.#once?.began(),
+      onDone: (summary, { began }) => {
+        if (began && !summary.dryRun) this.#once?.done(summary);
+      },
       signal: AbortSignal.any([this.#stop.signal, stop.signal]),
     });
     this.#guests.set(admission.session, { session, caller, stop });
@@ -246,11 +259,6 @@ class Server {
       if (!this.#stopping) this.#options.onEvent({ kind: "peer_left", ...who });
     });
     this.#runs.add(run);
-  }
-
-  /** `once` ends with the first transfer that began; to look, ask or measure is none. */
-  #done(summary: TransferSummary, { began }: { readonly began: boolean }): void {
-    if (this.#options.once && began && !summary.dryRun) this.#finish(summary);
   }
 
   /** Never rejects: what is wrong with the file is told, and the keys read before hold. */
@@ -270,10 +278,14 @@ class Server {
     }
   }
 
+  /** A signal also cuts short what `once` still waits for. */
+  #abort(): void {
+    this.#stop.abort(new SftpxError("terminated", "The server stops"));
+    this.#finish(this.#once?.giveUp() ?? null);
+  }
+
   /** Stops in order: no new peers, running transfers aborted, state closed. */
   #finish(summary: TransferSummary | null): void {
-    // A signal also cuts short what `once` still waits for.
-    if (summary === null) this.#stop.abort(new SftpxError("terminated", "The server stops"));
     if (this.#stopping) return;
     this.#stopping = true;
     this.#shutDown().then(() => this.#ended.resolve(summary), this.#ended.reject);

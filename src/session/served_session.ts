@@ -19,7 +19,7 @@ import type { SessionEnds } from "./receipt.ts";
 import { serveList } from "./serve_list.ts";
 import { Measurements } from "./serve_measure.ts";
 import { servePull, servePush } from "./served_transfer.ts";
-import type { Takeover } from "./takeover.ts";
+import { KeyHold, type Takeover } from "./takeover.ts";
 import { type ClaimUse, TicketClaim } from "./ticket_claim.ts";
 
 export interface ServedSessionOptions {
@@ -37,6 +37,8 @@ export interface ServedSessionOptions {
   readonly claimUse: ClaimUse;
   readonly nextTransfer: () => number;
   readonly onEvent: (event: ServeEvent) => void;
+  /** A transfer that is no dry run began: its end is told by `onDone`. */
+  readonly onBegan: () => void;
   /** A transfer ended; `began` unless it was refused before it could. */
   readonly onDone: (summary: TransferSummary, end: { readonly began: boolean }) => void;
   readonly signal: AbortSignal;
@@ -85,6 +87,7 @@ export class ServedSession implements OpenSession {
       work.then(() => this.#running.delete(work));
     };
     hub.start();
+    hub.feelPulse(); // How long an answer takes is known when the client is gone.
     await hub.ended;
     await Promise.all(this.#running);
     hub.close("none", "");
@@ -116,27 +119,22 @@ export class ServedSession implements OpenSession {
     const transfer = this.#options.nextTransfer();
     let began = false;
     const onEvent = (event: SessionEvent) => {
-      began ||= event.kind === "start";
+      if (event.kind === "start") {
+        began = true;
+        if (!first.dryRun) this.#options.onBegan();
+      }
       this.#options.onEvent({ kind: "transfer", transfer, event });
     };
     const startMs = performance.now();
     const { hub, identity, root, store, equipment, takeover, signal } = this.#options;
+    using hold = new KeyHold(takeover, hub);
     // A dry run commits nothing: no use is spent on it, and none that is paused is touched.
     const claim = first.dryRun ? null : new TicketClaim(this.#options.claimUse);
     let { admitted } = this.#options.admission;
     let summary: TransferSummary;
     try {
       admitted = this.#options.grantOf();
-      const session = {
-        hub,
-        ends: this.#ends,
-        identity,
-        admitted,
-        root,
-        store,
-        equipment,
-        takeover,
-      };
+      const session = { ends: this.#ends, identity, admitted, root, store, equipment, hold };
       const served = { ...session, channel, claim, onEvent, signal };
       summary = first.type === "request"
         ? await servePull(served, first)

@@ -1,6 +1,7 @@
 // One transfer at the server, either way, under the grant its client was admitted with. All that the
 // client names lies under the grant's root; the answers of a dry run are under the same rules.
 
+import { concatBytes } from "../base/bytes.ts";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Begun, ReceiveTransfer, Store, WalkOptions } from "../store/store.ts";
@@ -11,7 +12,7 @@ import { parseCompression } from "./compression.ts";
 import { checkDelete, checkDeleteGrant } from "./delete_check.ts";
 import type { Equipment } from "./equipment.ts";
 import { grantedDestination } from "./granted_place.ts";
-import type { Hub, TransferChannel } from "./hub.ts";
+import type { TransferChannel } from "./hub.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { runPlanReceive } from "./plan_receive_run.ts";
 import { runPlanSend } from "./plan_send_run.ts";
@@ -20,13 +21,12 @@ import { runReceive } from "./receive_run.ts";
 import { requestKey, resumeKey } from "./resume_key.ts";
 import { runSend } from "./send_run.ts";
 import { type ResolvedSource, resolveServedSource } from "./sources.ts";
-import type { Takeover } from "./takeover.ts";
+import type { KeyHold } from "./takeover.ts";
 import type { TicketClaim } from "./ticket_claim.ts";
 
 /** What a transfer at the server has to work with. */
 export interface ServedTransfer {
   readonly channel: TransferChannel;
-  readonly hub: Hub;
   readonly ends: SessionEnds;
   readonly identity: Identity;
   readonly admitted: Admitted;
@@ -34,7 +34,8 @@ export interface ServedTransfer {
   readonly root: string;
   readonly store: Store;
   readonly equipment: Equipment;
-  readonly takeover: Takeover;
+  /** Keeps its key for it. */
+  readonly hold: KeyHold;
   /** A real transfer's hold on its ticket; null for a dry run. */
   readonly claim: TicketClaim | null;
   readonly onEvent: (event: SessionEvent) => void;
@@ -70,7 +71,7 @@ export async function servePull(
     filters: [],
     dryRun,
   };
-  claim?.take(requestKey(equipment.hashing, request));
+  await claimPull(served, requestKey(equipment.hashing, request));
   const peer = identityName(ends.clientIdentity);
   onEvent({ kind: "start", direction: "pull", chunkBytes: offer.chunkBytes, peer });
   const options: WalkOptions = files === undefined ? { filters } : { filters, files };
@@ -86,6 +87,26 @@ export async function servePull(
     onMoved: () => claim?.moved(),
     tellEntries: false,
   });
+}
+
+/**
+ * Claims the ticket's use for a pull. Pulls hinder each other only there: one on the same use whose
+ * client is gone makes room, as the client that came back for it would have to wait else.
+ */
+async function claimPull(
+  { ends, claim, hold }: ServedTransfer,
+  purpose: Uint8Array,
+): Promise<void> {
+  if (claim === null) return;
+  const key = concatBytes([ends.clientIdentity, purpose]);
+  try {
+    claim.take(purpose);
+  } catch (thrown) {
+    if (toSftpxError(thrown).code !== "busy") throw thrown;
+    await hold.clear(key);
+    claim.take(purpose);
+  }
+  hold.take(key);
 }
 
 /** What is there of what was asked for; throws when nothing is. What is not fails alone. */
@@ -110,21 +131,35 @@ async function requestedSources(
 
 /** A push: this end receives what the client offers. */
 export async function servePush(served: ServedTransfer, offer: Offer): Promise<TransferSummary> {
-  const { admitted, store, takeover, hub } = served;
+  const { admitted, hold, store } = served;
   requireWrite(admitted, "push");
   if (offer.delete) checkDeleteGrant(admitted.grant);
   checkDelete({ delete: offer.delete, files: null }, offer.sources);
   const transfer = await receiveTransfer(served, offer);
+  // First of all: one that is gone and not missed yet has the ticket's use as well.
+  if (!offer.dryRun) await hold.clear(transfer.key);
   served.claim?.take(transfer.key);
-  if (!offer.dryRun) await takeover.clear(transfer.key);
-  const begun = await store.begin(transfer);
-  using _held = offer.dryRun ? null : takeover.hold(transfer.key, hub);
+  const begun = await beginPush(served, transfer);
+  if (!offer.dryRun) hold.take(transfer.key);
   try {
     return await receive(served, { offer, begun });
   } catch (thrown) {
     // It did not even start: a run that did puts its own transfer aside.
     await store.abandon(begun.id).catch(() => {});
     throw thrown;
+  }
+}
+
+/** The place may be held by another one, whose client is gone and not missed yet. */
+async function beginPush(
+  { store, hold }: ServedTransfer,
+  transfer: ReceiveTransfer,
+): Promise<Begun> {
+  try {
+    return await store.begin(transfer);
+  } catch (thrown) {
+    if (toSftpxError(thrown).code !== "busy" || !await hold.clearSilent()) throw thrown;
+    return await store.begin(transfer);
   }
 }
 

@@ -5,12 +5,16 @@ import type { Stats } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, join, resolve, sep } from "node:path";
 import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import { osCode, osError } from "../base/os_error.ts";
 import type { WalkSource } from "../store/store.ts";
 import type { EntryKind, OfferedSource } from "../wire/messages.ts";
 import { plainPath } from "./granted_place.ts";
+
+/** What `stat` counts blocks in. */
+const BLOCK_BYTES = 512;
 
 /** A source both ways: how it is walked, and how it is offered. */
 export interface ResolvedSource {
@@ -127,8 +131,14 @@ async function describe(
       follow: opens && real === undefined,
       ...(real === undefined ? {} : { real: true }),
     },
-    offered: { name, kind, contents },
+    offered: { name, kind, contents, ...(kind === "file" ? sizeOf(found) : {}) },
   };
+}
+
+/** What the receiver is to find room for; unknown where holes may leave it smaller. */
+function sizeOf({ size: sizeBytes, blocks }: Stats): { readonly sizeBytes?: number } {
+  const isKnown = blocks * BLOCK_BYTES >= sizeBytes && sizeBytes <= LIMITS.fileBytes;
+  return isKnown ? { sizeBytes } : {};
 }
 
 function kindOf(found: Stats): EntryKind | null {

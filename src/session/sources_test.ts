@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SftpxError } from "../base/errors.ts";
+import type { OfferedSource } from "../wire/messages.ts";
 import { isCode } from "./_fixture.ts";
 import { endsOpen, resolveLocalSource, resolveServedSource } from "./sources.ts";
 
@@ -41,15 +42,15 @@ Deno.test("endsOpen() is true of a trailing slash, dot and two dots", () => {
   for (const shut of ["a", "a.", "a..", ".a", "..a", "a/b", ""]) assert.ok(!endsOpen(shut), shut);
 });
 
-const LOCAL: Record<string, { kind: string; contents: boolean; name: string }> = {
-  "file": { kind: "file", contents: false, name: "file" },
+const LOCAL: Record<string, OfferedSource> = {
+  "file": { kind: "file", contents: false, name: "file", sizeBytes: 1 },
   "dir": { kind: "directory", contents: false, name: "dir" },
   "dir/": { kind: "directory", contents: true, name: "dir" },
   "dir/.": { kind: "directory", contents: true, name: "dir" },
   "dir/sub/..": { kind: "directory", contents: true, name: "dir" },
   "to-dir": { kind: "link", contents: false, name: "to-dir" },
   "to-dir/": { kind: "directory", contents: true, name: "to-dir" },
-  "to-file/": { kind: "file", contents: false, name: "to-file" },
+  "to-file/": { kind: "file", contents: false, name: "to-file", sizeBytes: 1 },
   "out/": { kind: "directory", contents: true, name: "out" },
 };
 
@@ -63,6 +64,15 @@ for (const [given, wanted] of Object.entries(LOCAL)) {
     });
   });
 }
+
+Deno.test("a file with holes needs no room that is known", async () => {
+  await inTree(async ({ root }) => {
+    await fs.writeFile(join(root, "holes"), "");
+    await fs.truncate(join(root, "holes"), 2 ** 20);
+    const { offered } = await resolveLocalSource(join(root, "holes"));
+    assert.deepEqual(offered, { kind: "file", contents: false, name: "holes" });
+  });
+});
 
 Deno.test("a local source that is missing, special or no directory is refused", async () => {
   await inTree(async ({ root }) => {
@@ -89,7 +99,7 @@ Deno.test("a name in a refusal cannot play with the terminal", async () => {
   });
 });
 
-const SERVED: Record<string, { kind: string; contents: boolean; name: string }> = {
+const SERVED: Record<string, OfferedSource> = {
   ...LOCAL,
   "": { kind: "directory", contents: true, name: "root" },
   ".": { kind: "directory", contents: true, name: "root" },
@@ -239,7 +249,7 @@ Deno.test("a grant for one file offers that file, and nothing beside it", async 
     await fs.writeFile(join(root, "dir/one"), "1");
     const grant = { grantRoot: "dir/one" };
     const { walk, offered } = await resolveServedSource(root, "", grant);
-    assert.deepEqual(offered, { kind: "file", contents: false, name: "one" });
+    assert.deepEqual(offered, { kind: "file", contents: false, name: "one", sizeBytes: 1 });
     assert.deepEqual([walk.path, walk.follow], [join(root, "dir/one"), false]);
     for (const path of ["one", "x", "./"]) {
       await assert.rejects(resolveServedSource(root, path, grant), isCode("source_missing"), path);

@@ -12,6 +12,11 @@ export interface WalkPlan {
   readonly options: WalkOptions;
 }
 
+/** A walk that names first what the receiver misses; null where it said nothing of that. */
+export function walkFrom(plan: WalkPlan, from: string | null): WalkPlan {
+  return from === null ? plan : { ...plan, options: { ...plan.options, from } };
+}
+
 /** A sending half, as a walk sees it. */
 export interface EntryTaker {
   readonly wantsEntries: boolean;

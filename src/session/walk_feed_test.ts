@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { FoundEntries } from "../engine/sender.ts";
 import type { Store, WalkBatch, WalkOptions } from "../store/store.ts";
-import { WalkFeed } from "./walk_feed.ts";
+import { WalkFeed, walkFrom, type WalkPlan } from "./walk_feed.ts";
 
 const BATCH: WalkBatch = { entries: [], paths: [], sources: [], notices: [] };
 
@@ -70,4 +70,12 @@ Deno.test("an abort ends a feed that waits", async () => {
   stop.abort(new Error("enough"));
   await assert.rejects(running, /enough/);
   assert.deepEqual(told, []);
+});
+
+Deno.test("a walk begins where the receiver said, and is what it was in all else", () => {
+  const store = {} as Store;
+  const options = { files: ["a", "b"], filters: [], recursive: true };
+  const plan: WalkPlan = { store, sources: [], options };
+  assert.equal(walkFrom(plan, null), plan);
+  assert.deepEqual(walkFrom(plan, "a/b"), { ...plan, options: { ...options, from: "a/b" } });
 });

@@ -87,12 +87,13 @@ export function describeStore(name: string, open: OpenForTest): void {
     });
   });
 
-  test("two stores on one root exclude each other by key only", async (root, use) => {
+  test("two stores on one root exclude each other by key and place only", async (root, use) => {
     await use(async (first) => {
       const { id } = await first.begin(transferOf());
       const second = await open(root, false);
       await assert.rejects(second.begin(transferOf()), { code: "busy" });
-      await second.begin(transferOf({ key: digest(2) }));
+      const sources = [directorySource("e")];
+      await second.begin(transferOf({ key: digest(2), sources }));
       await second.close();
       const [placement] = await first.register(id, 0, [fileEntry("d/f", 1)], [0]);
       fillPart(placement, "x");
@@ -113,8 +114,8 @@ export function describeStore(name: string, open: OpenForTest): void {
       await store.abandon(id);
       const [row, ...others] = await store.resumable();
       assert.deepEqual(others, []);
-      assert.ok(row !== undefined && row.startedNs > 0n);
-      const { startedNs: _, ...told } = row;
+      assert.ok(row !== undefined && row.startedNs > 0n && row.touchedNs >= row.startedNs);
+      const { startedNs: _, touchedNs: __, ...told } = row;
       assert.deepEqual(told, {
         key: transferOf().key,
         destination: "",
@@ -130,6 +131,7 @@ export function describeStore(name: string, open: OpenForTest): void {
     await use(async (store) => {
       const other = await store.begin(transferOf({ key: digest(2) }));
       assert.deepEqual(other.fresh, [true], "another key holds nothing");
+      await store.abandon(other.id);
       const { id, fresh } = await store.begin(transferOf());
       assert.deepEqual(fresh, [false]);
       const [, placement] = await store.register(id, 0, entries, [0, 0]);
@@ -151,6 +153,46 @@ export function describeStore(name: string, open: OpenForTest): void {
     assert.deepEqual(fs.readdirSync(root), ["d"]);
   });
 
+  test("a transfer that broke off says where to begin", async (_root, use) => {
+    const entries = [
+      directoryEntry("d"),
+      fileEntry("d/a", 5),
+      fileEntry("d/b", 5),
+      fileEntry("d/c", 5),
+    ];
+    const from = async (store: Store) => {
+      const begun = await store.begin(transferOf());
+      await store.abandon(begun.id);
+      return begun.from;
+    };
+    await use(async (store) => {
+      const { id, from: nowhere } = await store.begin(transferOf());
+      assert.equal(nowhere, null);
+      const placements = await store.register(id, 0, entries, [0, 0, 0, 0]);
+      placements.slice(1).forEach((placement) => fillPart(placement, "hello"));
+      await store.journal(id, [{ entry: 1, first: 0, digests: digest(1), synced: false }]);
+      await store.abandon(id);
+      assert.equal(await from(store), "d/b");
+    });
+    await use(async (store) => {
+      const { id } = await store.begin(transferOf());
+      await store.register(id, 0, entries, [0, 0, 0, 0]);
+      await store.placeDirectories(id);
+      await store.commit(id, [wholeFile(1)], [2]);
+      await store.abandon(id);
+      assert.equal(await from(store), "d/c");
+    });
+    await use(async (store) => {
+      const { id } = await store.begin(transferOf());
+      const placements = await store.register(id, 0, entries, [0, 0, 0, 0]);
+      fillPart(placements[3], "hello");
+      const run = { entry: 3, first: 0, digests: digest(1), synced: false };
+      await store.journal(id, [run], [2]);
+      await store.abandon(id);
+      assert.equal(await from(store), "d/c", "the last, as nothing is to come");
+    });
+  });
+
   test("a journal fixes the chunk size of its transfer", async (_root, use) => {
     await use(async (store) => {
       const { id } = await store.begin(transferOf());
@@ -163,18 +205,26 @@ export function describeStore(name: string, open: OpenForTest): void {
     });
   });
 
-  test("forget drops journalled chunks before they are overwritten", async (_root, use) => {
-    const entries = [fileEntry("d/f", 5)];
+  test("forget drops the chunks it is told, before they are overwritten", async (_root, use) => {
+    const entries = ["d/e", "d/f"].map((path) => fileEntry(path, 4 * CHUNK_BYTES));
     await use(async (store) => {
       const { id } = await store.begin(transferOf());
-      const [placement] = await store.register(id, 0, entries, [0]);
-      fillPart(placement, "hello");
-      await store.journal(id, [{ entry: 0, first: 0, digests: digest(1), synced: false }]);
-      await store.forget(id, [0]);
+      const placements = await store.register(id, 0, entries, [0, 0]);
+      placements.forEach((placement) => fillPart(placement, new Uint8Array(4 * CHUNK_BYTES)));
+      const digests = new Uint8Array(4 * 32).fill(1);
+      const runs = [0, 1].map((entry) => ({ entry, first: 0, digests, synced: false }));
+      await store.journal(id, runs);
+      const gone = [{ entry: 0, ranges: [[0, 4]] }, {
+        entry: 1,
+        ranges: [[1, 1], [3, 1]],
+      }] as const;
+      await store.forget(id, gone);
       await store.abandon(id);
       const again = await store.begin(transferOf());
-      const [next] = await store.register(again.id, 0, entries, [0]);
-      assert.equal(next?.kind, "new");
+      const [none, some] = await store.register(again.id, 0, entries, [0, 0]);
+      assert.equal(none?.kind, "new");
+      const { runs: left } = only(some, "held");
+      assert.deepEqual(left, [{ first: 0, digests: digest(1) }, { first: 2, digests: digest(1) }]);
     });
   });
 
@@ -242,7 +292,7 @@ export function describeStore(name: string, open: OpenForTest): void {
     });
   });
 
-  test("a walk takes filters, listed files and one level only", async (root, use) => {
+  test("a walk takes filters, listed files, one level only and a beginning", async (root, use) => {
     makeTree(root, ["w/a.o", "w/b", "w/sub/c"]);
     await use(async (store) => {
       const source = { path: join(root, "w"), name: "w", contents: true, follow: false };
@@ -257,6 +307,7 @@ export function describeStore(name: string, open: OpenForTest): void {
       assert.deepEqual(await walked({ filters }), ["b", "sub", "sub/c"]);
       assert.deepEqual(await walked({ files: ["sub/c"] }), ["sub", "sub/c"]);
       assert.deepEqual(await walked({ recursive: false }), ["a.o", "b", "sub"]);
+      assert.deepEqual(await walked({ from: "sub" }), ["sub", "sub/c", "a.o", "b"]);
     });
   });
 

@@ -59,6 +59,7 @@ export function asyncFace(store: DiskStore): Store {
     finish: (...args) => promised(() => store.finish(...args)),
     abandon: (...args) => promised(() => store.abandon(...args)),
     resumable: () => promised(() => store.resumable()),
+    clean: (...args) => promised(() => store.clean(...args)),
     close: () => promised(() => store.close()),
   };
 }

@@ -1,12 +1,16 @@
 // Journals the verified chunks of one transfer's parts, in the one order that keeps I2: bytes are
-// durable, then the names of their parts, then the rows. A row is begun with a part's first chunk.
+// durable, then the names of their parts, then the rows. A row is begun with a part's first chunk, and
+// with every row goes where a resume is to begin.
 
 import type { Stamp } from "../wire/messages.ts";
 import type { Disk } from "./disk.ts";
 import { osError } from "../base/os_error.ts";
+import type { Frontier } from "./frontier.ts";
 import type { Journal } from "./journal.ts";
+import { DIGEST_BYTES } from "./journal_rows.ts";
+import { PartNames } from "./part_names.ts";
 import type { PartsRun } from "./parts.ts";
-import type { JournalRun, ReceiveTransfer } from "./store.ts";
+import type { EntryChunks, JournalRun, ReceiveTransfer } from "./store.ts";
 
 /** A file that is registered and not yet in place. */
 export interface OpenFile {
@@ -22,33 +26,60 @@ export interface OpenFile {
   readonly part: string;
   /** File that stood there at `register`, for `keep`. */
   readonly standing: Stamp | null;
+  /** The part outlived the state: what is right in it stays, whole as it is if all of it is. */
+  readonly isStray: boolean;
+  /** By how much the disk will be fuller with it in place, at least. */
+  readonly growthBytes: number;
   /** Journal row; null before the first run. */
   row: number | null;
-  /** The row is of another state of the source: the next run begins it anew. */
+  /** The row is of another state of the source: the next run makes it one of this. */
   isStale: boolean;
+  /** Chunks that are to come and that the journal does not know of. */
+  undurable: number;
 }
 
-interface FileRun {
+export interface FileRun {
   readonly run: JournalRun;
   readonly file: OpenFile;
 }
+
+/** Chunks of a file that are about to be overwritten. */
+export interface FileChunks extends EntryChunks {
+  readonly file: OpenFile;
+}
+
+/**
+ * For a row with chunks of more than one state of the source: no stamp is so old that what it says of
+ * them would be believed unread (the sender's rule wants two seconds between them).
+ */
+export const NEVER_NS = -(2n ** 63n);
 
 export class ChunkJournal {
   readonly #transfer: ReceiveTransfer;
   readonly #disk: Disk;
   readonly #journal: Journal;
   readonly #run: PartsRun;
+  readonly #names: PartNames;
+  readonly #frontier: Frontier;
   /** Directories of parts whose own names are durable. */
   readonly #durableShards = new Set<string>();
 
   constructor(
     transfer: ReceiveTransfer,
-    context: { readonly disk: Disk; readonly journal: Journal; readonly run: PartsRun },
+    context: {
+      readonly disk: Disk;
+      readonly journal: Journal;
+      readonly run: PartsRun;
+      readonly frontier: Frontier;
+    },
   ) {
     this.#transfer = transfer;
     this.#disk = context.disk;
     this.#journal = context.journal;
     this.#run = context.run;
+    const startedNs = BigInt(Date.now()) * 1_000_000n;
+    this.#names = new PartNames(this.#run.directory, { ...transfer, startedNs }, context);
+    this.#frontier = context.frontier;
   }
 
   add(runs: readonly FileRun[]): void {
@@ -56,7 +87,8 @@ export class ChunkJournal {
       const unsynced = new Set(runs.filter(({ run }) => !run.synced).map(({ file }) => file.part));
       for (const part of unsynced) this.#disk.syncFile(this.#run.pathOf(part));
       this.#syncNames(runs.filter(({ file }) => file.row === null).map(({ file }) => file.part));
-      const rows = this.#journal.transaction(() => this.#write(runs));
+      this.#nameParts(runs);
+      const rows = this.#counted(runs, () => this.#journal.transaction(() => this.#write(runs)));
       for (const [file, row] of rows) {
         file.row = row;
         file.isStale = false;
@@ -70,19 +102,62 @@ export class ChunkJournal {
   }
 
   /**
-   * Durably: should the rows come back after a power loss, they would claim overwritten bytes (I2).
+   * Durably: should the rows come back after a power loss, they would claim overwritten bytes (I2). All
+   * in one transaction, and no chunk but these: what is held else is not sent again.
    */
-  forget(files: readonly OpenFile[]): void {
-    const rows = files.flatMap((file) => file.row ?? []);
-    if (rows.length === 0) return;
+  forget(some: readonly FileChunks[]): void {
+    const known = some.flatMap((one) =>
+      one.file.row === null ? [] : [{ ...one, row: one.file.row }]
+    );
+    if (known.length === 0) return;
+    const dropped = new Map<FileChunks, number>();
     try {
-      this.#journal.durably(() => rows.forEach((row) => this.#journal.dropPart(row)));
+      this.#journal.durably(() => {
+        for (const one of known) dropped.set(one, this.#journal.dropChunks(one.row, one.ranges));
+      });
     } catch (thrown) {
       throw osError(thrown, "forget journalled chunks");
     }
-    for (const file of files) {
-      file.row = null;
-      file.isStale = false;
+    for (const [{ entry, file }, count] of dropped) {
+      if (count === 0) continue;
+      file.undurable += count;
+      this.#frontier.reopen(entry);
+    }
+  }
+
+  /** Within a transaction: something of the transfer is durable, so there is one to resume. */
+  touch(frontier: string | null = this.#frontier.path): void {
+    const { key, destination, chunkBytes, peer, given } = this.#transfer;
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    const times = { startedNs: nowNs, touchedNs: nowNs };
+    this.#journal.addTransfer({ key, destination, chunkBytes, peer, given, frontier, ...times });
+  }
+
+  /** Counts the runs as durable while they are written, and for good unless that fails. */
+  #counted<T>(runs: readonly FileRun[], write: () => T): T {
+    const before = runs.map(({ file }) => file.undurable);
+    this.#countBegun(runs);
+    for (const { run, file } of runs) {
+      file.undurable = Math.max(file.undurable - run.digests.byteLength / DIGEST_BYTES, 0);
+    }
+    try {
+      return write();
+    } catch (thrown) {
+      // Backwards: a file's first run found what it had before them all.
+      runs.toReversed().forEach(({ run, file }, i) => {
+        file.undurable = before[runs.length - 1 - i] ?? 0;
+        this.#frontier.reopen(run.entry);
+      });
+      throw thrown;
+    }
+  }
+
+  /** What was only compared until now is written to: the rest of it is to come, too. */
+  #countBegun(runs: readonly FileRun[]): void {
+    for (const { run, file } of runs) {
+      if (file.row !== null || file.standing === null) continue;
+      file.undurable = chunksOf(file, this.#transfer);
+      this.#frontier.reopen(run.entry);
     }
   }
 
@@ -99,21 +174,38 @@ export class ChunkJournal {
     }
   }
 
+  /** Should the state be lost, its parts can still be found; before the row, so that none is missing. */
+  #nameParts(runs: readonly FileRun[]): void {
+    const begun = new Set(runs.flatMap(({ file }) => file.row === null ? [file] : []));
+    this.#names.add(
+      [...begun].map(({ part: name, sizeBytes, path }) => ({ name, sizeBytes, path })),
+    );
+  }
+
   #write(runs: readonly FileRun[]): Map<OpenFile, number> {
-    const { key, destination, chunkBytes, peer, given, senderNowNs: recordedNs } = this.#transfer;
-    const startedNs = BigInt(Date.now()) * 1_000_000n;
-    this.#journal.addTransfer({ key, destination, chunkBytes, startedNs, peer, given });
+    const { key, senderNowNs: recordedNs } = this.#transfer;
+    this.touch();
     const rows = new Map<OpenFile, number>();
     for (const { run, file } of runs) {
-      let row = rows.get(file) ?? (file.isStale ? null : file.row);
-      if (row === null) {
-        if (file.row !== null) this.#journal.dropPart(file.row);
-        const { path, part: name, sizeBytes, stamp } = file;
-        row = this.#journal.addPart(key, { path, name, sizeBytes, stamp, recordedNs });
+      const { path, part: name, sizeBytes, stamp } = file;
+      let row = rows.get(file);
+      if (row === undefined && file.row !== null && file.isStale) {
+        // What is held of the other state stays, and so must not be taken for this one's unread.
+        this.#journal.restamp(file.row, { stamp, recordedNs: NEVER_NS });
       }
+      row ??= file.row ??
+        this.#journal.addPart(key, { path, name, sizeBytes, stamp, recordedNs });
       rows.set(file, row);
       this.#journal.addRun(row, run);
     }
     return rows;
   }
+}
+
+/** Chunks that a file is cut into. */
+export function chunksOf(
+  { sizeBytes }: { readonly sizeBytes: number },
+  { chunkBytes }: { readonly chunkBytes: number },
+): number {
+  return Math.ceil(sizeBytes / chunkBytes);
 }

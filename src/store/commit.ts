@@ -1,7 +1,7 @@
 // The moment a part becomes a file (I1): its bytes are durable, its mode and times are set, and then
 // one rename puts it under its final name. What stood there is replaced whole or not at all.
 
-import * as fs from "node:fs";
+import type * as fs from "node:fs";
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
@@ -55,22 +55,23 @@ export function commitFile(file: FileToCommit, { disk, door }: Place): Stamp {
   try {
     if (file.sizeBytes === 0 && lookAt(file.part) === null) disk.createEmpty(file.part);
     // A part of another size lost bytes after they were verified.
-    if (!disk.finish(file.part, finishOf(file, !file.synced))) {
+    // Under a write-once grant nothing mends a mode or time later that a power loss took back.
+    if (!disk.finish(file.part, finishOf(file, !file.synced || file.writeOnce))) {
       throw new SftpxError("integrity", `Cannot ${attempted}: its part is not whole`);
     }
     const target = door.enter(file.path);
     moveIn(file, target, disk);
     return stampAt(target, attempted);
   } catch (thrown) {
-    reopen(file.part);
+    reopen(file.part, disk);
     throw osError(thrown, attempted);
   }
 }
 
 /** A part that stays behind may have a mode already that forbids the next attempt to use it. */
-function reopen(part: string): void {
+function reopen(part: string, disk: Disk): void {
   try {
-    if (lookAt(part)?.isFile()) fs.chmodSync(part, 0o600);
+    if (lookAt(part)?.isFile()) disk.setMode(part, 0o600);
   } catch {
     // The commit's own failure is the one to tell.
   }
@@ -119,7 +120,7 @@ function moveIn(file: FileToCommit, target: string, disk: Disk): void {
       disk.copy(file.part, beside);
       disk.finish(beside, finishOf(file, true));
       putInPlace(beside, target, { file, disk });
-      disk.remove(file.part);
+      discard(file.part, disk);
     } catch (thrownBeside) {
       disk.remove(beside);
       throw thrownBeside;
@@ -146,7 +147,16 @@ function putInPlace(
     disk.rename(from, target);
     return;
   }
-  disk.remove(from);
+  discard(from, disk);
+}
+
+/** Removes a part whose file is in place: no failure of the commit, for it is swept in the end. */
+function discard(part: string, disk: Disk): void {
+  try {
+    disk.remove(part);
+  } catch {
+    // Garbage: its row goes with the commit.
+  }
 }
 
 /** A name beside a target that no walk, listing or peer ever sees. */

@@ -30,9 +30,10 @@ export function commitWhole(
   file: OpenFile,
   context: FileContext,
 ): Committed {
-  const { stamp, changed } = keep
+  // A part that outlived the state and is whole as it is was compared, not what stands there.
+  const { stamp, changed } = keep && !file.isStray
     ? keepStanding(entry, file, context)
-    : keepEmpty(file, context) ?? { stamp: replace(file, synced, context), changed: true };
+    : keepEmpty(file, context) ?? { stamp: replace(file, synced && !keep, context), changed: true };
   const { final: path, mtimeNs } = file;
   const { chunkBytes } = context.transfer;
   return { entry, row: { path, digest, chunkBytes, mtimeNs, stamp }, changed };

@@ -1,5 +1,6 @@
-// The system calls that put data under a name, behind one seam: what must happen before what (I1,
-// I2) is tested by recording them. All are synchronous; they run in the store's worker.
+// Every call with which the store changes a file system, SQLite's own apart, behind one seam: what must
+// happen before what (I1, I2) is tested by recording them, and by crashing between them (tests/crash).
+// Looks go past it. All are synchronous; they run in the store's worker.
 
 import * as fs from "node:fs";
 import { osCode } from "../base/os_error.ts";
@@ -15,6 +16,14 @@ export interface Finish {
   readonly sizeBytes?: number;
 }
 
+/** How a directory is made. */
+export interface MakeDirectory {
+  /** What the process's mask leaves of it; of 0777 by default. */
+  readonly mode?: number;
+  /** Those above it are made too, and one that stands there is none too many. */
+  readonly recursive?: boolean;
+}
+
 export interface Disk {
   /** Makes a file's bytes durable. */
   syncFile(path: string): void;
@@ -23,15 +32,28 @@ export interface Disk {
   /** Sets mode and times of a file or directory that is not a link. */
   finish(path: string, finish: Finish): boolean;
   createEmpty(path: string): void;
+  /** Makes a file that only this user may read, and writes it; fails where something stands. */
+  write(path: string, bytes: Uint8Array): void;
+  /** Adds to the end of a file, made so if need be; never through a link. */
+  append(path: string, bytes: Uint8Array): void;
   copy(from: string, to: string): void;
   /** Replaces atomically what stands at `to`, a link itself and never what it leads to. */
   rename(from: string, to: string): void;
   /** Gives a file a second name; fails with EEXIST where something stands. */
   link(from: string, to: string): void;
+  /** Makes a symbolic link; fails with EEXIST where something stands. */
+  symlink(target: string, path: string): void;
+  makeDirectory(path: string, options?: MakeDirectory): void;
+  /** Permission bits of what is no link. */
+  setMode(path: string, mode: number): void;
+  /** Time of a link itself, as of anything else. */
+  setTime(path: string, mtimeNs: bigint): void;
   /** Removes a file or link if it is there. */
   remove(path: string): void;
   /** Removes an empty directory. */
   removeDirectory(path: string): void;
+  /** Removes whatever stands there with all below it, links themselves, if it is there. */
+  removeTree(path: string): void;
 }
 
 /** Set-user-id, set-group-id and sticky bits of a peer are never restored. */
@@ -42,18 +64,37 @@ const MILLISECOND_NS = 1_000_000n;
 const SECOND_NS = 1_000_000_000n;
 /** More than a double's rounding takes away, less than the last microsecond can bear. */
 const MARGIN_NS = 300;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+/** State and parts are this user's alone. */
+const OWN_MODE = 0o600;
 
 /** The real one. */
 export const DISK: Disk = {
-  syncFile: (path) => withOpen(path, fs.constants.O_RDONLY, (fd) => fs.fdatasyncSync(fd)),
-  syncDirectory: (path) => withOpen(path, fs.constants.O_RDONLY, (fd) => fs.fsyncSync(fd)),
+  syncFile: (path) => withOpen(path, O_RDONLY, (fd) => fs.fdatasyncSync(fd)),
+  syncDirectory: (path) => withOpen(path, O_RDONLY, (fd) => fs.fsyncSync(fd)),
   finish: finishFile,
   createEmpty: (path) => fs.closeSync(fs.openSync(path, "wx")),
+  write: (path, bytes) => fs.writeFileSync(path, bytes, { flag: "wx", mode: OWN_MODE }),
+  append: (path, bytes) => {
+    const fd = fs.openSync(path, APPEND, OWN_MODE);
+    try {
+      fs.writeFileSync(fd, bytes);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
   copy: (from, to) => {
     fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL);
   },
   rename: (from, to) => fs.renameSync(from, to),
   link: (from, to) => fs.linkSync(from, to),
+  symlink: (target, path) => fs.symlinkSync(target, path),
+  makeDirectory: (path, options = {}) => {
+    fs.mkdirSync(path, options);
+  },
+  setMode: (path, mode) => fs.chmodSync(path, mode),
+  setTime: (path, mtimeNs) => fs.lutimesSync(path, Date.now() / 1000, secondsOf(mtimeNs)),
   remove: (path) => {
     try {
       fs.unlinkSync(path);
@@ -62,6 +103,7 @@ export const DISK: Disk = {
     }
   },
   removeDirectory: (path) => fs.rmdirSync(path),
+  removeTree: (path) => fs.rmSync(path, { recursive: true, force: true }),
 };
 
 /** What stands at a path, links not followed; null for nothing. */
@@ -139,7 +181,7 @@ export function secondsOf(timeNs: bigint): number {
 
 function finishFile(path: string, finish: Finish): boolean {
   // O_NOFOLLOW: a part or directory swapped for a link must not pass mode and time on.
-  const flags = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
+  const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
   return withOpen(path, flags, (fd) => {
     if (finish.sizeBytes !== undefined) {
       const stat = fs.fstatSync(fd);

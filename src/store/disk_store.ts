@@ -2,17 +2,23 @@
 // owns, and what tests can hold directly. One object for one root.
 
 import { toHex } from "../base/bytes.ts";
-import { SftpxError } from "../base/errors.ts";
+import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Entry, FilterRule, PlanStep } from "../wire/messages.ts";
+import { besideOf } from "./commit.ts";
 import { DISK, type Disk } from "./disk.ts";
-import { osError } from "../base/os_error.ts";
+import { isDamage, isDiskFailure, osError } from "../base/os_error.ts";
 import type { PrunedSome } from "./messages.ts";
 import { Planning } from "./plan.ts";
 import { Receiving } from "./receive.ts";
+import { Room } from "./room.ts";
 import { StandingState } from "./standing_state.ts";
 import { StateDirectory } from "./state_directory.ts";
+import { troubleAt } from "./trouble.ts";
 import type {
   Begun,
+  CleanOptions,
+  EntryChunks,
   JournalRun,
   Outcome,
   Placement,
@@ -26,53 +32,61 @@ export interface DiskStoreOptions {
   readonly keep: boolean;
   /** Dry transfers and `resumable` only. */
   readonly readOnly?: boolean;
+  /** What was last journalled longer ago is forgotten. */
+  readonly keepForMs?: number;
   /** System calls that order matters for; replaced in tests. */
   readonly disk?: Disk;
 }
 
 export class DiskStore {
-  readonly #state: StateDirectory | StandingState | null;
-  readonly #keep: boolean;
+  #state: StateDirectory | StandingState | null;
+  readonly #options: DiskStoreOptions;
   readonly #disk: Disk;
+  /** The state was found to be damaged: it is begun anew as soon as nothing runs on it. */
+  #isDamaged = false;
   readonly #transfers = new Map<number, Receiving>();
   readonly #plans = new Map<number, Planning>();
+  /** Transfers whose manifest could not be registered: nothing of them may be put in place (I1). */
+  readonly #broken = new Map<number, unknown>();
   /** Resume keys in use here, hexadecimal. */
   readonly #keys = new Set<string>();
   #nextId = 1;
 
   constructor(options: DiskStoreOptions) {
     const { root, readOnly = false } = options;
-    if (root === null) this.#state = null;
-    else this.#state = readOnly ? StandingState.open(root) : StateDirectory.open(root);
-    this.#keep = options.keep;
+    this.#options = options;
     this.#disk = options.disk ?? DISK;
+    if (root === null) this.#state = null;
+    else this.#state = readOnly ? StandingState.open(root) : StateDirectory.open(root, options);
   }
 
   begin(transfer: ReceiveTransfer): Begun {
     if (transfer.dryRun) return this.#beginDry(transfer);
-    const state = this.#writable();
+    this.#writable();
+    return this.#attempt("begin the transfer", () => this.#begin(transfer));
+  }
+
+  #begin(transfer: ReceiveTransfer): Begun {
+    const state = this.#sound();
     const key = toHex(transfer.key);
     if (this.#keys.has(key)) {
       throw new SftpxError("busy", "Cannot begin the transfer: it is being received already");
     }
+    state.expire();
+    const hold = state.hold(transfer);
     try {
-      const lock = state.lock(transfer.key);
-      try {
-        const { root, partsDirectory, journal, ignoresCase } = state;
-        const disk = this.#disk;
-        const context = { root, partsDirectory, journal, lock, disk, ignoresCase };
-        const receiving = new Receiving(transfer, context);
-        const id = this.#nextId++;
-        this.#transfers.set(id, receiving);
-        this.#keys.add(key);
-        const { fresh, chunkBytes, makesBase } = receiving;
-        return { id, fresh, chunkBytes, makesBase };
-      } catch (thrown) {
-        lock.discard();
-        throw thrown;
-      }
+      const { root, partsDirectory, journal, ignoresCase } = state;
+      const room = new Room(root, { onScarce: () => state.sweep(Infinity) });
+      const context = { root, partsDirectory, journal, hold, room, disk: this.#disk, ignoresCase };
+      const receiving = new Receiving(transfer, context);
+      const id = this.#nextId++;
+      this.#transfers.set(id, receiving);
+      this.#keys.add(key);
+      const { fresh, chunkBytes, from, makesBase } = receiving;
+      return { id, fresh, chunkBytes, from, makesBase };
     } catch (thrown) {
-      throw osError(thrown, "begin the transfer");
+      hold.discard();
+      throw thrown;
     }
   }
 
@@ -89,7 +103,7 @@ export class DiskStore {
 
   /** Goes on removing for a while; to be called again while there is more. */
   prune(id: number, filters: readonly FilterRule[]): PrunedSome {
-    return (this.#plans.get(id) ?? this.#transfer(id)).prune(filters);
+    return (this.#plans.get(id) ?? this.#whole(id)).prune(filters);
   }
 
   register(
@@ -98,27 +112,45 @@ export class DiskStore {
     entries: readonly Entry[],
     sources: readonly number[],
   ): readonly Placement[] {
-    return this.#transfer(id).register(first, entries, sources);
+    const receiving = this.#whole(id);
+    try {
+      return this.#attempt("register entries", () => receiving.register(first, entries, sources));
+    } catch (thrown) {
+      // Entries out of turn are refused before any is registered.
+      if (toSftpxError(thrown).code !== "protocol") this.#broken.set(id, thrown);
+      throw thrown;
+    }
   }
 
-  journal(id: number, runs: readonly JournalRun[]): void {
-    this.#transfer(id).journal(runs);
+  journal(id: number, runs: readonly JournalRun[], leaveOut: readonly number[] = []): void {
+    const receiving = this.#transfer(id);
+    this.#attempt("journal chunks", () => receiving.journal(runs, leaveOut));
+    this.#writable().sweep(LIMITS.storeStepMs);
   }
 
-  forget(id: number, entries: readonly number[]): void {
-    this.#transfer(id).forget(entries);
+  forget(id: number, chunks: readonly EntryChunks[]): void {
+    const receiving = this.#transfer(id);
+    this.#attempt("forget journalled chunks", () => receiving.forget(chunks));
   }
 
   placeDirectories(id: number, leaveOut: readonly number[] = []): Outcome {
-    return this.#transfer(id).placeDirectories(leaveOut);
+    return this.#whole(id).placeDirectories(leaveOut);
   }
 
-  commit(id: number, files: readonly WholeFile[]): Outcome {
-    return this.#transfer(id).commit(files);
+  commit(
+    id: number,
+    files: readonly WholeFile[],
+    leaveOut: readonly number[] = [],
+  ): Outcome {
+    const receiving = this.#whole(id);
+    const outcome = this.#attempt("commit files", () => receiving.commit(files, leaveOut));
+    this.#writable().sweep(LIMITS.storeStepMs);
+    return outcome;
   }
 
   finish(id: number, leaveOut: readonly number[] = []): Outcome {
-    const outcome = this.#transfer(id).finish(leaveOut);
+    const receiving = this.#whole(id);
+    const outcome = this.#attempt("finish the transfer", () => receiving.finish(leaveOut));
     this.#drop(id);
     return outcome;
   }
@@ -127,43 +159,79 @@ export class DiskStore {
     if (this.#plans.delete(id)) return;
     const receiving = this.#transfer(id);
     try {
-      receiving.abandon();
+      this.#attempt("put a transfer aside", () => receiving.abandon());
     } finally {
       this.#drop(id);
     }
   }
 
   resumable(): readonly Resumable[] {
-    try {
+    return this.#attempt("list what can be resumed", () => {
       const state = this.#opened();
       return state.interrupted().map((interrupted) => {
         const { key } = interrupted;
         return { ...interrupted, running: this.#keys.has(toHex(key)) || state.isLocked(key) };
       });
-    } catch (thrown) {
-      throw osError(thrown, "list what can be resumed");
-    }
+    });
+  }
+
+  /** Forgets what was last journalled before a moment, or all, but not what runs. */
+  clean({ beforeNs }: CleanOptions): readonly Resumable[] {
+    const state = this.#writable();
+    return this.#attempt(
+      "forget what can be resumed",
+      () => state.clean(beforeNs).map((row) => ({ ...row, running: false })),
+    );
   }
 
   close(): void {
     try {
       for (const id of [...this.#transfers.keys()]) this.abandon(id);
     } finally {
-      this.#state?.close({ keep: this.#keep });
+      this.#state?.close({ keep: this.#options.keep });
     }
   }
 
   #beginDry(transfer: ReceiveTransfer): Begun {
     const { root, partsDirectory, reader: journal, ignoresCase } = this.#opened();
-    try {
+    return this.#attempt("begin the transfer", () => {
       const context = { root, partsDirectory, journal, ignoresCase };
       const planning = new Planning(transfer, context);
       const id = this.#nextId++;
       this.#plans.set(id, planning);
-      return { id, fresh: planning.fresh, chunkBytes: planning.chunkBytes };
+      const { fresh, chunkBytes } = planning;
+      return { id, fresh, chunkBytes, from: null };
+    });
+  }
+
+  /** Does something with the state; whether that shows it to be damaged is remembered. */
+  #attempt<T>(attempted: string, body: () => T): T {
+    try {
+      return body();
     } catch (thrown) {
-      throw osError(thrown, "begin the transfer");
+      const cause = thrown instanceof SftpxError ? thrown.cause : thrown;
+      if (isDamage(cause) && this.#state instanceof StateDirectory) {
+        this.#isDamaged = true;
+        this.#state.markDamaged();
+      }
+      const trouble = isDiskFailure(cause) ? troubleAt(this.#probe, this.#disk) : null;
+      throw osError(trouble ?? thrown, attempted);
     }
+  }
+
+  get #probe(): string {
+    return besideOf(`${this.#opened().root}/`);
+  }
+
+  /** The state, begun anew if it is damaged and nothing runs on it, here or elsewhere. */
+  #sound(): StateDirectory {
+    const state = this.#writable();
+    if (!this.#isDamaged || this.#transfers.size + this.#plans.size > 0) return state;
+    state.close({ keep: true });
+    const opened = StateDirectory.open(state.root, this.#options);
+    this.#state = opened;
+    this.#isDamaged = false;
+    return opened;
   }
 
   #opened(): StateDirectory | StandingState {
@@ -183,7 +251,14 @@ export class DiskStore {
     return receiving;
   }
 
+  /** A transfer of which all that came is registered: what fails once fails for good. */
+  #whole(id: number): Receiving {
+    if (this.#broken.has(id)) throw this.#broken.get(id);
+    return this.#transfer(id);
+  }
+
   #drop(id: number): void {
+    this.#broken.delete(id);
     const receiving = this.#transfers.get(id);
     if (receiving !== undefined) this.#keys.delete(toHex(receiving.key));
     this.#transfers.delete(id);

@@ -43,6 +43,36 @@ Deno.test("DISK.finish() refuses another size, a directory for a file, and a lin
     assert.notEqual(fs.statSync(join(root, "f")).mtimeMs, 0);
   }));
 
+Deno.test("DISK.write() makes a file of this user's alone, and replaces nothing", () =>
+  inDirectory((root) => {
+    const path = join(root, "f");
+    DISK.write(path, new Uint8Array([1, 2]));
+    assert.equal(fs.statSync(path).mode & 0o777, 0o600);
+    assert.throws(() => DISK.write(path, new Uint8Array([3])), { code: "EEXIST" });
+    assert.deepEqual([...fs.readFileSync(path)], [1, 2]);
+  }));
+
+Deno.test("DISK.append() adds to the end, and never through a link", () =>
+  inDirectory((root) => {
+    DISK.append(join(root, "f"), new Uint8Array([1]));
+    DISK.append(join(root, "f"), new Uint8Array([2]));
+    assert.deepEqual([...fs.readFileSync(join(root, "f"))], [1, 2]);
+    assert.equal(fs.statSync(join(root, "f")).mode & 0o777, 0o600);
+    fs.symlinkSync("f", join(root, "l"));
+    assert.throws(() => DISK.append(join(root, "l"), new Uint8Array([3])), { code: "ELOOP" });
+    assert.equal(fs.statSync(join(root, "f")).size, 2);
+  }));
+
+Deno.test("DISK.removeTree() removes links, not what they lead to", () =>
+  inDirectory((root) => {
+    fs.mkdirSync(join(root, "a/b"), { recursive: true });
+    fs.mkdirSync(join(root, "kept"));
+    fs.symlinkSync("../../kept", join(root, "a/b/l"));
+    DISK.removeTree(join(root, "a"));
+    DISK.removeTree(join(root, "absent"));
+    assert.deepEqual(fs.readdirSync(root), ["kept"]);
+  }));
+
 const CODES: readonly (readonly [string, string])[] = [
   ["ENOSPC", "no_space"],
   ["EDQUOT", "no_space"],

@@ -2,11 +2,11 @@
 // Each parent must be a real directory, never a link, and each name one that `pathProblem` lets
 // pass; so nothing outside the root can be reached, looked at or made.
 
-import * as fs from "node:fs";
+import type * as fs from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import { pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
-import { lookAt } from "./disk.ts";
+import { DISK, type Disk, lookAt } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
 
 export class Door {
@@ -14,11 +14,19 @@ export class Door {
   readonly root: string;
   /** Relative paths seen as real directories since the last `forget`. */
   readonly #directories = new Set<string>();
+  readonly #disk: Disk;
   readonly #onMade: (absolute: string) => void;
 
   /** `onMade` hears of every directory that got a new one in it, to be synced. */
-  constructor(root: string, onMade: (absolute: string) => void = () => {}) {
+  constructor(
+    root: string,
+    { disk = DISK, onMade = () => {} }: {
+      readonly disk?: Disk;
+      readonly onMade?: (absolute: string) => void;
+    } = {},
+  ) {
     this.root = root;
+    this.#disk = disk;
     this.#onMade = onMade;
   }
 
@@ -112,7 +120,7 @@ export class Door {
 
   #make(directory: string, wanted: string): void {
     try {
-      fs.mkdirSync(this.#absolute(directory));
+      this.#disk.makeDirectory(this.#absolute(directory));
     } catch (thrown) {
       // Someone else made it, or something else: the look that follows tells.
       if (osCode(thrown) === "EEXIST") return;

@@ -37,7 +37,7 @@ for (
 Deno.test("Door.enter() makes missing parents and nothing else", () =>
   inDirectory((root) => {
     const made: string[] = [];
-    const door = new Door(root, (absolute) => made.push(absolute));
+    const door = new Door(root, { onMade: (absolute) => made.push(absolute) });
     assert.equal(door.enter("a/b/c"), join(root, "a/b/c"));
     assert.deepEqual(fs.readdirSync(join(root, "a/b")), []);
     assert.deepEqual(made, [root, join(root, "a")]);

@@ -2,6 +2,7 @@
 // several rows about one part come to. FORMAT.md describes every byte. No SQL.
 
 import type { Stamp } from "../wire/messages.ts";
+import { rowSum } from "./row_sum.ts";
 import type { ChunkRun } from "./store.ts";
 
 /** Bytes of a digest. */
@@ -33,6 +34,15 @@ export interface PartRow {
   readonly sizeBytes: number;
   readonly stamp: Stamp;
   readonly recordedNs: bigint;
+}
+
+/** A part that was found when the state was begun anew: nothing is known of what is in it. */
+export interface StrayRow {
+  /** Entry path in the manifest. */
+  readonly path: string;
+  /** File name under `.sftpx/parts`. */
+  readonly name: string;
+  readonly sizeBytes: number;
 }
 
 export interface CommittedRow {
@@ -93,6 +103,31 @@ export function mergeRuns(rows: readonly ChunkRun[], chunks: number): ChunkRun[]
   return runs;
 }
 
+export function runOf(row: Record<string, unknown>): ChunkRun {
+  return { first: Number(row["first"]), digests: bytesOf(row["digests"]) };
+}
+
+/** Chunks of a run within a range, and what is left of it on either side. */
+export function cutRun(
+  { first, digests }: ChunkRun,
+  range: { readonly first: number; readonly end: number },
+): { readonly within: readonly number[]; readonly rest: readonly ChunkRun[] } {
+  const end = first + digests.byteLength / DIGEST_BYTES;
+  const from = Math.max(first, range.first);
+  const to = Math.min(end, range.end);
+  const part = (a: number, b: number): ChunkRun[] =>
+    a < b
+      ? [{
+        first: a,
+        digests: digests.slice((a - first) * DIGEST_BYTES, (b - first) * DIGEST_BYTES),
+      }]
+      : [];
+  return {
+    within: Array.from({ length: Math.max(to - from, 0) }, (_, at) => from + at),
+    rest: [...part(first, from), ...part(to, end)],
+  };
+}
+
 export function transferOf(row: Record<string, unknown>): TransferRow {
   return {
     key: bytesOf(row["key"]),
@@ -121,6 +156,56 @@ export function partOf(row: Record<string, unknown>): PartRow {
     stamp: unpackStamp(bytesOf(row["stamp"])),
     recordedNs: BigInt(row["recorded_ns"] as bigint),
   };
+}
+
+export function committedOf(row: Record<string, unknown>): CommittedRow {
+  return {
+    path: String(row["path"]),
+    digest: bytesOf(row["digest"]),
+    chunkBytes: Number(row["chunk_bytes"]),
+    mtimeNs: BigInt(row["mtime_ns"] as bigint),
+    stamp: unpackStamp(bytesOf(row["stamp"])),
+  };
+}
+
+/** What decides nothing (times, the frontier) is left out, so that it may change by itself. */
+export function transferSum(row: Record<string, unknown>): number {
+  return sumOf(row, ["key", "destination", "chunk_bytes", "peer", "given"]);
+}
+
+export function partSum(row: Record<string, unknown>): number {
+  return sumOf(row, ["key", "path", "name", "size_bytes", "stamp", "recorded_ns"]);
+}
+
+/** Goes on from the sum of the part: a row that came to another part is none of it. */
+export function runSum(row: Record<string, unknown>, part: number): number {
+  return sumOf(row, ["first", "digests"], part);
+}
+
+export function committedSum(row: Record<string, unknown>): number {
+  return sumOf(row, ["path", "digest", "chunk_bytes", "mtime_ns", "stamp"]);
+}
+
+/** Whether a row reads as it was written. */
+export function isTrue(
+  row: Record<string, unknown>,
+  sumOf: (row: Record<string, unknown>) => number,
+): boolean {
+  try {
+    return true;
+  } catch {
+    return false; // A column of another type.
+  }
+}
+
+function sumOf(row: Record<string, unknown>, columns: readonly string[], before = 0): number {
+  const values = columns.map((column) => {
+    const value = row[column];
+    if (value instanceof Uint8Array || typeof value === "string") return value;
+    if (typeof value === "bigint") return value;
+    throw new TypeError(`Cannot read state: ${column} is not what it was`);
+  });
+  return rowSum(values, before);
 }
 
 export function bytesOf(value: unknown): Uint8Array {

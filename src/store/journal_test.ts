@@ -4,14 +4,23 @@ import { digest, inDirectory, PEER, stampFor } from "./_fixture.ts";
 import { Journal } from "./journal.ts";
 import { mergeRuns, packStamp, unpackStamp } from "./journal_rows.ts";
 import { openState } from "./schema.ts";
+import type { ChunkRun } from "./store.ts";
 
 const KEY = digest(1);
-const TRANSFER = { destination: "", chunkBytes: 1, startedNs: 0n, peer: PEER, given: ["d", "e"] };
+const TRANSFER = {
+  destination: "",
+  chunkBytes: 1,
+  startedNs: 0n,
+  peer: PEER,
+  given: ["d", "e"],
+  touchedNs: 0n,
+  frontier: null,
+};
 const partName = (entry: number) => `${"0".repeat(16)}/0/${entry.toString(16)}`;
 
 async function withJournal(body: (journal: Journal) => void): Promise<void> {
   await inDirectory((root) => {
-    const journal = new Journal(openState(`${root}/state.db`, true));
+    const journal = new Journal(openState(`${root}/state.db`));
     try {
       body(journal);
     } finally {
@@ -87,6 +96,66 @@ Deno.test("Journal keeps the transfers of two keys apart", () =>
     assert.deepEqual(journal.interrupted().map((row) => row.key), [digest(2)]);
   }));
 
+Deno.test("Journal.dropChunks() takes out these and no others, however they were written", () => {
+  const ranges = fc.array(fc.tuple(fc.nat(14), fc.integer({ min: 1, max: 5 })), { maxLength: 5 });
+  return fc.assert(
+    fc.asyncProperty(ranges, ranges, (written, gone) =>
+      withJournal((journal) => {
+        const part = { path: "f", name: partName(1), sizeBytes: 100, recordedNs: 5n };
+        const ids = [0, 1].map((i) =>
+          journal.addPart(digest(i), { ...part, stamp: stampFor(100) })
+        );
+        const held = new Set<number>();
+        for (const [first, count] of written) {
+          const fills = Array.from({ length: count }, (_, at) => Array(32).fill(first + at));
+          for (const id of ids) {
+            journal.addRun(id, { first, digests: Uint8Array.from(fills.flat()) });
+          }
+          for (let chunk = first; chunk < first + count; chunk++) held.add(chunk);
+        }
+        const all = [...held].sort((a, b) => a - b);
+        const isGone = (chunk: number) =>
+          gone.some(([first, count]) => first <= chunk && chunk < first + count);
+        const [id = 0, other = 0] = ids;
+        assert.equal(journal.dropChunks(id, gone), all.filter(isGone).length);
+        assert.deepEqual(chunksIn(journal.runs(id, 100)), all.filter((chunk) => !isGone(chunk)));
+        assert.deepEqual(chunksIn(journal.runs(other, 100)), all);
+      })),
+    { numRuns: 40 },
+  );
+});
+
+/** Numbers of chunks; each has its number for a digest. */
+function chunksIn(runs: readonly ChunkRun[]): number[] {
+  return runs.flatMap(({ first, digests }) =>
+    Array.from({ length: digests.byteLength / 32 }, (_, at) => {
+      assert.equal(digests[at * 32], first + at);
+      return first + at;
+    })
+  );
+}
+
+Deno.test("Journal.restamp() keeps what is journalled of a part, and lasts or leaves no trace", () =>
+  withJournal((journal) => {
+    const part = { path: "f", name: partName(1), sizeBytes: 9, recordedNs: 5n };
+    const id = journal.addPart(KEY, { ...part, stamp: stampFor(9) });
+    journal.addRun(id, { first: 0, digests: digest(0) });
+    const next = { stamp: stampFor(9, 8n), recordedNs: -(2n ** 63n) };
+    assert.throws(() =>
+      journal.transaction(() => {
+        journal.restamp(id, next);
+        throw new Error("the disk is full");
+      })
+    );
+    journal.addRun(id, { first: 1, digests: digest(1) });
+    assert.deepEqual(journal.part(KEY, "f"), { ...part, id, stamp: stampFor(9) });
+    assert.deepEqual(chunksIn(journal.runs(id, 9)), [0, 1], "sums are of the row as it is");
+    journal.transaction(() => journal.restamp(id, next));
+    journal.addRun(id, { first: 2, digests: digest(2) });
+    assert.deepEqual(journal.part(KEY, "f"), { ...part, id, ...next });
+    assert.deepEqual(chunksIn(journal.runs(id, 9)), [0, 1, 2]);
+  }));
+
 Deno.test("Journal.interrupted() counts each journalled byte once, and the last chunk as it is", () => {
   const sizes = fc.record({
     sizeBytes: fc.integer({ min: 1, max: 60 }),
@@ -119,7 +188,7 @@ Deno.test("Journal.interrupted() counts each journalled byte once, and the last 
           });
           const [told] = journal.interrupted();
           assert.equal(told !== undefined, expected.files > 0);
-          assert.equal(journal.hasResumable, expected.files > 0);
+          assert.equal(journal.hasResumable, true, "it was begun and not finished");
           if (told === undefined) return;
           const { files: count, heldBytes, totalBytes, peer, given } = told;
           assert.deepEqual({ files: count, heldBytes, totalBytes }, expected);
@@ -150,7 +219,7 @@ Deno.test("Journal.transaction() leaves nothing of a body that throws", () =>
 
 Deno.test("Journal.durably() syncs its own transaction and no later one", () =>
   inDirectory((root) => {
-    const database = openState(`${root}/state.db`, true);
+    const database = openState(`${root}/state.db`);
     const journal = new Journal(database);
     const synchronous = () => database.prepare("PRAGMA synchronous").get()?.["synchronous"];
     try {

@@ -15,6 +15,7 @@ export type StoreRequest =
     readonly root: string | null;
     readonly keep: boolean;
     readonly readOnly: boolean;
+    readonly keepForMs: number;
   }
   | {
     [M in StoreMethod]: {

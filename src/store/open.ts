@@ -2,6 +2,7 @@
 // dies, every promise waiting and every later call rejects with `worker`; nothing is repeated.
 
 import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { spawnWorker } from "../runtime/runtime.ts";
 import type { PrunedSome, StoreMethod, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
 import type {
@@ -30,8 +31,8 @@ interface Waiter {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const proxy = new StoreProxy(options.workerUrl);
   try {
-    const { root, keep, readOnly = false } = options;
-    await proxy.ask({ kind: "open", root, keep, readOnly });
+    const { root, keep, readOnly = false, keepForMs = LIMITS.keepForMs } = options;
+    await proxy.ask({ kind: "open", root, keep, readOnly, keepForMs });
     return proxy;
   } catch (thrown) {
     proxy.terminate();
@@ -152,6 +153,10 @@ class StoreProxy implements Store {
 
   resumable(): ReturnType<Store["resumable"]> {
     return this.#call("resumable", []);
+  }
+
+  clean(...args: Parameters<Store["clean"]>): ReturnType<Store["clean"]> {
+    return this.#call("clean", args);
   }
 
   async close(): Promise<void> {

@@ -3,8 +3,9 @@
 // to mean another run's bytes.
 
 import * as fs from "node:fs";
+import { dirname } from "node:path";
 import { toHex } from "../base/bytes.ts";
-import { lookAt } from "./disk.ts";
+import { DISK, type Disk, lookAt } from "./disk.ts";
 import { osCode } from "../base/os_error.ts";
 
 /** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
@@ -12,6 +13,8 @@ const SHARD_BITS = 10;
 const RUN_BYTES = 8;
 /** Some fifty pages of the journal: more than one transaction of it takes. */
 const ROOM_BYTES = 256 * 1024;
+/** What a run says of its parts; see part_names.ts. */
+export const NAMES_FILE = "names";
 const PART_NAME = /^[0-9a-f]{16}\/[0-9a-f]{1,8}\/[0-9a-f]{1,8}$/;
 
 /**
@@ -26,33 +29,41 @@ export class PartsRun {
   /** Absolute path of `.sftpx/parts`. */
   readonly #parts: string;
   readonly #run: string;
-  readonly #shards = new Set<number>();
+  readonly #disk: Disk;
+  /** Directories made, by what they are called below `.sftpx/parts`. */
+  readonly #made = new Set<string>();
+  /** Shards of earlier runs whose parts were asked for: they may be empty in the end. */
+  readonly #earlier = new Set<string>();
   #hasRoom = false;
 
-  constructor(partsDirectory: string) {
+  /** Makes nothing yet: a transfer that ends before its first part leaves nothing behind. */
+  constructor(partsDirectory: string, disk: Disk = DISK) {
     this.#parts = partsDirectory;
+    this.#disk = disk;
     this.#run = toHex(crypto.getRandomValues(new Uint8Array(RUN_BYTES)));
-    fs.mkdirSync(`${partsDirectory}/${this.#run}`, { recursive: true, mode: 0o700 });
   }
 
   /** Name of an entry's part below `.sftpx/parts`; its directory is made. */
   nameOf(entry: number): string {
-    const shard = entry >>> SHARD_BITS;
-    const name = `${this.#run}/${shard.toString(16)}`;
-    if (!this.#shards.has(shard)) {
-      fs.mkdirSync(`${this.#parts}/${name}`, { recursive: true, mode: 0o700 });
-      this.#shards.add(shard);
-    }
-    return `${name}/${entry.toString(16)}`;
+    const shard = `${this.#run}/${(entry >>> SHARD_BITS).toString(16)}`;
+    this.#make(shard);
+    return `${shard}/${entry.toString(16)}`;
   }
 
   /** Absolute path of a part, of this run or an earlier one. */
   pathOf(name: string): string {
+    if (!name.startsWith(this.#run)) this.#earlier.add(name.slice(0, name.lastIndexOf("/")));
     return `${this.#parts}/${name}`;
+  }
+
+  /** Absolute directory of this run. */
+  get directory(): string {
+    return `${this.#parts}/${this.#run}`;
   }
 
   /** Absolute path for something short-lived of this run: a link before its rename. */
   get scratch(): string {
+    this.#make(this.#run);
     return `${this.#parts}/${this.#run}/scratch`;
   }
 
@@ -64,8 +75,9 @@ export class PartsRun {
     if (this.#hasRoom) return;
     this.#hasRoom = true;
     try {
+      this.#make(this.#run);
       // Noise: a file system that compresses would keep no room for zeros.
-      fs.writeFileSync(this.#room, noise(ROOM_BYTES), { flag: "wx", mode: 0o600 });
+      this.#disk.write(this.#room, noise(ROOM_BYTES));
     } catch {
       this.giveRoom(); // The disk is full already: the transfer will say so.
     }
@@ -75,7 +87,7 @@ export class PartsRun {
   giveRoom(): boolean {
     if (!this.#hasRoom) return false;
     this.#hasRoom = false;
-    fs.rmSync(this.#room, { force: true });
+    this.#disk.remove(this.#room);
     return true;
   }
 
@@ -84,55 +96,85 @@ export class PartsRun {
   }
 
   /** Absolute directories whose names must be durable before a row about this part. */
-  directoriesOf(name: string): [shard: string, run: string, parts: string] {
+  directoriesOf(name: string): [shard: string, run: string, parts: string, state: string] {
     const [run, shard] = name.split("/");
-    return [`${this.#parts}/${run}/${shard}`, `${this.#parts}/${run}`, this.#parts];
+    const path = `${this.#parts}/${run}`;
+    // The state's own name need not be: without it there is no journal either.
+    return [`${path}/${shard}`, path, this.#parts, dirname(this.#parts)];
   }
 
-  /** Removes this run's parts, but those named in `keep`. */
+  /** Removes this run's parts, but those named in `keep`, and what earlier ones left empty. */
   sweep(keep: ReadonlySet<string>): void {
-    sweepRun(this.#parts, this.#run, keep);
+    sweepRun(`${this.#parts}/${this.#run}`, { run: this.#run, keep, disk: this.#disk });
+    this.#made.clear();
+    for (const shard of this.#earlier) this.#removeEmpty(shard);
+    this.#earlier.clear();
   }
 
   /** Removes parts of any run by name, and directories that became empty. */
   remove(names: readonly string[]): void {
     for (const name of names) {
-      fs.rmSync(this.pathOf(name), { force: true });
-      for (const directory of this.directoriesOf(name).slice(0, 2)) {
-        if (!removeIfEmpty(directory)) break;
-      }
+      this.#disk.removeTree(this.pathOf(name));
+      this.#removeEmpty(name.slice(0, name.lastIndexOf("/")));
     }
+  }
+
+  /** Makes a run or shard, and `parts` itself, where they are not made yet. */
+  #make(directory: string): void {
+    if (this.#made.has(directory)) return;
+    this.#disk.makeDirectory(`${this.#parts}/${directory}`, { recursive: true, mode: 0o700 });
+    this.#made.add(directory);
+  }
+
+  /** Removes a shard and its run as far as nothing is in them. */
+  #removeEmpty(shard: string): void {
+    const run = shard.slice(0, shard.indexOf("/"));
+    if (!removeIfEmpty(`${this.#parts}/${shard}`, this.#disk)) return;
+    this.#made.delete(shard);
+    if (removeIfNameless(`${this.#parts}/${run}`, this.#disk)) this.#made.delete(run);
   }
 }
 
-/** Removes every part that `keep` does not name. Only for a process that is alone in the state. */
-export function sweepParts(partsDirectory: string, keep: ReadonlySet<string>): void {
-  for (const run of directoriesIn(partsDirectory)) sweepRun(partsDirectory, run, keep);
-}
-
-function sweepRun(partsDirectory: string, run: string, keep: ReadonlySet<string>): void {
-  for (const shard of directoriesIn(`${partsDirectory}/${run}`)) {
-    const directory = `${partsDirectory}/${run}/${shard}`;
+function sweepRun(
+  path: string,
+  { run, keep, disk }: {
+    readonly run: string;
+    readonly keep: ReadonlySet<string>;
+    readonly disk: Disk;
+  },
+): void {
+  for (const shard of directoriesIn(path, disk)) {
+    const directory = `${path}/${shard}`;
     for (const name of fs.readdirSync(directory)) {
-      if (!keep.has(`${run}/${shard}/${name}`)) {
-        fs.rmSync(`${directory}/${name}`, { recursive: true, force: true });
-      }
+      if (!keep.has(`${run}/${shard}/${name}`)) disk.removeTree(`${directory}/${name}`);
     }
-    removeIfEmpty(directory);
+    removeIfEmpty(directory, disk);
   }
-  removeIfEmpty(`${partsDirectory}/${run}`);
+  removeIfNameless(path, disk);
+}
+
+/** Removes a run in which nothing is left but what it says of its parts. */
+export function removeIfNameless(path: string, disk: Disk): boolean {
+  if (removeIfEmpty(path, disk)) return true;
+  if (lookAt(path) === null) return true;
+  const names = fs.readdirSync(path);
+  if (names.length !== 1 || names[0] !== NAMES_FILE) return false;
+  disk.remove(`${path}/${NAMES_FILE}`);
+  return removeIfEmpty(path, disk);
 }
 
 /**
  * Real directories in a directory; anything else is removed. A link left by a crash must never be
  * entered: it may lead to a user's files.
  */
-function directoriesIn(directory: string): string[] {
+function directoriesIn(directory: string, disk: Disk): string[] {
   if (!(lookAt(directory)?.isDirectory() ?? false)) return [];
   const names: string[] = [];
   for (const found of fs.readdirSync(directory, { withFileTypes: true })) {
     if (found.isDirectory()) names.push(found.name);
-    else fs.rmSync(`${directory}/${found.name}`, { force: true });
+    else if (found.name !== NAMES_FILE || !found.isFile()) {
+      disk.remove(`${directory}/${found.name}`);
+    }
   }
   return names;
 }
@@ -146,9 +188,9 @@ function noise(lengthBytes: number): Uint8Array {
   return bytes;
 }
 
-function removeIfEmpty(directory: string): boolean {
+function removeIfEmpty(directory: string, disk: Disk): boolean {
   try {
-    fs.rmdirSync(directory);
+    disk.removeDirectory(directory);
     return true;
   } catch (thrown) {
     if (["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR"].includes(osCode(thrown))) return false;

@@ -1,6 +1,6 @@
 // The paths of a manifest, kept small: in order, each as what differs from the one before. Answers
 // whether a path is among them; asked in order it unpacks each block once. Refuses nothing, but says
-// when it was not filled in ascending order and cannot answer.
+// when it was not filled in ascending order, begun anew at most once, and cannot answer.
 
 import { comparePaths, foldPath } from "../base/path.ts";
 
@@ -13,31 +13,63 @@ const SHARED_FIRST = 0x40;
 const SHARED_MASK = (1 << SHARED_BITS) - 1;
 const END = "\0";
 
+/** Sections a manifest has at most. */
+const SECTIONS = 2;
+
 export class PathList {
-  /** First path of each block, and the blocks: shared length and rest, again and again. */
-  readonly #firsts: string[] = [];
-  readonly #blocks: string[] = [];
-  #open: string[] = [];
-  #last: string | null = null;
+  /** The last one is being filled. */
+  readonly #sections: Section[] = [new Section()];
   #isOrdered = true;
-  #unpacked: { readonly block: number; readonly paths: ReadonlySet<string> } | null = null;
   /** Folded path to a spelling of it; made when it is first asked for. */
   #folded: Map<string, string> | null = null;
 
-  /** False when a path came that is not behind the one before it. */
+  /** False when a path came that is not behind the one before it, for a second time. */
   get isOrdered(): boolean {
     return this.#isOrdered;
   }
 
   add(path: string): void {
-    const follows = this.#last === null || comparePaths(this.#last, path) < 0;
-    if (!follows || path.includes(END)) {
-      this.#isOrdered = false;
-      return;
+    if (path.includes(END)) this.#isOrdered = false;
+    if (!this.#isOrdered || this.#sections.at(-1)?.add(path)) return;
+    const section = new Section();
+    section.add(path);
+    this.#isOrdered = this.#sections.push(section) <= SECTIONS;
+  }
+
+  has(path: string): boolean {
+    return this.#sections.some((section) => section.has(path));
+  }
+
+  /** A path that is the same name where case and normalisation are ignored; null when none is. */
+  foldsTo(path: string): string | null {
+    if (this.#folded === null) {
+      this.#folded = new Map();
+      for (const known of this) this.#folded.set(foldPath(known), known);
     }
+    return this.#folded.get(foldPath(path)) ?? null;
+  }
+
+  *[Symbol.iterator](): Generator<string> {
+    for (const section of this.#sections) yield* section;
+  }
+}
+
+/** Paths in strictly ascending order. */
+class Section {
+  /** First path of each block, and the blocks: shared length and rest, again and again. */
+  readonly #firsts: string[] = [];
+  readonly #blocks: string[] = [];
+  #open: string[] = [];
+  #last: string | null = null;
+  #unpacked: { readonly block: number; readonly paths: ReadonlySet<string> } | null = null;
+
+  /** False when the path is not behind the last one, and not taken. */
+  add(path: string): boolean {
+    if (this.#last !== null && comparePaths(this.#last, path) >= 0) return false;
     this.#last = path;
     this.#open.push(path);
     if (this.#open.length === BLOCK_PATHS) this.#pack();
+    return true;
   }
 
   has(path: string): boolean {
@@ -48,15 +80,6 @@ export class PathList {
       this.#unpacked = { block, paths: new Set(this.#unpack(block)) };
     }
     return this.#unpacked.paths.has(path);
-  }
-
-  /** A path that is the same name where case and normalisation are ignored; null when none is. */
-  foldsTo(path: string): string | null {
-    if (this.#folded === null) {
-      this.#folded = new Map();
-      for (const known of this) this.#folded.set(foldPath(known), known);
-    }
-    return this.#folded.get(foldPath(path)) ?? null;
   }
 
   *[Symbol.iterator](): Generator<string> {

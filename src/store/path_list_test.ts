@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { comparePaths, foldPath } from "../base/path.ts";
+import { comparePaths, foldPath, isFromOn } from "../base/path.ts";
 import { PathList } from "./path_list.ts";
 
 const NAME = fc.string({
@@ -46,10 +46,30 @@ Deno.test("PathList shares long beginnings to the last character it can count", 
   assert.deepEqual([...list], paths);
 });
 
+Deno.test("PathList takes two sections, whatever they have between each other", () => {
+  const given = fc.uniqueArray(PATH, { maxLength: 400 });
+  fc.assert(
+    fc.property(given, PATH, fc.array(PATH, { maxLength: 20 }), (added, from, asked) => {
+      const sorted = [...added].sort(comparePaths);
+      const sections = [true, false].map((isFirst) =>
+        sorted.filter((path) => isFromOn(path, from) === isFirst)
+      );
+      const list = new PathList();
+      for (const path of sections.flat()) list.add(path);
+      assert.equal(list.isOrdered, true);
+      assert.deepEqual([...list], sections.flat());
+      for (const path of [...asked, ...sorted]) {
+        assert.equal(list.has(path), sorted.includes(path));
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
 Deno.test("PathList says when it was not filled in order", () => {
-  for (const paths of [["b", "a"], ["a", "a"], ["a\0b"]]) {
+  for (const paths of [["c", "b", "a"], ["b", "c", "a", "a"], ["a\0b"], ["b", "a", "c\0"]]) {
     const list = new PathList();
     paths.forEach((path) => list.add(path));
-    assert.equal(list.isOrdered, false);
+    assert.equal(list.isOrdered, false, JSON.stringify(paths));
   }
 });

@@ -7,7 +7,7 @@ import { escapeText } from "../base/text.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
 import { lookAt, sameStamp, sameTime, stampOf } from "./disk.ts";
 import type { JournalReader } from "./journal.ts";
-import type { CommittedRow, PartRow } from "./journal_rows.ts";
+import type { CommittedRow, PartRow, StrayRow } from "./journal_rows.ts";
 import type { ChunkRun } from "./store.ts";
 
 /** The coarsest times a file system keeps (FAT); Deno's own are finer (FACTS 3). */
@@ -18,6 +18,7 @@ export interface PlacementRules {
   readonly checksum: boolean;
   readonly writeOnce: boolean;
   readonly mayRead: boolean;
+  readonly key: Uint8Array;
 }
 
 /** What was found for a file entry. */
@@ -25,7 +26,13 @@ export type Found =
   | { readonly kind: "new"; readonly stale: PartRow | null }
   | { readonly kind: "unchanged"; readonly digest: Uint8Array; readonly stat: BigIntStats }
   | { readonly kind: "held"; readonly row: PartRow; readonly runs: readonly ChunkRun[] }
-  | { readonly kind: "stands"; readonly standing: Stamp; readonly stale: PartRow | null };
+  | {
+    readonly kind: "stands";
+    readonly standing: Stamp;
+    readonly stale: PartRow | null;
+    /** It is not what stands under the final name, but a part of which nothing is known. */
+    readonly stray?: StrayRow;
+  };
 
 export interface PlacementQuestion {
   readonly entry: Entry;
@@ -36,6 +43,8 @@ export interface PlacementQuestion {
   readonly row: PartRow | null;
   /** Absolute path of the journalled part, if there is a row. */
   readonly part: string | null;
+  /** A part of the entry that outlived the state, and its absolute path. */
+  readonly stray?: { readonly row: StrayRow; readonly path: string } | null;
 }
 
 /** Throws an `SftpxError` when the entry cannot be placed at all. */
@@ -43,7 +52,7 @@ export function placeFile(
   question: PlacementQuestion,
   context: { readonly rules: PlacementRules; readonly journal: JournalReader },
 ): Found {
-  const { entry, path, stat, row, part } = question;
+  const { entry, path, stat, row, part, stray } = question;
   const { rules, journal } = context;
   if (stat?.isDirectory()) {
     throw new SftpxError(
@@ -52,13 +61,17 @@ export function placeFile(
     );
   }
   let isRacy = false;
-  if (stat?.isFile() && rules.mayRead && !rules.checksum) {
+  if (stat?.isFile() && !rules.checksum) {
     const record = matchingRecord(entry, stat, { path, rules, journal });
     isRacy = record !== null && isRacilyClean(record);
     if (record !== null && !isRacy) return { kind: "unchanged", digest: record.digest, stat };
   }
-  // A racy record still leads to a comparison, and the commit itself refuses to replace.
-  if (stat !== null && rules.writeOnce && !isRacy) throw writtenOnce(path);
+  // A racy record still leads to a comparison, and so does one that a crash took back: the commit
+  // itself refuses to replace.
+  const isCompared = isRacy && rules.mayRead;
+  if (stat !== null && rules.writeOnce && !isCompared && !mayBeOurs(entry, stat, rules)) {
+    throw writtenOnce(path);
+  }
   if (row !== null && part !== null && isWholePart(entry, row, part)) {
     const chunks = Math.ceil(entry.sizeBytes / rules.chunkBytes);
     const runs = journal.runs(row.id, chunks);
@@ -66,6 +79,13 @@ export function placeFile(
   }
   const { sizeBytes } = entry;
   const { chunkBytes, mayRead } = rules;
+  if (stray && row === null) {
+    const found = strayStat(entry, stray.path);
+    // The peer sent it itself, under this key.
+    if (found !== null) {
+      return { kind: "stands", standing: stampOf(found), stale: null, stray: stray.row };
+    }
+  }
   // A comparison tells the peer digests of what stands here: only for one that may read it.
   if (mayRead && stat?.isFile() && isWorthComparing(sizeBytes, Number(stat.size), chunkBytes)) {
     return { kind: "stands", standing: stampOf(stat), stale: row };
@@ -87,8 +107,11 @@ function matchingRecord(
   context: { path: string; rules: PlacementRules; journal: JournalReader },
 ): CommittedRow | null {
   if (Number(stat.size) !== entry.sizeBytes) return null;
-  const record = context.journal.committed(context.path);
-  if (record === null || record.chunkBytes !== context.rules.chunkBytes) return null;
+  const { journal, path, rules } = context;
+  // Of what it sent itself in a transfer that is not finished a peer learns nothing new.
+  if (!rules.mayRead && !journal.isOwn(path, rules.key)) return null;
+  const record = journal.committed(path);
+  if (record === null || record.chunkBytes !== rules.chunkBytes) return null;
   // The two walks may have run on runtimes that see different fractions of a millisecond.
   if (!sameTime(record.mtimeNs, entry.mtimeNs)) return null;
   return sameStamp(record.stamp, stampOf(stat)) ? record : null;
@@ -107,7 +130,21 @@ function isRacilyClean({ stamp }: CommittedRow): boolean {
 function isWholePart(entry: Entry, row: PartRow, part: string): boolean {
   if (row.sizeBytes !== entry.sizeBytes) return false;
   const stat = lookAt(part);
-  return stat !== null && stat.isFile() && Number(stat.size) === row.sizeBytes;
+  // One with a second name is in place already: what is written to it would be written there too.
+  return stat !== null && stat.isFile() && stat.nlink <= 1n && Number(stat.size) === row.sizeBytes;
+}
+
+/** Whether a file looks as if this very one had been committed, before a crash, without a record. */
+function mayBeOurs(entry: Entry, stat: BigIntStats, { mayRead }: PlacementRules): boolean {
+  return mayRead && stat.isFile() && Number(stat.size) === entry.sizeBytes &&
+    sameTime(stat.mtimeNs, entry.mtimeNs);
+}
+
+/** With another name of its own, what is written to it would be written there too. */
+function strayStat(entry: Entry, path: string): BigIntStats | null {
+  const stat = lookAt(path);
+  if (stat === null || !stat.isFile() || stat.nlink !== 1n) return null;
+  return Number(stat.size) === entry.sizeBytes ? stat : null;
 }
 
 function isWorthComparing(sizeBytes: number, standingBytes: number, chunkBytes: number): boolean {

@@ -47,7 +47,7 @@ export class Planning {
     this.#context = context;
     this.#door = new Door(context.root);
     this.#beginning = beginningOf(transfer, { door: this.#door, journal: context.journal });
-    this.#guard = new ManifestGuard(context.ignoresCase);
+    this.#guard = new ManifestGuard({ ignoresCase: context.ignoresCase, from: null });
   }
 
   get fresh(): readonly boolean[] {
@@ -107,12 +107,14 @@ export class Planning {
   }
 
   #fileAction(entry: Entry, final: string): PlanAction {
-    const { transfer, rows } = this.#beginning;
+    const { transfer, holdsParts } = this.#beginning;
     const { journal, partsDirectory } = this.#context;
     const stat = this.#door.look(final);
-    const row = rows.get(entry.path) ?? null;
+    const row = holdsParts ? journal.part(transfer.key, entry.path) : null;
     const part = row === null ? null : `${partsDirectory}/${row.name}`;
-    const question = { entry, path: final, stat, row, part };
+    const lost = holdsParts && row === null ? journal.stray(transfer.key, entry.path) : null;
+    const stray = lost === null ? null : { row: lost, path: `${partsDirectory}/${lost.name}` };
+    const question = { entry, path: final, stat, row, part, stray };
     const found = placeFile(question, { rules: transfer, journal });
     if (stat === null) this.#checkName(final);
     return actionFor(found, { entry, stat, writeOnce: transfer.writeOnce });
@@ -174,6 +176,7 @@ function actionFor(
     case "held":
       return "resume";
     case "stands":
+      if (found.stray !== undefined) return "resume";
       return found.standing.sizeBytes === entry.sizeBytes ? "compare" : "replace";
     case "new":
       if (stat === null) return "create";

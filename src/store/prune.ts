@@ -189,14 +189,14 @@ export class Pruner {
     let closedMode: number | null = null;
     if (!frame.stays && disk !== null && (Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
       closedMode = Number(stat.mode & 0o7777n);
-      fs.chmodSync(directory, closedMode | OWNER_ALL);
+      disk.setMode(directory, closedMode | OWNER_ALL);
     }
     try {
       const names = fs.readdirSync(directory).sort().reverse();
       const { dev: device, ino: inode } = stat;
       this.#stack.push({ ...frame, names, device, inode, hasLost: false, closedMode });
     } catch (thrown) {
-      if (closedMode !== null) fs.chmodSync(directory, closedMode);
+      if (closedMode !== null) disk?.setMode(directory, closedMode);
       throw thrown;
     }
   }
@@ -222,7 +222,7 @@ export class Pruner {
     if (disk === null) return;
     try {
       const directory = door.standing(frame.final);
-      if (frame.closedMode !== null) fs.chmodSync(directory, frame.closedMode);
+      if (frame.closedMode !== null) disk.setMode(directory, frame.closedMode);
       if (frame.hasLost) onLost(directory);
     } catch (thrown) {
       this.#fail(frame.shown, osError(thrown, `close "${escapeText(frame.shown)}"`));

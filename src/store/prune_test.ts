@@ -361,7 +361,8 @@ Deno.test("prune() refuses a write-once grant, open directories and a manifest o
       assert.throws(() => store.prune(once.id, []), { code: "refused" });
       store.abandon(once.id);
       const { id } = store.begin(transferOf());
-      store.register(id, 0, [fileEntry("d/z", 0), fileEntry("d/a", 0)], [0, 0]);
+      const unordered = ["d/z", "d/m", "d/a"].map((path) => fileEntry(path, 0));
+      store.register(id, 0, unordered, [0, 0, 0]);
       store.placeDirectories(id);
       assert.throws(() => store.prune(id, []), { code: "protocol" });
       store.abandon(id);

@@ -8,7 +8,7 @@ import { type Beginning, beginningOf } from "./beginning.ts";
 import { ChunkJournal } from "./chunk_journal.ts";
 import type { Place } from "./commit.ts";
 import { changeMode, type Committed, commitWhole, type FileContext } from "./commit_whole.ts";
-import type { FileLock } from "../runtime/database.ts";
+import type { Hold } from "./claims.ts";
 import type { BigIntStats } from "node:fs";
 import type { Disk } from "./disk.ts";
 import { osError } from "../base/os_error.ts";
@@ -16,11 +16,20 @@ import { Door } from "./door.ts";
 import type { Journal } from "./journal.ts";
 import type { CommittedRow } from "./journal_rows.ts";
 import type { PrunedSome } from "./messages.ts";
+import { forgetNames } from "./part_names.ts";
 import { PartsRun } from "./parts.ts";
 import type { Pruner } from "./prune.ts";
 import { prunerOf } from "./pruning.ts";
 import { Register } from "./register.ts";
-import type { JournalRun, Outcome, Placement, ReceiveTransfer, WholeFile } from "./store.ts";
+import type { Room } from "./room.ts";
+import type {
+  EntryChunks,
+  JournalRun,
+  Outcome,
+  Placement,
+  ReceiveTransfer,
+  WholeFile,
+} from "./store.ts";
 import { type DirectoryToPlace, finishDirectory, placeDirectory, placeLink } from "./tree.ts";
 
 /** What a transfer needs of the root it writes to. */
@@ -28,7 +37,8 @@ export interface ReceiveContext {
   readonly root: string;
   readonly partsDirectory: string;
   readonly journal: Journal;
-  readonly lock: FileLock;
+  readonly hold: Hold;
+  readonly room: Room;
   readonly disk: Disk;
   readonly ignoresCase: boolean;
 }
@@ -48,25 +58,41 @@ export class Receiving {
 
   constructor(transfer: ReceiveTransfer, context: ReceiveContext) {
     this.#context = context;
-    this.#door = new Door(context.root, (absolute) => this.#touched.add(absolute));
+    const { disk } = context;
+    this.#door = new Door(context.root, {
+      disk,
+      onMade: (absolute) => this.#touched.add(absolute),
+    });
     const { journal, ignoresCase } = context;
     this.#beginning = beginningOf(transfer, { door: this.#door, journal });
-    const { destination, rows, fresh } = this.#beginning;
-    this.#run = new PartsRun(context.partsDirectory);
-    this.#chunks = new ChunkJournal(this.#transfer, { ...context, run: this.#run });
+    const { destination, holdsParts, from, fresh } = this.#beginning;
+    context.hold.claim(transfer.sources.map((source) => destination.top(source)));
+    // Nothing of these stands there or is held: they need what they are.
+    const newBytes = transfer.sources.map(({ sizeBytes }, i) => fresh[i] ? sizeBytes ?? 0 : 0);
+    context.room.foresee(newBytes.reduce((sum, bytes) => sum + bytes, 0));
+    this.#run = new PartsRun(context.partsDirectory, disk);
     this.#register = new Register(this.#transfer, {
       journal,
       door: this.#door,
       destination,
       run: this.#run,
-      rows,
+      holdsParts,
+      from,
       fresh,
       ignoresCase,
+      room: context.room,
     });
+    const { frontier } = this.#register;
+    this.#chunks = new ChunkJournal(this.#transfer, { ...context, run: this.#run, frontier });
   }
 
   get fresh(): readonly boolean[] {
     return this.#beginning.fresh;
+  }
+
+  /** Where the manifest may begin: what is missing begins there. */
+  get from(): string | null {
+    return this.#beginning.from;
   }
 
   get makesBase(): boolean {
@@ -85,7 +111,8 @@ export class Receiving {
     return this.#register.add(first, entries, sources);
   }
 
-  journal(runs: readonly JournalRun[]): void {
+  journal(runs: readonly JournalRun[], leaveOut: readonly number[]): void {
+    this.#register.frontier.leaveOut(leaveOut);
     const known = runs.flatMap((run) => {
       const file = this.#register.files.get(run.entry);
       return file === undefined ? [] : [{ run, file }];
@@ -93,8 +120,12 @@ export class Receiving {
     if (known.length > 0) this.#chunks.add(known);
   }
 
-  forget(entries: readonly number[]): void {
-    this.#chunks.forget(entries.flatMap((entry) => this.#register.files.get(entry) ?? []));
+  forget(chunks: readonly EntryChunks[]): void {
+    const { files } = this.#register;
+    this.#chunks.forget(chunks.flatMap(({ entry, ranges }) => {
+      const file = files.get(entry);
+      return file === undefined ? [] : [{ entry, ranges, file }];
+    }));
   }
 
   placeDirectories(leaveOut: readonly number[]): Outcome {
@@ -116,7 +147,7 @@ export class Receiving {
     return { committed: [], changed: [], failures };
   }
 
-  commit(files: readonly WholeFile[]): Outcome {
+  commit(files: readonly WholeFile[], leaveOut: readonly number[]): Outcome {
     if (!this.#register.isClosed) {
       throw new TypeError("Cannot commit: directories are not placed yet");
     }
@@ -130,6 +161,8 @@ export class Receiving {
         failures.push(failureOf(whole.entry, thrown));
       }
     }
+    // In place or failed: neither is what a resume is to begin with.
+    this.#register.frontier.leaveOut([...leaveOut, ...files.map(({ entry }) => entry)]);
     this.#record(done);
     const changed = done.filter((one) => one.changed).map(({ entry }) => entry);
     return this.#told({ committed: done.map(({ entry }) => entry), changed, failures });
@@ -195,19 +228,19 @@ export class Receiving {
     }
     this.#syncTouched();
     this.#forgetAll(rows);
-    this.#context.lock.discard();
+    this.#context.hold.discard();
     return this.#told({ committed, changed, failures });
   }
 
   /** Keeps what the journal knows, removes the other parts, unlocks. */
   abandon(): void {
     try {
-      const rows = this.#context.journal.parts(this.key);
-      this.#run.sweep(new Set(rows.map((row) => row.name)));
+      const files = [...this.#register.files.values()];
+      this.#run.sweep(new Set(files.flatMap(({ row, part }) => row === null ? [] : [part])));
     } catch (thrown) {
       throw osError(thrown, "put a transfer aside");
     } finally {
-      this.#context.lock.discard();
+      this.#context.hold.discard();
     }
   }
 
@@ -244,8 +277,9 @@ export class Receiving {
     const { journal } = this.#context;
     try {
       journal.transaction(() => {
+        this.#chunks.touch();
         for (const { entry, row } of committed) {
-          journal.addCommitted(row);
+          journal.addCommitted(row, this.key);
           const part = this.#register.files.get(entry)?.row ?? null;
           if (part !== null) journal.dropPart(part);
         }
@@ -279,10 +313,13 @@ export class Receiving {
     const { journal } = this.#context;
     try {
       const open = [...this.#register.files.values()].filter((file) => file.row !== null);
-      const names = journal.parts(this.key).map((row) => row.name);
+      const names = journal.fileNames(this.key);
+      if (open.length === 0) forgetNames(this.#context.partsDirectory, names, this.#context.disk);
       journal.transaction(() => {
         for (const row of rows) journal.addCommitted(row);
         journal.forget(this.key, new Set(open.map((file) => file.path)));
+        // All is done but what failed: a resume has nothing else to begin with.
+        if (open[0] !== undefined) this.#chunks.touch(open[0].path);
       });
       const kept = new Set(open.map((file) => file.part));
       this.#run.remove(names.filter((name) => !kept.has(name)));

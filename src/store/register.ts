@@ -2,19 +2,23 @@
 // and where its chunks are written meanwhile. Refuses entries out of sequence; an entry that cannot be
 // placed fails alone. Puts nothing under a final name.
 
+import type { BigIntStats } from "node:fs";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { isDamage } from "../base/os_error.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
-import type { OpenFile } from "./chunk_journal.ts";
+import { chunksOf, type OpenFile } from "./chunk_journal.ts";
 import type { Destination } from "./destination.ts";
-import { sameStamp, stampOf } from "./disk.ts";
+import { lookAt, sameStamp, stampOf } from "./disk.ts";
 import type { Door } from "./door.ts";
+import { Frontier } from "./frontier.ts";
 import type { Journal } from "./journal.ts";
-import type { PartRow } from "./journal_rows.ts";
+import { DIGEST_BYTES, type PartRow } from "./journal_rows.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
 import type { PartsRun } from "./parts.ts";
 import { PathList } from "./path_list.ts";
 import { type Found, placeFile } from "./placement.ts";
-import type { Placement, ReceiveTransfer } from "./store.ts";
+import { growthBytes, type Room, takenBytes } from "./room.ts";
+import type { ChunkRun, Placement, ReceiveTransfer } from "./store.ts";
 import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
 
 /** What entries are registered with. */
@@ -23,11 +27,14 @@ export interface RegisterContext {
   readonly door: Door;
   readonly destination: Destination;
   readonly run: PartsRun;
-  /** Parts held from before, by path in the manifest. */
-  readonly rows: Map<string, PartRow>;
+  /** Parts are held from before. */
+  readonly holdsParts: boolean;
+  /** Where the manifest may begin. */
+  readonly from: string | null;
   /** For each source: nothing stands there and no part is held. */
   readonly fresh: readonly boolean[];
   readonly ignoresCase: boolean;
+  readonly room: Room;
 }
 
 /** A file in place whose mode is not the manifest's. */
@@ -59,11 +66,14 @@ export class Register {
   readonly modes = new Map<number, ModeChange>();
   /** Everything the manifest names, what failed included: none of it is extraneous. */
   readonly paths = new PathList();
+  /** Where a resume would begin. */
+  readonly frontier: Frontier;
 
   constructor(transfer: ReceiveTransfer, context: RegisterContext) {
     this.#transfer = transfer;
     this.#context = context;
-    this.#guard = new ManifestGuard(context.ignoresCase);
+    this.#guard = new ManifestGuard(context);
+    this.frontier = new Frontier(this.files, context.from);
   }
 
   /** The manifest is whole: nothing more is registered. */
@@ -77,6 +87,7 @@ export class Register {
 
   /** Entries that failed elsewhere: what is placed without a commit is not placed for them. */
   leaveOut(entries: readonly number[]): void {
+    this.frontier.leaveOut(entries);
     for (const entry of entries) {
       this.directories.delete(entry);
       this.links.delete(entry);
@@ -95,19 +106,24 @@ export class Register {
     const stale: PartRow[] = [];
     const placements = entries.map((entry, i): Placement => {
       this.paths.add(entry.path);
+      this.frontier.add(entry.path);
       try {
         const source = sources[i] ?? -1;
         const final = destination.of(entry.path, source);
         this.#guard.check(entry);
         if (entry.kind !== "file") return this.#later(first + i, entry, final);
-        const found = fresh[source] ? FRESH : this.#find(entry, final);
+        const stat = fresh[source] ? null : door.look(final);
+        const found = fresh[source] ? FRESH : this.#find(entry, final, stat);
         if ("stale" in found && found.stale !== null) stale.push(found.stale);
-        return this.#open(first + i, { entry, final, found });
+        return this.#open(first + i, { entry, final, found, stat });
       } catch (thrown) {
+        // Not the entry's fault, and no other one would fare better.
+        if (isDamage(thrown)) throw thrown;
         const { code, message } = toSftpxError(thrown);
         return { kind: "failed", code, message };
       }
     });
+    this.#checkRoom(first);
     if (stale.length > 0) this.#dropRows(stale);
     return placements;
   }
@@ -124,17 +140,24 @@ export class Register {
     return { kind: "later" };
   }
 
-  #find(entry: Entry, final: string): Found {
-    const { journal, door, run, rows } = this.#context;
-    const row = rows.get(entry.path) ?? null;
+  #find(entry: Entry, final: string, stat: BigIntStats | null): Found {
+    const { journal, run, holdsParts } = this.#context;
+    const row = holdsParts ? journal.part(this.#transfer.key, entry.path) : null;
     const part = row === null ? null : run.pathOf(row.name);
-    const stat = door.look(final);
-    return placeFile({ entry, path: final, stat, row, part }, { rules: this.#transfer, journal });
+    const lost = holdsParts && row === null ? journal.stray(this.#transfer.key, entry.path) : null;
+    const stray = lost === null ? null : { row: lost, path: run.pathOf(lost.name) };
+    const question = { entry, path: final, stat, row, part, stray };
+    return placeFile(question, { rules: this.#transfer, journal });
   }
 
   #open(
     number: number,
-    { entry, final, found }: { entry: Entry; final: string; found: Found },
+    { entry, final, found, stat: standing }: {
+      readonly entry: Entry;
+      readonly final: string;
+      readonly found: Found;
+      readonly stat: BigIntStats | null;
+    },
   ): Placement {
     const { path, sizeBytes, mode, mtimeNs } = entry;
     if (found.kind === "unchanged") {
@@ -147,11 +170,12 @@ export class Register {
     }
     const { run, door } = this.#context;
     const held = found.kind === "held" ? found.row : null;
-    const part = held?.name ?? run.nameOf(number);
+    const stray = found.kind === "stands" ? found.stray : undefined;
+    const part = held?.name ?? stray?.name ?? run.nameOf(number);
     // Smaller files are sent again as a whole or not at all.
     if (sizeBytes > this.#transfer.chunkBytes) run.keepRoom();
     const stamp = entry.stamp ?? NO_STAMP;
-    const isSame = held !== null && sameStamp(held.stamp, stamp);
+    const known = found.kind === "held" ? found.runs : [];
     this.files.set(number, {
       path,
       final,
@@ -161,8 +185,12 @@ export class Register {
       stamp,
       part,
       standing: found.kind === "stands" ? found.standing : null,
+      isStray: stray !== undefined,
+      growthBytes: growthBytes(entry, standing),
       row: held?.id ?? null,
-      isStale: held !== null && !isSame,
+      isStale: held !== null && !sameStamp(held.stamp, stamp),
+      // What stands may be the same: a resume need not begin with comparing it.
+      undurable: found.kind === "stands" ? 0 : chunksOf(entry, this.#transfer) - chunksIn(known),
     });
     const absolute = run.pathOf(part);
     switch (found.kind) {
@@ -174,15 +202,38 @@ export class Register {
         return { kind: "held", part: absolute, runs, stamp, recordedNs };
       }
       case "stands": {
-        return { kind: "stands", part: absolute, path: door.enter(final), stamp: found.standing };
+        const path = stray === undefined ? door.enter(final) : absolute;
+        return { kind: "stands", part: absolute, path, stamp: found.standing };
       }
     }
   }
 
+  /** Throws `no_space` where all that is open, with the entries from `first` on, cannot fit. */
+  #checkRoom(first: number): void {
+    const { room } = this.#context;
+    const left = (file: OpenFile, isNew: boolean) =>
+      file.growthBytes - (isNew ? 0 : this.#takenBytes(file));
+    for (let entry = first; entry < this.#next; entry++) {
+      const file = this.files.get(entry);
+      if (file !== undefined) room.add(left(file, file.row === null && !file.isStray));
+    }
+    room.check(() => this.files.values().reduce((sum, file) => sum + left(file, false), 0));
+  }
+
+  /** What of a file's growth is there already, in its part. */
+  #takenBytes({ part, growthBytes, sizeBytes }: OpenFile): number {
+    if (growthBytes <= 0) return 0;
+    const stat = lookAt(this.#context.run.pathOf(part));
+    return stat === null ? 0 : Math.min(takenBytes(stat), sizeBytes);
+  }
+
   #dropRows(stale: readonly PartRow[]): void {
-    const { journal, run, rows } = this.#context;
+    const { journal, run } = this.#context;
     journal.transaction(() => stale.forEach((row) => journal.dropPart(row.id)));
     run.remove(stale.map((row) => row.name));
-    for (const row of stale) rows.delete(row.path);
   }
+}
+
+function chunksIn(runs: readonly ChunkRun[]): number {
+  return runs.reduce((sum, { digests }) => sum + digests.byteLength / DIGEST_BYTES, 0);
 }

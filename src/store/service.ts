@@ -75,6 +75,8 @@ export class StoreService {
         return store.abandon(...request.args);
       case "resumable":
         return store.resumable();
+      case "clean":
+        return store.clean(...request.args);
       case "close":
         return store.close();
     }

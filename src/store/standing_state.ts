@@ -5,16 +5,23 @@
 import * as fs from "node:fs";
 import process from "node:process";
 import { lookAt } from "./disk.ts";
-import { osCode, osError } from "../base/os_error.ts";
-import { type Interrupted, Journal, type JournalReader } from "./journal.ts";
+import { isDamage, osCode, osError } from "../base/os_error.ts";
+import type { Interrupted } from "./interrupted.ts";
+import { Journal, type JournalReader } from "./journal.ts";
 import { openStateReadOnly } from "./schema.ts";
-import { isLocked, refusalOf, refuseContents, STATE_NAME } from "./state_directory.ts";
+import { refusalOf, refuseContents } from "./planted.ts";
+import { isLocked, STATE_NAME } from "./state_directory.ts";
 
 const NOTHING: JournalReader = {
   transfer: () => null,
+  part: () => null,
+  stray: () => null,
   parts: () => [],
+  holds: () => false,
+  holdsAny: () => false,
   runs: () => [],
   committed: () => null,
+  isOwn: () => false,
 };
 
 export class StandingState {
@@ -52,15 +59,25 @@ export class StandingState {
   get reader(): JournalReader {
     return {
       transfer: (key) => this.#current.transfer(key),
+      part: (key, path) => this.#current.part(key, path),
+      stray: (key, path) => this.#current.stray(key, path),
       parts: (key) => this.#current.parts(key),
+      holds: (key, path, options) => this.#current.holds(key, path, options),
+      holdsAny: (key) => this.#current.holdsAny(key),
       runs: (part, chunks) => this.#current.runs(part, chunks),
       committed: (path) => this.#current.committed(path),
+      isOwn: (path, key) => this.#current.isOwn(path, key),
     };
   }
 
   interrupted(): Interrupted[] {
     this.#open();
-    return this.#journal?.interrupted() ?? [];
+    try {
+      return this.#journal?.interrupted() ?? [];
+    } catch (thrown) {
+      if (isDamage(thrown)) return [];
+      throw thrown;
+    }
   }
 
   isLocked(key: Uint8Array): boolean {

@@ -4,21 +4,43 @@
 import * as fs from "node:fs";
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { FileLock } from "../runtime/database.ts";
-import { lookAt } from "./disk.ts";
+import { type Claimant, Hold } from "./claims.ts";
+import { DISK, type Disk, lookAt } from "./disk.ts";
 import { besideOf } from "./commit.ts";
-import { osCode, osError } from "../base/os_error.ts";
-import { type Interrupted, Journal, type JournalReader } from "./journal.ts";
-import { sweepParts } from "./parts.ts";
+import { isDiskFailure, osCode, osError } from "../base/os_error.ts";
+import type { Interrupted } from "./interrupted.ts";
+import { Journal, type JournalReader } from "./journal.ts";
+import { forgetNames } from "./part_names.ts";
+import { refusePlanted } from "./planted.ts";
+import {
+  hasRoom,
+  makeRoot,
+  removeIfEmpty,
+  removeLeftovers,
+  removeState,
+  unmake,
+} from "./root_files.ts";
 import { openState } from "./schema.ts";
+import { Sweep } from "./sweep.ts";
+import { DAMAGED_NAME, tidy } from "./tidy.ts";
+import { troubleAt } from "./trouble.ts";
 
 export const STATE_NAME = ".sftpx";
 /** How long another process may tidy before this one gives up. */
 const TIDY_WAIT_MS = 5000;
-/** Less than a state takes when it is new. */
-const STATE_BYTES = 128 * 1024;
+/** How long removing what dead processes left may hold up an opening, and a closing. */
+const OPEN_SWEEP_MS = 50;
+const CLOSE_SWEEP_MS = 500;
 /** A race with a process that removes the directory is lost at most this often. */
 const OPEN_ATTEMPTS = 16;
+
+export interface StateOptions {
+  /** What was last journalled longer ago is forgotten. */
+  readonly keepForMs?: number;
+  readonly disk?: Disk;
+}
 
 export class StateDirectory {
   /** Real path of the root. */
@@ -28,27 +50,45 @@ export class StateDirectory {
   readonly ignoresCase: boolean;
   readonly #path: string;
   readonly #lock: FileLock;
+  readonly #options: Required<StateOptions>;
+  readonly #claims: Omit<ConstructorParameters<typeof Hold>[2], "isLocked">;
+  readonly #sweep: Sweep;
+  /** Leftovers beside the state are to be removed at the end. */
+  #cleansRoot = false;
 
-  private constructor(root: string, path: string, lock: FileLock) {
+  private constructor(root: string, path: string, from: {
+    readonly lock: FileLock;
+    readonly deadRuns: readonly string[];
+    readonly options: Required<StateOptions>;
+  }) {
     this.root = root;
     this.#path = path;
-    this.#lock = lock;
-    this.journal = new Journal(openState(`${path}/state.db`, false));
+    this.#lock = from.lock;
+    this.#options = from.options;
+    const database = openState(`${path}/state.db`);
+    this.journal = new Journal(database);
     this.ignoresCase = lookAt(`${path}/STATE.DB`) !== null;
+    this.#claims = { database, ignoresCase: this.ignoresCase };
+    const { partsDirectory, journal } = this;
+    this.#sweep = new Sweep(from.deadRuns, { partsDirectory, journal, disk: from.options.disk });
   }
 
   /** Opens the state of a root; makes both if need be. */
-  static open(root: string): StateDirectory {
+  static open(root: string, options: StateOptions = {}): StateDirectory {
+    const { keepForMs = LIMITS.keepForMs, disk = DISK } = options;
     try {
-      fs.mkdirSync(root, { recursive: true });
+      makeRoot(root, disk);
       const real = fs.realpathSync(root);
       for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
-        const state = StateDirectory.#tryOpen(real);
-        if (state !== null) return state;
+        const state = StateDirectory.#tryOpen(real, { keepForMs, disk });
+        if (state === null) continue;
+        state.#begin();
+        return state;
       }
     } catch (thrown) {
       const attempted = `open the state in "${root}"`;
-      const error = osError(thrown, attempted);
+      const trouble = isDiskFailure(thrown) ? troubleAt(besideOf(`${root}/`), disk) : null;
+      const error = osError(trouble ?? thrown, attempted);
       if (error.code !== "io" || hasRoom(root)) throw error;
       throw new SftpxError("no_space", `Cannot ${attempted}: the disk is full`, { cause: thrown });
     }
@@ -70,11 +110,12 @@ export class StateDirectory {
   }
 
   /** Locks a resume key among all processes, until it is discarded. `busy` when it is taken. */
-  lock(key: Uint8Array): FileLock {
-    fs.mkdirSync(`${this.#path}/locks`, { recursive: true, mode: 0o700 });
-    const lock = FileLock.alone(`${this.#path}/locks/${toHex(key)}`);
-    if (lock !== null) return lock;
-    throw new SftpxError("busy", "Cannot begin the transfer: another process is receiving it");
+  hold(claimant: Claimant): Hold {
+    const lock = this.#lockFor(claimant.key);
+    if (lock === null) {
+      throw new SftpxError("busy", "Cannot begin the transfer: another process is receiving it");
+    }
+    return new Hold(lock, claimant, { ...this.#claims, isLocked: (key) => this.isLocked(key) });
   }
 
   /** Whether some process receives a transfer of this key. */
@@ -82,14 +123,66 @@ export class StateDirectory {
     return isLocked(this.#path, key);
   }
 
-  /** Closes it. Without `keep` the directory goes too, unless something can be resumed. */
-  close(options: { readonly keep: boolean }): void {
+  /** Goes on removing what dead processes left, for a moment, or to its end. */
+  sweep(forMs: number): void {
     try {
+      this.#sweep.go(forMs);
+    } catch {
+      // What cannot be removed now is found again at the next opening.
+    }
+  }
+
+  /** Forgets what was last journalled too long ago. A moment in the future is not long ago. */
+  expire(): void {
+    const { keepForMs } = this.#options;
+    this.forgetBefore(BigInt(Math.trunc(Date.now() - keepForMs)) * 1_000_000n);
+  }
+
+  /**
+   * Forgets every transfer that was last journalled before a moment (null for all) and that nobody is
+   * at, with its parts; answers those that could have been gone on with.
+   */
+  forgetBefore(beforeNs: bigint | null): Interrupted[] {
+    const keys = this.journal.keysBefore(beforeNs);
+    if (keys.length === 0) return [];
+    const told = new Map(this.journal.interrupted().map((row) => [toHex(row.key), row]));
+    const gone = keys.flatMap((key) => this.#forget(key) ? told.get(toHex(key)) ?? [] : []);
+    this.sweep(LIMITS.storeStepMs);
+    return gone;
+  }
+
+  /** Forgets as `forgetBefore`; what other processes left beside the state goes when it is closed. */
+  clean(beforeNs: bigint | null): Interrupted[] {
+    this.#cleansRoot = true;
+    const gone = this.forgetBefore(beforeNs);
+    this.sweep(Infinity);
+    return gone;
+  }
+
+  /** Notes that the state is damaged: whoever is alone with it next drops it. */
+  markDamaged(): void {
+    try {
+      this.#options.disk.append(`${this.#path}/${DAMAGED_NAME}`, new Uint8Array());
+    } catch {
+      // Whoever meets the damage next finds it again.
+    }
+  }
+
+  /**
+   * Closes it. Without `keep` the directory goes too, unless something can be resumed; cleaned up, also
+   * with it, unless it remembers anything at all.
+   */
+  close(options: { readonly keep: boolean }): void {
+    const { disk } = this.#options;
+    try {
+      if (options.keep || this.#isResumable()) this.sweep(CLOSE_SWEEP_MS);
       this.journal.close();
       this.#lock.release();
       if (this.#lock.tryExclusive() && this.#lock.isCurrent) {
-        const isResumable = tidy(this.#path);
-        if (!isResumable && !options.keep) this.#remove();
+        const { isResumable, isEmpty } = tidy(this.#path, { ...this.#options, isLast: true });
+        if (this.#cleansRoot) removeLeftovers(this.root, disk);
+        const goes = options.keep ? this.#cleansRoot && isEmpty : !isResumable;
+        if (goes) removeState(this.#path, disk);
       }
     } catch (thrown) {
       throw osError(thrown, "close the state");
@@ -98,25 +191,66 @@ export class StateDirectory {
     }
   }
 
-  /** In one step, so that whoever opens it next finds all of it or nothing. */
-  #remove(): void {
-    const beside = besideOf(this.#path);
-    fs.renameSync(this.#path, beside);
-    fs.rmSync(beside, { recursive: true, force: true });
+  /** A failure here is not worth not opening for: whoever uses the state meets it again. */
+  #begin(): void {
+    try {
+      this.expire();
+    } catch {
+      return;
+    }
+    this.sweep(OPEN_SWEEP_MS);
+  }
+
+  #isResumable(): boolean {
+    try {
+      return this.journal.hasResumable;
+    } catch {
+      return true;
+    }
+  }
+
+  /** False when somebody is at it. */
+  #forget(key: Uint8Array): boolean {
+    const lock = this.#lockFor(key);
+    if (lock === null) return false;
+    try {
+      const names = this.journal.fileNames(key);
+      forgetNames(this.partsDirectory, names, this.#options.disk);
+      this.journal.transaction(() => this.journal.forget(key, new Set()));
+      this.#sweep.doom(names);
+      return true;
+    } finally {
+      lock.discard();
+    }
+  }
+
+  #lockFor(key: Uint8Array): FileLock | null {
+    const locks = `${this.#path}/locks`;
+    this.#options.disk.makeDirectory(locks, { recursive: true, mode: 0o700 });
+    return FileLock.alone(`${locks}/${toHex(key)}`);
   }
 
   /** Null when another process removed the directory meanwhile. */
-  static #tryOpen(root: string): StateDirectory | null {
+  static #tryOpen(root: string, options: Required<StateOptions>): StateDirectory | null {
     const path = `${root}/${STATE_NAME}`;
-    const lock = openLock(path);
+    const isMade = lookAt(path) === null;
+    let lock: FileLock | null;
+    try {
+      lock = openLock(path, options.disk);
+    } catch (thrown) {
+      if (isMade) removeIfEmpty(path, options.disk);
+      throw thrown;
+    }
     if (lock === null) return null;
     try {
+      let deadRuns: readonly string[] = [];
       // SQLite cannot turn an exclusive lock into a shared one, so tidying is a turn of its own.
-      if (lock.tryExclusive() && lock.isCurrent) tidy(path);
+      if (lock.tryExclusive() && lock.isCurrent) deadRuns = tidy(path, options).deadRuns;
       if (lock.tryShared(TIDY_WAIT_MS) && lock.isCurrent) {
-        return new StateDirectory(root, path, lock);
+        return new StateDirectory(root, path, { lock, deadRuns, options });
       }
     } catch (thrown) {
+      if (isMade) unmake(path, lock, options.disk);
       lock.close();
       throw thrown;
     }
@@ -139,89 +273,15 @@ export function isLocked(state: string, key: Uint8Array): boolean {
   }
 }
 
-/** What stands in a state and is used by name, and of which kind it must be. */
-const CONTENTS: Readonly<Record<string, "directory" | "file">> = {
-  "parts": "directory",
-  "locks": "directory",
-  "lock": "file",
-  "lock-journal": "file",
-  "lock-wal": "file",
-  "lock-shm": "file",
-  "state.db": "file",
-  "state.db-wal": "file",
-  "state.db-shm": "file",
-  "state.db-journal": "file",
-};
-
-/**
- * Refuses a state that somebody else made or may change, and one whose contents lead elsewhere: its
- * rows and names decide what is written, resumed and removed.
- */
-function refusePlanted(path: string): void {
-  const stat = lookAt(path);
-  if (stat === null) return;
-  const refuse = refusalOf(path);
-  if (!stat.isDirectory()) refuse("it is not a directory");
-  // What a directory of ours looks like here: the user needs no name (`--allow-sys`), and a file
-  // system without modes shows the same for both. Beside it: another process may be removing it.
-  const probe = besideOf(path);
-  fs.mkdirSync(probe, { mode: 0o700 });
-  const ours = lookAt(probe);
-  fs.rmdirSync(probe);
-  if (ours !== null && ours.uid !== stat.uid) refuse("it belongs to another user");
-  if (ours !== null && (stat.mode & ~ours.mode & 0o022n) !== 0n) refuse("others may write to it");
-  refuseContents(path, refuse);
-}
-
-/** What refuses a state: the user is to look at it, and remove it. */
-export function refusalOf(path: string): (found: string) => void {
-  return (found) => {
-    throw new SftpxError("conflict", `Cannot use "${path}": ${found}; remove it and try again`);
-  };
-}
-
-/** Refuses a state with something in it that leads elsewhere. */
-export function refuseContents(path: string, refuse: (found: string) => void): void {
-  for (const [name, kind] of Object.entries(CONTENTS)) {
-    const found = lookAt(`${path}/${name}`);
-    if (found === null) continue;
-    if (kind === "directory" ? !found.isDirectory() : !found.isFile()) {
-      refuse(`"${name}" in it is not a ${kind}`);
-    }
-  }
-}
-
 /** Makes the directory and opens its lock; null when it was removed in between. */
-function openLock(path: string): FileLock | null {
+function openLock(path: string, disk: Disk): FileLock | null {
   try {
-    if (lookAt(path) === null) fs.mkdirSync(path, { recursive: true, mode: 0o700 });
-    refusePlanted(path);
+    if (lookAt(path) === null) disk.makeDirectory(path, { recursive: true, mode: 0o700 });
+    refusePlanted(path, disk);
     return new FileLock(`${path}/lock`);
   } catch (thrown) {
     if (thrown instanceof SftpxError || lookAt(`${path}/lock`) !== null) throw thrown;
     if (osCode(thrown) === "ENOENT" || osCode(thrown) === "ERR_SQLITE_ERROR") return null;
     throw thrown;
-  }
-}
-
-/** Whether a new state fits: SQLite does not say of every error that a full disk is its cause. */
-function hasRoom(root: string): boolean {
-  try {
-    const { bavail, bsize } = fs.statfsSync(root, { bigint: true });
-    return bavail * bsize >= STATE_BYTES;
-  } catch {
-    return true; // Nothing is known: the error stays as it is.
-  }
-}
-
-/** Drops damaged state and parts without a row; answers whether something can be resumed. */
-function tidy(path: string): boolean {
-  const journal = new Journal(openState(`${path}/state.db`, true));
-  try {
-    sweepParts(`${path}/parts`, journal.partNames());
-    fs.rmSync(`${path}/locks`, { recursive: true, force: true });
-    return journal.hasResumable;
-  } finally {
-    journal.close();
   }
 }

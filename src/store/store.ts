@@ -3,6 +3,7 @@
 // number of transfers; a sender's store only walks.
 
 import type { ErrorCode } from "../base/errors.ts";
+import type { Range } from "../base/ranges.ts";
 import type {
   Entry,
   EntryFailure,
@@ -133,6 +134,12 @@ export interface JournalRun extends ChunkRun {
   readonly synced: boolean;
 }
 
+/** Chunks of one entry. */
+export interface EntryChunks {
+  readonly entry: number;
+  readonly ranges: readonly Range[];
+}
+
 /** A file whose every chunk is verified and written. */
 export interface WholeFile {
   readonly entry: number;
@@ -211,15 +218,21 @@ export interface Store {
     entries: readonly Entry[],
     sources: readonly number[],
   ): Promise<readonly Placement[]>;
-  /** Syncs the parts, then journals the runs, in this order (I2). */
-  journal(id: number, runs: readonly JournalRun[]): Promise<void>;
-  /** Drops what is journalled of these entries, before their chunks are overwritten (I2). */
-  forget(id: number, entries: readonly number[]): Promise<void>;
+  /** Syncs the parts, then journals the runs, in this order (I2). Entries in `leaveOut` failed
+   * elsewhere since the last call that said so: a resume need not begin with them. */
+  journal(id: number, runs: readonly JournalRun[], leaveOut?: readonly number[]): Promise<void>;
+  /** Drops these chunks from the journal, before they are overwritten (I2); the others stay in it. */
+  forget(id: number, chunks: readonly EntryChunks[]): Promise<void>;
   /** The manifest is closed and checked: makes its directories. Entries in `leaveOut` failed
    * elsewhere: no directory or link of theirs is placed, no mode set. */
   placeDirectories(id: number, leaveOut?: readonly number[]): Promise<Outcome>;
-  /** Puts whole files under their final names (I1). Directories must have been placed. */
-  commit(id: number, files: readonly WholeFile[]): Promise<Outcome>;
+  /** Puts whole files under their final names (I1). Directories must have been placed. `leaveOut`
+   * as in `journal`. */
+  commit(
+    id: number,
+    files: readonly WholeFile[],
+    leaveOut?: readonly number[],
+  ): Promise<Outcome>;
   /** Links, then directory modes and times, then directory syncs; forgets the journal of this key
    * unless entries failed with something to resume. `leaveOut` as in `placeDirectories`. */
   finish(id: number, leaveOut?: readonly number[]): Promise<Outcome>;

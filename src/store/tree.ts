@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { escapeText } from "../base/text.ts";
 import type { Place } from "./commit.ts";
 import { besideOf } from "./commit.ts";
-import { lookAt, MODE_MASK, sameModeAndTime, secondsOf } from "./disk.ts";
+import { type Disk, lookAt, MODE_MASK, sameModeAndTime } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
 import { writtenOnce } from "./placement.ts";
 
@@ -34,17 +34,17 @@ export interface LinkToPlace {
  */
 export function placeDirectory(
   directory: DirectoryToPlace,
-  { door, writeOnce }: Place & { readonly writeOnce: boolean },
+  { disk, door, writeOnce }: Place & { readonly writeOnce: boolean },
 ): fs.BigIntStats | null {
   try {
     const stat = door.look(directory.path);
     const absolute = door.enterDirectory(directory.path);
     if (stat === null) {
       // Never more open than it will be, not even for the time of the transfer.
-      fs.chmodSync(absolute, (directory.mode & MODE_MASK) | OWNER_ALL);
+      disk.setMode(absolute, (directory.mode & MODE_MASK) | OWNER_ALL);
     } else if (!writeOnce && (Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
       // A read-only directory that was sent before must take its new entries; `finish` closes it.
-      fs.chmodSync(absolute, Number(stat.mode & 0o7777n) | OWNER_ALL);
+      disk.setMode(absolute, Number(stat.mode & 0o7777n) | OWNER_ALL);
     }
     return stat;
   } catch (thrown) {
@@ -87,11 +87,11 @@ export function placeLink(link: LinkToPlace, { disk, door }: Place): boolean {
     const stat = lookAt(target);
     if (stat?.isSymbolicLink() && fs.readlinkSync(target) === link.target) {
       if (link.writeOnce) return false;
-      setTime(target, link.mtimeNs);
+      disk.setTime(target, link.mtimeNs);
       const now = lookAt(target);
       return now === null || !sameModeAndTime(stat, now);
     }
-    if (link.writeOnce) createOnce(link, target);
+    if (link.writeOnce) createOnce(link, target, disk);
     else replace(link, target, disk);
     return true;
   } catch (thrown) {
@@ -99,21 +99,21 @@ export function placeLink(link: LinkToPlace, { disk, door }: Place): boolean {
   }
 }
 
-function createOnce(link: LinkToPlace, target: string): void {
+function createOnce(link: LinkToPlace, target: string, disk: Disk): void {
   try {
-    fs.symlinkSync(link.target, target);
+    disk.symlink(link.target, target);
   } catch (thrown) {
     if (osCode(thrown) === "EEXIST") throw writtenOnce(link.path);
     throw thrown;
   }
-  setTime(target, link.mtimeNs);
+  disk.setTime(target, link.mtimeNs);
 }
 
-function replace(link: LinkToPlace, target: string, disk: Place["disk"]): void {
+function replace(link: LinkToPlace, target: string, disk: Disk): void {
   for (const temporary of [link.scratch, besideOf(target)]) {
     disk.remove(temporary);
-    fs.symlinkSync(link.target, temporary);
-    setTime(temporary, link.mtimeNs);
+    disk.symlink(link.target, temporary);
+    disk.setTime(temporary, link.mtimeNs);
     try {
       disk.rename(temporary, target);
       return;
@@ -122,8 +122,4 @@ function replace(link: LinkToPlace, target: string, disk: Place["disk"]): void {
       if (osCode(thrown) !== "EXDEV" || temporary !== link.scratch) throw thrown;
     }
   }
-}
-
-function setTime(path: string, mtimeNs: bigint): void {
-  fs.lutimesSync(path, Date.now() / 1000, secondsOf(mtimeNs));
 }

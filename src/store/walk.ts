@@ -1,22 +1,25 @@
 // Walks sources into manifest entries, in strictly ascending order of their full paths' UTF-8
-// bytes, holding no more than the directories it stands in (I8), and so much at a step that others get
-// their turn. Links are kept and not followed, also where one takes the place of a directory meanwhile
-// (I5); special files are left out with a notice, and `.sftpx` is never seen.
+// bytes (with `from` in two such sections), holding no more than the directories it stands in (I8), and
+// so much at a step that others get their turn. Links are kept and not followed, also where one takes
+// the place of a directory meanwhile (I5); special files are left out with a notice, and `.sftpx` is
+// never seen.
 
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import { type ErrorCode, SftpxError } from "../base/errors.ts";
+import type { ErrorCode } from "../base/errors.ts";
 import { Filter } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
 import { isReservedName, pathProblem } from "../base/path.ts";
 import { escapeText, REPLACEMENT } from "../base/text.ts";
 import { lookAt } from "./disk.ts";
-import { osCode, osError } from "../base/os_error.ts";
+import { osCode } from "../base/os_error.ts";
 import { type PathTree, pathTree } from "./path_tree.ts";
 import { BatchInTheMaking } from "./walk_batch.ts";
-import { refuseLinks, WalkDirectory } from "./walk_directory.ts";
+import { WalkDirectory } from "./walk_directory.ts";
 import { entryOf, notRead, notSent } from "./walk_entry.ts";
 import { add, insert, type Item, joined, type Origin, sorted } from "./walk_items.ts";
+import { WalkSections } from "./walk_sections.ts";
+import { findSource, sourceError } from "./walk_source.ts";
 import type { WalkBatch, WalkOptions, WalkSource } from "./store.ts";
 
 /** Walks all sources; each batch is made when it is asked for, and empty when its time was up first. */
@@ -25,21 +28,37 @@ export function* walk(
   options: WalkOptions & { readonly nowMs?: () => number } = {},
 ): Generator<WalkBatch, void> {
   const walker = new Walker(sources, options);
-  const stack = [walker.tops()];
-  for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
-    const item = level.pop();
-    if (item === undefined) {
-      stack.pop();
-      continue;
-    }
-    if (item.contents) stack.push(walker.children(item));
-    else walker.visit(item, level);
-    for (let over = walker.isStepOver; over; over = walker.batch.isFull) {
-      yield walker.batch.take();
-      walker.beginStep();
+  for (const top of walker.sections()) {
+    const stack = [top];
+    for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
+      const item = level.pop();
+      if (item === undefined) {
+        stack.pop();
+        continue;
+      }
+      if (item.contents) stack.push(walker.children(item));
+      else walker.visit(item, level);
+      for (let over = walker.isStepOver; over; over = walker.batch.isFull) {
+        yield walker.batch.take();
+        walker.beginStep();
+      }
     }
   }
   while (!walker.batch.isEmpty) yield walker.batch.take();
+}
+
+/** A source that was found. */
+interface Top {
+  readonly source: WalkSource;
+  readonly origin: Origin;
+}
+
+/** What of a directory is taken, and where to. */
+interface Within {
+  readonly items: Map<string, Origin[]>;
+  readonly listed: PathTree | null;
+  /** Whether a name is of the section that is walked. */
+  readonly isIn: (name: string) => boolean;
 }
 
 class Walker {
@@ -49,6 +68,7 @@ class Walker {
   readonly #listed: PathTree | null;
   readonly #recursive: boolean;
   readonly #nowMs: () => number;
+  readonly #sections: WalkSections;
   #step = 0;
   #stepBeganMs: number;
 
@@ -56,7 +76,8 @@ class Walker {
     sources: readonly WalkSource[],
     options: WalkOptions & { readonly nowMs?: () => number },
   ) {
-    const { filters = [], files, recursive = true, nowMs = () => performance.now() } = options;
+    const { filters = [], files, from = null, recursive = true } = options;
+    const { nowMs = () => performance.now() } = options;
     if (files !== undefined && (sources.length !== 1 || sources[0]?.contents !== true)) {
       throw new TypeError("Cannot walk listed files: they are of one source, its contents");
     }
@@ -64,6 +85,7 @@ class Walker {
     this.#filter = new Filter(filters);
     this.#listed = files === undefined ? null : pathTree(files);
     this.#recursive = recursive;
+    this.#sections = new WalkSections(from);
     this.#nowMs = nowMs;
     this.#stepBeganMs = nowMs();
   }
@@ -82,42 +104,81 @@ class Walker {
     this.#stepBeganMs = this.#nowMs();
   }
 
-  /** The sources' own items, merged with the children of `contents` sources; last one first. */
-  tops(): Item[] {
-    const items = new Map<string, Origin[]>();
-    this.#given.forEach((source, index) => {
-      try {
-        const { contents, name, real = false } = source;
-        const path = source.follow ? fs.realpathSync(source.path) : source.path;
-        const stat = statOf(path);
-        if (real) refuseLinks(path, { itself: contents, name });
-        if (!contents) {
-          const directory = real ? this.#directory(dirname(path), name) : null;
-          return add(items, name, { path, source: index, directory });
-        }
-        if (!stat.isDirectory()) throw notADirectory(source);
-        const directory = this.#directory(path, name, stat);
-        this.#within("", { path, source: index, directory }, { items, listed: this.#listed });
-      } catch (thrown) {
-        const error = sourceError(source, thrown);
-        if (this.#given.length === 1) throw error;
-        this.#batch.note({ path: source.name, code: error.code, message: error.message });
-      }
+  /**
+   * The levels to walk one after the other. Those of the second section are the directories above
+   * `from`, read again for what comes before it: each lies behind all that the one above it holds.
+   */
+  *sections(): Generator<Item[], void> {
+    const found = this.#given.flatMap((source, index): Top[] => {
+      const origin = this.#attempt(source, () => this.#originOf(source, index));
+      return origin === null ? [] : [{ source, origin }];
     });
-    return sorted("", items, this.#listed);
+    const { read, level } = this.#tops(found);
+    yield level;
+    if (!this.#sections.beginSecond()) return;
+    yield this.#tops(read).level;
+    for (const directory of this.#sections.above) yield this.children(directory);
+  }
+
+  /** The sources' own items, merged with the children of `contents` sources; last one first. */
+  #tops(tops: readonly Top[]): { readonly read: readonly Top[]; readonly level: Item[] } {
+    const items = new Map<string, Origin[]>();
+    const read = tops.filter((top) => this.#take(top, items));
+    return { read, level: sorted("", items, this.#listed) };
+  }
+
+  /** Puts a source's own name among the items at the top, or what its directory holds; false when it
+   * could not be read. */
+  #take({ source, origin }: Top, items: Map<string, Origin[]>): boolean {
+    const isIn = this.#sections.namesIn("");
+    const { name, contents } = source;
+    if (!contents) {
+      if (isIn(name)) add(items, name, origin);
+      return true;
+    }
+    const within = { items, listed: this.#listed, isIn };
+    const isRead = this.#attempt(source, () => {
+      this.#within("", origin, within);
+      return true;
+    });
+    return isRead ?? false;
+  }
+
+  /** Null where a source is not as it is to be: a notice, unless it was all that there is to send. */
+  #attempt<T>(source: WalkSource, body: () => T): T | null {
+    try {
+      return body();
+    } catch (thrown) {
+      const error = sourceError(source, thrown);
+      if (this.#given.length === 1 && !this.#sections.isSecond) throw error;
+      this.#batch.note({ path: source.name, code: error.code, message: error.message });
+      return null;
+    }
+  }
+
+  #originOf(source: WalkSource, index: number): Origin {
+    const { contents, name, real = false } = source;
+    const { path, stat } = findSource(source);
+    if (contents) return { path, source: index, directory: this.#directory(path, name, stat) };
+    return { path, source: index, directory: real ? this.#directory(dirname(path), name) : null };
   }
 
   /** Items of a directory, merged over its origins; last one first. */
-  children({ path, origins, listed }: Item): Item[] {
+  children(item: Item): Item[] {
+    const { path, listed } = item;
     const items = new Map<string, Origin[]>();
-    for (const origin of origins) {
+    const isIn = this.#sections.namesIn(`${path}/`);
+    const origins = item.origins.filter((origin) => {
       try {
-        this.#within(path, origin, { items, listed });
+        this.#within(path, origin, { items, listed, isIn });
+        return true;
       } catch (thrown) {
         const code = osCode(thrown) === "ENOENT" ? "source_missing" : "source_unreadable";
         this.#notice(path, code, thrown);
+        return false;
       }
-    }
+    });
+    this.#sections.opened({ ...item, origins });
     return sorted(`${path}/`, items, listed);
   }
 
@@ -200,22 +261,20 @@ class Walker {
   }
 
   /** Puts what a directory holds into `items`: all of it, and what was listed, there or not. */
-  #within(
-    path: string,
-    origin: Origin,
-    { items, listed }: { items: Map<string, Origin[]>; listed: PathTree | null },
-  ): void {
+  #within(path: string, origin: Origin, within: Within): void {
     if (!this.#isThere(origin)) return;
-    if (listed === null || listed.isWhole) this.#list(path, origin, items);
+    const { items, listed, isIn } = within;
+    if (listed === null || listed.isWhole) this.#list(path, origin, within);
     if (listed === null) return;
     for (const name of listed.names) {
-      if (items.has(name)) continue;
+      if (items.has(name) || !isIn(name)) continue;
       add(items, name, { ...origin, path: joined(origin.path, name) });
     }
   }
 
-  #list(path: string, origin: Origin, items: Map<string, Origin[]>): void {
+  #list(path: string, origin: Origin, { items, isIn }: Within): void {
     for (const name of fs.readdirSync(origin.path)) {
+      if (!isIn(name)) continue;
       const below = joined(origin.path, name);
       const known = items.get(name)?.at(-1);
       if (known !== undefined && known.source === origin.source && known.path === below) {
@@ -285,19 +344,4 @@ function statOf(path: string): fs.BigIntStats {
 function nameProblem(name: string, path: string): string | null {
   const mayBeLong = path.length * 3 > LIMITS.pathBytes || path.length > LIMITS.pathDepth;
   return pathProblem(mayBeLong ? path : name);
-}
-
-function notADirectory(source: WalkSource): SftpxError {
-  return new SftpxError(
-    "source_missing",
-    `Cannot send "${escapeText(source.name)}": it is not a directory`,
-  );
-}
-
-function sourceError(source: WalkSource, thrown: unknown): SftpxError {
-  if (thrown instanceof SftpxError) return thrown;
-  const missing = ["ENOENT", "ENOTDIR"].includes(osCode(thrown));
-  const error = osError(thrown, `send "${escapeText(source.name)}"`);
-  const code = missing ? "source_missing" : "source_unreadable";
-  return new SftpxError(code, error.message, { cause: thrown });
 }

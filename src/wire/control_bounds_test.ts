@@ -27,7 +27,7 @@ Deno.test("a field that this version does not know is passed over", () => {
 });
 
 Deno.test("a message without one of its fields is refused", () => {
-  const optional = new Set(["auth.k", "have.st", "have.r", "request.f"]);
+  const optional = new Set(["auth.k", "accept.p", "have.st", "have.r", "request.f"]);
   for (const [, message] of SAMPLES) {
     for (const key of Object.keys(bodyMap(message))) {
       const { [key]: _, ...rest } = bodyMap(message);
@@ -222,11 +222,14 @@ Deno.test("every value is held to its limit and one past it", () => {
       many(LIMITS.sourcesPerTransfer, sourceRow("a")),
       [sourceRow(text(LIMITS.nameBytes))],
       [{ n: "", k: 2, c: true }],
+      [{ ...sourceRow("a"), s: LIMITS.fileBytes }],
     ], [
       many(LIMITS.sourcesPerTransfer + 1, sourceRow("a")),
       [sourceRow(text(LIMITS.nameBytes + 1))],
       [{ ...sourceRow("a"), k: 0 }],
       [{ ...sourceRow("a"), k: 4 }],
+      [{ ...sourceRow("a"), s: LIMITS.fileBytes + 1 }],
+      [{ ...sourceRow("a"), k: 2, s: 1 }],
     ]],
     ["offer", at("d"), [longPath, ""], [text(LIMITS.pathBytes + 1)]],
     ["offer", at("b"), ...chunk],
@@ -243,6 +246,7 @@ Deno.test("every value is held to its limit and one past it", () => {
       many(LIMITS.sourcesPerTransfer + 1, true),
     ]],
     ["accept", at("b"), ...chunk],
+    ["accept of a resume", at("p"), ["a", fullPath, longPath], ["", text(LIMITS.pathBytes + 1)]],
     ["entries", at("t"), ...u32],
     ["entries", at("f"), [0, LIMITS.entriesPerTransfer - 3], [LIMITS.entriesPerTransfer - 2]],
     ["entries", entryAt("p"), [text(LIMITS.pathBytes), ""], [text(LIMITS.pathBytes + 1)]],
@@ -458,6 +462,15 @@ Deno.test("a deleted path is one that may travel, a directory's with a slash", (
     assertFault(() => decodeOne(encode(p)), "protocol", p);
   }
   for (const p of ["a", "a/", "a/b/", "a b"]) decodeOne(encode(p));
+});
+
+Deno.test("a path that a manifest is to begin at is one that may travel", () => {
+  const accept = bodyMap(sample("accept of a resume"));
+  const encode = (p: string) => frameBody(MESSAGE_NUMBERS.accept, encodeCbor({ ...accept, p }));
+  for (const p of ["", "/", "a/", "../a", "a/../b", "/a", "a\0b", "a\x1bb", "a\\b", ".sftpx/a"]) {
+    assertFault(() => decodeOne(encode(p)), "protocol", p);
+  }
+  for (const p of ["a", "a/b", "-rf", "é", "a b"]) decodeOne(encode(p));
 });
 
 Deno.test("a bad entry is carried, so that it fails alone", () => {

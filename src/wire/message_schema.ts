@@ -30,6 +30,7 @@ import {
   frameRanges,
   key32,
   LANES_MAX,
+  manifestPath,
   message,
   omission,
   path,
@@ -110,6 +111,7 @@ export const MESSAGE_CODECS: {
     transfer,
     fresh: field("f", list(boolean(), LIMITS.sourcesPerTransfer)),
     chunkBytes: field("b", chunkBytes),
+    from: optional("p", manifestPath),
   }),
   entries: body<"entries">({
     transfer,

@@ -45,6 +45,8 @@ export interface OfferedSource {
   readonly kind: EntryKind;
   /** The source was written `dir/`, `.` or `..`: its entries come without its own name. */
   readonly contents: boolean;
+  /** What a file takes on disk at least, as far as it is known: for the receiver to look for room. */
+  readonly sizeBytes?: number;
 }
 
 /** One source a puller asks for. */

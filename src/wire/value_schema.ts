@@ -74,6 +74,9 @@ const offeredSource = record<M.OfferedSource>({
   name: field("n", text(LIMITS.nameBytes)),
   kind: field("k", kind),
   contents: field("c", boolean()),
+  sizeBytes: optional("s", size),
+}, ({ kind, sizeBytes }) => {
+  return sizeBytes === undefined || kind === "file" ? null : " has a size where none belongs";
 });
 
 /** A bad name refuses the offer, which is not the same as an unreadable one. */
@@ -107,6 +110,12 @@ export const filters: Codec<readonly M.FilterRule[]> = refined(
 export const destination = checkedText(LIMITS.pathBytes, {
   problem: (value) => value === "" ? null : pathProblem(value),
   code: "bad_name",
+});
+
+/** A path of the manifest that is only held against others: a bad one is the peer's fault. */
+export const manifestPath = checkedText(LIMITS.pathBytes, {
+  problem: pathProblem,
+  code: "protocol",
 });
 
 interface WireVerdict {

@@ -80,6 +80,9 @@ Deno.test("what every command prints with --json is as the schema has it", async
     running.kill("SIGINT");
     check((await running.ended).stdout);
     assert.ok((await events("status", scratch.path("root"))).includes("resumable"));
+    const dry = await events("clean", "--dry-run", scratch.path("root"));
+    assert.deepEqual(dry, ["cleaned", "end"]);
+    assert.deepEqual(await events("clean", scratch.path("root")), dry);
   });
   await t.step("serve", async () => {
     const home = scratch.path("stranger");
@@ -99,6 +102,16 @@ Deno.test("what every command prints with --json is as the schema has it", async
       assert.ok(logged.has(event), `${event} was not logged`);
     }
   });
+  await t.step("a server that was lost and came back", async () => {
+    const lost = await scratch.serve("other");
+    const running = scratch.start(["send", "big", lost.ticket, ...SLOWLY, "--json"]);
+    await wellUnderWay(running);
+    lost.running.kill("SIGKILL");
+    await lost.running.ended;
+    await scratch.serve("other", [], { listen: `127.0.0.1:${lost.port}` });
+    const lines = check((await running.ended).stdout);
+    assert.equal(lines.at(-1)?.["reconnects"], 1);
+  });
   await t.step("every event was met", () => {
     // A notice needs a server in a state that no command line makes.
     const missed = EVENTS.filter((event) => !seen.has(event) && event !== "notice");
@@ -106,7 +119,7 @@ Deno.test("what every command prints with --json is as the schema has it", async
   });
 });
 
-/** Waits until chunks were stored a journal's interval ago: five lines of progress are a second. */
+/** Waits until chunks were stored a journal's interval ago: five lines of progress take a second. */
 async function wellUnderWay(running: Running): Promise<void> {
   await running.until((lines) =>
     lines.filter(({ event, bytesDone }) => event === "progress" && Number(bytesDone) > 0).length > 4

@@ -81,7 +81,7 @@ Deno.test("a server stopped in mid-transfer leaves the client with 20", async ()
   await makeFile(scratch.path("local"), prose(24 * MiB));
   const server = await scratch.serve("root");
   const args = ["send", "local", server.ticket];
-  const running = scratch.start([...args, ...SLOWLY, ...CHUNKS]);
+  const running = scratch.start([...args, ...SLOWLY, ...CHUNKS, "--timeout", "1s"]);
   await wellUnderWay(running);
   const stopped = await server.stop();
   assert.equal(stopped.code, 0, stopped.stderr);
@@ -91,7 +91,7 @@ Deno.test("a server stopped in mid-transfer leaves the client with 20", async ()
   await assert.rejects(fs.stat(`${server.root}/local`));
 });
 
-/** Waits until chunks were stored a journal's interval ago: five lines of progress are a second. */
+/** Waits until chunks were stored a journal's interval ago: five lines of progress take a second. */
 async function wellUnderWay(running: Running): Promise<void> {
   await running.until((lines) =>
     lines.filter(({ event, bytesDone }) => event === "progress" && Number(bytesDone) > 0).length > 4

@@ -32,6 +32,9 @@ Deno.test("status shows what broke off and what runs, and nothing once it is don
     const [line, ...rest] = await statusOf(scratch, root);
     assert.deepEqual(rest, []);
     assert.equal(line?.["running"], true);
+    const { stdout, stderr } = await scratch.run(["status", root]);
+    assert.match(stdout, / 1 +running$/m);
+    assert.doesNotMatch(stderr, /again/);
   });
   // A server alone would take its idle timeout to miss the client.
   for (const process of [running, server.running]) {
@@ -50,17 +53,24 @@ Deno.test("status shows what broke off and what runs, and nothing once it is don
     const held = Number(line?.["heldBytes"]);
     assert.ok(held > 0 && held <= 120 * MiB, String(held));
     assert.ok(Math.abs(Date.parse(String(line?.["started"])) - Date.now()) < 120_000);
+    const [begunMs, workedMs] = [line?.["started"], line?.["lastWorkedOn"]].map((time) =>
+      Date.parse(String(time))
+    );
+    assert.ok(workedMs! >= begunMs! && workedMs! <= Date.now(), String(line?.["lastWorkedOn"]));
+    const age = Number(line?.["ageSeconds"]);
+    assert.ok(Number.isInteger(age) && age >= 0 && age < 120, String(age));
   });
   await t.step("as a table for a person", async () => {
     const { code, stdout, stderr } = await scratch.run(["status", root]);
     assert.equal(code, 0, stderr);
     const [head, row, ...rest] = stdout.trimEnd().split("\n");
     assert.deepEqual(rest, []);
-    assert.match(head ?? "", /^PEER +SOURCES +INTO +DONE +FILES +BEGUN +STATE$/);
+    assert.match(head ?? "", /^PEER +SOURCES +INTO +DONE +FILES +AGE$/);
     assert.match(
       row ?? "",
-      new RegExp(`^${identity.slice(0, 12)} +big\\.iso +images +\\S+ MB of 126 MB .* can resume$`),
+      new RegExp(`^${identity.slice(0, 12)} +big\\.iso +images +\\S+ MB of 126 MB .* 1 +\\d+ s$`),
     );
+    assert.match(stderr, /run the same command again/);
   });
   await t.step("and nothing once it is whole", async () => {
     await scratch.serve("root", [], { listen: `127.0.0.1:${server.port}` });

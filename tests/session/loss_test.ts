@@ -72,7 +72,7 @@ Deno.test("a pull survives the loss of a further connection", async () => {
 });
 
 for (const direction of ["push", "pull"] as const) {
-  Deno.test(`a ${direction} whose first connection is cut is lost, and resumes`, async () => {
+  Deno.test(`a ${direction} that was given up on its lost first connection resumes`, async () => {
     const gate = new Gate(CONTENT.byteLength / 2);
     await using place = await Place.open({ deliver: gate.deliver });
     const server = await place.serve();
@@ -80,20 +80,26 @@ for (const direction of ["push", "pull"] as const) {
       ? [place.path("f"), `${server.root}/f`]
       : [`${server.root}/f`, place.path("f")];
     await makeFile(from, CONTENT);
-    const start = () =>
-      direction === "push"
-        ? place.push(["f"], server.remote(), { connections: 2 })
-        : place.pull([server.remote("f")], "f", { connections: 2 });
-    const first = start();
+    const stop = new AbortController();
+    const start = (signal?: AbortSignal) => {
+      const more = { connections: 2, ...(signal === undefined ? {} : { signal }) };
+      return direction === "push"
+        ? place.push(["f"], server.remote(), more)
+        : place.pull([server.remote("f")], "f", more);
+    };
+    const first = start(stop.signal);
     await gate.reached;
     // The receiver's journal has what came so far.
     if (direction === "push") await server.journalled();
     else await journalledAt(first);
+    const lost = first.events.until(({ kind }) => kind === "reconnecting");
     place.network.cut(0);
+    await lost;
+    stop.abort(new SftpxError("interrupted", "Stopped by the user"));
     gate.open();
     const broken = await first.summary;
-    assert.equal(codeOf(broken), "lost");
-    assert.equal(broken.error?.exit, 20);
+    assert.equal(codeOf(broken), "interrupted");
+    assert.equal(broken.root, null);
     assert.equal(existsSync(to), false);
     const summary = await start().summary;
     assertDone(summary);
@@ -108,13 +114,14 @@ Deno.test("a server that stops in mid-transfer ends it resumably and in order", 
   await using place = await Place.open({ deliver: gate.deliver });
   const server = await place.serve();
   await makeFile(place.path("f"), CONTENT);
-  const run = place.push(["f"], server.remote());
+  const run = place.push(["f"], server.remote(), { timeoutMs: 4000 });
   await gate.reached;
   await server.journalled();
   const stopping = server.stop();
   gate.open();
   const summary = await run.summary;
   assert.equal(codeOf(summary), "terminated");
+  assert.match(summary.error?.message ?? "", /; not found again within 4 s$/);
   assert.equal(summary.error?.exit, 20);
   assert.equal(await stopping, null);
   assert.equal(codeOf(server.summaries[0]), "terminated");

@@ -96,7 +96,7 @@ Deno.test("measure() gives up on a server that answers no ping", async () => {
 Deno.test("measure() opens no lane before the server has seen what it is for", async () => {
   await using place = await Place.open();
   const { remote, served } = await rawServer(place.network, async (peer) => {
-    await peer.takeAnswering("measure");
+    await peer.take("measure");
     let isFirst = true;
     const lane = peer.connection.acceptLane().then(() => isFirst = false);
     const { token } = await peer.take("ping");

@@ -158,6 +158,8 @@ export class Place implements AsyncDisposable {
       identityPath: this.path("server/identity"),
       access: "both",
       once: false,
+      timeoutMs: 10_000,
+      keepForMs: LIMITS.keepForMs,
       authorizedKeysPath: null,
       mintTicket: true,
       workerCount: 1,
@@ -194,6 +196,7 @@ export class Place implements AsyncDisposable {
     const options: PullOptions = {
       ...this.#options(overrides, events),
       remotes,
+      keepForMs: LIMITS.keepForMs,
       destination: destination.startsWith("/") ? destination : this.path(destination),
     };
     return { events, summary: pull(options) };

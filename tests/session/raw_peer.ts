@@ -51,12 +51,13 @@ export class RawPeer {
     await this.stream.write(Uint8Array.from(spoiled, (character) => character.charCodeAt(0)));
   }
 
-  /** Takes messages until one of this type comes; what comes before is passed over. */
+  /** Takes messages until one of this type comes; what comes before is passed over, pings answered. */
   async take<T extends Message["type"]>(type: T): Promise<Extract<Message, { type: T }>> {
     for (;;) {
       const message = await this.channel.receive();
       assert.ok(message !== null, `the peer left before its "${type}"`);
       if (message.type === type) return message as Extract<Message, { type: T }>;
+      if (message.type === "ping") this.send({ type: "pong", token: message.token });
     }
   }
 
@@ -67,16 +68,6 @@ export class RawPeer {
       if (message === null) return "it left";
       if (message.type === "abort") return message.code;
       if (ANSWERS.has(message.type)) return message.type;
-    }
-  }
-
-  /** As `take`, and answers pings on the way. */
-  async takeAnswering(type: Message["type"]): Promise<void> {
-    for (;;) {
-      const message = await this.channel.receive();
-      assert.ok(message !== null, `the peer left before its "${type}"`);
-      if (message.type === type) return;
-      if (message.type === "ping") this.send({ type: "pong", token: message.token });
     }
   }
 }

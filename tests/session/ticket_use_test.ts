@@ -171,11 +171,16 @@ Deno.test("a push that was lost with parts in hand keeps the use, and resumes on
   const gate = new Gate(2_000_000);
   await using scene = await Scene.open("write", { gate });
   await makeFile(scene.place.path("big"), noise(6_000_000));
-  const run = scene.place.push(["big"], scene.remote);
+  const stop = new AbortController();
+  const run = scene.place.push(["big"], scene.remote, { signal: stop.signal });
   await gate.reached;
+  // Its user gives up before it is back.
+  const lost = run.events.until(({ kind }) => kind === "reconnecting");
   scene.place.network.cut();
+  await lost;
+  stop.abort(new SftpxError("interrupted", "enough"));
   gate.open();
-  assert.equal(codeOf(await run.summary), "lost");
+  assert.equal(codeOf(await run.summary), "interrupted");
   await scene.ended(1);
   assert.equal(scene.info.heldBy.length, 1);
   await makeFile(scene.place.path("other"), "other");

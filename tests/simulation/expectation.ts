@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { concatBytes, encodeUtf8, toHex } from "../../src/base/bytes.ts";
+import { comparePaths } from "../../src/base/path.ts";
 import type { EntryReport } from "../../src/engine/report.ts";
 import type { Entry } from "../../src/wire/messages.ts";
 import { chunkDigest } from "../../src/engine/_fixture.ts";
@@ -60,12 +61,13 @@ function told({ entries }: Side, result: EntryReport["result"]): string[] {
   return entries.filter((entry) => entry.result === result).map(({ path }) => path).sort();
 }
 
-/** Root by its definition: one record an entry, all laid end to end. */
+/** Root by its definition: one record an entry, by path, all laid end to end. */
 export function rootOf(
   walked: readonly { entry: Entry; bytes: Uint8Array }[],
   chunkBytes: number,
 ): Uint8Array {
-  const records = walked.map(({ entry, bytes }) => {
+  const ascending = walked.toSorted((a, b) => comparePaths(a.entry.path, b.entry.path));
+  const records = ascending.map(({ entry, bytes }) => {
     const path = encodeUtf8(entry.path);
     const head = Buffer.alloc(1 + 4);
     head.writeUInt8({ file: 1, directory: 2, link: 3 }[entry.kind]);

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { SftpxError } from "../../src/base/errors.ts";
-import type { Message, SealedFile } from "../../src/wire/messages.ts";
+import type { Entry, Message, SealedFile } from "../../src/wire/messages.ts";
 import type { ChunkRecord } from "../../src/wire/frame.ts";
 import { Random } from "./clock.ts";
 import { assertDone, failedPaths } from "./expectation.ts";
@@ -22,7 +22,12 @@ interface Told {
 /** Runs many transfers in which `lie` is told once; answers those in which it was. */
 function tell(
   make: (once: () => boolean, random: Random) => NonNullable<AttemptOptions["lies"]>,
-  { stand = false, deletes = false }: { stand?: boolean; deletes?: boolean } = {},
+  { stand = false, deletes = false, hint = () => null }: {
+    stand?: boolean;
+    deletes?: boolean;
+    /** Where the receiver says that what is missing begins. */
+    hint?: (source: ModelSource, random: Random) => string | null;
+  } = {},
 ): Told[] {
   const runs: Told[] = [];
   for (let seed = 1; seed <= SEEDS; seed++) {
@@ -31,6 +36,7 @@ function tell(
     const source = new ModelSource(random, { chunkBytes });
     const disk = new ModelDisk();
     if (stand) standAltered(source, disk);
+    disk.frontier = hint(source, random);
     let told = false;
     const once = () => !told && (told = true);
     const lies = make(once, random);
@@ -125,6 +131,56 @@ Deno.test("a manifest out of order ends the transfer", () => {
     }),
   }));
   assertReceiverRefuses(runs, "protocol");
+});
+
+Deno.test("a manifest that begins anew, as nobody said it may, ends the transfer", () => {
+  const runs = tell((once) => ({
+    receiver: about("accept", once, ({ from: _, ...accept }) => [{ ...accept, from: "b" }]),
+  }));
+  const refused = runs.filter(({ attempt: { receiver } }) => receiver.error?.code === "protocol");
+  assert.ok(refused.length > 5, "a sender that is told so begins anew");
+  assertReceiverRefuses(refused, "protocol");
+  for (const { attempt, disk } of runs) {
+    if (attempt.receiver.result !== null) assertDone(attempt, disk);
+    else assert.equal(disk.finals.size, 0);
+  }
+});
+
+Deno.test("a hint that names nothing, or all, changes nothing but the order", () => {
+  for (const from of ["!", "dir/no/such/thing", "\u{10ffff}", "-rf"]) {
+    const runs = tell((once) => ({
+      receiver: about("accept", once, (accept) => {
+        assert.equal(accept.from, from);
+        return [accept];
+      }),
+    }), { hint: () => from });
+    for (const { attempt, disk } of runs) {
+      assertDone(attempt, disk);
+      assert.equal(failedPaths(attempt).size, 0);
+    }
+  }
+});
+
+Deno.test("a path named again in the other section ends the transfer, as whatever it comes", () => {
+  for (const kind of ["file", "directory", "link"] as const) {
+    let named: Entry[] = [];
+    const runs = tell((once) => {
+      named = [];
+      return {
+        sender: about("entries", once, (message) => {
+          const last = message.entries.at(-1)!;
+          const again = named.find(({ path }) => path > last.path);
+          named.push(...message.entries);
+          if (again === undefined) return null;
+          const { path, mtimeNs, mode } = again;
+          const lie = { path, kind, sizeBytes: 0, mtimeNs, mode };
+          return [{ ...message, entries: [...message.entries.slice(0, -1), lie] }];
+        }),
+      };
+    }, { hint: ({ nodes }, random) => random.pick(nodes).entry.path });
+    assertReceiverRefuses(runs, "protocol");
+    for (const { disk } of runs) assert.equal(disk.finals.size, 0);
+  }
 });
 
 Deno.test("entries that do not follow each other end the transfer", () => {

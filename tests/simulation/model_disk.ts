@@ -74,6 +74,8 @@ export class ModelDisk {
   /** By entry path. */
   readonly journal = new Map<string, JournalRow>();
   readonly finals = new Map<string, FinalNode>();
+  /** Path of the first entry that was not durable when something last was; null where none is known. */
+  frontier: string | null = null;
 
   partAt(path: string): ModelPart {
     let part = this.parts.get(path);

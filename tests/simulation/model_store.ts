@@ -4,8 +4,10 @@
 import assert from "node:assert/strict";
 import { fileDigest } from "../../src/engine/root.ts";
 import { sameStamp } from "../../src/engine/send_file.ts";
+import { NEVER_NS } from "../../src/store/chunk_journal.ts";
 import type {
   ChunkRun,
+  EntryChunks,
   JournalRun,
   Outcome,
   Placement,
@@ -24,13 +26,16 @@ const NO_INODE = { device: 0n, inode: 0n, mtimeNs: 0n, ctimeNs: 0n };
 interface Registered {
   readonly entry: Entry;
   readonly part: string;
-  /** The journal's row is of another state of the source: the next run begins it anew. */
+  /** The journal's row is of another state of the source: the next run makes it one of this. */
   isStale: boolean;
+  /** It failed, or is in place: nothing of it is missing. */
+  isOver: boolean;
 }
 
 export class ModelStore {
   readonly chunkBytes: number;
   readonly fresh: readonly boolean[];
+  readonly from: string | null;
   /** Whether the manifest was closed: nothing may be placed before (I1). */
   isManifestClosed = false;
   /** Paths at which a commit finds something in its way. */
@@ -63,6 +68,7 @@ export class ModelStore {
     this.conflicts = conflicts;
     const [row] = disk.journal.values();
     this.chunkBytes = row?.chunkBytes ?? offer.chunkBytes;
+    this.from = disk.frontier;
     const known = [...disk.finals.keys(), ...disk.journal.keys()];
     this.fresh = offer.sources.map(({ name, contents }) =>
       !known.some((path) => contents || path === name || path.startsWith(`${name}/`))
@@ -86,7 +92,8 @@ export class ModelStore {
       const placement = this.#place(first + offset, entry, this.fresh[sources[offset]!] === true);
       const part = "part" in placement ? placement.part : "";
       const isStale = placement.kind === "held" && !sameStamp(row!.stamp, entry.stamp!);
-      this.#entries.push({ entry, part, isStale });
+      const isOver = ["unchanged", "later", "failed"].includes(placement.kind);
+      this.#entries.push({ entry, part, isStale, isOver });
       if (placement.kind !== "held" && row !== undefined) this.#disk.journal.delete(entry.path);
       return placement;
     });
@@ -96,7 +103,7 @@ export class ModelStore {
   plan(first: number, entries: readonly Entry[], sources: readonly number[]): PlanStep[] {
     assert.equal(first, this.#entries.length, "entries are planned in order");
     return entries.map((entry, offset) => {
-      this.#entries.push({ entry, part: "", isStale: false });
+      this.#entries.push({ entry, part: "", isStale: false, isOver: true });
       const isFresh = this.fresh[sources[offset]!] === true;
       const action = this.#planAction(first + offset, entry, isFresh);
       // Such a file is not put in place: nothing is in its way.
@@ -108,8 +115,8 @@ export class ModelStore {
     });
   }
 
-  /** Data first, then the rows (I2). */
-  journal(runs: readonly JournalRun[]): void {
+  /** Data first, then the rows (I2), and with them where a resume is to begin. */
+  journal(runs: readonly JournalRun[], leaveOut: readonly number[]): void {
     for (const run of runs) {
       const registered = this.#entries[run.entry]!;
       const part = this.#disk.partAt(registered.part);
@@ -118,27 +125,33 @@ export class ModelStore {
     }
     for (const run of runs) this.#addRun(this.#entries[run.entry]!, run);
     this.#disk.checkJournal();
+    this.#moveFrontier(leaveOut);
   }
 
-  forget(entry: number): void {
-    const registered = this.#entries[entry]!;
-    this.#disk.journal.delete(registered.entry.path);
-    registered.isStale = false;
+  forget(chunks: readonly EntryChunks[]): void {
+    for (const { entry, ranges } of chunks) {
+      const row = this.#disk.journal.get(this.#entries[entry]!.entry.path);
+      for (const [first, count] of ranges) {
+        for (let chunk = first; chunk < first + count; chunk++) row?.chunks.delete(chunk);
+      }
+    }
   }
 
-  placeDirectories(): Outcome {
+  placeDirectories(leaveOut: readonly number[]): Outcome {
+    for (const index of leaveOut) this.#entries[index]!.isOver = true;
     assert.ok(this.isManifestClosed, "I1: a directory is placed before the manifest is closed");
     this.#isPlaced = true;
     return { committed: [], ...this.#eachOf("directory") };
   }
 
-  commit(files: readonly WholeFile[]): Outcome {
+  commit(files: readonly WholeFile[], leaveOut: readonly number[]): Outcome {
     assert.ok(this.#isPlaced, "I1: a file is committed before directories are placed");
     const committed: number[] = [];
     const changed: number[] = [];
     const failures: EntryFailure[] = [];
     for (const file of files) {
       const { entry, part } = this.#entries[file.entry]!;
+      this.#entries[file.entry]!.isOver = true;
       const problem = this.#inTheWay(entry);
       if (problem !== null) {
         failures.push({ entry: file.entry, code: "conflict", message: problem });
@@ -151,6 +164,7 @@ export class ModelStore {
       this.#commitOne(file, entry, part);
       committed.push(file.entry);
     }
+    this.#moveFrontier(leaveOut);
     return { committed, changed, failures };
   }
 
@@ -165,6 +179,7 @@ export class ModelStore {
     for (const path of this.#disk.journal.keys()) {
       if (!open.has(path) || this.committed.has(path)) this.#disk.journal.delete(path);
     }
+    if (this.#disk.journal.size === 0) this.#disk.frontier = null;
     this.#disk.sweep();
     return { committed, changed, failures };
   }
@@ -187,6 +202,19 @@ export class ModelStore {
     }
     const deleted = extra.map(([path, { kind }]) => kind === "directory" ? `${path}/` : path);
     return { deleted, failures: [] };
+  }
+
+  #moveFrontier(leaveOut: readonly number[]): void {
+    for (const index of leaveOut) this.#entries[index]!.isOver = true;
+    const missing = this.#entries.find((registered) => !this.#isDurable(registered));
+    this.#disk.frontier = (missing ?? this.#entries.at(-1))?.entry.path ?? null;
+  }
+
+  /** Nothing of it would be missing after a crash. */
+  #isDurable({ entry, isOver }: Registered): boolean {
+    const chunks = Math.ceil(entry.sizeBytes / this.chunkBytes);
+    const held = this.#disk.journal.get(entry.path)?.chunks.size ?? 0;
+    return isOver || held === chunks;
   }
 
   #planAction(index: number, entry: Entry, isFresh: boolean): PlanAction {
@@ -254,11 +282,12 @@ export class ModelStore {
 
   #addRun(registered: Registered, run: JournalRun): void {
     const { entry, part } = registered;
-    let row = registered.isStale ? undefined : this.#disk.journal.get(entry.path);
-    if (row === undefined) {
-      const { stamp } = entry;
-      const recordedNs = this.#offer.nowNs;
-      row = { part, stamp: stamp!, recordedNs, chunkBytes: this.chunkBytes, chunks: new Map() };
+    let row = this.#disk.journal.get(entry.path);
+    if (row === undefined || registered.isStale) {
+      // What is held of another state of the source stays, and is never believed unread.
+      const recordedNs = row === undefined ? this.#offer.nowNs : NEVER_NS;
+      const begun = { part, chunkBytes: this.chunkBytes, chunks: new Map<number, Uint8Array>() };
+      row = { ...begun, ...row, stamp: entry.stamp!, recordedNs };
       this.#disk.journal.set(entry.path, row);
       registered.isStale = false;
     }

@@ -30,7 +30,17 @@ export interface ReceivingOptions {
   readonly crashStep: number;
   /** Chunks the disk takes before it is full. */
   readonly roomChunks: number;
+  /** Chunks stored before the journal is written; as many as the limit says where it is not given. */
+  readonly journalChunks: number | null;
+  /** What the slowest journal write or commit takes. */
+  readonly slowMs: { readonly journal: number; readonly commit: number };
   readonly say: (message: Message) => void;
+}
+
+interface StoreCall {
+  readonly slowMs: number;
+  /** Carries it out; answers how the engine is told. */
+  readonly call: () => () => void;
 }
 
 interface Reading {
@@ -40,10 +50,14 @@ interface Reading {
 export class ReceivingSide extends Side {
   /** What the receipt says, as soon as it is signed. */
   signed: TransferResult | null = null;
+  /** What landed, by path and chunk: bytes that came over a lane. */
+  readonly landedRaw = new Map<string, number>();
+  /** The most bytes that were stored and would have been lost by a crash. */
+  peakUndurableBytes = 0;
   readonly #options: ReceivingOptions;
   readonly #receiver: Receiver;
   readonly #lanes = new Map<Lane, Reading>();
-  readonly #storeCalls: (() => () => void)[] = [];
+  readonly #storeCalls: StoreCall[] = [];
   #isStoreBusy = false;
   #landings = 0;
   #written = 0;
@@ -51,13 +65,17 @@ export class ReceivingSide extends Side {
   constructor(options: ReceivingOptions) {
     super(options.crashStep);
     this.#options = options;
-    const { fresh, chunkBytes } = options.store;
+    const { fresh, chunkBytes, from } = options.store;
     this.#receiver = new Receiver(options.offer, {
       fresh,
       chunkBytes,
       hashing: HASHING,
       localDelete: options.localDelete,
       tellEntries: true,
+      from,
+      ...(options.journalChunks === null
+        ? {}
+        : { journalBytes: options.journalChunks * chunkBytes }),
     });
     this.#tick();
   }
@@ -141,24 +159,24 @@ export class ReceivingSide extends Side {
         return this.#land(action.frame, action.chunks, action.chunks.map(() => null));
       case "forget":
         return this.#call(() => {
-          store.forget(action.entry);
-          return () => receiver.forgotten(action.entry);
+          store.forget(action.chunks);
+          return () => receiver.forgotten();
         });
       case "journal":
         return this.#call(() => {
-          store.journal(structuredClone(action.runs));
+          store.journal(structuredClone(action.runs), action.leaveOut);
           return () => receiver.journalled();
-        });
+        }, this.#options.slowMs.journal);
       case "place":
         return this.#call(() => {
-          const outcome = store.placeDirectories();
+          const outcome = store.placeDirectories(action.leaveOut);
           return () => receiver.directoriesPlaced(outcome);
         });
       case "commit":
         return this.#call(() => {
-          const outcome = store.commit(action.files);
+          const outcome = store.commit(action.files, action.leaveOut);
           return () => receiver.committed(outcome);
-        });
+        }, this.#options.slowMs.commit);
       case "prune":
         return this.#call(() => {
           const pruned = store.prune();
@@ -181,20 +199,20 @@ export class ReceivingSide extends Side {
     say({ type: "receipt", transfer, ...result, identity, signature: new Uint8Array(64) });
   }
 
-  #call(call: () => () => void): void {
-    this.#storeCalls.push(call);
+  #call(call: () => () => void, slowMs = 15): void {
+    this.#storeCalls.push({ call, slowMs });
     this.#nextCall();
   }
 
   #nextCall(): void {
     const { clock, random } = this.#options;
-    if (this.#isStoreBusy) return;
-    const call = this.#storeCalls.shift();
-    if (call === undefined) return;
+    const [next] = this.#storeCalls;
+    if (this.#isStoreBusy || next === undefined) return;
     this.#isStoreBusy = true;
-    clock.after(random.below(15), () => {
+    clock.after(random.below(next.slowMs), () => {
       if (this.ending !== null) return;
-      const answer = call();
+      this.#storeCalls.shift();
+      const answer = next.call();
       clock.after(random.below(15), () =>
         this.input(() => {
           this.#isStoreBusy = false;
@@ -202,6 +220,13 @@ export class ReceivingSide extends Side {
           answer();
         }));
     });
+  }
+
+  /** An end in order: the store does what it was asked, and hears what it was not. */
+  keepForResume(): void {
+    for (const { call } of this.#storeCalls.splice(0)) call();
+    const { runs, leaveOut } = this.#receiver.unjournalled();
+    if (runs.length > 0) this.#options.store.journal(runs, leaveOut);
   }
 
   #digest(entry: number, path: string): void {
@@ -237,8 +262,29 @@ export class ReceivingSide extends Side {
         this.input(() => {
           this.#landings--;
           this.#receiver.landed(frame, failures);
+          if (failures.length === 0) this.#landedIn(chunks, bytes);
         }));
     });
+  }
+
+  #landedIn(
+    chunks: readonly (ChunkToLand | null)[],
+    bytes: readonly (Uint8Array | null)[],
+  ): void {
+    const { disk, store } = this.#options;
+    chunks.forEach((chunk, at) => {
+      const path = chunk === null ? null : store.pathOf(chunk.record.entry);
+      if (chunk === null || path === null || bytes[at] === null) return;
+      this.landedRaw.set(`${path} ${chunk.record.chunk}`, chunk.record.rawBytes);
+    });
+    let undurableBytes = 0;
+    for (const [name, rawBytes] of this.landedRaw) {
+      const space = name.lastIndexOf(" ");
+      const path = name.slice(0, space);
+      const held = disk.journal.get(path)?.chunks.has(Number(name.slice(space + 1))) === true;
+      if (!held && !store.committed.has(path)) undurableBytes += rawBytes;
+    }
+    this.peakUndurableBytes = Math.max(this.peakUndurableBytes, undurableBytes);
   }
 
   #landChunk(chunk: ChunkToLand, sent: Uint8Array | null): ErrorCode | null {

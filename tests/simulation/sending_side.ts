@@ -1,12 +1,13 @@
 // The sending end of a simulated run: does what the session does with a Sender.
 
+import { isFromOn } from "../../src/base/path.ts";
 import { Sender } from "../../src/engine/sender.ts";
 import type { TransferCounts } from "../../src/engine/report.ts";
 import type { Entry, Message, Offer, TransferMessage } from "../../src/wire/messages.ts";
 import type { Clock, Random } from "./clock.ts";
 import { HASHING } from "../../src/engine/_fixture.ts";
 import { Lane, type LaneOptions } from "./link.ts";
-import type { ModelSource, SimulatedFrame } from "./model_source.ts";
+import type { ModelSource, SimulatedFrame, SourceNode } from "./model_source.ts";
 import { Side } from "./side.ts";
 
 const SLOTS = 12;
@@ -22,6 +23,8 @@ export interface SendingOptions {
   /** Lanes that break in the run. */
   readonly losses: number;
   readonly crashStep: number;
+  /** Walks first what the receiver says is missing. */
+  readonly followsHint: boolean;
   readonly say: (message: Message) => void;
 }
 
@@ -45,6 +48,8 @@ export class SendingSide extends Side {
   #hasStarted = false;
   #next = 0;
   #isWalking = false;
+  /** Nodes as this run walks them; null before the accept. */
+  #order: readonly SourceNode[] | null = null;
 
   constructor(options: SendingOptions) {
     super(options.crashStep);
@@ -85,7 +90,8 @@ export class SendingSide extends Side {
     this.#isWalking = true;
     clock.after(random.below(20), () =>
       this.input(() => {
-        const nodes = source.nodes.slice(this.#next, this.#next + 1 + random.below(BATCH_ENTRIES));
+        this.#order ??= this.#orderOf(source.nodes);
+        const nodes = this.#order.slice(this.#next, this.#next + 1 + random.below(BATCH_ENTRIES));
         if (nodes.length === 0) return this.#sender.endEntries();
         this.#isWalking = false;
         this.#next += nodes.length;
@@ -94,6 +100,13 @@ export class SendingSide extends Side {
         const paths = entries.map((entry) => entry.path);
         this.#sender.addEntries({ entries, paths, sources: nodes.map((node) => node.source) });
       }));
+  }
+
+  #orderOf(nodes: readonly SourceNode[]): readonly SourceNode[] {
+    const { from } = this.#sender;
+    if (from === null || !this.#options.followsHint) return nodes;
+    const isFirst = ({ entry }: SourceNode) => isFromOn(entry.path, from);
+    return [...nodes.filter(isFirst), ...nodes.filter((node) => !isFirst(node))];
   }
 
   #pack(): void {

@@ -49,6 +49,11 @@ export abstract class Side {
   readonly #crashStep: number;
   #counts: TransferCounts | null = null;
 
+  /** Bytes this end knows to be stored that travelled in this attempt. */
+  get movedBytes(): number {
+    return this.#counts === null ? 0 : this.#counts.bytesDone - this.#counts.reusedBytes;
+  }
+
   constructor(crashStep: number) {
     this.#crashStep = crashStep;
   }

@@ -36,6 +36,10 @@ export interface AttemptOptions {
   /** Paths at which a commit finds something in its way. */
   readonly conflicts?: ReadonlySet<string>;
   readonly roomChunks?: number;
+  /** The sender names first what is missing; true by default. */
+  readonly followsHint?: boolean;
+  readonly journalChunks?: number;
+  readonly slowMs?: { readonly journal?: number; readonly commit?: number };
   /** What happens to the source during the run, by time in milliseconds. */
   readonly disturb?: readonly { readonly atMs: number; readonly act: () => void }[];
   readonly lies?: {
@@ -127,6 +131,8 @@ export function runAttempt(options: AttemptOptions): Attempt {
     localDelete: options.localDelete === true,
     crashStep: crashStep("receiver"),
     roomChunks: options.roomChunks ?? Infinity,
+    journalChunks: options.journalChunks ?? null,
+    slowMs: { journal: 15, commit: 15, ...options.slowMs },
     say: (message) => {
       acknowledged.said(message);
       toSender.send(message);
@@ -141,6 +147,7 @@ export function runAttempt(options: AttemptOptions): Attempt {
     laneCount: lanes,
     losses: options.losses ?? 0,
     crashStep: crashStep("sender"),
+    followsHint: options.followsHint ?? true,
     lane: {
       clock,
       random,
@@ -159,7 +166,10 @@ export function runAttempt(options: AttemptOptions): Attempt {
   receiving.onEnd = (ending) => {
     tellPeer(ending, { clock, peer: sending });
     if (ending.crashed) disk.crash(random);
-    else if (ending.error !== null) disk.sweep();
+    else if (ending.error !== null) {
+      receiving.keepForResume();
+      disk.sweep();
+    }
   };
   for (const { atMs, act } of options.disturb ?? []) clock.after(atMs, act);
   sending.input(() => {});

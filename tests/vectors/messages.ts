@@ -80,7 +80,7 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     sources: [
       { name: "photos", kind: "directory", contents: false },
       { name: ".", kind: "directory", contents: true },
-      { name: "naïve.txt", kind: "file", contents: false },
+      { name: "naïve.txt", kind: "file", contents: false, sizeBytes: 4321 },
     ],
     destination: "backup/2026",
     intoDirectory: true,
@@ -94,6 +94,13 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     dryRun: false,
   },
   "accept": { type: "accept", transfer: 1, fresh: [true, false, true], chunkBytes: 1 << 24 },
+  "accept of a resume": {
+    type: "accept",
+    transfer: 1,
+    fresh: [false],
+    chunkBytes: 1 << 16,
+    from: "photos/2026/日本.raw",
+  },
   "entries": {
     type: "entries",
     transfer: 1,
@@ -288,6 +295,7 @@ const entryArbitrary: fc.Arbitrary<M.Entry> = fc.record({
 const name = fc.string({ unit: fc.constantFrom("a", "é", ".", "x", "-"), minLength: 3 })
   .filter((text) => /[^.]/.test(text));
 const destination = fc.array(name, { maxLength: 3 }).map((names) => names.join("/"));
+const manifestPath = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
 const verdict: fc.Arbitrary<M.Verdict> = fc.oneof(
   message<{ entry: number; want: "all" | "rest" }>({
     entry: entryNumber,
@@ -356,7 +364,18 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
   }),
   of("offer", {
     transfer: u32,
-    sources: fc.array(message({ name, kind, contents: fc.boolean() }), { maxLength: 3 }),
+    sources: fc.array(
+      fc.oneof(
+        message({ name, kind, contents: fc.boolean() }),
+        message({
+          name,
+          kind: fc.constant("file"),
+          contents: fc.constant(false),
+          sizeBytes: fc.maxSafeNat(),
+        }),
+      ),
+      { maxLength: 3 },
+    ),
     destination,
     intoDirectory: fc.boolean(),
     chunkBytes,
@@ -369,6 +388,7 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
     dryRun: fc.boolean(),
   }),
   of("accept", { transfer: u32, fresh: fc.array(fc.boolean()), chunkBytes }),
+  of("accept", { transfer: u32, fresh: fc.array(fc.boolean()), chunkBytes, from: manifestPath }),
   fc.array(fc.tuple(entryArbitrary, fc.nat(9)), { maxLength: 5 }).chain((pairs) =>
     of("entries", {
       transfer: u32,

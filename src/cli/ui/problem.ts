@@ -2,7 +2,9 @@
 // to do.
 
 import { ERROR_TABLE, type ErrorCode, type SftpxError } from "../../base/errors.ts";
+import type { SessionEvent } from "../../session/options.ts";
 import { shown } from "../shown.ts";
+import { formatDuration } from "../units.ts";
 import { styled } from "./style.ts";
 
 /** Longest message shown whole. */
@@ -54,6 +56,26 @@ export function entryFailedLine(
   return `${styled("failed:", "error", color)} ${shown(entry.path)}: ${
     shown(entry.message, MESSAGE_CHARS)
   }`;
+}
+
+/** The peer is away, or busy: what was found, and how long it is waited for. One line for each loss. */
+export function reconnectingLine(
+  { code, message, withinMs }: Extract<SessionEvent, { kind: "reconnecting" }>,
+  { color }: { color: boolean },
+): string {
+  const state = shown(stateOf(message), MESSAGE_CHARS);
+  // Whole seconds: the time is counted from when it was last heard, and a guess has no tenths.
+  const span = `for up to ${formatDuration(Math.ceil(withinMs / 1000) * 1000)}`;
+  const text = code === "busy"
+    ? `the transfer has to wait: ${state}; trying again ${span}`
+    : `lost the server: ${state}; looking for it ${span}`;
+  return `${styled("!", "warning", color)} ${text}`;
+}
+
+/** What a message found, without what was attempted. */
+function stateOf(message: string): string {
+  const at = message.indexOf(": ");
+  return at < 0 ? message : message.slice(at + 2);
 }
 
 /** Something worth knowing that stops nothing. */

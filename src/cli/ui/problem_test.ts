@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { ERROR_TABLE, type ErrorCode, SftpxError } from "../../base/errors.ts";
-import { causeLines, entryFailedLine, errorLines, warningLine } from "./problem.ts";
+import {
+  causeLines,
+  entryFailedLine,
+  errorLines,
+  reconnectingLine,
+  warningLine,
+} from "./problem.ts";
 
 const PLAIN = { color: false };
 
@@ -53,4 +59,31 @@ Deno.test("entryFailedLine() and warningLine() escape what they show", () => {
     "failed: a\\u{202e}b: m\\u{a}",
   );
   assert.equal(warningLine("m\r", PLAIN), "warning: m\\u{d}");
+});
+
+Deno.test("reconnectingLine() says in one line what was found and how long the server is looked for", () => {
+  const event = { kind: "reconnecting", withinMs: 29_400 } as const;
+  const lost = { ...event, code: "lost", message: "Lost the peer: it has not answered for 5 s" };
+  assert.equal(
+    reconnectingLine(lost, PLAIN),
+    "! lost the server: it has not answered for 5 s; looking for it for up to 30 s",
+  );
+  const busy = { ...event, code: "busy", message: "Cannot begin: it is being received already" };
+  assert.equal(
+    reconnectingLine(busy, PLAIN),
+    "! the transfer has to wait: it is being received already; trying again for up to 30 s",
+  );
+});
+
+Deno.test("reconnectingLine() escapes what the peer said, and colours only the mark", () => {
+  const event = {
+    kind: "reconnecting",
+    code: "lost",
+    message: "gone\x1b[2J\n",
+    withinMs: 500,
+  } as const;
+  assert.equal(
+    reconnectingLine(event, { color: true }),
+    "\x1b[33m!\x1b[0m lost the server: gone\\u{1b}[2J\\u{a}; looking for it for up to 1 s",
+  );
 });

@@ -32,6 +32,7 @@ export interface ProgressPlace {
 
 const PHASES: Readonly<Record<Phase, string>> = {
   connect: "connecting",
+  reconnect: "reconnecting",
   scan: "scanning",
   send: "sending",
   receive: "receiving",
@@ -121,7 +122,8 @@ function isMoving({ phase, transfers = 1 }: ProgressState): boolean {
 function isCounted({ phase, transfers = 1, bytesDone, bytesTotal, filesDone }: ProgressState) {
   if (transfers > 1) return true;
   if (phase === "connect") return false;
-  return phase !== "scan" || bytesTotal !== null || bytesDone > 0 || filesDone > 0;
+  const isBlank = bytesTotal === null && bytesDone === 0 && filesDone === 0;
+  return !isBlank || (phase !== "scan" && phase !== "reconnect");
 }
 
 /** Never quite 1 before all is done, and never more: 99.9% is shown as 99%. */

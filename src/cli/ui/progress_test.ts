@@ -70,6 +70,14 @@ Deno.test("progressLine() says only that it connects while it does", () => {
   assert.equal(line(5, { phase: "connect", bytesTotal: null, leftMs: null }), "conn…");
 });
 
+Deno.test("progressLine() says how far it was while it looks for the server, and no rate", () => {
+  const text = line(200, { phase: "reconnect" });
+  assert.match(text, /^reconnecting {2}━+─+ {3}42% {2}1\.23 GB of 2\.90 GB {2}12 of 1,040 files/);
+  assert.doesNotMatch(text, /\/s|left/);
+  const blank = { bytesDone: 0, bytesTotal: null, filesDone: 0, filesTotal: null };
+  assert.equal(line(200, { phase: "reconnect", ...blank }), "reconnecting");
+});
+
 Deno.test("progressLine() leaves the count of files out for a single file", () => {
   assert.doesNotMatch(line(200, { filesTotal: 1 }), /file/);
 });

@@ -43,6 +43,7 @@ function doneLine(
   const more = [
     ...savings(summary, deed),
     summary.deleted > 0 ? `${counted(summary.deleted, "entry", "entries")} deleted` : null,
+    reconnections(summary),
   ].filter((part) => part !== null);
   const failed = failures(summary, color);
   return [
@@ -84,6 +85,11 @@ function savings(
     parts.push(`compression saved ${formatBytes(savedBytes)}, ${percent}%`);
   }
   return parts;
+}
+
+function reconnections({ reconnects }: TransferSummary): string | null {
+  if (reconnects === 0) return null;
+  return `reconnected ${reconnects === 1 ? "once" : `${formatCount(reconnects)} times`}`;
 }
 
 /** A dry run's line: what would be, and that nothing was done. */

@@ -16,6 +16,7 @@ const SUMMARY: TransferSummary = {
   changed: 2,
   deleted: 0,
   dryRun: false,
+  reconnects: 0,
   error: null,
 };
 
@@ -70,6 +71,15 @@ Deno.test("summaryLines() counts failed entries and does not call that sent", ()
     "✗ 1,204 files, 3.42 GB in place in 14.8 s, 231 MB/s; 1 entry failed",
   ]);
   assert.match(lines({ ok: false, failed: 2, error })[0] ?? "", /; 2 entries failed$/);
+});
+
+Deno.test("summaryLines() says how often the server was lost and found again", () => {
+  const [once] = lines({ reconnects: 1 });
+  assert.equal(once, "✓ 1,204 files, 3.42 GB sent in 14.8 s, 231 MB/s (reconnected once)");
+  assert.match(
+    lines({ reconnects: 3, deleted: 1 })[0]!,
+    / \(1 entry deleted, reconnected 3 times\)$/,
+  );
 });
 
 Deno.test("summaryLines() says of a dry run what would be done, and that nothing was", () => {

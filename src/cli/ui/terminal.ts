@@ -115,6 +115,8 @@ export class Terminal implements Disposable {
   /** Shows progress if it is time to; a log that is JSON has none. */
   progress(state: ProgressState): void {
     if (this.#quiet || this.log === "json") return;
+    // Off a terminal the line that told of the loss says it all.
+    if (!this.#animate && state.phase === "reconnect") return;
     const nowMs = this.#nowMs();
     if (nowMs - this.#shownMs < (this.#animate ? FRAME_MS : LOG_LINE_MS)) return;
     this.#shownMs = nowMs;

@@ -125,6 +125,19 @@ Deno.test("Terminal writes no escape and at most a line in five seconds off a te
   assert.equal(text.trimEnd().split("\n").length, 4);
 });
 
+Deno.test("Terminal shows that it looks for the server on a terminal only", () => {
+  const looking = { ...STATE, phase: "reconnect" } as const;
+  const person = setUp({ width: 80 });
+  person.terminal.progress(looking);
+  assert.match(person.taken(), /^reconnecting .*10%/);
+  const log = setUp();
+  for (let seconds = 0; seconds < 30; seconds++) {
+    log.clock.ms += 1000;
+    log.terminal.progress(looking);
+  }
+  assert.equal(log.taken(), "");
+});
+
 Deno.test("Terminal animates nothing on a dumb terminal", () => {
   const { clock, taken, terminal } = setUp({ width: 80, env: { TERM: "dumb" } });
   clock.ms += 6000;

@@ -1,0 +1,75 @@
+// What a client works with: its chunk workers and its store, made once for all attempts of a command.
+// Starting them and reaching the server go on side by side.
+
+import { toSftpxError } from "../base/errors.ts";
+import type { Hashing } from "../engine/hashing.ts";
+import { openStore } from "../store/open.ts";
+import type { Store, StoreOptions } from "../store/store.ts";
+import { Equipment, loadHashing } from "./equipment.ts";
+import type { TransferOptions } from "./options.ts";
+
+export class Workshop implements AsyncDisposable {
+  readonly #options: TransferOptions;
+  readonly #equipping: Promise<Equipment | null>;
+  #opening: { readonly root: string | null; readonly store: Promise<Store> } | null = null;
+
+  /** Begins to set up; a dry run moves no bytes and has no workers. */
+  constructor(options: TransferOptions) {
+    this.#options = options;
+    const { workers, workerCount, depth, dryRun } = options;
+    this.#equipping = dryRun
+      ? Promise.resolve(null)
+      : Equipment.start({ chunkWorkerUrl: workers.chunk, workerCount, depth });
+    this.#equipping.catch(() => {}); // Told where it is asked for.
+  }
+
+  /** What moves bytes; null in a dry run. */
+  equipment(): Promise<Equipment | null> {
+    return this.#equipping;
+  }
+
+  async hashing(): Promise<Hashing> {
+    const equipment = await this.#equipping;
+    return equipment?.hashing ?? await loadHashing();
+  }
+
+  /** A store on a root, null for one that only walks; that of another root is closed first. */
+  async store(root: string | null, more: Partial<StoreOptions> = {}): Promise<Store> {
+    if (this.#opening?.root !== root) {
+      await this.#closeStore();
+      const store = openStore({
+        root,
+        workerUrl: this.#options.workers.store,
+        keep: false,
+        ...more,
+      });
+      store.catch(() => {});
+      this.#opening = { root, store };
+    }
+    try {
+      return await this.#opening!.store;
+    } catch (error) {
+      this.#opening = null; // Another attempt opens it anew.
+      throw error;
+    }
+  }
+
+  /** What goes wrong here is told, and is not what the command came to. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const equipment = await this.#equipping.catch(() => null);
+    try {
+      await this.#closeStore();
+    } catch (thrown) {
+      this.#options.onEvent({ kind: "notice", message: toSftpxError(thrown).message });
+    } finally {
+      await equipment?.[Symbol.asyncDispose]();
+    }
+  }
+
+  async #closeStore(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = null;
+    const store = await opening?.store.catch(() => null);
+    await store?.close();
+  }
+}

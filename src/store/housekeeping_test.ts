@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { only } from "./_conformance.ts";
+import {
+  digest,
+  fileEntry,
+  fileSource,
+  fillPart,
+  inDirectory,
+  listTree,
+  makeTree,
+  receive,
+  transferOf,
+  withStore,
+} from "./_fixture.ts";
+import { openDatabase } from "../runtime/database.ts";
+import { DISK } from "./disk.ts";
+import { DiskStore } from "./disk_store.ts";
+import { openState } from "./schema.ts";
+import { Journal } from "./journal.ts";
+import { Sweep } from "./sweep.ts";
+
+const DAY_MS = 86_400_000;
+const nowNs = () => BigInt(Date.now()) * 1_000_000n;
+
+/** The transfer of one file `f<fill>` under a key of its own. */
+function transferFor(fill: number) {
+  return transferOf({ key: digest(fill), sources: [fileSource(`f${fill}`)], given: [`f${fill}`] });
+}
+
+/** Begins it and journals a chunk; answers its part. */
+function begin(store: DiskStore, fill: number): { readonly id: number; readonly part: string } {
+  const { id } = store.begin(transferFor(fill));
+  const [placement] = store.register(id, 0, [fileEntry(`f${fill}`, 5)], [0]);
+  fillPart(placement, "hello");
+  store.journal(id, [{ entry: 0, first: 0, digests: digest(1), synced: false }]);
+  return { id, part: only(placement, "new").part };
+}
+
+/** Leaves transfers behind that were last worked on so long ago. */
+function interrupt(root: string, agesMs: readonly number[]): string[] {
+  const parts = withStore(root, (store) =>
+    agesMs.map((_, fill) => {
+      const { id, part } = begin(store, fill);
+      store.abandon(id);
+      return part;
+    }));
+  const database = openDatabase(join(root, ".sftpx/state.db"));
+  const touch = database.prepare("UPDATE transfers SET touched_ns = ? WHERE key = ?");
+  agesMs.forEach((ageMs, fill) => touch.run(nowNs() - BigInt(ageMs) * 1_000_000n, digest(fill)));
+  database.close();
+  return parts;
+}
+
+const givenIn = (store: DiskStore) => store.resumable().map(({ given }) => given[0]).sort();
+
+Deno.test("what was last journalled too long ago is forgotten at open, with its parts", () =>
+  inDirectory((root) => {
+    // The clock jumped back since the last one: it is not old.
+    const parts = interrupt(root, [8 * DAY_MS, 6 * DAY_MS, -400 * DAY_MS]);
+    withStore(root, (store) => {
+      assert.deepEqual(givenIn(store), ["f1", "f2"]);
+      assert.deepEqual(parts.map((part) => fs.existsSync(part)), [false, true, true]);
+    });
+    withStore(root, (store) => assert.deepEqual(givenIn(store), ["f2"]), { keepForMs: DAY_MS });
+    withStore(root, () => {}, { keepForMs: 365 * DAY_MS });
+    assert.equal(fs.existsSync(join(root, ".sftpx")), true);
+  }));
+
+Deno.test("what is forgotten last takes the state with it", () =>
+  inDirectory((root) => {
+    interrupt(root, [8 * DAY_MS]);
+    withStore(root, () => {});
+    assert.deepEqual(fs.readdirSync(root), []);
+  }));
+
+Deno.test("a store that is open for long forgets what grew old when the next transfer begins", () =>
+  inDirectory((root) => {
+    const [part = ""] = interrupt(root, [DAY_MS]);
+    withStore(root, (store) => {
+      const database = openDatabase(join(root, ".sftpx/state.db"));
+      database.exec("UPDATE transfers SET touched_ns = 0");
+      database.close();
+      store.begin(transferFor(5));
+      assert.equal(fs.existsSync(part), false);
+    });
+  }));
+
+Deno.test("a transfer that runs never grows too old, here or in another process", () =>
+  inDirectory((root) => {
+    const first = new DiskStore({ root, keep: false });
+    const { part } = begin(first, 1);
+    const database = openDatabase(join(root, ".sftpx/state.db"));
+    database.exec("UPDATE transfers SET touched_ns = 0");
+    database.close();
+    for (const store of [first, new DiskStore({ root, keep: false })]) {
+      store.begin(transferFor(store === first ? 2 : 3));
+      assert.deepEqual(store.clean({ beforeNs: null }), []);
+      assert.equal(fs.existsSync(part), true);
+      if (store !== first) store.close();
+    }
+    first.close();
+  }));
+
+Deno.test("clean() forgets what is older than it is told, and says what went", () =>
+  inDirectory((root) => {
+    const parts = interrupt(root, [3 * DAY_MS, DAY_MS, 0]);
+    withStore(root, (store) => {
+      const beforeNs = nowNs() - BigInt(2 * DAY_MS) * 1_000_000n;
+      const [gone, ...others] = store.clean({ beforeNs });
+      assert.deepEqual([gone?.given, gone?.files, gone?.heldBytes, gone?.running, others], [
+        ["f0"],
+        1,
+        5,
+        false,
+        [],
+      ]);
+      assert.deepEqual(parts.map((part) => fs.existsSync(part)), [false, true, true]);
+      assert.deepEqual(store.clean({ beforeNs: null }).map(({ given }) => given[0]).sort(), [
+        "f1",
+        "f2",
+      ]);
+    });
+    assert.deepEqual(fs.readdirSync(root), []);
+  }));
+
+Deno.test("clean() removes what outlived its maker, and nothing else of anybody's", () =>
+  inDirectory((root) => {
+    makeTree(root, ["mine/precious", ".sftpx-0123456789abcdef/deep/file", "sub/.sftpx-mine"]);
+    makeTree(root, [
+      ".sftpx-fedcba9876543210",
+      ".sftpx-notes",
+      ".sftpx-0123",
+      "x.sftpx-0123456789abcdef",
+    ]);
+    fs.symlinkSync("mine", join(root, ".sftpx-0000000000000000"));
+    withStore(root, (store) => assert.deepEqual(store.clean({ beforeNs: null }), []));
+    assert.deepEqual(listTree(root), [
+      ".sftpx-0123",
+      ".sftpx-notes",
+      "mine/",
+      "mine/precious",
+      "sub/",
+      "sub/.sftpx-mine",
+      "x.sftpx-0123456789abcdef",
+    ]);
+  }));
+
+Deno.test("clean() leaves beside the state what another process may be making", () =>
+  inDirectory((root) => {
+    makeTree(root, [".sftpx-0123456789abcdef"]);
+    const other = new DiskStore({ root, keep: true });
+    withStore(root, (store) => store.clean({ beforeNs: null }));
+    assert.equal(fs.existsSync(join(root, ".sftpx-0123456789abcdef")), true);
+    other.close();
+  }));
+
+Deno.test("clean() forgets an attempt of which only what is in place is left", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, [fileEntry("d/f", 1)], [0]);
+      fillPart(placement, "x");
+      store.placeDirectories(id);
+      store.commit(id, [{ entry: 0, digest: digest(9), synced: false, keep: false }]);
+      store.abandon(id);
+    });
+    assert.equal(
+      fs.existsSync(join(root, ".sftpx")),
+      true,
+      "its records spare a resume the reading",
+    );
+    withStore(root, (store) => assert.deepEqual(store.clean({ beforeNs: null }), []));
+    assert.deepEqual(listTree(root), ["d/", "d/f"]);
+    assert.equal(fs.existsSync(join(root, ".sftpx")), false);
+  }));
+
+Deno.test("clean() leaves a state that is to be kept only where it remembers what is in place", () =>
+  inDirectory((root) => {
+    const clean = () => withStore(root, (store) => store.clean({ beforeNs: null }), { keep: true });
+    interrupt(root, [0]);
+    clean();
+    assert.deepEqual(fs.readdirSync(root), []);
+    const contents = { f0: "x" };
+    withStore(root, (store) => {
+      receive(store, transferFor(0), { entries: [fileEntry("f0", 1)], contents });
+    }, { keep: true });
+    clean();
+    assert.deepEqual(fs.readdirSync(root).sort(), [".sftpx", "f0"]);
+  }));
+
+Deno.test("a read-only store cleans nothing", () =>
+  inDirectory((root) => {
+    interrupt(root, [8 * DAY_MS]);
+    withStore(root, (store) => {
+      assert.throws(() => store.clean({ beforeNs: null }), TypeError);
+      assert.deepEqual(givenIn(store), ["f0"]);
+    }, { readOnly: true });
+  }));
+
+Deno.test("Sweep removes what no row names, a little at a time, and what a row names never", () =>
+  inDirectory((root) => {
+    makeTree(root, ["mine/precious"]);
+    const parts = join(root, "parts");
+    const run = "0123456789abcdef";
+    const [a, b, c] = [`${run}/0/1`, `${run}/0/2`, `${run}/1/400`];
+    makeTree(parts, [a, b, c, `${run}/names`, `${run}/room`, `${run}/2/link->../../../mine`]);
+    makeTree(parts, ["aaaaaaaaaaaaaaaa/0/1", "aaaaaaaaaaaaaaaa/names", "bbbbbbbbbbbbbbbb/0/1"]);
+    const journal = new Journal(openState(join(root, "state.db")));
+    const part = { sizeBytes: 1, recordedNs: 0n, stamp: fileEntry("f", 1).stamp! };
+    journal.addPart(digest(1), { ...part, path: "b", name: b });
+    journal.addStray(digest(1), { path: "c", name: c, sizeBytes: 1 });
+    // The last one was begun after this process was alone.
+    const runs = [run, "aaaaaaaaaaaaaaaa", "gone"];
+    const sweep = new Sweep(runs, { partsDirectory: parts, journal, disk: DISK });
+    assert.equal(sweep.go(0), false);
+    while (!sweep.go(1));
+    journal.close();
+    const left = [`${run}/`, `${run}/0/`, b, `${run}/1/`, c, `${run}/names`];
+    const other = ["bbbbbbbbbbbbbbbb/", "bbbbbbbbbbbbbbbb/0/", "bbbbbbbbbbbbbbbb/0/1"];
+    assert.deepEqual(listTree(parts), [...left, ...other].sort());
+    assert.deepEqual(listTree(join(root, "mine")), ["precious"]);
+  }));
+
+Deno.test("a state that many rows left empty shrinks", () =>
+  inDirectory((root) => {
+    interrupt(root, [0]);
+    const state = join(root, ".sftpx/state.db");
+    const journal = new Journal(openState(state));
+    const stamp = fileEntry("f", 1).stamp!;
+    journal.transaction(() => {
+      journal.addTransfer({
+        ...transferOf({ key: digest(7) }),
+        startedNs: 0n,
+        touchedNs: 0n,
+        frontier: null,
+      });
+      for (let i = 0; i < 40_000; i++) {
+        const name = `${"0".repeat(16)}/0/${i.toString(16)}`;
+        const part = { path: `d/${i}`, name, sizeBytes: 1, stamp, recordedNs: 0n };
+        journal.addRun(journal.addPart(digest(7), part), { first: 0, digests: digest(1) });
+      }
+    });
+    journal.close();
+    const fullBytes = fs.statSync(state).size;
+    withStore(root, (store) => assert.deepEqual(givenIn(store), ["f0"]));
+    const { size } = fs.statSync(state);
+    assert.ok(size < fullBytes / 20, `${size} of ${fullBytes} bytes are left`);
+  }));
+
+Deno.test("a root that is made is durable with all above it, before anything is in it", () =>
+  inDirectory((root) => {
+    const synced: string[] = [];
+    const disk = {
+      ...DISK,
+      syncDirectory: (path: string) => {
+        synced.push(path.slice(root.length));
+        DISK.syncDirectory(path);
+      },
+    };
+    withStore(join(root, "a/b"), () => assert.deepEqual(synced, ["/a", ""]), { disk });
+  }));
+
+Deno.test("a state that cannot be opened is not left behind half made", () =>
+  inDirectory((root) => {
+    makeTree(root, ["mine"]);
+    const disk = {
+      ...DISK,
+      makeDirectory: (path: string, options = {}) => {
+        DISK.makeDirectory(path, options);
+        if (path.endsWith("/.sftpx")) makeTree(path, ["parts/stray"]);
+      },
+      remove: () => {
+        throw Object.assign(new Error("full"), { code: "ENOSPC" });
+      },
+    };
+    assert.throws(() => new DiskStore({ root, keep: true, disk }), { name: "SftpxError" });
+    assert.deepEqual(fs.readdirSync(root), ["mine"]);
+    withStore(root, (store) => receive(store, transferOf(), { entries: [] }));
+  }));

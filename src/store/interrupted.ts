@@ -1,0 +1,59 @@
+// What is left of interrupted transfers, as `state.db` has it: two queries, however many parts there
+// are. Whether a transfer is running is for locks to say.
+
+import type { Database } from "../runtime/database.ts";
+import { DIGEST_BYTES, transferOf } from "./journal_rows.ts";
+import type { Resumable } from "./store.ts";
+
+/** What is left of an interrupted transfer; whether it is running is for locks to say. */
+export type Interrupted = Omit<Resumable, "running">;
+
+/**
+ * Rows with a name that no run of parts makes tell of nothing that is there. Bytes of the chunks journalled, each once: a run counts from where the runs of its part before it
+ * ended. `length` of a blob reads no digest.
+ */
+const HELD = `
+WITH spans AS (
+  SELECT p.key AS key, p.id AS id, p.size_bytes AS size,
+    r.first * t.chunk_bytes AS first,
+    (r.first + length(r.digests) / ${DIGEST_BYTES}) * t.chunk_bytes AS end,
+    coalesce(max((r.first + length(r.digests) / ${DIGEST_BYTES}) * t.chunk_bytes) OVER (
+      PARTITION BY p.id ORDER BY r.first, r.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ), 0) AS reached
+  FROM transfers t JOIN parts p ON p.key = t.key JOIN runs r ON r.part = p.id
+  WHERE p.name NOT GLOB '*[^0-9a-f/]*' AND p.name GLOB '?*/?*/?*'
+), files AS (
+  SELECT key, size, sum(max(min(end, size) - min(max(first, reached), size), 0)) AS held
+  FROM spans GROUP BY key, id, size
+)
+SELECT key, count(*) AS files, sum(held) AS held, sum(size) AS total FROM files GROUP BY key
+UNION ALL
+SELECT key, count(*), 0, sum(size_bytes) FROM strays s
+WHERE NOT EXISTS (SELECT 1 FROM parts p WHERE p.key = s.key AND p.path = s.path) GROUP BY key`;
+
+/** Transfers with something to go on with, oldest first. */
+export function interruptedIn(database: Database): Interrupted[] {
+  const counts = new Map<string, { files: number; held: number; total: number }>();
+  const query = database.prepare(HELD);
+  query.setReadBigInts(true);
+  for (const { key, files, held, total } of query.all()) {
+    const name = String(key);
+    const before = counts.get(name) ?? { files: 0, held: 0, total: 0 };
+    counts.set(name, {
+      files: before.files + Number(files),
+      held: before.held + Number(held),
+      total: before.total + Number(total),
+    });
+  }
+  const transfers = database.prepare("SELECT * FROM transfers ORDER BY started_ns");
+  transfers.setReadBigInts(true);
+  return transfers.all().map(transferOf).flatMap((transfer) => {
+    const count = counts.get(String(transfer.key));
+    if (count === undefined) return [];
+    const { key, destination, peer, given, startedNs, touchedNs } = transfer;
+    const { files, held: heldBytes, total: totalBytes } = count;
+    return [
+      { key, destination, peer, given, files, heldBytes, totalBytes, startedNs, touchedNs },
+    ];
+  });
+}

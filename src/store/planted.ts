@@ -1,0 +1,57 @@
+// Whether a `.sftpx` is one that this user made and nobody else can change. Its rows and names decide
+// what is written, resumed and removed, so a planted one is refused, never mended.
+
+import { SftpxError } from "../base/errors.ts";
+import { besideOf } from "./commit.ts";
+import { type Disk, lookAt } from "./disk.ts";
+
+/** What stands in a state and is used by name, and of which kind it must be. */
+const CONTENTS: Readonly<Record<string, "directory" | "file">> = {
+  "parts": "directory",
+  "locks": "directory",
+  "damaged": "file",
+  "lock": "file",
+  "lock-journal": "file",
+  "lock-wal": "file",
+  "lock-shm": "file",
+  "state.db": "file",
+  "state.db-wal": "file",
+  "state.db-shm": "file",
+  "state.db-journal": "file",
+};
+
+/** Refuses a state that somebody else made or may change, and one whose contents lead elsewhere. */
+export function refusePlanted(path: string, disk: Disk): void {
+  const stat = lookAt(path);
+  if (stat === null) return;
+  const refuse = refusalOf(path);
+  if (!stat.isDirectory()) refuse("it is not a directory");
+  // What a directory of ours looks like here: the user needs no name (`--allow-sys`), and a file
+  // system without modes shows the same for both. Beside it: another process may be removing it.
+  const probe = besideOf(path);
+  disk.makeDirectory(probe, { mode: 0o700 });
+  const ours = lookAt(probe);
+  // Gone already where another process cleans up.
+  disk.removeTree(probe);
+  if (ours !== null && ours.uid !== stat.uid) refuse("it belongs to another user");
+  if (ours !== null && (stat.mode & ~ours.mode & 0o022n) !== 0n) refuse("others may write to it");
+  refuseContents(path, refuse);
+}
+
+/** What refuses a state: the user is to look at it, and remove it. */
+export function refusalOf(path: string): (found: string) => void {
+  return (found) => {
+    throw new SftpxError("conflict", `Cannot use "${path}": ${found}; remove it and try again`);
+  };
+}
+
+/** Refuses a state with something in it that leads elsewhere. */
+export function refuseContents(path: string, refuse: (found: string) => void): void {
+  for (const [name, kind] of Object.entries(CONTENTS)) {
+    const found = lookAt(`${path}/${name}`);
+    if (found === null) continue;
+    if (kind === "directory" ? !found.isDirectory() : !found.isFile()) {
+      refuse(`"${name}" in it is not a ${kind}`);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// What the state makes and removes in the root itself: the root, `.sftpx` as a whole, and what was left
+// beside it. Touches no other name.
+
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import type { FileLock } from "../runtime/database.ts";
+import { besideOf } from "./commit.ts";
+import type { Disk } from "./disk.ts";
+
+/** Less than a state takes when it is new. */
+const STATE_BYTES = 128 * 1024;
+/** What `besideOf` makes. */
+const LEFTOVER_NAME = /^\.sftpx-[0-9a-f]{16}$/;
+
+/** Makes a root that is absent, and its name durable: a receipt is signed for what lies in it. */
+export function makeRoot(root: string, disk: Disk): void {
+  const made: string[] = [];
+  for (let path = root; !fs.existsSync(path); path = dirname(path)) made.push(path);
+  disk.makeDirectory(root, { recursive: true });
+  for (const path of made) disk.syncDirectory(dirname(path));
+}
+
+/** In one step, so that whoever opens it next finds all of it or nothing. */
+export function removeState(path: string, disk: Disk): void {
+  const beside = besideOf(path);
+  disk.rename(path, beside);
+  disk.removeTree(beside);
+}
+
+/** Removes a state in which nothing is. */
+export function removeIfEmpty(path: string, disk: Disk): void {
+  try {
+    disk.removeDirectory(path);
+  } catch {
+    // Somebody uses it, or it never was: the failure before is the one to tell.
+  }
+}
+
+/** Removes a state that was made just now and could not be opened, unless somebody else uses it. */
+export function unmake(path: string, lock: FileLock, disk: Disk): void {
+  try {
+    if (lock.tryExclusive() && lock.isCurrent) removeState(path, disk);
+  } catch {
+    // The failure before it is the one to tell.
+  }
+}
+
+/**
+ * Removes what sftpx alone calls so and what outlived its maker, in the root itself: a part beside its
+ * target, a state on its way out. Only for one who is alone in the state: nobody else makes one then,
+ * but for the probe of a process that is about to open it.
+ */
+export function removeLeftovers(root: string, disk: Disk): void {
+  for (const name of fs.readdirSync(root)) {
+    if (LEFTOVER_NAME.test(name)) disk.removeTree(`${root}/${name}`);
+  }
+}
+
+/** Whether a new state fits: SQLite does not say of every error that a full disk is its cause. */
+export function hasRoom(root: string): boolean {
+  try {
+    const { bavail, bsize } = fs.statfsSync(root, { bigint: true });
+    return bavail * bsize >= STATE_BYTES;
+  } catch {
+    return true; // Nothing is known: the error stays as it is.
+  }
+}

@@ -1,0 +1,78 @@
+// What is done in `.sftpx` by a process that is alone in it: a damaged state is dropped and its parts
+// salvaged, locks and claims of the dead go, and a file that many rows left empty shrinks.
+
+import * as fs from "node:fs";
+import type { Database } from "../runtime/database.ts";
+import { type Disk, lookAt } from "./disk.ts";
+import { Journal } from "./journal.ts";
+import { isTrue, partSum, transferSum } from "./journal_rows.ts";
+import { dropState, openStateAlone, UnusableState } from "./schema.ts";
+import { salvage } from "./salvage.ts";
+import { runsOfParts } from "./sweep.ts";
+
+/** Stands in a state that was found to be damaged while others were using it. */
+export const DAMAGED_NAME = "damaged";
+/** Parts whose rows are all looked at: a large file is worth it, and many small ones are not. */
+const CHECKED_PARTS = 1024;
+/** Free pages from which on shrinking is worth it: 4 MiB. */
+const MANY_PAGES = 1024;
+
+export interface TidyOptions {
+  readonly disk: Disk;
+  /** It is closed, not opened: what takes long may be done. */
+  readonly isLast?: boolean;
+}
+
+export interface Tidied {
+  readonly isResumable: boolean;
+  /** Nothing is remembered, neither of what broke off nor of what is in place. */
+  readonly isEmpty: boolean;
+  /** Runs of parts there are: none of them is in use. */
+  readonly deadRuns: readonly string[];
+}
+
+export function tidy(path: string, { disk, isLast = false }: TidyOptions): Tidied {
+  const state = `${path}/state.db`;
+  const parts = `${path}/parts`;
+  if (lookAt(`${path}/${DAMAGED_NAME}`) !== null) {
+    dropState(state);
+    disk.remove(`${path}/${DAMAGED_NAME}`);
+  }
+  const database = openStateAlone(state, isLast ? () => {} : checkRows);
+  const journal = new Journal(database);
+  try {
+    salvage(journal, parts);
+    database.exec("DELETE FROM claims");
+    fs.rmSync(`${path}/locks`, { recursive: true, force: true });
+    shrink(database);
+    const { hasResumable: isResumable, hasRecords } = journal;
+    const isEmpty = !isResumable && !hasRecords;
+    return { isResumable, isEmpty, deadRuns: runsOfParts(parts, disk) };
+  } finally {
+    journal.close();
+  }
+}
+
+/** Rows that say what is not sent again, and for what. */
+function checkRows(database: Database): void {
+  const checks = [
+    ["SELECT * FROM transfers", transferSum],
+    [`SELECT * FROM parts LIMIT ${CHECKED_PARTS}`, partSum],
+  ] as const;
+  for (const [sql, sumOf] of checks) {
+    const rows = database.prepare(sql);
+    rows.setReadBigInts(true);
+    for (const row of rows.all()) if (!isTrue(row, sumOf)) throw new UnusableState("damaged rows");
+  }
+}
+
+function shrink(database: Database): void {
+  const pages = (of: string) => Number(database.prepare(`PRAGMA ${of}`).get()?.[of]);
+  const free = pages("freelist_count");
+  if (free < MANY_PAGES || free < pages("page_count") / 2) return;
+  try {
+    database.exec("VACUUM");
+  } catch {
+    // It takes room for a moment: a full disk keeps what it has.
+  }
+}

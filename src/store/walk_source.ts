@@ -1,0 +1,39 @@
+// The sources of a walk as they stand when it begins: where each leads, and why one cannot be sent.
+
+import * as fs from "node:fs";
+import { SftpxError } from "../base/errors.ts";
+import { escapeText } from "../base/text.ts";
+import { osCode, osError } from "../base/os_error.ts";
+import { refuseLinks } from "./walk_directory.ts";
+import type { WalkSource } from "./store.ts";
+
+/** A source that was found. */
+export interface FoundSource {
+  /** Absolute; of a link that is followed, what it leads to. */
+  readonly path: string;
+  readonly stat: fs.BigIntStats;
+}
+
+/** Looks at a source; throws when it is not as it is to be. */
+export function findSource(source: WalkSource): FoundSource {
+  const { contents, name, real = false } = source;
+  const path = source.follow ? fs.realpathSync(source.path) : source.path;
+  const stat = fs.lstatSync(path, { bigint: true });
+  if (real) refuseLinks(path, { itself: contents, name });
+  if (contents && !stat.isDirectory()) {
+    throw new SftpxError(
+      "source_missing",
+      `Cannot send "${escapeText(name)}": it is not a directory`,
+    );
+  }
+  return { path, stat };
+}
+
+/** What was thrown when a source was looked at or read, as what its user is told. */
+export function sourceError(source: WalkSource, thrown: unknown): SftpxError {
+  if (thrown instanceof SftpxError) return thrown;
+  const missing = ["ENOENT", "ENOTDIR"].includes(osCode(thrown));
+  const error = osError(thrown, `send "${escapeText(source.name)}"`);
+  const code = missing ? "source_missing" : "source_unreadable";
+  return new SftpxError(code, error.message, { cause: thrown });
+}

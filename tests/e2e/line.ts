@@ -1,0 +1,254 @@
+// One transfer over a stretch of network that a test may cut: a server, a relay in front of it that is
+// slow enough to be cut in the middle, and a client that knows no other way to the server.
+
+import assert from "node:assert/strict";
+import { type JsonLine, type Transfer, transferOf } from "./json_output.ts";
+import { Relay } from "./relay.ts";
+import { type Running, Scratch, type Server, type SpawnOptions } from "./sftpx_process.ts";
+import { digestOf, makeFile, noise } from "./trees.ts";
+
+const MiB = 2 ** 20;
+/** What is sent, and how fast the relay lets it through: seconds that wait for nothing else. */
+export const SIZE_BYTES = 18 * MiB;
+const RATE_BYTES_PER_SECOND = 6 * MiB;
+/** Small chunks tell finely what is done; without compression the bytes can be counted. */
+const COUNTED = ["--chunk-size", "256KiB", "--compress", "none", "--json"];
+
+export type Way = "send" | "get";
+
+export interface LineOptions {
+  /** Flags of the client. */
+  readonly flags?: readonly string[];
+  /** Flags of the server. */
+  readonly serve?: readonly string[];
+  /** The host it listens at. */
+  readonly listen?: string;
+  /** The two know each other by their files (authorized keys, known hosts), not by a ticket. */
+  readonly byKeys?: boolean;
+  /** Where all this is, for a test that has put something there; one of its own by default. */
+  readonly scratch?: Scratch;
+}
+
+/** Where the source stands, and where it goes, below the scratch directory. */
+export const FROM = { send: "from", get: "root" } as const;
+export const INTO = { send: "root", get: "into" } as const;
+
+export class Line implements AsyncDisposable {
+  readonly way: Way;
+  readonly scratch: Scratch;
+  readonly relay: Relay;
+  server: Server;
+  readonly #options: LineOptions;
+
+  private constructor(way: Way, options: LineOptions, { scratch, relay, server }: {
+    readonly scratch: Scratch;
+    readonly relay: Relay;
+    readonly server: Server;
+  }) {
+    this.way = way;
+    this.scratch = scratch;
+    this.relay = relay;
+    this.server = server;
+    this.#options = options;
+  }
+
+  static async open(way: Way, options: LineOptions = {}): Promise<Line> {
+    const scratch = options.scratch ?? await Scratch.open();
+    const relay = await Relay.open({ rateBytesPerSecond: RATE_BYTES_PER_SECOND });
+    try {
+      await makeFile(scratch.path(FROM[way], "big"), noise(SIZE_BYTES));
+      if (options.byKeys === true) await authorizeClient(scratch);
+      const server = await serve(scratch, relay, { options, port: 0 });
+      const line = new Line(way, options, { scratch, relay, server });
+      if (options.byKeys === true) await trustServer(line);
+      return line;
+    } catch (thrown) {
+      if (options.scratch === undefined) await scratch[Symbol.asyncDispose]();
+      await relay[Symbol.asyncDispose]();
+      throw thrown;
+    }
+  }
+
+  /** The command, without the flags that make it countable; the same every time. */
+  get command(): readonly string[] {
+    const place = this.#options.byKeys === true
+      ? `sftpx://127.0.0.1:${this.relay.port}`
+      : this.server.ticket;
+    return this.way === "send"
+      ? ["send", "from/big", `${place}/copy`]
+      : ["get", `${place}/big`, "into/copy"];
+  }
+
+  /** Where it arrives, below the scratch directory. */
+  get into(): string {
+    return INTO[this.way];
+  }
+
+  /** What arrives. */
+  get result(): string {
+    return this.scratch.path(this.into, "copy");
+  }
+
+  start(args: readonly string[] = this.command, options: SpawnOptions = {}): Running {
+    const { flags = [] } = this.#options;
+    return this.scratch.start([...args, ...COUNTED, ...flags], {
+      ...clientOf(this.scratch),
+      ...options,
+    });
+  }
+
+  /** Starts the client and waits until a part of it is done. */
+  async startToMiddle(args: readonly string[] = this.command): Promise<Running> {
+    const running = this.start(args);
+    await isDone(running, SIZE_BYTES / 4);
+    return running;
+  }
+
+  /** Waits for the client's end, which must be a good one, and looks at what arrived. */
+  async arrives(running: Running): Promise<Transfer> {
+    const transfer = transferOf(await running.ended);
+    assert.equal(transfer.code, 0, shown(transfer));
+    const source = this.scratch.path(FROM[this.way], "big");
+    assert.equal(await digestOf(this.result), await digestOf(source));
+    return transfer;
+  }
+
+  /** The same command again goes on where one before broke off. */
+  async resumes(command: readonly string[], broken: Transfer): Promise<Transfer> {
+    const transfer = await this.arrives(this.start(command));
+    const { reusedBytes, wireBytes } = transfer.summary;
+    const done = doneBytes(broken.lines);
+    assert.ok(reusedBytes >= done, `${reusedBytes} of ${done} are reused`);
+    assert.equal(reusedBytes + wireBytes, SIZE_BYTES);
+    return transfer;
+  }
+
+  /** Stops the server, and waits for it. */
+  async stopServer(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    this.server.running.kill(signal);
+    const { code, stderr } = await this.server.running.ended;
+    assert.equal(code, signal === "SIGKILL" ? 137 : 0, stderr);
+  }
+
+  /** Another server on the same root, at the same port unless it is another. */
+  async serveAgain({ port = this.server.port }: { readonly port?: number } = {}): Promise<void> {
+    this.server = await serve(this.scratch, this.relay, { options: this.#options, port });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#options.scratch === undefined) await this.scratch[Symbol.asyncDispose]();
+    await this.relay[Symbol.asyncDispose]();
+  }
+}
+
+/** Both ways at once: they wait more than they work. */
+export async function bothWays(check: (way: Way) => Promise<void>): Promise<void> {
+  await atOnce(check("send"), check("get"));
+}
+
+/** Waits for all before it fails for one, so that nothing is left running. */
+export async function atOnce(...checks: readonly Promise<void>[]): Promise<void> {
+  for (const end of await Promise.allSettled(checks)) {
+    if (end.status === "rejected") throw end.reason;
+  }
+}
+
+/** Waits until the receiver has stored more than so much. */
+export async function isDone(running: Running, bytes: number): Promise<void> {
+  await running.line(({ event, bytesDone }) => event === "progress" && Number(bytesDone) > bytes);
+}
+
+/** Waits until something was told so many times. */
+export async function told(running: Running, event: string, times = 1): Promise<void> {
+  await running.until((lines) => eventsOf(lines, event).length >= times);
+}
+
+/** What a run said, for a failed test: not every line of its progress. */
+export function shown({ lines, stderr }: Transfer): string {
+  const told = lines.filter(({ event }) => event !== "progress");
+  return [stderr, ...told.map((line) => JSON.stringify(line))].join("\n");
+}
+
+/** Lines of one kind. */
+export function eventsOf(lines: readonly JsonLine[], event: string): readonly JsonLine[] {
+  return lines.filter((line) => line.event === event);
+}
+
+/** The most that was ever shown as done. */
+export function doneBytes(lines: readonly JsonLine[]): number {
+  return Math.max(0, ...eventsOf(lines, "progress").map(({ bytesDone }) => Number(bytesDone)));
+}
+
+/** No session was lost, and every byte went once. */
+export function assertUndisturbed(transfer: Transfer, bytes = SIZE_BYTES): void {
+  const { lines, summary } = transfer;
+  assert.deepEqual(eventsOf(lines, "reconnecting"), [], shown(transfer));
+  assert.equal(summary["reconnects"], 0);
+  assert.equal(summary.wireBytes, bytes);
+}
+
+/** The session was lost and found so often, each told once; what was stored went once. */
+export function assertReconnected(transfer: Transfer, times = 1): void {
+  const { lines, summary, stderr } = transfer;
+  assert.equal(eventsOf(lines, "reconnecting").length, times, shown(transfer));
+  assert.equal(eventsOf(lines, "reconnected").length, times, shown(transfer));
+  assert.equal(eventsOf(lines, "start").length, 1);
+  assert.equal(summary["reconnects"], times);
+  assert.equal(stderr.match(/^! /gm)?.length, times, stderr);
+  // I10: what was shown as done stays done.
+  const done = eventsOf(lines, "progress").map(({ bytesDone }) => Number(bytesDone));
+  assert.deepEqual(done, done.toSorted((a, b) => a - b));
+  assertNothingTwice(transfer);
+}
+
+/** What was known to be stored when the peer was lost was not sent again. */
+function assertNothingTwice({ lines, summary }: Transfer): void {
+  let mayBeLost = 0;
+  let last: JsonLine | undefined;
+  for (const line of lines) {
+    if (line.event === "progress") last = line;
+    if (line.event !== "reconnecting") continue;
+    assert.ok(Number(last?.["bytesDone"]) > 0, "nothing was stored before");
+    // The line may be a moment old: what was sent since then may be lost too.
+    mayBeLost += Number(last?.["wireBytes"]) - Number(last?.["bytesDone"]) + SLACK_BYTES;
+  }
+  const most = SIZE_BYTES + mayBeLost;
+  assert.ok(summary.wireBytes <= most, `${summary.wireBytes} of at most ${most}`);
+}
+
+/** A fifth of a second between two lines of progress, and what the stack holds unsent. */
+const SLACK_BYTES = 3 * MiB;
+
+/** A home of the client's own. */
+function clientOf(scratch: Scratch): SpawnOptions {
+  return { env: { SFTPX_HOME: scratch.path("client") } };
+}
+
+async function serve(scratch: Scratch, relay: Relay, { options, port }: {
+  readonly options: LineOptions;
+  readonly port: number;
+}): Promise<Server> {
+  const keys = ["--authorized-keys", scratch.path("home", "authorized_keys")];
+  const flags = [
+    ...["--advertise", `127.0.0.1:${relay.port}`],
+    ...(options.byKeys === true ? keys : []),
+    ...(options.serve ?? []),
+  ];
+  const listen = `${options.listen ?? "127.0.0.1"}:${port}`;
+  const server = await scratch.serve("root", flags, { listen });
+  if (server.port !== port) await relay.aim({ port: server.port });
+  return server;
+}
+
+async function authorizeClient(scratch: Scratch): Promise<void> {
+  const made = await scratch.run(["init", "--json"], clientOf(scratch));
+  const { identity } = JSON.parse(made.stdout);
+  const added = await scratch.run(["keys", "authorize", identity]);
+  assert.equal(added.code, 0, added.stderr);
+}
+
+async function trustServer({ scratch, relay, server }: Line): Promise<void> {
+  const words = ["keys", "trust", `127.0.0.1:${relay.port}`, server.identity];
+  const trusted = await scratch.run(words, clientOf(scratch));
+  assert.equal(trusted.code, 0, trusted.stderr);
+}

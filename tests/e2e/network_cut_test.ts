@@ -1,0 +1,188 @@
+// A network that breaks under a running transfer: an address that changes, everything dropped for a
+// while, one direction swallowed, a line that stays dead, a server that moves. Black boxes over a relay.
+
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import { transferOf } from "./json_output.ts";
+import {
+  assertReconnected,
+  assertUndisturbed,
+  atOnce,
+  bothWays,
+  eventsOf,
+  isDone,
+  Line,
+  shown,
+  SIZE_BYTES,
+  told,
+} from "./line.ts";
+import type { Direction } from "./relay.ts";
+
+/** Silence that is missed within seconds: what the rule says, and a busy machine. */
+const NOTICED_MS = 12_000;
+/** A peer that is not heard repeats what it sent, ever more rarely: each time it is a sign of life. */
+const REPEATED_MS = 20_000;
+/** A start, an end and a busy machine, on top of a time that was asked for. */
+const GRACE_MS = 8_000;
+
+Deno.test("a client whose port changes goes on as if nothing was", async () => {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way);
+    const running = await line.startToMiddle();
+    await line.relay.rebind();
+    await isDone(running, SIZE_BYTES / 2);
+    await line.relay.rebind();
+    assertUndisturbed(await line.arrives(running));
+  });
+});
+
+Deno.test("all its connections' ports may change", async () => {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way, { flags: ["--connections", "3"] });
+    const running = await line.startToMiddle();
+    await line.relay.rebind();
+    assertUndisturbed(await line.arrives(running));
+  });
+});
+
+Deno.test("everything lost for a second is made good by QUIC alone", async () => {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way);
+    const running = await line.startToMiddle();
+    await line.relay.pause(1_000);
+    assertUndisturbed(await line.arrives(running));
+  });
+});
+
+Deno.test("everything lost for 3 s goes on, with or without another session", async () => {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way);
+    const running = await line.startToMiddle();
+    await line.relay.pause(3_000);
+    const transfer = await line.arrives(running);
+    // QUIC repeats itself at gaps that double: a break is felt for up to twice as long, or is just missed.
+    if (eventsOf(transfer.lines, "reconnecting").length === 0) assertUndisturbed(transfer);
+    else assertReconnected(transfer);
+  });
+});
+
+Deno.test("a network that is gone for longer is missed, looked for and found", async () => {
+  const cut = { directions: ["up", "down"], withinMs: NOTICED_MS } as const;
+  await atOnce(
+    cutUntilMissed(cut),
+    cutUntilMissed({ ...cut, flags: ["--connections", "3"] }),
+  );
+});
+
+Deno.test("one direction swallowed is a network that is gone", async () => {
+  await atOnce(
+    cutUntilMissed({ directions: ["up"], withinMs: REPEATED_MS }),
+    cutUntilMissed({ directions: ["down"], withinMs: NOTICED_MS }),
+  );
+});
+
+Deno.test("a path to the server that changes its address family is another session", async () => {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way, { listen: "[::]", flags: ["--timeout", "30s"] });
+    const running = await line.startToMiddle();
+    // The server knows a session by its own address too: QUIC moves clients, never servers.
+    await line.relay.aim({ port: line.server.port, family: 6 });
+    assertReconnected(await line.arrives(running));
+  });
+});
+
+Deno.test("a server killed and started at another port behind the same address is found", async () => {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way, { flags: ["--timeout", "40s"] });
+    const running = await line.startToMiddle();
+    line.server.running.kill("SIGKILL");
+    await line.server.running.ended;
+    await line.serveAgain({ port: 0 });
+    assertReconnected(await line.arrives(running));
+  });
+});
+
+Deno.test("a line that stays dead ends the command with 20 after --timeout, and it resumes", async () => {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way, { flags: ["--timeout", "6s"] });
+    const { command } = line;
+    const running = await line.startToMiddle();
+    const cutMs = performance.now();
+    line.relay.swallow("up", "down");
+    const broken = transferOf(await running.ended);
+    const tookMs = performance.now() - cutMs;
+    assert.equal(broken.code, 20, shown(broken));
+    assert.equal(broken.summary.error?.code, "lost");
+    assert.match(broken.summary.error?.message ?? "", /not found again within 6 s/);
+    assert.match(broken.stderr, /Run the same command again: it resumes/);
+    assert.equal(eventsOf(broken.lines, "reconnecting").length, 1, shown(broken));
+    assert.deepEqual(eventsOf(broken.lines, "reconnected"), []);
+    assert.ok(tookMs > 5_000 && tookMs < 6_000 + GRACE_MS, `${tookMs} ms`);
+    await assert.rejects(fs.stat(line.result), "half a file is no file (I1)");
+    line.relay.restore();
+    await line.resumes(command, broken);
+  });
+});
+
+Deno.test("a server that was never reached is not looked for twice", async () => {
+  await using line = await Line.open("send", { flags: ["--timeout", "2s"] });
+  line.relay.swallow("up", "down");
+  const failed = transferOf(await line.start().ended);
+  assert.equal(failed.code, 10, shown(failed));
+  assert.deepEqual(eventsOf(failed.lines, "reconnecting"), []);
+});
+
+Deno.test("a network that comes and goes costs a line each time, and nothing else", async () => {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way);
+    const running = await line.startToMiddle();
+    for (const [times, part] of [[1, 0.5], [2, 0.75]] as const) {
+      line.relay.swallow("up", "down");
+      await told(running, "reconnecting", times);
+      line.relay.restore();
+      await told(running, "reconnected", times);
+      await isDone(running, SIZE_BYTES * part);
+    }
+    assertReconnected(await line.arrives(running), 2);
+  });
+});
+
+Deno.test("a client stopped while it looks for its server ends at once, and resumes", async () => {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way, { flags: ["--timeout", "50s"] });
+    const { command } = line;
+    const running = await line.startToMiddle();
+    line.relay.swallow("up", "down");
+    await told(running, "reconnecting");
+    const stoppedMs = performance.now();
+    running.kill("SIGINT");
+    const broken = transferOf(await running.ended);
+    assert.equal(broken.code, 130, shown(broken));
+    assert.ok(performance.now() - stoppedMs < GRACE_MS);
+    line.relay.restore();
+    await line.resumes(command, broken);
+  });
+});
+
+interface Cut {
+  readonly directions: readonly Direction[];
+  /** Longest time until it is missed. */
+  readonly withinMs: number;
+  /** Flags of the client. */
+  readonly flags?: readonly string[];
+}
+
+/** Cuts in the middle, restores once the client says that it looks for its peer, and sees it whole. */
+async function cutUntilMissed({ directions, withinMs, flags = [] }: Cut): Promise<void> {
+  await bothWays(async (way) => {
+    await using line = await Line.open(way, { flags: ["--timeout", "30s", ...flags] });
+    const running = await line.startToMiddle();
+    const cutMs = performance.now();
+    line.relay.swallow(...directions);
+    await told(running, "reconnecting");
+    const missedMs = performance.now() - cutMs;
+    line.relay.restore();
+    assertReconnected(await line.arrives(running));
+    assert.ok(missedMs < withinMs, `missed after ${missedMs} ms`);
+  });
+}

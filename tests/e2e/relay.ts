@@ -1,0 +1,231 @@
+// A stretch of network that the tests own: UDP between clients and one server, on loopback. It drops
+// everything or one direction, narrows to a rate, takes another port or address family towards the
+// server (as a NAT does that forgot a client), and counts what came through. It reorders nothing.
+
+import type { Buffer } from "node:buffer";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { once } from "node:events";
+
+/** Towards the server, or back. */
+export type Direction = "up" | "down";
+
+/** Where packets for the server go. */
+export interface Aim {
+  readonly port: number;
+  /** IPv4 unless it says 6. */
+  readonly family?: 4 | 6;
+}
+
+export interface RelayOptions {
+  /** Payload of packets a second, each direction; unlimited by default. */
+  readonly rateBytesPerSecond?: number;
+}
+
+/** What a full queue of a narrow stretch holds: enough for a congestion controller to find the rate. */
+const QUEUE_BYTES = 192 * 1024;
+const TICK_MS = 2;
+const LOOPBACK = { 4: "127.0.0.1", 6: "::1" } as const;
+
+export class Relay implements AsyncDisposable {
+  /** What clients connect to, on 127.0.0.1. */
+  readonly port: number;
+  readonly #front: Socket;
+  readonly #rateBytesPerSecond: number;
+  /** One socket towards the server for each place a client sends from. */
+  readonly #flows = new Map<string, Flow>();
+  /** Sockets that a rebinding left behind: what comes to them is lost, as behind a NAT. */
+  readonly #left: Socket[] = [];
+  readonly #swallowed = new Set<Direction>();
+  readonly #passed = { up: 0, down: 0 };
+  readonly #waiting = new Set<() => void>();
+  readonly #narrows: Readonly<Record<Direction, Narrow>>;
+  #aim: Aim = { port: 0 };
+
+  private constructor(front: Socket, options: RelayOptions) {
+    this.#front = front;
+    this.#rateBytesPerSecond = options.rateBytesPerSecond ?? Infinity;
+    this.port = front.address().port;
+    const rate = this.#rateBytesPerSecond;
+    this.#narrows = { up: new Narrow(rate), down: new Narrow(rate) };
+    front.on("message", (packet, from) => this.#up(packet, from));
+  }
+
+  /** Where it leads is said by {@linkcode aim}: a server may want to know this port before. */
+  static async open(options: RelayOptions = {}): Promise<Relay> {
+    return new Relay(await bound(4), options);
+  }
+
+  /** Payload that came through since it was opened, both directions. */
+  get passedBytes(): number {
+    return this.#passed.up + this.#passed.down;
+  }
+
+  /** Waits until so much more came through. */
+  async passes(bytes: number): Promise<void> {
+    const wanted = this.passedBytes + bytes;
+    while (this.passedBytes < wanted) {
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  /** Leads to another place from now on, over new sockets. */
+  async aim(at: Aim): Promise<void> {
+    this.#aim = at;
+    await this.rebind();
+  }
+
+  /** Takes another port towards the server for every client; answers to the old ones are lost. */
+  async rebind(): Promise<void> {
+    for (const flow of this.#flows.values()) {
+      const old = flow.socket;
+      flow.socket = await this.#back(flow.client);
+      old.removeAllListeners("message");
+      this.#left.push(old);
+    }
+  }
+
+  /** Lets less through from now on, or as much as when it was opened. */
+  narrow(rateBytesPerSecond: number | null): void {
+    const rate = rateBytesPerSecond ?? this.#rateBytesPerSecond;
+    for (const narrow of Object.values(this.#narrows)) narrow.change(rate);
+  }
+
+  /** Lets nothing through in these directions. */
+  swallow(...directions: readonly Direction[]): void {
+    for (const direction of directions) this.#swallowed.add(direction);
+  }
+
+  /** Lets everything through again. */
+  restore(): void {
+    this.#swallowed.clear();
+  }
+
+  /** Lets nothing through for a time, which is what is tested. */
+  async pause(durationMs: number): Promise<void> {
+    this.swallow("up", "down");
+    await new Promise((resolve) => setTimeout(resolve, durationMs));
+    this.restore();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const narrow of Object.values(this.#narrows)) narrow.close();
+    const sockets = [this.#front, ...this.#left];
+    for (const { socket } of this.#flows.values()) sockets.push(socket);
+    for (const resolve of this.#waiting) resolve();
+    await Promise.all(sockets.map((socket) => {
+      const closed = once(socket, "close");
+      socket.close();
+      return closed;
+    }));
+  }
+
+  async #up(packet: Buffer, from: RemoteInfo): Promise<void> {
+    const name = `${from.address}:${from.port}`;
+    let flow = this.#flows.get(name);
+    if (flow === undefined) {
+      const client = { address: from.address, port: from.port };
+      const socket = await this.#back(client);
+      // Another packet of the same client may have come first meanwhile.
+      flow = this.#flows.get(name) ?? { client, socket };
+      if (flow.socket !== socket) socket.close();
+      this.#flows.set(name, flow);
+    }
+    const { socket } = flow;
+    const { port, family = 4 } = this.#aim;
+    this.#pass("up", packet, () => socket.send(packet, port, LOOPBACK[family], ignored));
+  }
+
+  async #back(client: Place): Promise<Socket> {
+    const socket = await bound(this.#aim.family ?? 4);
+    socket.on("message", (packet) => {
+      const send = () => this.#front.send(packet, client.port, client.address, ignored);
+      this.#pass("down", packet, send);
+    });
+    return socket;
+  }
+
+  #pass(direction: Direction, packet: Buffer, send: () => void): void {
+    if (this.#swallowed.has(direction)) return;
+    const deliver = () => {
+      // What waited in the queue when the stretch was cut is lost with it.
+      if (this.#swallowed.has(direction)) return;
+      this.#passed[direction] += packet.length;
+      send();
+      for (const resolve of [...this.#waiting]) {
+        this.#waiting.delete(resolve);
+        resolve();
+      }
+    };
+    this.#narrows[direction].take(packet.length, deliver);
+  }
+}
+
+interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+interface Flow {
+  readonly client: Place;
+  socket: Socket;
+}
+
+/** A queue that empties at a rate and drops what does not fit. */
+class Narrow {
+  #rateBytesPerSecond: number;
+  readonly #queue: { readonly bytes: number; readonly deliver: () => void }[] = [];
+  #queuedBytes = 0;
+  /** What may go now; negative after a packet that was larger. */
+  #creditBytes = 0;
+  #lastMs = performance.now();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(rateBytesPerSecond: number) {
+    this.#rateBytesPerSecond = rateBytesPerSecond;
+  }
+
+  take(bytes: number, deliver: () => void): void {
+    if (this.#queuedBytes + bytes > QUEUE_BYTES) return;
+    this.#queuedBytes += bytes;
+    this.#queue.push({ bytes, deliver });
+    this.#run();
+  }
+
+  change(rateBytesPerSecond: number): void {
+    this.#rateBytesPerSecond = rateBytesPerSecond;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#queue.length = 0;
+  }
+
+  #run(): void {
+    const nowMs = performance.now();
+    // Within one tick of the clock a rate without a limit has earned nothing yet.
+    const earned = Math.max(nowMs - this.#lastMs, Number.EPSILON) / 1000 * this.#rateBytesPerSecond;
+    // A stretch that was idle, or a test that was, saves up no more than a queue.
+    this.#creditBytes = Math.min(this.#creditBytes + earned, QUEUE_BYTES);
+    this.#lastMs = nowMs;
+    while (this.#creditBytes > 0) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#queuedBytes -= next.bytes;
+      this.#creditBytes -= next.bytes;
+      next.deliver();
+    }
+    clearTimeout(this.#timer);
+    if (this.#queue.length > 0) this.#timer = setTimeout(() => this.#run(), TICK_MS);
+  }
+}
+
+async function bound(family: 4 | 6): Promise<Socket> {
+  const socket = createSocket(family === 6 ? "udp6" : "udp4");
+  // A port that closed answers by ICMP: to a network that is a lost packet.
+  socket.on("error", ignored);
+  await new Promise<void>((resolve) => socket.bind(0, LOOPBACK[family], resolve));
+  return socket;
+}
+
+/** UDP promises nothing. */
+function ignored(): void {}
