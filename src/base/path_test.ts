@@ -195,9 +195,9 @@ Deno.test("isFromOn() takes with a path every one above it", () => {
   fc.assert(
     fc.property(NAMES, NAMES, (names, from) => {
       const above = names.map((_, i) => names.slice(0, i + 1).join("/"));
-      const are = above.map((path) => isFromOn(path, from.join("/")));
-      assert.deepEqual(are, are.toSorted((a, b) => Number(b) - Number(a)), above.at(-1));
       const path = above.at(-1) ?? "";
+      const are = above.map((one) => isFromOn(one, from.join("/")));
+      assert.deepEqual(are, are.toSorted((a, b) => Number(b) - Number(a)), path);
       if (comparePaths(path, from.join("/")) >= 0) assert.equal(are.every(Boolean), true);
     }),
     { numRuns: 3000 },

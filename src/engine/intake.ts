@@ -2,7 +2,8 @@
 // the store to be placed, and, unless its source is fresh, answered with what is had and needed.
 
 import { LIMITS } from "../base/limits.ts";
-import type { Placement } from "../store/store.ts";
+import type { Range } from "../base/ranges.ts";
+import type { HeldChunks, Placement } from "../store/store.ts";
 import type {
   Entries,
   EntryFailure,
@@ -118,9 +119,8 @@ export class Intake {
       file.standing = null;
       return this.#decide(file, { entry, want: "all" });
     }
-    const run = { first: 0, digests: usable };
-    file.hold(run);
-    this.#sendHave(file, run, {});
+    const count = usable.byteLength / DIGEST_BYTES;
+    this.#hold(file, { ranges: [[0, count]], digests: usable }, {});
     this.#decide(file, { entry, want: "rest" });
   }
 
@@ -139,10 +139,7 @@ export class Intake {
       case "held":
         file.part = placement.part;
         file.heldAs = { stamp: placement.stamp, recordedNs: placement.recordedNs };
-        for (const run of placement.runs) {
-          file.hold(run);
-          this.#sendHave(file, run, placement);
-        }
+        this.#hold(file, placement.chunks, file.heldAs);
         return this.#decide(file, { entry: index, want: "rest" });
       case "stands":
         file.part = placement.part;
@@ -159,25 +156,39 @@ export class Intake {
     this.#files.maybeWhole(file);
   }
 
-  #sendHave(
+  /** Chunks are here from before; tells the sender. */
+  #hold(
     file: ReceiveFile,
-    run: { first: number; digests: Uint8Array },
-    recorded: { stamp?: Stamp; recordedNs?: bigint },
+    chunks: HeldChunks,
+    recorded: { readonly stamp?: Stamp; readonly recordedNs?: bigint },
   ): void {
-    const stepBytes = LIMITS.digestsPerMessage * DIGEST_BYTES;
-    for (let at = 0; at < run.digests.byteLength; at += stepBytes) {
-      this.#act({
-        kind: "send",
-        message: {
-          type: "have",
-          transfer: this.#transfer,
-          entry: file.index,
-          first: run.first + at / DIGEST_BYTES,
-          digests: run.digests.slice(at, at + stepBytes),
-          ...(recorded.stamp === undefined ? {} : { stamp: recorded.stamp }),
-          ...(recorded.recordedNs === undefined ? {} : { recordedNs: recorded.recordedNs }),
-        },
-      });
+    file.hold(chunks);
+    const about = { type: "have", transfer: this.#transfer, entry: file.index } as const;
+    for (const some of inMessages(chunks)) {
+      this.#act({ kind: "send", message: { ...about, ...some, ...recorded } });
     }
   }
+}
+
+/** What is held, in pieces that fit into a message each. */
+function* inMessages({ ranges, digests }: HeldChunks): Generator<HeldChunks> {
+  let some: Range[] = [];
+  let takenBytes = 0;
+  let chunks = 0;
+  const cut = (): HeldChunks => {
+    const piece = digests.subarray(takenBytes, takenBytes += chunks * DIGEST_BYTES);
+    const held = { ranges: some, digests: piece };
+    [some, chunks] = [[], 0];
+    return held;
+  };
+  for (const [first, count] of ranges) {
+    for (let at = 0; at < count;) {
+      const taken = Math.min(count - at, LIMITS.digestsPerMessage - chunks);
+      some.push([first + at, taken]);
+      [at, chunks] = [at + taken, chunks + taken];
+      const isFull = chunks === LIMITS.digestsPerMessage || some.length === LIMITS.rangesPerMessage;
+      if (isFull) yield cut();
+    }
+  }
+  if (chunks > 0) yield cut();
 }

@@ -3,7 +3,7 @@
 
 import { type Range, RangeSet } from "../base/ranges.ts";
 import type { StandingFile } from "../pool/messages.ts";
-import type { ChunkRun } from "../store/store.ts";
+import type { ChunkRun, HeldChunks } from "../store/store.ts";
 import type { Entry, SealedFile, Stamp } from "../wire/messages.ts";
 import { type ChunkRecord, DIGEST_BYTES } from "../wire/frame.ts";
 import { chunkLengthBytes } from "./geometry.ts";
@@ -141,12 +141,15 @@ export class ReceiveFile {
     return bytes;
   }
 
-  hold(run: ChunkRun): void {
-    this.digests.set(run.digests, run.first * DIGEST_BYTES);
-    const end = run.first + run.digests.byteLength / DIGEST_BYTES;
-    for (let chunk = run.first; chunk < end; chunk++) {
-      if (this.#states[chunk] === MISSING) this.#held++;
-      this.#states[chunk] = HELD;
+  hold({ ranges, digests }: HeldChunks): void {
+    let heldBytes = 0;
+    for (const [first, count] of ranges) {
+      const bytes = digests.subarray(heldBytes, heldBytes += count * DIGEST_BYTES);
+      this.digests.set(bytes, first * DIGEST_BYTES);
+      for (let chunk = first; chunk < first + count; chunk++) {
+        if (this.#states[chunk] === MISSING) this.#held++;
+        this.#states[chunk] = HELD;
+      }
     }
   }
 

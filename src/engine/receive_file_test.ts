@@ -36,7 +36,7 @@ Deno.test("an empty file is complete", () => {
 
 Deno.test("held chunks count only for a file that is kept", () => {
   const file = fileOf(8);
-  file.hold({ first: 0, digests: digest(1) });
+  file.hold({ ranges: [[0, 1]], digests: digest(1) });
   file.store(recordOf(0, 1), WRITTEN);
   assert.equal(file.wants(0), true);
   assert.equal(file.isComplete, false);
@@ -50,14 +50,14 @@ Deno.test("held chunks count only for a file that is kept", () => {
 Deno.test("a held chunk that lands, or is held twice, is not counted twice", () => {
   const file = fileOf(8);
   file.sealed = sealedAs(true);
-  file.hold({ first: 0, digests: digest(1) });
-  file.hold({ first: 0, digests: digest(2) });
+  file.hold({ ranges: [[0, 1]], digests: digest(1) });
+  file.hold({ ranges: [[0, 1]], digests: digest(2) });
   assert.equal(file.isComplete, false);
   file.land(0, 1);
   assert.equal(file.isHeld(0), false);
   file.store(recordOf(0, 0), WRITTEN);
   assert.equal(file.isComplete, false, "one of two chunks");
-  file.hold({ first: 1, digests: digest(3) });
+  file.hold({ ranges: [[1, 1]], digests: digest(3) });
   file.store(recordOf(0, 1, { encoding: "same" }), { written: false });
   assert.equal(file.isComplete, true);
 });
@@ -84,7 +84,7 @@ Deno.test("takeRuns() gives digests that later chunks do not change", () => {
 
 Deno.test("forget() takes what is claimed within a range, once, and reclaim() gives back the rest", () => {
   const file = fileOf(24);
-  for (const first of [0, 1, 3, 5]) file.hold({ first, digests: digest(first) });
+  for (const first of [0, 1, 3, 5]) file.hold({ ranges: [[first, 1]], digests: digest(first) });
   file.store(recordOf(0, 0, { encoding: "same" }), { written: false });
   assert.deepEqual(file.forget(0, 4), [[1, 1], [3, 1]]);
   assert.deepEqual(file.forget(0, 4), []);
@@ -111,7 +111,7 @@ Deno.test("keepsStanding holds while nothing is written and the size is the same
 
 Deno.test("unstore() sends a chunk taken as standing back to landing", () => {
   const file = fileOf(4);
-  file.hold({ first: 0, digests: digest(1) });
+  file.hold({ ranges: [[0, 1]], digests: digest(1) });
   file.store(recordOf(0, 0), { written: false });
   assert.equal(file.isComplete, true);
   file.unstore(0, -1);

@@ -15,6 +15,7 @@ import { Intake } from "./intake.ts";
 import type { IsAsked } from "./manifest_check.ts";
 import { phaseOf } from "./phase.ts";
 import { Pruning } from "./pruning.ts";
+import { Queue } from "./queue.ts";
 import type { FramePlan, ReceiverAction } from "./receive_action.ts";
 import { ReceiveFiles } from "./receive_files.ts";
 import { ReceiveNews } from "./receive_news.ts";
@@ -60,7 +61,7 @@ export class Receiver {
   readonly #files: ReceiveFiles;
   readonly #intake: Intake;
   readonly #arrivals: Arrivals;
-  readonly #actions: ReceiverAction[] = [];
+  readonly #actions = new Queue<ReceiverAction>();
   readonly #notices: string[] = [];
 
   constructor(
@@ -86,7 +87,7 @@ export class Receiver {
     const news = new ReceiveNews(offer.transfer, { ledger, settlement, pruning });
     const context = { chunkBytes, journalBytes, hashing, settlement, ledger, news, tally };
     const files = new ReceiveFiles(context);
-    const act = (action: ReceiverAction) => void this.#actions.push(action);
+    const act = (action: ReceiverAction) => this.#actions.add(action);
     const intake = new Intake(offer, { fresh, from, isAsked, files, settlement, news, tally, act });
     this.#chunkBytes = chunkBytes;
     this.#settlement = settlement;
@@ -208,7 +209,7 @@ export class Receiver {
 
   /** The next thing to do, or null. */
   poll(): ReceiverAction | null {
-    return this.#actions.shift() ?? this.#pollNews() ?? this.#pollJournal() ??
+    return this.#actions.take() ?? this.#pollNews() ?? this.#pollJournal() ??
       this.#settlement.poll();
   }
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { concatBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { StandingFile } from "../pool/messages.ts";
-import type { Placement } from "../store/store.ts";
+import type { HeldChunks, Placement } from "../store/store.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
+import { encodeMessage } from "../wire/control.ts";
 import type { Entry, Message, Offer, TransferMessage } from "../wire/messages.ts";
 import {
   digest,
@@ -116,9 +118,11 @@ function held(
   sizeBytes = 8,
   recordedNs = 5_000_000_000n,
 ): Placement {
-  const runs = Object.entries(chunks).map(([first, digests]) => ({ first: +first, digests }));
+  const runs = Object.entries(chunks);
+  const ranges = runs.map(([first, digests]) => [+first, digests.byteLength / 32] as const);
+  const digests = concatBytes(runs.map(([, digests]) => digests));
   const stamp = stampOf(sizeBytes);
-  return { kind: "held", part: "/parts/held", runs, stamp, recordedNs };
+  return { kind: "held", part: "/parts/held", chunks: { ranges, digests }, stamp, recordedNs };
 }
 
 function stands(sizeBytes: number): Placement {
@@ -371,12 +375,52 @@ Deno.test("the receiver says what it holds, in messages of bounded size", () => 
   const receiver = placed(entries, { fresh: false, placements });
   const messages = messagesOf(receiver).slice(1);
   const haves = messages.flatMap((message) => message.type === "have" ? [message] : []);
-  assert.deepEqual(haves.map(({ first, digests }) => [first, digests.length / 32]), [
-    [2, LIMITS.digestsPerMessage],
-    [2 + LIMITS.digestsPerMessage, 1],
+  assert.deepEqual(haves.map(({ ranges, digests }) => [ranges, digests.length / 32]), [
+    [[[2, LIMITS.digestsPerMessage]], LIMITS.digestsPerMessage],
+    [[[2 + LIMITS.digestsPerMessage, 1]], 1],
   ]);
   assert.equal(haves[0]!.recordedNs, 5_000_000_000n);
   assert.equal(messages.at(-1)?.type, "need");
+});
+
+Deno.test("many ranges that are held go into few messages, which say the same", () => {
+  const held = fc.array(
+    fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 9000 })),
+    {
+      minLength: 1,
+      maxLength: 6,
+    },
+  );
+  fc.assert(
+    fc.property(held, fc.integer({ min: 0, max: 9000 }), (given, singles) => {
+      let end = 0;
+      const steps = [...given, ...Array.from({ length: singles }, () => [1, 1] as const)];
+      const ranges = steps.map(([gap, count]) => [(end += gap + count) - count, count] as const);
+      const digests = new Uint8Array(32 * ranges.reduce((sum, [, count]) => sum + count, 0));
+      new DataView(digests.buffer).setUint32(0, end);
+      for (let at = 0; at < digests.length; at += 32) digests[at] = at / 32 % 251;
+      const sizeBytes = 4 * (end + 1);
+      const chunks = { ranges, digests };
+      const placements: Placement[] = [
+        { kind: "held", part: "/parts/a", chunks, stamp: stampOf(sizeBytes), recordedNs: 5n },
+      ];
+      const receiver = placed([fileEntry("a", sizeBytes)], { fresh: false, placements });
+      const haves = messagesOf(receiver).flatMap((one) => one.type === "have" ? [one] : []);
+      const told = (all: readonly HeldChunks[]) =>
+        all.flatMap(({ ranges, digests }) => {
+          let at = -32;
+          return ranges.flatMap(([first, count]) =>
+            Array.from({ length: count }, (_, i) => `${first + i} ${digests[at += 32]}`)
+          );
+        });
+      assert.deepEqual(told(haves), told([chunks]));
+      for (const have of haves) assert.ok(encodeMessage(have).byteLength > 0);
+      const most = Math.ceil(digests.length / 32 / LIMITS.digestsPerMessage) +
+        Math.ceil(ranges.length / LIMITS.rangesPerMessage);
+      assert.ok(haves.length <= most, `${haves.length} messages`);
+    }),
+    { numRuns: 15 },
+  );
 });
 
 Deno.test("held chunks that are the same are stored unwritten, and not journalled again", () => {

@@ -2,6 +2,7 @@
 // receiver said it holds.
 
 import { equalBytes } from "../base/bytes.ts";
+import type { HeldChunks } from "../store/store.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
 import { type ChunkRecord, DIGEST_BYTES } from "../wire/frame.ts";
 import { chunkLengthBytes } from "./geometry.ts";
@@ -39,6 +40,8 @@ export class SendFile {
    * file that stands it learns with the first chunk that differs that it needs one.
    */
   heldLast = false;
+  /** One past the last chunk that the receiver said it holds. */
+  heldEnd = 0;
   /** Held chunks were taken over unread. */
   kept = false;
   /** Its digest is settled; and said to the receiver. */
@@ -130,11 +133,15 @@ export class SendFile {
   }
 
   /** The receiver holds these chunks, by digest. */
-  hold(first: number, digests: Uint8Array): void {
+  hold({ ranges, digests }: HeldChunks): void {
     this.#held ??= new Uint8Array(this.chunks * DIGEST_BYTES);
-    this.#held.set(digests, first * DIGEST_BYTES);
-    const end = first + digests.byteLength / DIGEST_BYTES;
-    for (let chunk = first; chunk < end; chunk++) this.#flags[chunk]! |= HELD;
+    let heldBytes = 0;
+    for (const [first, count] of ranges) {
+      const bytes = digests.subarray(heldBytes, heldBytes += count * DIGEST_BYTES);
+      this.#held.set(bytes, first * DIGEST_BYTES);
+      for (let chunk = first; chunk < first + count; chunk++) this.#flags[chunk]! |= HELD;
+      this.heldEnd = first + count;
+    }
   }
 
   forgetHeld(): void {

@@ -50,21 +50,21 @@ Deno.test("an empty file is known and stored from the start", () => {
 Deno.test("heldDigest() answers what the receiver said, until it is forgotten", () => {
   const file = fileOf(16);
   assert.equal(file.heldDigest(0), null);
-  file.hold(1, concatBytes([digest(1), digest(2)]));
+  file.hold({ ranges: [[1, 2]], digests: concatBytes([digest(1), digest(2)]) });
   assert.equal(file.heldDigest(0), null);
   assert.deepEqual(file.heldDigest(1), digest(1));
   assert.deepEqual(file.heldDigest(2), digest(2));
   assert.equal(file.heldDigest(3), null);
   file.forgetHeld();
   assert.equal(file.heldDigest(1), null);
-  file.hold(0, digest(9));
+  file.hold({ ranges: [[0, 1]], digests: digest(9) });
   assert.equal(file.heldDigest(1), null, "what was forgotten does not come back");
 });
 
 Deno.test("keepHeld() takes held chunks over as known and stored, and counts their bytes", () => {
   const file = fileOf(15);
-  file.hold(0, digest(1));
-  file.hold(3, digest(4));
+  file.hold({ ranges: [[0, 1]], digests: digest(1) });
+  file.hold({ ranges: [[3, 1]], digests: digest(4) });
   assert.equal(file.keepHeld(4), 4 + 3);
   assert.equal(file.kept, true);
   assert.equal(file.isStored(0) && file.isStored(3), true);
@@ -100,7 +100,7 @@ Deno.test("mayTrustUnread() wants the stamp unchanged and two seconds old", () =
 
 Deno.test("storeRest() answers what was not stored, by what the receiver held of it", () => {
   const file = fileOf(14);
-  file.hold(1, concatBytes([digest(1), digest(2)]));
+  file.hold({ ranges: [[1, 2]], digests: concatBytes([digest(1), digest(2)]) });
   for (const [chunk, value] of [[0, 0], [1, 1], [2, 9], [3, 3]]) file.know(chunk!, digest(value!));
   file.store(0);
   assert.deepEqual(file.storeRest(4), [
@@ -115,8 +115,8 @@ Deno.test("storeRest() answers what was not stored, by what the receiver held of
 Deno.test("SendFile plans what is missing before what is held, where it is to", () => {
   const plannedOf = (heldLast: boolean) => {
     const file = fileOf(20);
-    file.hold(1, concatBytes([digest(1), digest(2)]));
-    file.hold(4, digest(4));
+    file.hold({ ranges: [[1, 2]], digests: concatBytes([digest(1), digest(2)]) });
+    file.hold({ ranges: [[4, 1]], digests: digest(4) });
     file.store(2);
     file.heldLast = heldLast;
     const planned: number[] = [];

@@ -2,7 +2,6 @@
 // flow: nothing of it is read before. Refuses an answer about a file that awaits none.
 
 import type { Have, Need } from "../wire/messages.ts";
-import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { FramePlanner } from "./frame_planner.ts";
 import type { OpenFiles } from "./open_files.ts";
 import type { RootLog } from "./root.ts";
@@ -34,11 +33,12 @@ export class SendVerdicts {
   have(message: Have): void {
     const file = this.#files.find(message.entry);
     if (file === undefined && this.#context.outcome.isGivenUp(message.entry)) return;
-    const count = message.digests.byteLength / DIGEST_BYTES;
-    if (file === undefined || file.decided || message.first + count > file.chunks) {
-      throw outOfPlace("have");
-    }
-    file.hold(message.first, message.digests);
+    if (file === undefined || file.decided) throw outOfPlace("have");
+    // Its own ranges ascend: the schema saw to that.
+    const [first = file.heldEnd] = message.ranges[0] ?? [];
+    const [last, count] = message.ranges.at(-1) ?? [0, 0];
+    if (first < file.heldEnd || last + count > file.chunks) throw outOfPlace("have");
+    file.hold(message);
     const { stamp: then, recordedNs } = message;
     const now = file.entry.stamp;
     file.heldLast = then !== undefined;

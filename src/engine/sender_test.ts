@@ -95,6 +95,10 @@ function assertRefused(sender: Sender, message: TransferMessage): void {
   });
 }
 
+function have(entry: number, ranges: Have["ranges"], digests: Uint8Array): Have {
+  return { type: "have", transfer: 1, entry, ranges, digests };
+}
+
 function need(want: "all" | "rest", ...entries: number[]): TransferMessage {
   const verdicts = entries.map((entry) => ({ entry, want }));
   return { type: "need", transfer: 1, verdicts };
@@ -387,7 +391,7 @@ Deno.test("a file that stands is reused whole, with the receiver's digest", () =
 Deno.test("held chunks are compared where the stamp cannot be trusted", () => {
   const sender = senderWith([fileEntry("a", 8)], { accept: { fresh: [false] } });
   const digests = recordOf(0, 1).digest;
-  sender.handle({ type: "have", transfer: 1, entry: 0, first: 1, digests });
+  sender.handle(have(0, [[1, 1]], digests));
   sender.handle(need("rest", 0));
   const [first, second] = sender.pollFrames(MANY);
   assert.equal(first!.chunks[0]!.held, undefined);
@@ -404,7 +408,7 @@ Deno.test("what is missing flows before what is held in a part is compared", () 
   const plannedAfter = (fields: Partial<Have>) => {
     const sender = senderWith([file], { accept: { fresh: [false] } });
     const digests = concatBytes([digest(1), digest(2)]);
-    sender.handle({ type: "have", transfer: 1, entry: 0, first: 0, digests, ...fields });
+    sender.handle({ ...have(0, [[0, 2]], digests), ...fields });
     sender.handle(need("rest", 0));
     return chunksOf(sender.pollFrames(MANY)).flat();
   };
@@ -420,8 +424,7 @@ Deno.test("what is missing flows before what is held in a part is compared", () 
 Deno.test("held chunks are kept unread where the stamp is unchanged and settled", () => {
   const sender = senderWith([fileEntry("a", 8)], { accept: { fresh: [false] } });
   const [digests, recordedNs] = [recordOf(0, 1).digest, 5_000_000_000n];
-  const have = { type: "have", transfer: 1, entry: 0, first: 1, digests } as const;
-  sender.handle({ ...have, stamp: stampOf(8), recordedNs });
+  sender.handle({ ...have(0, [[1, 1]], digests), stamp: stampOf(8), recordedNs });
   sender.handle(need("rest", 0));
   assert.equal(sender.counts.reusedBytes, 4);
   const frames = sender.pollFrames(MANY);
@@ -432,23 +435,40 @@ Deno.test("held chunks are kept unread where the stamp is unchanged and settled"
 
 Deno.test("what was held is forgotten when all is needed", () => {
   const sender = senderWith([fileEntry("a", 4)], { accept: { fresh: [false] } });
-  sender.handle({ type: "have", transfer: 1, entry: 0, first: 0, digests: digest(1) });
+  sender.handle(have(0, [[0, 1]], digest(1)));
   sender.handle(need("all", 0));
   assert.equal(sender.pollFrames(MANY)[0]!.chunks[0]!.held, undefined);
 });
 
 Deno.test("have and need are refused for entries that are unknown, fresh or decided", () => {
-  const have = { type: "have", transfer: 1, first: 0, digests: digest(1) } as const;
+  const held = (entry: number) => have(entry, [[0, 1]], digest(1));
   const fresh = senderWith([fileEntry("a", 4)]);
-  assertRefused(fresh, { ...have, entry: 0 });
+  assertRefused(fresh, held(0));
   assertRefused(fresh, need("all", 0));
   const asked = senderWith([fileEntry("a", 4)], { accept: { fresh: [false] } });
-  assertRefused(asked, { ...have, entry: 1 });
+  assertRefused(asked, held(1));
   assertRefused(asked, need("all", 1));
-  assertRefused(asked, { ...have, entry: 0, first: 1 });
   asked.handle(need("all", 0));
   assertRefused(asked, need("all", 0));
-  assertRefused(asked, { ...have, entry: 0 });
+  assertRefused(asked, held(0));
+});
+
+Deno.test("have is refused that leaves its file or goes back, and may be in several parts", () => {
+  const senderOf = () => senderWith([fileEntry("a", 16)], { accept: { fresh: [false] } });
+  const [one, two] = [digest(1), concatBytes([digest(1), digest(2)])];
+  assertRefused(senderOf(), have(0, [[4, 1]], one));
+  assertRefused(senderOf(), have(0, [[3, 2]], two));
+  assertRefused(senderOf(), have(0, [[0, 1], [4, 1]], two));
+  const sender = senderOf();
+  sender.handle(have(0, [], new Uint8Array(0)));
+  sender.handle(have(0, [[0, 1], [2, 1]], two));
+  assertRefused(sender, have(0, [[2, 1]], one));
+  assertRefused(sender, have(0, [[1, 1]], one));
+  sender.handle(have(0, [[3, 1]], digest(3)));
+  sender.handle(need("rest", 0));
+  const chunks = sender.pollFrames(MANY).flatMap((frame) => frame.chunks);
+  const helds = chunks.map(({ held }) => held?.[0] ?? null);
+  assert.deepEqual(helds, [1, null, 2, 3]);
 });
 
 Deno.test("a failure of the receiver drops the entry, and is reported once", () => {
@@ -616,7 +636,7 @@ Deno.test("a file that fails between its seal and the telling of it is not finis
 Deno.test("have and need are ignored for an entry that failed here", () => {
   const huge = fileEntry("a", 4 * LIMITS.chunksPerFile + 1);
   const sender = senderWith([huge], { accept: { fresh: [false] } });
-  sender.handle({ type: "have", transfer: 1, entry: 0, first: 0, digests: digest(1) });
+  sender.handle(have(0, [[0, 1]], digest(1)));
   sender.handle(need("rest", 0));
   assert.deepEqual(sender.pollFrames(MANY), []);
 });
@@ -761,7 +781,7 @@ Deno.test("a comparison that finds a difference moves, one that finds none does 
   for (const isSame of [true, false]) {
     const sender = senderWith([fileEntry("a", 4)], { accept: { fresh: [false] } });
     messagesOf(sender);
-    sender.handle({ type: "have", transfer: 1, entry: 0, first: 0, digests: digest(1) });
+    sender.handle(have(0, [[0, 1]], digest(1)));
     sender.handle(need("rest", 0));
     assert.equal(sender.counts.phase, "verify");
     const [frame] = sender.pollFrames(1);

@@ -38,6 +38,8 @@ interface Ending {
   readonly error: SftpxError | null;
   /** Of its session, where it had one. */
   readonly session: ClientSession | null;
+  /** Both ends were at it. */
+  readonly isAccepted: boolean;
 }
 
 class Attempts {
@@ -46,7 +48,7 @@ class Attempts {
   readonly #telling: Telling;
   /** Set while the peer is looked for. */
   #search: Search | null = null;
-  /** Sessions in a row that were lost before anything new was stored. */
+  /** Sessions in a row that came to nothing before anything new was stored. */
   #fruitless = 0;
 
   constructor(options: TransferOptions, work: (attempt: Attempt) => Promise<TransferSummary>) {
@@ -58,9 +60,9 @@ class Attempts {
   async run(): Promise<TransferSummary> {
     for (;;) {
       const markBefore = this.#telling.mark;
-      const { summary, error, session } = await this.#attempt();
+      const { summary, error, ...how } = await this.#attempt();
       if (error === null) return this.#telling.summary(summary);
-      const last = this.#judge(error, { session, isFurther: this.#telling.mark > markBefore }) ??
+      const last = this.#judge(error, { ...how, isFurther: this.#telling.mark > markBefore }) ??
         await this.#pause();
       if (last !== null) return this.#telling.summary({ ...summary, ok: false, error: last });
       this.#telling.next(summary);
@@ -71,25 +73,31 @@ class Attempts {
     const { chunkBytes, dryRun } = this.#options;
     const startMs = performance.now();
     let session: ClientSession | null = null;
+    let isAccepted = false;
     try {
       const summary = await this.#work({
         onEvent: this.#telling.tell,
         timeoutMs: this.#search?.reachMs(startMs) ?? this.#options.timeoutMs,
         onCarried: this.#telling.carried,
         onSession: (opened) => session = opened,
-        onAccepted: () => this.#found(session),
+        onAccepted: () => {
+          isAccepted = true;
+          this.#found(session);
+        },
       });
-      return { summary, error: summary.error, session };
+      return { summary, error: summary.error, session, isAccepted };
     } catch (thrown) {
       const error = toSftpxError(thrown);
-      return { summary: failedSummary(error, { chunkBytes, startMs, dryRun }), error, session };
+      return { summary: failedSummary(error, { chunkBytes, startMs, dryRun }), error, session, isAccepted };
     }
   }
 
   /** The error that ends the command; null where another attempt may mend it. */
   #judge(
     error: SftpxError,
-    { session, isFurther }: { readonly session: ClientSession | null; readonly isFurther: boolean },
+    { session, isAccepted, isFurther }: Pick<Ending, "session" | "isAccepted"> & {
+      readonly isFurther: boolean;
+    },
   ): SftpxError | null {
     const { signal, dryRun } = this.#options;
     if (signal.aborted) return toSftpxError(signal.reason);
@@ -97,7 +105,8 @@ class Attempts {
     const search = this.#search;
     const verdict = verdictOf(error, { began: session !== null, isLooking: search !== null });
     if (verdict === "over") return search?.turnedDown(error) ?? error;
-    if (verdict === "lost" && session !== null) {
+    // One that takes a transfer on and then has no time for it is no better than one that is lost.
+    if (isAccepted || verdict === "lost" && session !== null) {
       this.#fruitless = isFurther ? 0 : this.#fruitless + 1;
       if (this.#fruitless >= LIMITS.fruitlessSessions) return fruitless(error);
     }

@@ -56,13 +56,13 @@ async function send(
 ): Promise<TransferSummary> {
   await using session = await openSession(options, { attempt, remote: options.remote });
   requireWrite(session.admitted, "push");
-  const [equipment, store] = await Promise.all([workshop.equipment(), workshop.store(null)]);
+  const equipment = await workshop.equipment();
   const offer = offerOf(options, sources);
   tellStart(attempt, { direction: "push", offer, session });
   const sending = {
     channel: session.hub.open(TRANSFER),
     offer,
-    walk: { store, sources: sources.walks, options: localWalk(options) },
+    walk: { store: workshop.walker(), sources: sources.walks, options: localWalk(options) },
     missing: sources.missing,
     onEvent: attempt.onEvent,
     signal: options.signal,

@@ -29,15 +29,23 @@ export interface SlotShare extends Disposable {
 export class Equipment implements AsyncDisposable {
   readonly hashing: Hashing;
   readonly pool: ChunkPool;
+  /** Settles when all workers are ready; jobs are taken before. */
+  readonly ready: Promise<void>;
   readonly #depth: number;
   #usedBytes = 0;
 
-  private constructor(hashing: Hashing, pool: ChunkPool, depth: number) {
+  private constructor(
+    { hashing, pool, ready, depth }: Pick<Equipment, "hashing" | "pool" | "ready"> & {
+      readonly depth: number;
+    },
+  ) {
     this.hashing = hashing;
     this.pool = pool;
+    this.ready = ready;
     this.#depth = depth;
   }
 
+  /** Settles when there is a hash: the workers are on their way. */
   static async start(options: EquipmentOptions): Promise<Equipment> {
     const count = options.workerCount === 0
       ? Math.min(cores(), LIMITS.workers)
@@ -45,11 +53,13 @@ export class Equipment implements AsyncDisposable {
     const without = codecsLeftOut();
     const pool = new ChunkPool({ workerUrl: options.chunkWorkerUrl, count, without });
     try {
-      const [hashing] = await Promise.all([loadHash({ without }), pool.start()]);
+      const ready = pool.start();
+      ready.catch(() => {}); // Told by every job, and to whoever waits for it.
+      const hashing = await loadHash({ without });
       const depth = options.depth === 0
         ? Math.min(LIMITS.maxDepth, Math.max(LIMITS.minDepth, 4 * count))
         : options.depth;
-      return new Equipment(hashing, pool, depth);
+      return new Equipment({ hashing, pool, ready, depth });
     } catch (error) {
       await pool.close();
       throw error;

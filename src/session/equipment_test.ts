@@ -43,10 +43,8 @@ Deno.test("what is reserved is bounded, and free again afterwards", async () => 
 
 Deno.test("a worker that cannot start is an error, and none is left running", async () => {
   const chunkWorkerUrl = new URL("data:text/javascript,throw new Error('no')");
-  await assert.rejects(
-    Equipment.start({ chunkWorkerUrl, workerCount: 2, depth: 0 }),
-    isCode("worker"),
-  );
+  await using equipment = await Equipment.start({ chunkWorkerUrl, workerCount: 2, depth: 0 });
+  await assert.rejects(equipment.ready, isCode("worker"));
 });
 
 Deno.test("codecsLeftOut() reads SFTPX_WITHOUT", () => {

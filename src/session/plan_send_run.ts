@@ -29,7 +29,11 @@ export async function runPlanSend(options: PlanSendOptions): Promise<TransferSum
   });
   const feed = new WalkFeed(sender, { onNotice: (message) => run.notice(message) });
   for (const { path, error: { code, message } } of missing) sender.omit({ path, code, message });
-  const walking = { pump: () => run.pump(), signal: run.stopped };
+  const walking = {
+    pump: () => run.pump(),
+    flushed: () => channel.flushed(),
+    signal: run.stopped,
+  };
   return await run.run({
     chunkBytes: offer.chunkBytes,
     onMessage: ({ type }) => {

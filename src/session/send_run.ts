@@ -135,7 +135,11 @@ class SendRun {
     this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * slots });
     this.#lanes = this.#lanesOver(this.#buffers);
     this.#lanes.open(this.#options.lanes);
-    const feeding = { pump: () => this.#pump(), signal: this.#stop.signal };
+    const feeding = {
+      pump: () => this.#pump(),
+      flushed: () => this.#options.channel.flushed(),
+      signal: this.#stop.signal,
+    };
     const walk = walkFrom(this.#options.walk, this.#sender.from);
     this.#task(this.#feed.run(walk, feeding));
   }

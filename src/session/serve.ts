@@ -94,6 +94,7 @@ class Server {
         workerCount: options.workerCount,
         depth: options.depth,
       });
+      await this.#equipment.ready;
       this.#listener = await options.transport.listen({
         ...options.listen,
         certificatePem,

@@ -7,7 +7,7 @@ import { whenAborted } from "./abort.ts";
 
 /** What is walked for a transfer. */
 export interface WalkPlan {
-  readonly store: Store;
+  readonly store: Pick<Store, "walk">;
   readonly sources: readonly WalkSource[];
   readonly options: WalkOptions;
 }
@@ -42,10 +42,17 @@ export class WalkFeed {
     this.#wanted = Promise.withResolvers();
   }
 
-  /** Walks to the end; `pump` lets the taker say what follows from each batch. */
+  /**
+   * Walks to the end; `pump` lets the taker say what follows from each batch, `flushed` settles when
+   * that is on its way: what was found must neither pile up nor keep the peer's answers waiting.
+   */
   async run(
     { store, sources, options }: WalkPlan,
-    { pump, signal }: { readonly pump: () => void; readonly signal: AbortSignal },
+    { pump, flushed, signal }: {
+      readonly pump: () => void;
+      readonly flushed: () => Promise<void>;
+      readonly signal: AbortSignal;
+    },
   ): Promise<void> {
     using _stopped = whenAborted(signal, () => this.#wanted.resolve());
     for await (const batch of store.walk(sources, { ...options, signal })) {
@@ -60,6 +67,7 @@ export class WalkFeed {
       signal.throwIfAborted();
       this.#taker.addEntries(batch);
       pump();
+      await flushed();
     }
     this.#taker.endEntries();
     pump();

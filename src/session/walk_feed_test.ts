@@ -22,12 +22,14 @@ function scene(batches: readonly WalkBatch[]) {
     },
   } as unknown as Store;
   const stop = new AbortController();
+  const channel = { flushed: () => Promise.resolve() };
   const run = () =>
     feed.run({ store, sources: [], options: { filters: [] } }, {
       pump: () => void told.push("pump"),
+      flushed: () => channel.flushed(),
       signal: stop.signal,
     });
-  return { told, asked, taker, feed, run, stop };
+  return { told, asked, taker, feed, channel, run, stop };
 }
 
 Deno.test("a walk's batches go in, its notices are told, its failures are left out", async () => {
@@ -61,6 +63,22 @@ Deno.test("a taker that wants nothing is left alone until it is woken and does",
   feed.wake();
   await running;
   assert.deepEqual(told, ["entries", "pump", "end", "pump"]);
+});
+
+Deno.test("no further batch is taken before what follows from one is on its way", async () => {
+  const { told, channel, run } = scene([BATCH, BATCH]);
+  const [flushing, sent] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  channel.flushed = () => {
+    flushing.resolve();
+    return sent.promise;
+  };
+  const running = run();
+  await flushing.promise;
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(told, ["entries", "pump"]);
+  sent.resolve();
+  await running;
+  assert.deepEqual(told, ["entries", "pump", "entries", "pump", "end", "pump"]);
 });
 
 Deno.test("an abort ends a feed that waits", async () => {

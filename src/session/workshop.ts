@@ -1,9 +1,9 @@
 // What a client works with: its chunk workers and its store, made once for all attempts of a command.
-// Starting them and reaching the server go on side by side.
+// All workers start at once, beside reaching the server; nobody waits for one before it is needed.
 
 import { toSftpxError } from "../base/errors.ts";
 import type { Hashing } from "../engine/hashing.ts";
-import { openStore } from "../store/open.ts";
+import { type StartedStore, startStore } from "../store/open.ts";
 import type { Store, StoreOptions } from "../store/store.ts";
 import { Equipment, loadHashing } from "./equipment.ts";
 import type { TransferOptions } from "./options.ts";
@@ -11,12 +11,15 @@ import type { TransferOptions } from "./options.ts";
 export class Workshop implements AsyncDisposable {
   readonly #options: TransferOptions;
   readonly #equipping: Promise<Equipment | null>;
+  /** Its worker starts before it is known on which root; then null. */
+  #starting: StartedStore | null;
   #opening: { readonly root: string | null; readonly store: Promise<Store> } | null = null;
 
   /** Begins to set up; a dry run moves no bytes and has no workers. */
   constructor(options: TransferOptions) {
     this.#options = options;
     const { workers, workerCount, depth, dryRun } = options;
+    this.#starting = startStore(workers.store);
     this.#equipping = dryRun
       ? Promise.resolve(null)
       : Equipment.start({ chunkWorkerUrl: workers.chunk, workerCount, depth });
@@ -37,12 +40,9 @@ export class Workshop implements AsyncDisposable {
   async store(root: string | null, more: Partial<StoreOptions> = {}): Promise<Store> {
     if (this.#opening?.root !== root) {
       await this.#closeStore();
-      const store = openStore({
-        root,
-        workerUrl: this.#options.workers.store,
-        keep: false,
-        ...more,
-      });
+      const started = this.#starting ?? startStore(this.#options.workers.store);
+      this.#starting = null;
+      const store = started.open({ root, keep: false, ...more });
       store.catch(() => {});
       this.#opening = { root, store };
     }
@@ -54,8 +54,19 @@ export class Workshop implements AsyncDisposable {
     }
   }
 
+  /** A store that only walks, before it is open: what goes wrong then is the walk's. */
+  walker(): Pick<Store, "walk"> {
+    const store = () => this.store(null);
+    return {
+      async *walk(...args) {
+        yield* (await store()).walk(...args);
+      },
+    };
+  }
+
   /** What goes wrong here is told, and is not what the command came to. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#starting?.terminate();
     const equipment = await this.#equipping.catch(() => null);
     try {
       await this.#closeStore();

@@ -12,6 +12,7 @@ import {
   fileEntry,
   fileSource,
   fillPart,
+  heldIn,
   inDirectory,
   linkEntry,
   listTree,
@@ -138,10 +139,7 @@ export function describeStore(name: string, open: OpenForTest): void {
       const held = only(placement, "held");
       assert.deepEqual(held.stamp, stampFor(size));
       assert.equal(held.recordedNs, SENDER_NOW_NS);
-      assert.deepEqual(held.runs, [
-        { first: 0, digests: digest(1) },
-        { first: 2, digests: digest(3) },
-      ]);
+      assert.deepEqual([...heldIn(held.chunks)], [[0, digest(1)], [2, digest(3)]]);
       assert.equal(fs.statSync(held.part).size, size);
       await store.placeDirectories(id);
       const outcome = await store.commit(id, [wholeFile(1)]);
@@ -223,8 +221,8 @@ export function describeStore(name: string, open: OpenForTest): void {
       const again = await store.begin(transferOf());
       const [none, some] = await store.register(again.id, 0, entries, [0, 0]);
       assert.equal(none?.kind, "new");
-      const { runs: left } = only(some, "held");
-      assert.deepEqual(left, [{ first: 0, digests: digest(1) }, { first: 2, digests: digest(1) }]);
+      const left = [...heldIn(only(some, "held").chunks)];
+      assert.deepEqual(left, [[0, digest(1)], [2, digest(1)]]);
     });
   });
 

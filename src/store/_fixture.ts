@@ -6,7 +6,14 @@ import { dirname, join } from "node:path";
 import { tmpdir } from "node:os";
 import type { Entry, OfferedSource, Stamp } from "../wire/messages.ts";
 import { DiskStore, type DiskStoreOptions } from "./disk_store.ts";
-import type { Placement, ReceiveTransfer, Store, WalkNotice, WholeFile } from "./store.ts";
+import type {
+  HeldChunks,
+  Placement,
+  ReceiveTransfer,
+  Store,
+  WalkNotice,
+  WholeFile,
+} from "./store.ts";
 import { walk } from "./walk.ts";
 
 export const CHUNK_BYTES = 64 * 1024;
@@ -163,6 +170,16 @@ export function receive(
     changed: outcomes.flatMap((outcome) => outcome.changed).sort((a, b) => a - b),
     failures: outcomes.flatMap((outcome) => outcome.failures),
   };
+}
+
+/** Every chunk that is held, with its digest. */
+export function* heldIn({ ranges, digests }: HeldChunks): Generator<[number, Uint8Array]> {
+  let at = 0;
+  for (const [first, count] of ranges) {
+    for (let chunk = first; chunk < first + count; chunk++) {
+      yield [chunk, digests.slice(at, at += 32)];
+    }
+  }
 }
 
 /** Makes a tree: paths with a trailing slash are directories, `->` makes a link. */

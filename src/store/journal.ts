@@ -15,34 +15,32 @@ import {
   committedOf,
   type CommittedRow,
   committedSum,
-  cutRun,
-  DIGEST_BYTES,
   isTrue,
   mergeRuns,
   packStamp,
   partOf,
   type PartRow,
   partSum,
-  runOf,
-  runSum,
   type StrayRow,
   transferOf,
   type TransferRow,
   transferSum,
 } from "./journal_rows.ts";
 import { isPartName } from "./parts.ts";
-import type { ChunkRun } from "./store.ts";
+import { RunTable } from "./run_table.ts";
+import type { ChunkRun, HeldChunks } from "./store.ts";
 
 /** What a dry run asks the journal. */
 export type JournalReader = Pick<
   Journal,
-  "transfer" | "part" | "stray" | "parts" | "holds" | "holdsAny" | "runs" | "committed" | "isOwn"
+  "transfer" | "part" | "stray" | "parts" | "holds" | "holdsAny" | "held" | "committed" | "isOwn"
 >;
 
 export class Journal {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement>();
   readonly #readOnly: boolean;
+  readonly #runs = new RunTable((text) => this.#sql(text));
   /** Sums of parts, by row: the sums of their runs go on from them. */
   readonly #partSums = new Map<number, number>();
 
@@ -221,7 +219,7 @@ export class Journal {
   }
 
   dropPart(id: number): void {
-    this.#sql("DELETE FROM runs WHERE part = ?").run(id);
+    this.#runs.drop(id);
     this.#sql("DELETE FROM parts WHERE id = ?").run(id);
     this.#partSums.delete(id);
   }
@@ -230,59 +228,26 @@ export class Journal {
   restamp(id: number, { stamp, recordedNs }: Pick<PartRow, "stamp" | "recordedNs">): void {
     const row = this.#sql("SELECT * FROM parts WHERE id = ?").get(id);
     if (row === undefined) return;
-    const runs = this.#trueRuns(id);
     const values = { stamp: packStamp(stamp), recorded_ns: BigInt.asIntN(64, recordedNs) };
     const sum = partSum({ ...row, ...values });
     this.#sql("UPDATE parts SET stamp = ?, recorded_ns = ?, sum = ? WHERE id = ?")
       .run(values.stamp, values.recorded_ns, sum, id);
+    this.#runs.resum({ id, sum: Number(row["sum"]) }, sum);
     this.#partSums.set(id, sum);
-    // Their sums go on from the part's.
-    this.#sql("DELETE FROM runs WHERE part = ?").run(id);
-    for (const run of runs) this.addRun(id, run);
   }
 
-  /**
-   * Takes chunks out of what is journalled of a part; answers how many of them it was. Rows about the
-   * same chunk say the same of it (I2), so that it is no matter which of them is written anew.
-   */
+  /** Takes chunks out of what is journalled of a part; answers how many of them it was. */
   dropChunks(part: number, ranges: readonly Range[]): number {
-    const before = this.#partSum(part);
-    const dropped = new Set<number>();
-    for (const [first, count] of ranges) {
-      const end = first + count;
-      const rows = this.#sql(
-        "SELECT id, first, digests, sum FROM runs " +
-          `WHERE part = ? AND first < ? AND first + length(digests) / ${DIGEST_BYTES} > ?`,
-      ).all(part, end, first);
-      for (const row of rows) {
-        this.#sql("DELETE FROM runs WHERE id = ?").run(Number(row["id"]));
-        if (!isTrue(row, (values) => runSum(values, before))) continue;
-        const { within, rest } = cutRun(runOf(row), { first, end });
-        for (const chunk of within) dropped.add(chunk);
-        for (const run of rest) this.addRun(part, run);
-      }
-    }
-    return dropped.size;
+    return this.#runs.dropChunks({ id: part, sum: this.#partSum(part) }, ranges);
   }
 
-  addRun(part: number, { first, digests }: ChunkRun): void {
-    const sum = runSum({ first: BigInt(first), digests }, this.#partSum(part));
-    this.#sql("INSERT INTO runs (part, first, digests, sum) VALUES (?, ?, ?, ?)")
-      .run(part, first, digests, sum);
+  addRun(part: number, run: ChunkRun): void {
+    this.#runs.add({ id: part, sum: this.#partSum(part) }, run);
   }
 
   /** Journalled chunks of a part, ascending, merged, later rows winning; none past `chunks`. */
-  runs(part: number, chunks: number): ChunkRun[] {
-    return mergeRuns(this.#trueRuns(part), chunks);
-  }
-
-  /** Rows of chunks as they were written, in this order. */
-  #trueRuns(part: number): ChunkRun[] {
-    const before = this.#partSum(part);
-    return this.#sql("SELECT first, digests, sum FROM runs WHERE part = ? ORDER BY id")
-      .all(part)
-      .filter((row) => isTrue(row, (values) => runSum(values, before)))
-      .map(runOf);
+  held(part: number, chunks: number): HeldChunks {
+    return mergeRuns(this.#runs.of({ id: part, sum: this.#partSum(part) }), chunks);
   }
 
   committed(path: string): CommittedRow | null {

@@ -1,9 +1,10 @@
 // The rows of `state.db` as values: how stamps, digests and lists of names lie in columns, and what
 // several rows about one part come to. FORMAT.md describes every byte. No SQL.
 
+import type { Range } from "../base/ranges.ts";
 import type { Stamp } from "../wire/messages.ts";
 import { rowSum } from "./row_sum.ts";
-import type { ChunkRun } from "./store.ts";
+import type { ChunkRun, HeldChunks } from "./store.ts";
 
 /** Bytes of a digest. */
 export const DIGEST_BYTES = 32;
@@ -78,29 +79,35 @@ export function unpackStamp(bytes: Uint8Array): Stamp {
   };
 }
 
-/** Rows as they were written, to ascending runs that neither overlap nor touch. */
-export function mergeRuns(rows: readonly ChunkRun[], chunks: number): ChunkRun[] {
-  const digestOf = new Map<number, Uint8Array>();
-  for (const { first, digests } of rows) {
-    for (let at = 0; at + DIGEST_BYTES <= digests.byteLength; at += DIGEST_BYTES) {
-      const chunk = first + at / DIGEST_BYTES;
-      if (chunk < chunks) digestOf.set(chunk, digests.subarray(at, at + DIGEST_BYTES));
-    }
+/** Rows as they were written, made into one; later rows win, and nothing is past `chunks`. */
+export function mergeRuns(rows: readonly ChunkRun[], chunks: number): HeldChunks {
+  const first = rows.reduce((least, row) => Math.min(least, row.first), chunks);
+  const end = rows.reduce((most, row) => Math.max(most, Math.min(endOf(row), chunks)), first);
+  const digests = new Uint8Array((end - first) * DIGEST_BYTES);
+  const isHeld = new Uint8Array(end - first);
+  for (const row of rows) {
+    const count = Math.min(endOf(row), end) - row.first;
+    if (count <= 0) continue;
+    const at = row.first - first;
+    digests.set(row.digests.subarray(0, count * DIGEST_BYTES), at * DIGEST_BYTES);
+    isHeld.fill(1, at, at + count);
   }
-  const sorted = [...digestOf.keys()].sort((a, b) => a - b);
-  const runs: ChunkRun[] = [];
-  for (let from = 0; from < sorted.length;) {
-    const first = sorted[from] ?? 0;
-    let count = 1;
-    while (sorted[from + count] === first + count) count++;
-    const digests = new Uint8Array(count * DIGEST_BYTES);
-    for (let i = 0; i < count; i++) {
-      digests.set(digestOf.get(first + i) ?? new Uint8Array(DIGEST_BYTES), i * DIGEST_BYTES);
-    }
-    runs.push({ first, digests });
-    from += count;
+  const ranges: Range[] = [];
+  let keptBytes = 0;
+  for (let at = isHeld.indexOf(1); at >= 0;) {
+    const gap = isHeld.indexOf(0, at);
+    const to = gap < 0 ? isHeld.length : gap;
+    ranges.push([first + at, to - at]);
+    digests.copyWithin(keptBytes, at * DIGEST_BYTES, to * DIGEST_BYTES);
+    keptBytes += (to - at) * DIGEST_BYTES;
+    at = isHeld.indexOf(1, to);
   }
-  return runs;
+  return { ranges, digests: digests.slice(0, keptBytes) };
+}
+
+/** One past the last chunk of a row. */
+function endOf({ first, digests }: ChunkRun): number {
+  return first + Math.floor(digests.byteLength / DIGEST_BYTES);
 }
 
 export function runOf(row: Record<string, unknown>): ChunkRun {
@@ -192,7 +199,7 @@ export function isTrue(
   sumOf: (row: Record<string, unknown>) => number,
 ): boolean {
   try {
-    return true;
+    return Number(row["sum"]) === sumOf(row);
   } catch {
     return false; // A column of another type.
   }

@@ -29,15 +29,32 @@ interface Waiter {
 
 /** Opens a store on a root, or one that only walks. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const proxy = new StoreProxy(options.workerUrl);
-  try {
-    const { root, keep, readOnly = false, keepForMs = LIMITS.keepForMs } = options;
-    await proxy.ask({ kind: "open", root, keep, readOnly, keepForMs });
-    return proxy;
-  } catch (thrown) {
-    proxy.terminate();
-    throw thrown;
-  }
+  return await startStore(options.workerUrl).open(options);
+}
+
+/** A store's worker that is on its way before it is known what it will be opened on. */
+export interface StartedStore {
+  /** Opens the store, once; where that fails nothing is left running. */
+  open(options: Omit<StoreOptions, "workerUrl">): Promise<Store>;
+  /** Ends one that is not opened after all. */
+  terminate(): void;
+}
+
+/** Starts a store's worker. */
+export function startStore(workerUrl: URL): StartedStore {
+  const proxy = new StoreProxy(workerUrl);
+  return {
+    async open({ root, keep, readOnly = false, keepForMs = LIMITS.keepForMs }) {
+      try {
+        await proxy.ask({ kind: "open", root, keep, readOnly, keepForMs });
+        return proxy;
+      } catch (thrown) {
+        proxy.terminate();
+        throw thrown;
+      }
+    },
+    terminate: () => proxy.terminate(),
+  };
 }
 
 class StoreProxy implements Store {

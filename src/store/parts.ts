@@ -15,6 +15,9 @@ const RUN_BYTES = 8;
 const ROOM_BYTES = 256 * 1024;
 /** What a run says of its parts; see part_names.ts. */
 export const NAMES_FILE = "names";
+/** What a run of parts and a shard of it are called. */
+export const RUN_NAME = /^[0-9a-f]{16}$/;
+export const SHARD_NAME = /^[0-9a-f]{1,8}$/;
 const PART_NAME = /^[0-9a-f]{16}\/[0-9a-f]{1,8}\/[0-9a-f]{1,8}$/;
 
 /**

@@ -8,7 +8,7 @@ import type { Entry, Stamp } from "../wire/messages.ts";
 import { lookAt, sameStamp, sameTime, stampOf } from "./disk.ts";
 import type { JournalReader } from "./journal.ts";
 import type { CommittedRow, PartRow, StrayRow } from "./journal_rows.ts";
-import type { ChunkRun } from "./store.ts";
+import type { HeldChunks } from "./store.ts";
 
 /** The coarsest times a file system keeps (FAT); Deno's own are finer (FACTS 3). */
 const RACY_NS = 2_000_000_000n;
@@ -25,7 +25,7 @@ export interface PlacementRules {
 export type Found =
   | { readonly kind: "new"; readonly stale: PartRow | null }
   | { readonly kind: "unchanged"; readonly digest: Uint8Array; readonly stat: BigIntStats }
-  | { readonly kind: "held"; readonly row: PartRow; readonly runs: readonly ChunkRun[] }
+  | { readonly kind: "held"; readonly row: PartRow; readonly chunks: HeldChunks }
   | {
     readonly kind: "stands";
     readonly standing: Stamp;
@@ -74,8 +74,8 @@ export function placeFile(
   }
   if (row !== null && part !== null && isWholePart(entry, row, part)) {
     const chunks = Math.ceil(entry.sizeBytes / rules.chunkBytes);
-    const runs = journal.runs(row.id, chunks);
-    if (runs.length > 0) return { kind: "held", row, runs };
+    const held = journal.held(row.id, chunks);
+    if (held.ranges.length > 0) return { kind: "held", row, chunks: held };
   }
   const { sizeBytes } = entry;
   const { chunkBytes, mayRead } = rules;

@@ -1,9 +1,12 @@
 // Whether a `.sftpx` is one that this user made and nobody else can change. Its rows and names decide
 // what is written, resumed and removed, so a planted one is refused, never mended.
 
+import * as fs from "node:fs";
 import { SftpxError } from "../base/errors.ts";
+import { osCode } from "../base/os_error.ts";
 import { besideOf } from "./commit.ts";
 import { type Disk, lookAt } from "./disk.ts";
+import { RUN_NAME, SHARD_NAME } from "./parts.ts";
 
 /** What stands in a state and is used by name, and of which kind it must be. */
 const CONTENTS: Readonly<Record<string, "directory" | "file">> = {
@@ -53,5 +56,34 @@ export function refuseContents(path: string, refuse: (found: string) => void): v
     if (kind === "directory" ? !found.isDirectory() : !found.isFile()) {
       refuse(`"${name}" in it is not a ${kind}`);
     }
+  }
+  refuseLinkedParts(`${path}/parts`, refuse);
+}
+
+/** A part is written to, and removed, by its name: what stands above it must not lead elsewhere. */
+function refuseLinkedParts(parts: string, refuse: (found: string) => void): void {
+  for (const run of namesLike(RUN_NAME, parts, refuse)) {
+    namesLike(SHARD_NAME, `${parts}/${run}`, refuse);
+  }
+}
+
+/** Names in a directory that parts may lie under; refused unless they are directories. */
+function namesLike(
+  pattern: RegExp,
+  directory: string,
+  refuse: (found: string) => void,
+): readonly string[] {
+  const found = entriesOf(directory).filter(({ name }) => pattern.test(name));
+  if (found.some((entry) => !entry.isDirectory())) refuse("a link or file stands among its parts");
+  return found.map(({ name }) => name);
+}
+
+/** None where there is nothing: another process may be removing it. */
+function entriesOf(directory: string): readonly fs.Dirent[] {
+  try {
+    return fs.readdirSync(directory, { withFileTypes: true });
+  } catch (thrown) {
+    if (osCode(thrown) === "ENOENT") return [];
+    throw thrown;
   }
 }

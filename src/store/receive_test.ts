@@ -10,6 +10,7 @@ import {
   fileEntry,
   fileSource,
   fillPart,
+  heldIn,
   inDirectory,
   linkEntry,
   listTree,
@@ -400,8 +401,8 @@ Deno.test("chunks of a changed source go beside those of the old one, and none i
       store.abandon(second.id);
       const third = store.begin(transferOf());
       const [last] = store.register(third.id, 0, [changed], [0]);
-      const { runs, stamp, recordedNs } = only(last, "held");
-      assert.deepEqual(runs.map(({ digests }) => [digests[0], digests[32]]), [[1, 2]]);
+      const { chunks, stamp, recordedNs } = only(last, "held");
+      assert.deepEqual([...heldIn(chunks)], [[0, digest(1)], [1, digest(2)]]);
       assert.deepEqual(stamp, stampFor(size, 8n));
       assert.equal(recordedNs, NEVER_NS);
       // Nor once more of it is journalled.

@@ -18,7 +18,7 @@ import type { PartsRun } from "./parts.ts";
 import { PathList } from "./path_list.ts";
 import { type Found, placeFile } from "./placement.ts";
 import { growthBytes, type Room, takenBytes } from "./room.ts";
-import type { ChunkRun, Placement, ReceiveTransfer } from "./store.ts";
+import type { Placement, ReceiveTransfer } from "./store.ts";
 import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
 
 /** What entries are registered with. */
@@ -175,7 +175,7 @@ export class Register {
     // Smaller files are sent again as a whole or not at all.
     if (sizeBytes > this.#transfer.chunkBytes) run.keepRoom();
     const stamp = entry.stamp ?? NO_STAMP;
-    const known = found.kind === "held" ? found.runs : [];
+    const knownBytes = found.kind === "held" ? found.chunks.digests.byteLength : 0;
     this.files.set(number, {
       path,
       final,
@@ -190,16 +190,17 @@ export class Register {
       row: held?.id ?? null,
       isStale: held !== null && !sameStamp(held.stamp, stamp),
       // What stands may be the same: a resume need not begin with comparing it.
-      undurable: found.kind === "stands" ? 0 : chunksOf(entry, this.#transfer) - chunksIn(known),
+      undurable: found.kind === "stands"
+        ? 0
+        : chunksOf(entry, this.#transfer) - knownBytes / DIGEST_BYTES,
     });
     const absolute = run.pathOf(part);
     switch (found.kind) {
       case "new":
         return { kind: "new", part: absolute };
       case "held": {
-        const { runs, row } = found;
-        const { stamp, recordedNs } = row;
-        return { kind: "held", part: absolute, runs, stamp, recordedNs };
+        const { chunks, row: { stamp, recordedNs } } = found;
+        return { kind: "held", part: absolute, chunks, stamp, recordedNs };
       }
       case "stands": {
         const path = stray === undefined ? door.enter(final) : absolute;
@@ -232,8 +233,4 @@ export class Register {
     journal.transaction(() => stale.forEach((row) => journal.dropPart(row.id)));
     run.remove(stale.map((row) => row.name));
   }
-}
-
-function chunksIn(runs: readonly ChunkRun[]): number {
-  return runs.reduce((sum, { digests }) => sum + digests.byteLength / DIGEST_BYTES, 0);
 }

@@ -272,7 +272,7 @@ Deno.test("a manifest that begins where it was told to is received whole", () =>
       assert.equal(from, "d/b/y/z");
       const order = [0, 1, 3, 5, 6, 2, 4];
       const second = attempt(store, order.map((i) => plain[i]!));
-      assert.equal(only(second.placements[5], "held").runs.length, 1);
+      assert.equal(only(second.placements[5], "held").chunks.ranges.length, 1);
       store.placeDirectories(second.id);
       const outcome = store.commit(second.id, [3, 4, 5].map((i) => wholeFile(i)));
       assert.deepEqual([outcome.committed, outcome.failures], [[3, 4, 5], []]);

@@ -68,7 +68,7 @@ for (const [what, [sql, left]] of Object.entries(CHANGES)) {
       if (journal.transfer(KEY) !== null) found.push("transfer");
       const row = journal.part(KEY, "f") ?? journal.part(KEY, "g");
       if (row !== null) found.push("part");
-      const runs = [row?.id ?? id, 2].flatMap((part) => journal.runs(part, 4));
+      const runs = [row?.id ?? id, 2].flatMap((part) => journal.held(part, 4).ranges);
       if (runs.length > 0) found.push("run");
       if (journal.committed("c") !== null) found.push("record");
       journal.close();

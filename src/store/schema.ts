@@ -70,7 +70,7 @@ const OBJECTS = TABLES.matchAll(/CREATE (?:TABLE|INDEX) (\w+)/g).map(([, name]) 
   .sort().join();
 
 /**
- * Pages that are read through at every opening, 16 MiB: some 25 ms. In a larger state damage is found
+ * Pages that are read through at every opening, 16 MiB (measured: 120 ms for 80 MB). In a larger state damage is found
  * where it is met, and each row has a sum of its own; SQLite itself misses a cut-off end.
  */
 const CHECKED_PAGES = 4096;

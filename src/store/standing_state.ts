@@ -19,7 +19,7 @@ const NOTHING: JournalReader = {
   parts: () => [],
   holds: () => false,
   holdsAny: () => false,
-  runs: () => [],
+  held: () => ({ ranges: [], digests: new Uint8Array(0) }),
   committed: () => null,
   isOwn: () => false,
 };
@@ -64,7 +64,7 @@ export class StandingState {
       parts: (key) => this.#current.parts(key),
       holds: (key, path, options) => this.#current.holds(key, path, options),
       holdsAny: (key) => this.#current.holdsAny(key),
-      runs: (part, chunks) => this.#current.runs(part, chunks),
+      held: (part, chunks) => this.#current.held(part, chunks),
       committed: (path) => this.#current.committed(path),
       isOwn: (path, key) => this.#current.isOwn(path, key),
     };

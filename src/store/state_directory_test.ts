@@ -126,6 +126,22 @@ Deno.test("a row whose part has a name that sftpx never gives is dropped, its pa
     }
   }));
 
+Deno.test("a link in place of a run of parts or a shard is refused and not followed", () =>
+  inDirectory((root) => {
+    const run = "0123456789abcdef";
+    for (const name of [run, `${run}/0`]) {
+      makeTree(root, ["mine/precious", `.sftpx/parts/${run}/1/0`]);
+      fs.rmSync(join(root, ".sftpx/parts", name), { recursive: true, force: true });
+      fs.symlinkSync(join(root, "mine"), join(root, ".sftpx/parts", name));
+      for (const readOnly of [false, true]) {
+        const open = () => new DiskStore({ root, keep: false, readOnly });
+        assert.throws(open, { code: "conflict", message: /a link or file stands among its parts/ });
+      }
+      assert.deepEqual(fs.readdirSync(join(root, "mine")), ["precious"]);
+      fs.rmSync(join(root, ".sftpx"), { recursive: true, force: true });
+    }
+  }));
+
 Deno.test("parts without a row are swept at open, and no link in them is followed", () =>
   inDirectory((root) => {
     makeTree(root, ["mine/precious"]);

@@ -105,7 +105,7 @@ export type Placement =
   | {
     readonly kind: "held";
     readonly part: string;
-    readonly runs: readonly ChunkRun[];
+    readonly chunks: HeldChunks;
     readonly stamp: Stamp;
     readonly recordedNs: bigint;
   }
@@ -124,6 +124,14 @@ export type Placement =
 /** Consecutive chunks with their digests, 32 bytes each. */
 export interface ChunkRun {
   readonly first: number;
+  readonly digests: Uint8Array;
+}
+
+/** All that is held of one file: one buffer of digests, however many its ranges are. */
+export interface HeldChunks {
+  /** Ascending; they neither overlap nor touch. */
+  readonly ranges: readonly Range[];
+  /** Digests of these chunks in order, 32 bytes each. */
   readonly digests: Uint8Array;
 }
 

@@ -118,6 +118,15 @@ Deno.test("every value is held to its limit and one past it", () => {
     s: [0],
   });
   const at = (key: string) => (value: unknown) => ({ [key]: value });
+  /** Ranges of so many chunks, none of which touches another. */
+  const heldAt = (counts: unknown) => {
+    let end = 0;
+    const c = (counts as number[]).flatMap((count) => [(end += count + 1) - count, count]);
+    return {
+      c,
+      d: new Uint8Array(32 * (counts as number[]).reduce((sum, count) => sum + count, 0)),
+    };
+  };
   type Case = readonly [
     name: string,
     change: (value: unknown) => Record<string, unknown>,
@@ -269,12 +278,21 @@ Deno.test("every value is held to its limit and one past it", () => {
     ["manifest_end", at("b"), ...u53],
     ["have", at("t"), ...u32],
     ["have", at("e"), ...index],
-    ["have", at("f"), [LIMITS.chunksPerFile - 2], [LIMITS.chunksPerFile - 1, -1]],
-    ["have", at("d"), [new Uint8Array(0), new Uint8Array(LIMITS.digestsPerMessage * 32)], [
-      new Uint8Array(31),
-      new Uint8Array(33),
-      new Uint8Array(LIMITS.digestsPerMessage * 32 + 32),
+    ["have", at("c"), [[LIMITS.chunksPerFile - 3, 3], [0, 1, 1, 2], [0, 1, 2, 1, 4, 1]], [
+      [LIMITS.chunksPerFile - 2, 3],
+      [0, 2],
+      [0, 4],
+      [0, 0, 0, 3],
+      [0, 2, 1, 1],
+      [2, 1, 0, 2],
+      [0, 3, 3],
+      [],
     ]],
+    ["have", heldAt, [[], many(LIMITS.rangesPerMessage, 1), [LIMITS.digestsPerMessage]], [
+      many(LIMITS.rangesPerMessage + 1, 1),
+      [LIMITS.digestsPerMessage + 1],
+    ]],
+    ["have", at("d"), [new Uint8Array(96)], [new Uint8Array(95), new Uint8Array(97)]],
     ["have", stampAt("d"), ...u64],
     ["have", stampAt("i"), ...u64],
     ["have", stampAt("s"), ...u53],

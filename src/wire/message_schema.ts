@@ -18,6 +18,7 @@ import {
 import {
   checkedSource,
   chunkBytes,
+  chunkRanges,
   counter,
   deletedPath,
   destination,
@@ -131,12 +132,13 @@ export const MESSAGE_CODECS: {
   have: body<"have">({
     transfer,
     entry: field("e", entryNumber),
-    first: field("f", uint(LIMITS.chunksPerFile - 1)),
+    ranges: field("c", chunkRanges),
     digests: field("d", bytes(0, LIMITS.digestsPerMessage * 32, 32)),
     stamp: optional("st", stamp),
     recordedNs: optional("r", timeNs),
-  }, ({ first, digests }) => {
-    return first + digests.byteLength / 32 > LIMITS.chunksPerFile ? "d has too many digests" : null;
+  }, ({ ranges, digests }) => {
+    const chunks = ranges.reduce((sum, [, count]) => sum + count, 0);
+    return digests.byteLength === chunks * 32 ? null : "d does not match c";
   }),
   need: body<"need">({
     transfer,

@@ -215,9 +215,9 @@ export interface Have {
   readonly type: "have";
   readonly transfer: number;
   readonly entry: number;
-  /** Index of the first chunk. */
-  readonly first: number;
-  /** Chunk digests, 32 bytes each. */
+  /** Of chunks; ascending, over all messages about a file. */
+  readonly ranges: readonly Range[];
+  /** Digests of these chunks in order, 32 bytes each. */
   readonly digests: Uint8Array;
   /** The sender's stamp when these were journalled; absent where the receiver read a file. */
   readonly stamp?: Stamp;

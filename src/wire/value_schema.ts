@@ -204,3 +204,16 @@ function checkRange(first: number, count: number, limit: number): void {
 
 export const frameRanges = ranges(U32_MAX + 1);
 export const entryRanges = ranges(LIMITS.entriesPerTransfer);
+
+/** No chunk is named twice. */
+export const chunkRanges: Codec<readonly M.Range[]> = refined(
+  ranges(LIMITS.chunksPerFile),
+  (values) => {
+    let end = 0;
+    for (const [first, count] of values) {
+      if (first < end) return ` has a range [${first}, ${count}] that does not ascend`;
+      end = first + count;
+    }
+    return null;
+  },
+);

@@ -9,14 +9,15 @@ import { openState } from "../../src/store/schema.ts";
 import { Journal } from "../../src/store/journal.ts";
 import type { CommittedRow, PartRow } from "../../src/store/journal_rows.ts";
 import { sameTime } from "../../src/store/disk.ts";
-import type { ChunkRun } from "../../src/store/store.ts";
+import { heldIn } from "../../src/store/_fixture.ts";
+import type { HeldChunks } from "../../src/store/store.ts";
 import type { CrashState } from "./crash_state.ts";
 import type { DatabaseFiles } from "./history.ts";
 import { chunkOf, chunksOf, digestOf, type Tree } from "./tree.ts";
 
 /** What a database says. */
 export interface Claims {
-  readonly parts: readonly (PartRow & { readonly runs: readonly ChunkRun[] })[];
+  readonly parts: readonly (PartRow & { readonly chunks: HeldChunks })[];
   readonly committed: readonly CommittedRow[];
 }
 
@@ -52,7 +53,7 @@ export class ClaimReader {
     try {
       const { key } = this.#tree.transfer;
       const parts = journal.parts(key).map((row) => {
-        return { ...row, runs: journal.runs(row.id, chunksOf(row.sizeBytes)) };
+        return { ...row, chunks: journal.held(row.id, chunksOf(row.sizeBytes)) };
       });
       const committed = this.#tree.entries.flatMap(({ path }) => journal.committed(path) ?? []);
       return { parts, committed };
@@ -77,7 +78,7 @@ export function lieOf(
   root: string,
 ): string | null {
   for (const part of parts) {
-    const lie = part.runs.length === 0 ? null : lieOfPart(state, part, root);
+    const lie = part.chunks.ranges.length === 0 ? null : lieOfPart(state, part, root);
     if (lie !== null) return lie;
   }
   for (const row of committed) {
@@ -89,7 +90,7 @@ export function lieOf(
 
 function lieOfPart(
   state: CrashState,
-  { name, runs, sizeBytes, path }: Claims["parts"][number],
+  { name, chunks, sizeBytes, path }: Claims["parts"][number],
   root: string,
 ): string | null {
   const node = state.find(`${root}/.sftpx/parts/${name}`);
@@ -101,11 +102,9 @@ function lieOfPart(
   }
   const { bytes } = state.contentsOf(node);
   if (bytes.byteLength !== sizeBytes) return `I2: the part of "${path}" has another size`;
-  for (const { first, digests } of runs) {
-    for (let i = 0; i * 32 < digests.byteLength; i++) {
-      if (!equalBytes(chunkDigest(bytes, first + i), digests.subarray(i * 32, (i + 1) * 32))) {
-        return `I2: chunk ${first + i} of "${path}" is not in its part`;
-      }
+  for (const [chunk, digest] of heldIn(chunks)) {
+    if (!equalBytes(chunkDigest(bytes, chunk), digest)) {
+      return `I2: chunk ${chunk} of "${path}" is not in its part`;
     }
   }
   return null;

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { isFromOn } from "../../src/base/path.ts";
 import { mayTrustUnread } from "../../src/engine/send_file.ts";
+import { heldIn } from "../../src/store/_fixture.ts";
 import type { DiskStore } from "../../src/store/disk_store.ts";
 import type { JournalRun, Placement, WholeFile } from "../../src/store/store.ts";
 import { equalBytes } from "../../src/base/bytes.ts";
@@ -142,7 +143,7 @@ class Receiving {
 
   #takeHeld(
     number: number,
-    { part, runs, stamp, recordedNs }: Extract<Placement, { kind: "held" }>,
+    { part, chunks, stamp, recordedNs }: Extract<Placement, { kind: "held" }>,
     bytes: Uint8Array,
   ): void {
     const standing = fs.readFileSync(part);
@@ -151,15 +152,11 @@ class Receiving {
     const isTrusted = mayTrustUnread(this.#entries[number]!.stamp, stamp, recordedNs);
     const same = new Set<number>();
     const claimed = new Set<number>();
-    for (const run of runs) {
-      for (let i = 0; i * 32 < run.digests.byteLength; i++) {
-        const chunk = run.first + i;
-        const digest = run.digests.subarray(i * 32, (i + 1) * 32);
-        assert.deepEqual(digestOf(chunkOf(standing, chunk)), digest, `I2: chunk ${chunk}`);
-        const isSame = equalBytes(chunkOf(standing, chunk), chunkOf(bytes, chunk));
-        if (isTrusted || isSame) same.add(chunk);
-        claimed.add(chunk);
-      }
+    for (const [chunk, digest] of heldIn(chunks)) {
+      assert.deepEqual(digestOf(chunkOf(standing, chunk)), digest, `I2: chunk ${chunk}`);
+      const isSame = equalBytes(chunkOf(standing, chunk), chunkOf(bytes, chunk));
+      if (isTrusted || isSame) same.add(chunk);
+      claimed.add(chunk);
     }
     const missing = Array.from({ length: chunksOf(bytes.byteLength) }, (_, i) => i)
       .filter((chunk) => !same.has(chunk));

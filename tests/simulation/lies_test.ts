@@ -379,7 +379,9 @@ Deno.test("a verdict said twice, or for an entry of a fresh source, is refused",
 
 Deno.test("chunks held beyond the end of a file are refused", () => {
   const runs = tell((once) => ({
-    receiver: about("have", once, (have) => [{ ...have, first: 1 << 20 }]),
+    receiver: about("have", once, ({ ranges, ...have }) => [
+      { ...have, ranges: ranges.map(([first, count]) => [first + (1 << 20), count] as const) },
+    ]),
   }), { stand: true });
   assertSenderRefuses(runs, "protocol");
 });

@@ -6,8 +6,8 @@ import { fileDigest } from "../../src/engine/root.ts";
 import { sameStamp } from "../../src/engine/send_file.ts";
 import { NEVER_NS } from "../../src/store/chunk_journal.ts";
 import type {
-  ChunkRun,
   EntryChunks,
+  HeldChunks,
   JournalRun,
   Outcome,
   Placement,
@@ -271,7 +271,7 @@ export class ModelStore {
     const row = this.#disk.journal.get(entry.path);
     if (row !== undefined && row.stamp.sizeBytes === entry.sizeBytes && row.chunks.size > 0) {
       const { stamp, recordedNs } = row;
-      return { kind: "held", part: row.part, runs: runsOf(row), stamp, recordedNs };
+      return { kind: "held", part: row.part, chunks: heldIn(row), stamp, recordedNs };
     }
     if (stands?.kind === "file") {
       const sizeBytes = stands.bytes.byteLength;
@@ -378,6 +378,8 @@ export function digestOf(bytes: Uint8Array, chunkBytes: number): Uint8Array {
   return fileDigest(HASHING, { sizeBytes: bytes.byteLength, chunkBytes, digests: all });
 }
 
-function runsOf({ chunks }: JournalRow): ChunkRun[] {
-  return [...chunks].sort(([a], [b]) => a - b).map(([first, digests]) => ({ first, digests }));
+function heldIn({ chunks }: JournalRow): HeldChunks {
+  const sorted = [...chunks].sort(([a], [b]) => a - b);
+  const digests = concatBytes(sorted.map(([, digest]) => digest));
+  return { ranges: sorted.map(([chunk]) => [chunk, 1]), digests };
 }

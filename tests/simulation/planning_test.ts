@@ -259,7 +259,7 @@ Deno.test("a deletion that nobody asked for, or before the plan is whole, is ref
 Deno.test("what belongs to a real transfer is refused in a plan, at either end", () => {
   const ofReceiver: Message[] = [
     { type: "need", transfer: 1, verdicts: [] },
-    { type: "have", transfer: 1, entry: 0, first: 0, digests: ROOT },
+    { type: "have", transfer: 1, entry: 0, ranges: [[0, 1]], digests: ROOT },
     { type: "stored", transfer: 1, frames: [] },
     { type: "durable", transfer: 1, frames: [] },
     { type: "committed", transfer: 1, entries: [], changed: [] },

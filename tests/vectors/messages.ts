@@ -132,8 +132,8 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     type: "have",
     transfer: 1,
     entry: 511,
-    first: 1,
-    digests: countingBytes(0, 64),
+    ranges: [[1, 2], [5, 1]],
+    digests: countingBytes(0, 96),
     stamp,
     recordedNs: 1_700_000_003_000_000_000n,
   },
@@ -141,7 +141,7 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     type: "have",
     transfer: 1,
     entry: 511,
-    first: 0,
+    ranges: [[0, 1]],
     digests: countingBytes(9, 32),
   },
   "need": {
@@ -398,19 +398,23 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
     })
   ),
   of("manifest_end", { transfer: u32, entries: entryCount, files: entryCount, bytes: counter }),
-  of("have", {
-    transfer: u32,
-    entry: entryNumber,
-    first: fc.nat(LIMITS.chunksPerFile - 4),
-    digests: fc.nat(4).chain((count) => exactBytes(32 * count)),
-  }),
-  of("have", {
-    transfer: u32,
-    entry: entryNumber,
-    first: fc.nat(LIMITS.chunksPerFile - 1),
-    digests: key32,
-    stamp: stampArbitrary,
-    recordedNs: timeNs,
+  // Gaps and counts by turns, from a first chunk on.
+  fc.tuple(
+    fc.nat(LIMITS.chunksPerFile - 16),
+    fc.array(fc.tuple(fc.nat(1), fc.integer({ min: 1, max: 3 })), { maxLength: 4 }),
+  ).chain(([from, steps]) => {
+    let end = from;
+    const ranges = steps.map(([gap, count]) => [(end += gap + count) - count, count] as const);
+    const about = {
+      transfer: u32,
+      entry: entryNumber,
+      ranges: fc.constant(ranges),
+      digests: exactBytes(32 * ranges.reduce((sum, [, count]) => sum + count, 0)),
+    };
+    return fc.oneof(
+      of("have", about),
+      of("have", { ...about, stamp: stampArbitrary, recordedNs: timeNs }),
+    );
   }),
   of("need", { transfer: u32, verdicts: fc.array(verdict) }),
   of("sealed", {
