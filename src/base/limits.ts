@@ -131,6 +131,13 @@ export const LIMITS = {
   journalMs: 500,
   /** How long the parts of a transfer that broke off are kept: a holiday week. */
   keepForMs: 7 * 24 * 60 * 60 * 1000,
+  /** Transfers that broke off and are kept for one peer; of more the oldest goes. */
+  keptTransfersPerPeer: 1024,
+  /** Of what was kept too long, so many transfers go at once: nobody waits for a week of garbage. */
+  expiredAtOnce: 256,
+  /** Source names that are kept of such a transfer, and UTF-8 bytes of them: one of any length fits. */
+  keptNames: 8,
+  keptNameBytes: 4096,
   /** Silence of a peer, although asked, after which a client looks for it anew; see also `Pulse`. */
   silenceMs: 5_000,
   /** First pause and longest pause between two attempts to find a lost peer again. */

@@ -27,13 +27,14 @@ export async function checkRoot(root: string): Promise<void> {
 
 /** Who sends what where: the first cells of a row. */
 export function transferCells(
-  { peer, given, destination }: Resumable,
+  item: Resumable,
   { verbose }: { readonly verbose: boolean },
 ): readonly string[] {
+  const { peer, destination } = item;
   const name = identityName(peer);
   return [
     verbose ? name : name.slice(0, PEER_CHARS),
-    sourcesOf(given),
+    sourcesOf(item),
     destination === "" ? "." : shown(destination),
   ];
 }
@@ -50,10 +51,11 @@ export function ageCell(item: Resumable, nowMs: number): string {
 
 /** As a line of `--json` has it. */
 export function heldFields(item: Resumable, nowMs: number): HeldFields {
-  const { given, destination, files, heldBytes, totalBytes } = item;
+  const { given, moreGiven = 0, destination, files, heldBytes, totalBytes } = item;
   return {
     peer: identityName(item.peer),
     sources: given,
+    ...(moreGiven > 0 ? { moreSources: moreGiven } : {}),
     destination,
     files,
     heldBytes,
@@ -75,8 +77,8 @@ export function transfers(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "transfer" : "transfers"}`;
 }
 
-function sourcesOf(given: readonly string[]): string {
+function sourcesOf({ given, moreGiven = 0 }: Resumable): string {
   const names = given.slice(0, SOURCES_SHOWN).map((name) => name === "" ? "." : shown(name));
-  const more = given.length - names.length;
+  const more = given.length - names.length + moreGiven;
   return names.join(", ") + (more > 0 ? ` and ${formatCount(more)} more` : "");
 }

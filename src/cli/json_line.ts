@@ -130,8 +130,10 @@ export type EndLine = {
 export type HeldFields = {
   /** Identity of the peer it came from, 52 base32 characters. */
   readonly peer: string;
-  /** Source names as given. */
+  /** Source names as given, the first few. */
   readonly sources: readonly string[];
+  /** How many more were given; absent for none. */
+  readonly moreSources?: number;
   /** Under the ROOT. */
   readonly destination: string;
   readonly files: number;

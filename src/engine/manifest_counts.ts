@@ -1,5 +1,8 @@
-// What the sender announced, counted at the receiver: the manifest's end must say the same (I4).
+// What the sender announced, counted at the receiver: the manifest's end must say the same (I4). What it
+// left out instead is counted as well, so that it comes to an end (I3).
 
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Entry, ManifestEnd } from "../wire/messages.ts";
 import { violation } from "./violation.ts";
 
@@ -7,6 +10,7 @@ export class ManifestCounts {
   #entries = 0;
   #files = 0;
   #bytes = 0;
+  #omitted = 0;
   #closed = false;
 
   get isClosed(): boolean {
@@ -23,6 +27,18 @@ export class ManifestCounts {
     if (kind !== "file") return;
     this.#files++;
     this.#bytes += sizeBytes;
+  }
+
+  /** What was left out. */
+  get omitted(): number {
+    return this.#omitted;
+  }
+
+  /** Something asked for never became an entry. */
+  omit(): void {
+    if (++this.#omitted <= LIMITS.entriesPerTransfer) return;
+    const found = `over ${LIMITS.entriesPerTransfer} entries are left out`;
+    throw new SftpxError("limit", `Cannot go on with the transfer: ${found}`, { remote: true });
   }
 
   /** The sender says that this was all. */

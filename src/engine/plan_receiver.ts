@@ -179,6 +179,7 @@ export class PlanReceiver {
     if (this.#manifest.isClosed) {
       throw violation("it leaves something out after its manifest's end");
     }
+    this.#manifest.omit();
     this.#log.failure({ ...omission, remote: true });
   }
 

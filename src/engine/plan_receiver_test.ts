@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Entry, Message, Offer, PlanStep } from "../wire/messages.ts";
+import type { Entry, Message, Offer, Omission, PlanStep } from "../wire/messages.ts";
 import { encodeMessage } from "../wire/control.ts";
-import { directoryEntry, fileEntry, offerOf } from "./_fixture.ts";
+import { directoryEntry, fileEntry, HASHING, offerOf } from "./_fixture.ts";
 import {
   PlanReceiver,
   type PlanReceiverAction,
   type PlanReceiverOptions,
 } from "./plan_receiver.ts";
 import type { PlanLine } from "./plan_report.ts";
+import { Settlement } from "./settlement.ts";
 
 const CREATE: PlanStep = { action: "create" };
 
@@ -196,6 +197,25 @@ Deno.test("an omission is a failure in the sender's words, an unknown code is fa
   receiver.handle({ type: "omitted", transfer: 1, omissions });
   const [line] = linesOf(receiver);
   assert.deepEqual([line?.action, line?.code, line?.remote], ["fail", "failed", true]);
+});
+
+Deno.test("what is left out of a plan, or of a transfer, comes to an end", () => {
+  const omissions = Array<Omission>(LIMITS.omissionsPerMessage).fill({
+    path: "x",
+    code: "io",
+    message: "No",
+  });
+  const plan = receiverOf();
+  const settlement = new Settlement({ hashing: HASHING, atomic: false });
+  const past = { name: "SftpxError", code: "limit", remote: true };
+  const most = LIMITS.entriesPerTransfer / omissions.length;
+  for (let message = 0; message < most; message++) {
+    plan.handle({ type: "omitted", transfer: 1, omissions });
+    while (plan.pollLine() !== null);
+    for (const _ of omissions) settlement.omit("io");
+  }
+  assert.throws(() => plan.handle({ type: "omitted", transfer: 1, omissions }), past);
+  assert.throws(() => settlement.omit("io"), past);
 });
 
 Deno.test("done is refused before the plan was ended, and a second time", () => {

@@ -41,7 +41,6 @@ export class Settlement {
   /** Of these, those the store was not told of. */
   #failedUntold: number[] = [];
   /** What was asked for and is no entry. */
-  #omitted = 0;
   /** Entries the sender called failed: its root leaves them out, whatever became of them here. */
   readonly #peerFailed = new Set<number>();
   readonly #inPlace: InPlace;
@@ -187,7 +186,7 @@ export class Settlement {
   /** Something asked for never became an entry. */
   omit(code: ErrorCode): void {
     if (this.#finish !== null) throw violation("it leaves something out after its finish");
-    this.#omitted++;
+    this.#manifest.omit();
     this.#firstFailure ??= code;
   }
 
@@ -299,7 +298,7 @@ export class Settlement {
       return { kind: "commit", files, leaveOut: this.takeFailed() };
     }
     if (this.#finish === null || this.#open.size > 0) return null;
-    const failed = this.#failed.size + this.#omitted;
+    const failed = this.#failed.size + this.#manifest.omitted;
     if (this.#pruning?.begins({ failed, hollow: this.#hollow, notice: NOTHING_DELETED })) {
       this.#stage = "pruning";
       return { kind: "prune" };
@@ -320,7 +319,7 @@ export class Settlement {
       ...counts,
       changed,
       failed: Math.min(
-        this.#failed.size + this.#omitted + pruned.kept,
+        this.#failed.size + this.#manifest.omitted + pruned.kept,
         LIMITS.entriesPerTransfer,
       ),
       deleted: pruned.deleted,

@@ -48,6 +48,8 @@ class Attempts {
   readonly #telling: Telling;
   /** Set while the peer is looked for. */
   #search: Search | null = null;
+  /** The wait for a busy peer that its last accept ended, until anything new is stored. */
+  #waited: Search | null = null;
   /** Sessions in a row that came to nothing before anything new was stored. */
   #fruitless = 0;
 
@@ -88,7 +90,12 @@ class Attempts {
       return { summary, error: summary.error, session, isAccepted };
     } catch (thrown) {
       const error = toSftpxError(thrown);
-      return { summary: failedSummary(error, { chunkBytes, startMs, dryRun }), error, session, isAccepted };
+      return {
+        summary: failedSummary(error, { chunkBytes, startMs, dryRun }),
+        error,
+        session,
+        isAccepted,
+      };
     }
   }
 
@@ -102,6 +109,7 @@ class Attempts {
     const { signal, dryRun } = this.#options;
     if (signal.aborted) return toSftpxError(signal.reason);
     if (dryRun) return error; // Nothing is lost with it.
+    if (isFurther) this.#waited = null;
     const search = this.#search;
     const verdict = verdictOf(error, { began: session !== null, isLooking: search !== null });
     if (verdict === "over") return search?.turnedDown(error) ?? error;
@@ -113,8 +121,9 @@ class Attempts {
     const nowMs = performance.now();
     const heardMs = heardAt(verdict, { session, nowMs });
     const miss = { verdict, error, heardMs, nowMs };
-    if (search === null) this.#look(new Search(miss, this.#searching));
-    else search.miss(miss);
+    const waited = search ?? (verdict === "busy" ? this.#waited : null);
+    waited?.miss(miss);
+    if (search === null) this.#look(waited ?? new Search(miss, this.#searching));
     return null;
   }
 
@@ -132,6 +141,8 @@ class Attempts {
     if (search === null) return;
     this.#search = null;
     const { wasLost } = search;
+    // An accept alone is no end of waiting.
+    this.#waited = wasLost ? null : search;
     const seconds = search.seconds(performance.now());
     this.#telling.found({ address: session?.address ?? "", seconds, wasLost });
   }

@@ -1,33 +1,18 @@
 // One session's traffic, sorted by transfer: control messages from the first connection, lanes from
-// all of them. Answers pings, ends on bye, turns the loss of the first connection into an error for
-// every transfer. A further connection may die alone; its lanes die with it.
+// all of them (see members.ts). Answers pings, ends on bye, turns the loss of the first connection
+// into an error for every transfer. A further connection may die alone; its lanes die with it.
 
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Connection, ReceiveStream } from "../transport/transport.ts";
+import type { Connection } from "../transport/transport.ts";
 import type { Message, TransferMessage } from "../wire/messages.ts";
-import { FRAME_HEADER_BYTES } from "../wire/frame.ts";
 import { type ControlChannel, refusal } from "./control_channel.ts";
-import { readExactly } from "./lane_bytes.ts";
 import { Mailbox } from "./mailbox.ts";
+import { type ConnectionOptions, Members } from "./members.ts";
 import { Pulse, type WatchOptions } from "./pulse.ts";
-import type { LanePath, OutgoingLane, TransferChannel } from "./transfer_channel.ts";
+import type { IncomingLane, TransferChannel } from "./transfer_channel.ts";
 
 export type { IncomingLane, LanePath, OutgoingLane, TransferChannel } from "./transfer_channel.ts";
-
-/** What is known of a connection that a session takes in. */
-export interface ConnectionOptions {
-  /** Its number in the session, as its join named it; 0, the first one's, by default. */
-  readonly number?: number;
-  /** Its first lane, where somebody waits for it already. */
-  readonly firstLane?: Promise<ReceiveStream | null>;
-}
-
-/** A connection of the session, by its number. */
-interface Member {
-  readonly connection: Connection;
-  readonly number: number;
-}
 
 /** How a session ended. */
 export type HubEnd = { readonly kind: "bye" } | {
@@ -37,15 +22,13 @@ export type HubEnd = { readonly kind: "bye" } | {
 
 export class Hub {
   readonly #control: ControlChannel;
-  readonly #members: Member[] = [];
+  readonly #members: Members;
   readonly #transfers = new Map<number, TransferChannel>();
   readonly #ended = Promise.withResolvers<HubEnd>();
   #onOpen: ((channel: TransferChannel, first: TransferMessage) => void) | null = null;
-  #nextConnection = 0;
   /** What a transfer learns that is under way when the session ends, or opened later. */
   #lost: SftpxError | null = null;
   readonly #pulse: Pulse;
-  #joining: Promise<void> = Promise.resolve();
 
   constructor(control: ControlChannel, connection: Connection, options: ConnectionOptions = {}) {
     this.#control = control;
@@ -55,7 +38,11 @@ export class Hub {
       ask: (token) => this.#answer({ type: "ping", token }),
       onSilence: (error) => this.#endAll(error, "none"),
     });
-    this.addConnection(connection, options);
+    this.#members = new Members({
+      onLane: (transfer, lane) => this.#takeLane(transfer, lane),
+      onHeard: () => this.#pulse.heard(),
+    });
+    this.#members.add(connection, options);
     connection.closed.then((info) =>
       this.#end({
         kind: "lost",
@@ -74,7 +61,7 @@ export class Hub {
   }
 
   get connections(): readonly Connection[] {
-    return this.#members.map(({ connection }) => connection);
+    return this.#members.connections;
   }
 
   /** Server: called for a message that opens a transfer, a listing or a measurement. */
@@ -90,18 +77,12 @@ export class Hub {
   /** Takes in a connection; one that comes too late is closed. */
   addConnection(connection: Connection, options: ConnectionOptions = {}): void {
     if (this.#lost !== null) return connection.close("none", "");
-    const member = { connection, number: options.number ?? 0 };
-    this.#members.push(member);
-    connection.closed.then(() => {
-      const at = this.#members.indexOf(member);
-      if (at >= 0) this.#members.splice(at, 1);
-    });
-    this.#acceptLanes(member, options.firstLane ?? connection.acceptLane());
+    this.#members.add(connection, options);
   }
 
   /** Further connections are on their way: lanes wait for them. */
   expect(joining: Promise<void>): void {
-    this.#joining = joining;
+    this.#members.expect(joining);
   }
 
   open(transfer: number): TransferChannel {
@@ -114,7 +95,7 @@ export class Hub {
       messages: new Mailbox(),
       lanes: new Mailbox(),
       send: (message) => this.#send(message),
-      openLane: () => this.#openLane(),
+      openLane: () => this.#members.openLane(),
       flushed: () => this.#control.flushed(),
       caughtUp: async () => {
         // The pong comes behind all that was sent before it.
@@ -171,24 +152,13 @@ export class Hub {
 
   close(code: ErrorCode | "none", reason: string): void {
     this.#end({ kind: "lost", error: new SftpxError("lost", "Lost the peer: closed here") });
-    for (const { connection } of [...this.#members]) connection.close(code, reason);
+    for (const connection of this.connections) connection.close(code, reason);
   }
 
   /** Ends the session for this reason, with all its connections. */
   #endAll(error: SftpxError, code: ErrorCode | "none"): void {
     this.#end({ kind: "lost", error });
     this.close(code, error.message);
-  }
-
-  async #openLane(): Promise<OutgoingLane> {
-    const turn = this.#nextConnection++;
-    // The first one flows at once; the others are spread over all that there are to be.
-    if (turn > 0) await this.#joining;
-    const member = this.#members[turn % this.#members.length];
-    if (member === undefined) throw new SftpxError("lost", "Lost the peer: no connection left");
-    const { connection } = member;
-    const stream = await connection.openLane();
-    return { stream, lost: connection.closed, ...pathOf(member) };
   }
 
   async #readControl(): Promise<void> {
@@ -257,39 +227,11 @@ export class Hub {
     return true;
   }
 
-  async #acceptLanes(
-    member: Member,
-    firstLane: Promise<ReceiveStream | null>,
-  ): Promise<void> {
-    for (let next = firstLane;; next = member.connection.acceptLane()) {
-      const stream = await next.catch(() => null);
-      if (stream === null) return;
-      this.#sortLane(stream, pathOf(member)).catch(() => stream.cancel());
-    }
-  }
-
-  async #sortLane(stream: ReceiveStream, path: LanePath): Promise<void> {
-    const heard = this.#listening(stream);
-    const opening = await readExactly(heard, new ArrayBuffer(FRAME_HEADER_BYTES), {
-      bytes: FRAME_HEADER_BYTES,
-    });
-    if (opening === null) return stream.cancel();
-    const transfer = new DataView(opening.buffer).getUint32(4);
+  #takeLane(transfer: number, lane: IncomingLane): boolean {
     const channel = this.#transfers.get(transfer);
-    if (channel === undefined || this.#lost !== null) return stream.cancel();
-    channel.lanes.put({ stream: heard, opening, ...path });
-  }
-
-  /** What comes on a lane is a sign of life too: on a full link no answer comes for long. */
-  #listening(stream: ReceiveStream): ReceiveStream {
-    return {
-      read: async (into) => {
-        const got = await stream.read(into);
-        if (got !== null) this.#pulse.heard();
-        return got;
-      },
-      cancel: () => stream.cancel(),
-    };
+    if (channel === undefined || this.#lost !== null) return false;
+    channel.lanes.put(lane);
+    return true;
   }
 
   #end(end: HubEnd): void {
@@ -310,7 +252,3 @@ function fail({ messages, lanes }: TransferChannel, error: SftpxError): void {
 
 /** Messages that open what a client asks for. */
 const OPENERS: ReadonlySet<Message["type"]> = new Set(["request", "offer", "list", "measure"]);
-
-function pathOf({ connection, number }: Member): LanePath {
-  return { connection: number, address: connection.remoteAddress };
-}

@@ -1,7 +1,12 @@
 // The one transfer that `serve --once` is for. It is over with the first that ends, unless its client
-// was lost: then that one is waited for, and a further transfer takes the lost one's place.
+// was lost or sent away for a while: then that one is waited for, and a further transfer takes the lost
+// one's place.
 
+import type { ErrorCode } from "../base/errors.ts";
 import type { TransferSummary } from "./options.ts";
+
+/** How transfers end whose clients begin them again. */
+const COME_BACK: ReadonlySet<ErrorCode | undefined> = new Set(["lost", "busy"]);
 
 export interface OneTransferOptions {
   /** How long a client that was lost has to come back. */
@@ -32,7 +37,7 @@ export class OneTransfer {
     this.#running--;
     const { waitMs, onOver } = this.#options;
     this.giveUp();
-    if (summary.error?.code !== "lost") return onOver(summary);
+    if (!COME_BACK.has(summary.error?.code)) return onOver(summary);
     if (this.#running > 0) return;
     this.#lost = summary;
     this.#timer = setTimeout(() => {

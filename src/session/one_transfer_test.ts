@@ -4,7 +4,7 @@ import { OneTransfer } from "./one_transfer.ts";
 import type { TransferSummary } from "./options.ts";
 import { failedSummary } from "./progress.ts";
 
-function summaryOf(code: "lost" | "refused" | "terminated"): TransferSummary {
+function summaryOf(code: "lost" | "busy" | "refused" | "terminated"): TransferSummary {
   const error = new SftpxError(code, code);
   return failedSummary(error, { chunkBytes: 0, startMs: 0, dryRun: false });
 }
@@ -42,15 +42,17 @@ Deno.test("a lost client is waited for, and is the end once its time is over", a
   assert.equal(once.giveUp(), null);
 });
 
-Deno.test("a client that comes back takes the place of what was lost", () => {
-  const { once, times } = watched(3_600_000);
-  once.began();
-  once.done(summaryOf("lost"));
-  once.began();
-  assert.equal(once.giveUp(), null);
-  once.done(DONE); // A timer left behind would fail this test.
-  assert.equal(times(), 1);
-});
+for (const code of ["lost", "busy"] as const) {
+  Deno.test(`a client that comes back takes the place of what was ${code}`, () => {
+    const { once, times } = watched(3_600_000);
+    once.began();
+    once.done(summaryOf(code));
+    once.began();
+    assert.equal(once.giveUp(), null);
+    once.done(DONE); // A timer left behind would fail this test.
+    assert.equal(times(), 1);
+  });
+}
 
 Deno.test("while another transfer runs nobody waits for the one that was lost", () => {
   const { once, times } = watched(3_600_000);

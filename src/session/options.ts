@@ -272,7 +272,10 @@ export interface ServeOptions {
   readonly identityPath: string;
   readonly access: Access;
   readonly once: boolean;
-  /** How long `once` waits for a client that was lost to come back. */
+  /**
+   * How long `once` waits for a client that was lost to come back, and how long a client may keep a
+   * place without moving its transfer while another one asks for it.
+   */
   readonly timeoutMs: number;
   /** How long what breaks off is kept. */
   readonly keepForMs: number;
@@ -285,6 +288,8 @@ export interface ServeOptions {
   readonly congestion: Congestion;
   /** Time an unauthenticated peer has for its whole handshake; `LIMITS.handshakeMs` by default. */
   readonly handshakeMs?: number;
+  /** Patience with a silent client whose place another one asks for; `LIMITS.takeoverMs` by default. */
+  readonly takeoverMs?: number;
   readonly onEvent: (event: ServeEvent) => void;
   readonly signal: AbortSignal;
 }

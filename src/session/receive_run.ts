@@ -12,6 +12,7 @@ import { sayAbort, whenAborted } from "./abort.ts";
 import { BATCH_FRAMES, type Equipment } from "./equipment.ts";
 import type { TransferChannel } from "./hub.ts";
 import { type ArrivedFrame, LaneReader } from "./lane_reader.ts";
+import type { Movement } from "./movement.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { PacedSender } from "./paced_sender.ts";
 import { Progress } from "./progress.ts";
@@ -34,6 +35,8 @@ export interface ReceiveRunOptions {
   readonly isAsked?: IsAsked | null;
   /** Called before the first entry is put in place. */
   readonly onMoved?: () => void;
+  /** Learns of what is done for the transfer. */
+  readonly movement?: Movement;
   /** Tells each entry that is in place. */
   readonly tellEntries: boolean;
   readonly onEvent: (event: SessionEvent) => void;
@@ -176,12 +179,23 @@ class ReceiveRun {
   }
 
   async #carryOut(action: ReceiverAction): Promise<void> {
-    const { channel, store, begun, sign } = this.#options;
-    const receiver = this.#receiver;
+    const { channel, sign } = this.#options;
     switch (action.kind) {
       case "send":
         if (action.message.type === "deleted") return await this.#told.send(action.message);
         return channel.send(action.message);
+      case "receipt":
+        return await this.#told.send(await sign(action.result));
+      default:
+        return await this.#work(action);
+    }
+  }
+
+  async #work(action: Exclude<ReceiverAction, { kind: "send" | "receipt" }>): Promise<void> {
+    const { store, begun, movement } = this.#options;
+    using _work = movement?.work();
+    const receiver = this.#receiver;
+    switch (action.kind) {
       case "register": {
         const { first, entries, sources } = action;
         receiver.registered(first, await store.register(begun.id, first, entries, sources));
@@ -215,8 +229,6 @@ class ReceiveRun {
       case "finish":
         receiver.storeFinished(await store.finish(begun.id, action.leaveOut));
         break;
-      case "receipt":
-        return await this.#told.send(await sign(action.result));
     }
     this.#wakeHeld();
     this.#pump();
@@ -254,6 +266,7 @@ class ReceiveRun {
   }
 
   async #runJob(frames: readonly FrameToLand[]): Promise<void> {
+    using _work = this.#options.movement?.work();
     await this.#options.equipment.pool.run({ kind: "land", frames }, {
       onReply: (reply) => this.#take(reply),
       signal: this.#stop.signal,

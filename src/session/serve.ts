@@ -1,5 +1,5 @@
-// The server: one root, many clients. Takes connections in, shows out who may not come, runs the
-// sessions of the others, and stops in order. Nothing is open by default; see admissions.ts.
+// The server: one root, many clients. Lets in whom reception takes in, runs their sessions, and stops
+// in order. Nothing is open by default; see admissions.ts.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
@@ -13,18 +13,13 @@ import type { Connection, Listener } from "../transport/transport.ts";
 import { whenAborted } from "./abort.ts";
 import { Admissions, type Caller } from "./admissions.ts";
 import { ticketAddresses } from "./advertise.ts";
-import { AGENT } from "./agent.ts";
-import { claimIdentity } from "./claim.ts";
-import { ControlChannel } from "./control_channel.ts";
 import { Equipment } from "./equipment.ts";
-import { type Admission, type Handshaken, serverHandshake } from "./handshake.ts";
-import { Hub } from "./hub.ts";
+import type { Admission } from "./handshake.ts";
 import type { ServeHandle, ServeOptions, TransferSummary } from "./options.ts";
-import { atMost } from "./patience.ts";
 import { OneTransfer } from "./one_transfer.ts";
+import { type NewSession, Reception } from "./reception.ts";
 import { openServedRoot } from "./served_root.ts";
 import { ServedSession } from "./served_session.ts";
-import { LaneWatch, sayRefusal, Strangers } from "./strangers.ts";
 import { Takeover } from "./takeover.ts";
 
 const SECRET_BYTES = 32;
@@ -47,10 +42,9 @@ class Server {
   readonly #options: ServeOptions;
   readonly #guests = new Map<number, Guest>();
   readonly #ended = Promise.withResolvers<TransferSummary | null>();
-  readonly #takeover = new Takeover();
+  readonly #takeover: Takeover;
   readonly #stop = new AbortController();
   readonly #connections = new Set<Connection>();
-  readonly #strangers = new Strangers();
   /** Sessions that run, those that came while the server stops included. */
   readonly #runs = new Set<Promise<void>>();
   #identity!: Identity;
@@ -58,6 +52,7 @@ class Server {
   #store!: Store;
   #equipment!: Equipment;
   #admissions!: Admissions;
+  #reception!: Reception;
   #listener: Listener | null = null;
   /** What `once` waits for; to look, ask or measure is no transfer. */
   readonly #once: OneTransfer | null;
@@ -66,6 +61,8 @@ class Server {
 
   constructor(options: ServeOptions) {
     this.#options = options;
+    const { timeoutMs: stillMs, takeoverMs: mostMs = LIMITS.takeoverMs } = options;
+    this.#takeover = new Takeover({ stillMs, mostMs });
     this.#once = options.once
       ? new OneTransfer({
         waitMs: options.timeoutMs,
@@ -101,6 +98,7 @@ class Server {
         keyPem,
         congestion: options.congestion,
       });
+      this.#reception = this.#receive();
       this.#admissions.announce({
         port: this.#listener.address.port,
         addresses: ticketAddresses(this.#listener.address, options.advertise),
@@ -131,6 +129,20 @@ class Server {
     };
   }
 
+  #receive(): Reception {
+    const { handshakeMs = LIMITS.handshakeMs, onEvent } = this.#options;
+    return new Reception({
+      identity: this.#identity,
+      handshakeMs,
+      admit: (caller) => this.#admit(caller),
+      sessionOf: (session) => this.#guests.get(session)?.session ?? null,
+      check: () => this.#check(),
+      onSession: (client) => this.#open(client),
+      onRefused: ({ code, message }, address) =>
+        onEvent({ kind: "peer_refused", address, code, message }),
+    });
+  }
+
   #mint(listener: Listener): string {
     const { advertise, once } = this.#options;
     const secret = this.#admissions.mint({ once });
@@ -144,67 +156,8 @@ class Server {
       if (connection === null) return;
       this.#connections.add(connection);
       connection.closed.then(() => this.#connections.delete(connection));
-      this.#takeIn(connection).catch((thrown) => {
-        const { code, message } = toSftpxError(thrown);
-        // A stranger learns why it is shown out, and nothing of what goes wrong in here.
-        connection.close(code, TOLD.has(code) ? message : "");
-        const address = connection.remoteAddress;
-        this.#options.onEvent({ kind: "peer_refused", address, code, message });
-      });
+      this.#reception.takeIn(connection);
     }
-  }
-
-  /** The handshake of one connection, within its time; a refusal is told to the peer. */
-  async #takeIn(connection: Connection): Promise<void> {
-    const isClaim = connection.protocol === "sftpx-claim/1";
-    using _place = this.#strangers.enter(connection.remoteAddress, { isClaim });
-    using lanes = new LaneWatch(connection);
-    if (isClaim) return await this.#claim(connection);
-    const { handshakeMs = LIMITS.handshakeMs } = this.#options;
-    const late = new SftpxError(
-      "refused",
-      "Cannot take the client in: its handshake took too long",
-    );
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      connection.close("refused", late.message);
-    }, handshakeMs);
-    let control: ControlChannel | null = null;
-    try {
-      control = new ControlChannel(await connection.acceptControl());
-      const handshaken = await serverHandshake(control, {
-        identity: this.#identity,
-        agent: AGENT,
-        admit: (identity, ticket) => this.#admit({ identity, ticket }),
-        sessionOf: (session) => this.#guests.get(session)?.session ?? null,
-      });
-      if (this.#stopping) throw new SftpxError("terminated", "The server stops");
-      const firstLane = lanes.pass();
-      if (handshaken.kind === "session") {
-        const hub = new Hub(control, connection, { firstLane });
-        return this.#open(hub, connection, handshaken);
-      }
-      const hub = this.#guests.get(handshaken.session)?.session.hub;
-      if (hub === undefined) connection.close("none", ""); // It ended in between.
-      else hub.addConnection(connection, { number: handshaken.connection, firstLane });
-    } catch (thrown) {
-      if (isLate) throw late;
-      if (lanes.tooEarly !== null) throw lanes.tooEarly;
-      const error = toSftpxError(thrown);
-      if (control !== null && error.code !== "lost") await sayRefusal(control, connection, error);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** First contact: names this identity, reads nothing, and waits a little for the peer to go. */
-  async #claim(connection: Connection): Promise<void> {
-    claimIdentity(connection, this.#identity.publicKey).catch(() => {}); // It went without it.
-    const { handshakeMs = LIMITS.handshakeMs } = this.#options;
-    await atMost(connection.closed, Math.min(handshakeMs, LIMITS.claimMs));
-    connection.close("none", "");
   }
 
   #admit(caller: Caller): Admission {
@@ -220,20 +173,19 @@ class Server {
 
   /** Asked anew for all that a client asks for: keys and tickets change while it is here. */
   #grantOf(caller: Caller): Admitted {
-    if (this.#stopping) throw new SftpxError("terminated", "The server stops");
+    this.#check();
     return this.#admissions.grantOf(caller);
   }
 
-  #open(
-    hub: Hub,
-    connection: Connection,
-    { clientIdentity, ticket, admission }: Extract<Handshaken, { kind: "session" }>,
-  ): void {
-    const caller = { identity: clientIdentity, ticket };
+  #check(): void {
+    if (this.#stopping) throw new SftpxError("terminated", "The server stops");
+  }
+
+  #open({ hub, caller, admission, address }: NewSession): void {
     const stop = new AbortController();
     const session = new ServedSession({
       hub,
-      clientIdentity,
+      clientIdentity: caller.identity,
       admission,
       identity: this.#identity,
       root: this.#root,
@@ -251,7 +203,7 @@ class Server {
       signal: AbortSignal.any([this.#stop.signal, stop.signal]),
     });
     this.#guests.set(admission.session, { session, caller, stop });
-    const who = { address: connection.remoteAddress, identity: identityName(clientIdentity) };
+    const who = { address, identity: identityName(caller.identity) };
     this.#options.onEvent({ kind: "peer", ...who });
     const run = session.run().then(() => {
       this.#guests.delete(admission.session);
@@ -306,6 +258,3 @@ class Server {
     }
   }
 }
-
-/** Codes whose message is the peer's to know. */
-const TOLD: ReadonlySet<string> = new Set(["refused", "limit", "busy", "protocol", "version"]);

@@ -135,7 +135,8 @@ export class ServedSession implements OpenSession {
     try {
       admitted = this.#options.grantOf();
       const session = { ends: this.#ends, identity, admitted, root, store, equipment, hold };
-      const served = { ...session, channel, claim, onEvent, signal };
+      const either = AbortSignal.any([signal, hold.signal]);
+      const served = { ...session, channel, claim, onEvent, signal: either };
       summary = first.type === "request"
         ? await servePull(served, first)
         : await servePush(served, first);

@@ -4,7 +4,13 @@
 import { concatBytes } from "../base/bytes.ts";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Begun, ReceiveTransfer, Store, WalkOptions } from "../store/store.ts";
+import {
+  type Begun,
+  inTheWay,
+  type ReceiveTransfer,
+  type Store,
+  type WalkOptions,
+} from "../store/store.ts";
 import { type Admitted, type Grant, requireRead, requireWrite } from "../trust/grant.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { Offer, Request } from "../wire/messages.ts";
@@ -13,6 +19,7 @@ import { checkDelete, checkDeleteGrant } from "./delete_check.ts";
 import type { Equipment } from "./equipment.ts";
 import { grantedDestination } from "./granted_place.ts";
 import type { TransferChannel } from "./hub.ts";
+import { Movement } from "./movement.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { runPlanReceive } from "./plan_receive_run.ts";
 import { runPlanSend } from "./plan_send_run.ts";
@@ -140,9 +147,10 @@ export async function servePush(served: ServedTransfer, offer: Offer): Promise<T
   if (!offer.dryRun) await hold.clear(transfer.key);
   served.claim?.take(transfer.key);
   const begun = await beginPush(served, transfer);
-  if (!offer.dryRun) hold.take(transfer.key);
+  const movement = new Movement();
+  if (!offer.dryRun) hold.take(transfer.key, movement);
   try {
-    return await receive(served, { offer, begun });
+    return await receive(served, { offer, begun, movement });
   } catch (thrown) {
     // It did not even start: a run that did puts its own transfer aside.
     await store.abandon(begun.id).catch(() => {});
@@ -150,22 +158,28 @@ export async function servePush(served: ServedTransfer, offer: Offer): Promise<T
   }
 }
 
-/** The place may be held by another one, whose client is gone and not missed yet. */
+/** Another one may hold the place whose client is gone and not missed yet, or lets it stand still. */
 async function beginPush(
   { store, hold }: ServedTransfer,
   transfer: ReceiveTransfer,
 ): Promise<Begun> {
-  try {
-    return await store.begin(transfer);
-  } catch (thrown) {
-    if (toSftpxError(thrown).code !== "busy" || !await hold.clearSilent()) throw thrown;
-    return await store.begin(transfer);
+  for (;;) {
+    try {
+      return await store.begin(transfer);
+    } catch (thrown) {
+      const key = inTheWay(toSftpxError(thrown));
+      if (key === null || !await hold.makeWay(key)) throw thrown;
+    }
   }
 }
 
 async function receive(
   served: ServedTransfer,
-  { offer, begun }: { readonly offer: Offer; readonly begun: Begun },
+  { offer, begun, movement }: {
+    readonly offer: Offer;
+    readonly begun: Begun;
+    readonly movement: Movement;
+  },
 ): Promise<TransferSummary> {
   const { channel, ends, identity, store, equipment, claim, onEvent, signal } = served;
   const { chunkBytes } = begun;
@@ -182,6 +196,7 @@ async function receive(
   return await runReceive({
     ...receiving,
     equipment,
+    movement,
     slots: share.slots,
     sign: receiptSigner(ends, { transfer: channel.transfer, identity }),
     onMoved: () => claim?.moved(),

@@ -1,10 +1,12 @@
-// One transfer for each key: a resume key, or that of a request on a counted ticket. A client that was
-// killed or lost comes back sooner than the server misses it: its new transfer takes the old one's
-// place, unless the old one's client still answers.
+// One transfer for each key (a resume key, or that of a request on a counted ticket) and for each place.
+// A client that was killed or lost comes back sooner than the server misses it: its new transfer takes
+// the old one's place, unless the old one's client still answers and lets it move.
 
 import { toHex } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Hub } from "./hub.ts";
+import type { Movement } from "./movement.ts";
 
 /** Round trips that a client has to answer in: its link may be full. */
 const PATIENT_ROUNDS = 20;
@@ -12,43 +14,68 @@ const PATIENT_ROUNDS = 20;
 /** A session, as far as it matters whether its client is there. */
 type Holding = Pick<Hub, "rttMs" | "heardMs" | "answers" | "close">;
 
+/** A transfer that has a place to itself. */
+export interface PlaceHolder {
+  /** Whether its client lets it move. */
+  readonly movement: Movement;
+  /** Ends it for this reason, and leaves its session alone. */
+  readonly giveWay: (error: SftpxError) => void;
+}
+
 interface Holder {
   readonly hub: Holding;
+  /** Null where nobody asks for its place. */
+  readonly place: PlaceHolder | null;
   readonly ended: Promise<void>;
 }
 
 /** The transfers of a server, by key. */
 export class Takeover {
   readonly #holders = new Map<string, Set<Holder>>();
+  readonly #stillMs: number;
+  readonly #mostMs: number;
+
+  constructor(
+    { stillMs, mostMs }: {
+      /** Who asks for a place gets it from a transfer that has stood still for so long. */
+      readonly stillMs: number;
+      /** Longest patience with a client that is asked whether it is there. */
+      readonly mostMs: number;
+    },
+  ) {
+    this.#stillMs = stillMs;
+    this.#mostMs = mostMs;
+  }
 
   /**
    * Ends the transfers under the same key whose clients are gone, and waits until they are put aside.
    * One that is alive is left alone: whoever keeps the two apart then answers `busy`.
    */
   async clear(key: Uint8Array): Promise<void> {
-    const holders = this.#holders.get(toHex(key)) ?? [];
-    await Promise.all([...holders].map(endUnlessThere));
+    const holders = [...this.#holders.get(toHex(key)) ?? []];
+    await Promise.all(holders.map((holder) => this.#end(holder, this.#patienceMs(holder))));
   }
 
   /**
-   * Ends all transfers whose clients are gone, and waits until they are put aside; whether there were
-   * any. Whoever said something a moment ago is not asked: nobody loses a place to another's hurry.
+   * Ends the transfer under this key, another client's, if that is gone, and waits until it is put
+   * aside; whether it was. A client is asked only after it was silent for long, and has long to answer:
+   * nobody loses a place to another's hurry.
    */
-  async clearSilent(): Promise<boolean> {
-    const latestMs = performance.now() - LIMITS.takeoverMs;
-    const holders = [...this.#holders.values()].flatMap((those) => [...those]);
+  async makeWay(key: Uint8Array): Promise<boolean> {
+    const latestMs = performance.now() - this.#mostMs;
+    const holders = [...this.#holders.get(toHex(key)) ?? []];
     const ended = await Promise.all(holders.map(async (holder) => {
-      if (holder.hub.heardMs > latestMs) return false;
-      return await endUnlessThere(holder);
+      if (holder.hub.heardMs > latestMs && !this.#standsStill(holder)) return false;
+      return await this.#end(holder, this.#mostMs);
     }));
     return ended.includes(true);
   }
 
   /** Holds a key until disposed of. */
-  hold(key: Uint8Array, hub: Holding): Disposable {
+  hold(key: Uint8Array, hub: Holding, place: PlaceHolder | null = null): Disposable {
     const name = toHex(key);
     const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const holder = { hub, ended };
+    const holder = { hub, place, ended };
     const holders = this.#holders.get(name) ?? new Set();
     this.#holders.set(name, holders.add(holder));
     return {
@@ -59,27 +86,39 @@ export class Takeover {
       },
     };
   }
+
+  /** Ends a transfer that stands still, or whose client does not answer in time; whether it did. */
+  async #end(holder: Holder, withinMs: number): Promise<boolean> {
+    const { hub, place, ended } = holder;
+    if (this.#standsStill(holder)) place?.giveWay(stoodStill(this.#stillMs));
+    else if (await hub.answers(withinMs)) return false;
+    else hub.close("lost", "");
+    await ended;
+    return true;
+  }
+
+  /** A client that is back at once is not to wait for the longest path there is. */
+  #patienceMs({ hub: { rttMs } }: Holder): number {
+    if (rttMs === null) return this.#mostMs;
+    return Math.min(Math.max(LIMITS.minTakeoverMs, PATIENT_ROUNDS * rttMs), this.#mostMs);
+  }
+
+  #standsStill({ place }: Holder): boolean {
+    return place !== null && place.movement.stillMs(performance.now()) >= this.#stillMs;
+  }
 }
 
-/** Ends a transfer whose client does not answer; whether it did not. */
-async function endUnlessThere({ hub, ended }: Holder): Promise<boolean> {
-  if (await hub.answers(patienceMs(hub.rttMs))) return false;
-  hub.close("lost", "");
-  await ended;
-  return true;
-}
-
-/** A client that is back at once is not to wait for the longest path there is. */
-function patienceMs(rttMs: number | null): number {
-  if (rttMs === null) return LIMITS.takeoverMs;
-  const { minTakeoverMs, takeoverMs } = LIMITS;
-  return Math.min(Math.max(minTakeoverMs, PATIENT_ROUNDS * rttMs), takeoverMs);
+/** Its client may come back: it waits for the place then as others do. */
+function stoodStill(stillMs: number): SftpxError {
+  const found = `nothing came for ${stillMs / 1000} s, and another transfer asks for the place`;
+  return new SftpxError("busy", `Cannot go on: ${found}`);
 }
 
 /** One transfer's hold on its key, from when it is known until the last of the transfer is said. */
 export class KeyHold implements Disposable {
   readonly #takeover: Takeover;
   readonly #hub: Hub;
+  readonly #stop = new AbortController();
   #held: Disposable | null = null;
 
   constructor(takeover: Takeover, hub: Hub) {
@@ -87,18 +126,26 @@ export class KeyHold implements Disposable {
     this.#hub = hub;
   }
 
+  /** Aborted when the transfer has to give way to another one. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
   /** Ends what a client that is gone left running under the key. */
   clear(key: Uint8Array): Promise<void> {
     return this.#takeover.clear(key);
   }
 
-  /** Ends what clients that are gone left running at all; whether there was any. */
-  clearSilent(): Promise<boolean> {
-    return this.#takeover.clearSilent();
+  /** Ends what another client that is gone left running under the key; whether there was any. */
+  makeWay(key: Uint8Array): Promise<boolean> {
+    return this.#takeover.makeWay(key);
   }
 
-  take(key: Uint8Array): void {
-    this.#held = this.#takeover.hold(key, this.#hub);
+  /** `movement` is that of a transfer to whose place others may want to write. */
+  take(key: Uint8Array, movement: Movement | null = null): void {
+    const giveWay = (error: SftpxError) => this.#stop.abort(error);
+    const place = movement === null ? null : { movement, giveWay };
+    this.#held = this.#takeover.hold(key, this.#hub, place);
   }
 
   [Symbol.dispose](): void {

@@ -1,15 +1,46 @@
 import assert from "node:assert/strict";
+import type { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { pairOf } from "./_fixture.ts";
 import { Hub } from "./hub.ts";
+import type { Movement } from "./movement.ts";
 import { Takeover } from "./takeover.ts";
 
 const KEY = new Uint8Array(32).fill(1);
+const OTHER_KEY = new Uint8Array(32).fill(2);
+const STILL_MS = 60_000;
+const TIMES = { stillMs: STILL_MS, mostMs: LIMITS.takeoverMs };
 
 async function scene() {
   const pair = await pairOf();
   const hub = new Hub(pair.far, pair.server);
   hub.start();
-  return { ...pair, hub, takeover: new Takeover() };
+  return { ...pair, hub, takeover: new Takeover(TIMES) };
+}
+
+/** A session that was last heard so long ago, and whose client does not answer, or does. */
+function sessionOf({ silentMs, answers = false }: { silentMs: number; answers?: boolean }) {
+  const asked: number[] = [];
+  const session = {
+    rttMs: 1,
+    heardMs: performance.now() - silentMs,
+    answers: (withinMs: number) => {
+      asked.push(withinMs);
+      return Promise.resolve(answers);
+    },
+    isClosed: false,
+    close: () => {
+      session.isClosed = true;
+    },
+  };
+  return { asked, session };
+}
+
+/** A transfer that stood still for so long, and lets go when it is told to. */
+function placeOf(stillMs: number) {
+  const told: SftpxError[] = [];
+  const movement = { stillMs: () => stillMs } as unknown as Movement;
+  return { told, place: { movement, giveWay: (error: SftpxError) => void told.push(error) } };
 }
 
 Deno.test("clear() of a key that nobody holds asks nobody", async () => {
@@ -67,20 +98,65 @@ Deno.test("clear() ends all holders of a key whose clients are gone, and no othe
   assert.ok(await again);
 });
 
-Deno.test("clearSilent() asks nobody who said something a moment ago", async () => {
-  const { takeover, hub, near, client } = await scene();
-  takeover.hold(KEY, hub);
-  near.send({ type: "ping", token: 1 });
-  await near.expect("pong");
-  assert.equal(await takeover.clearSilent(), false);
-  near.send({ type: "ping", token: 5 });
-  assert.equal((await near.expect("pong")).token, 5); // And not a question.
-  hub.close("none", "");
-  await client.closed;
+Deno.test("makeWay() ends the holder that is in the way if its client is gone, and no other", async () => {
+  const takeover = new Takeover(TIMES);
+  const [inTheWay, elsewhere] = [sessionOf({ silentMs: 5000 }), sessionOf({ silentMs: 5000 })];
+  const held = takeover.hold(KEY, inTheWay.session);
+  takeover.hold(OTHER_KEY, elsewhere.session);
+  const made = takeover.makeWay(KEY);
+  await Promise.resolve();
+  held[Symbol.dispose]();
+  assert.equal(await made, true);
+  // A short path is no reason for less patience with somebody else's client.
+  assert.deepEqual([inTheWay.asked, inTheWay.session.isClosed], [[LIMITS.takeoverMs], true]);
+  assert.deepEqual([elsewhere.asked, elsewhere.session.isClosed], [[], false]);
+  assert.equal(await takeover.makeWay(KEY), false, "nobody holds it any more");
+});
+
+Deno.test("makeWay() leaves a client alone that answers, and asks none who spoke a moment ago", async () => {
+  const takeover = new Takeover(TIMES);
+  const there = sessionOf({ silentMs: 5000, answers: true });
+  const talking = sessionOf({ silentMs: 1000 });
+  takeover.hold(KEY, there.session, placeOf(STILL_MS - 1).place);
+  takeover.hold(OTHER_KEY, talking.session, placeOf(STILL_MS - 1).place);
+  assert.deepEqual([await takeover.makeWay(KEY), await takeover.makeWay(OTHER_KEY)], [
+    false,
+    false,
+  ]);
+  assert.deepEqual([there.asked, talking.asked], [[LIMITS.takeoverMs], []]);
+  assert.ok(!there.session.isClosed && !talking.session.isClosed);
+});
+
+for (const way of ["makeWay", "clear"] as const) {
+  Deno.test(`${way}() ends a transfer that stands still, and not its session`, async () => {
+    const takeover = new Takeover(TIMES);
+    const { session, asked } = sessionOf({ silentMs: 0, answers: true });
+    const { place, told } = placeOf(STILL_MS);
+    const held = takeover.hold(KEY, session, place);
+    let isMade = false;
+    const made = takeover[way](KEY).then(() => isMade = true);
+    await Promise.resolve();
+    assert.deepEqual([told[0]?.code, told.length, asked, isMade], ["busy", 1, [], false]);
+    assert.match(
+      told[0]!.message,
+      /nothing came for 60 s, and another transfer asks for the place/,
+    );
+    held[Symbol.dispose]();
+    await made;
+    assert.equal(session.isClosed, false);
+  });
+}
+
+Deno.test("clear() leaves a transfer alone that has no place to give", async () => {
+  const takeover = new Takeover({ ...TIMES, stillMs: 0 });
+  const { session, asked } = sessionOf({ silentMs: 0, answers: true });
+  takeover.hold(KEY, session);
+  await takeover.clear(KEY);
+  assert.deepEqual([asked.length, session.isClosed], [1, false]);
 });
 
 Deno.test("clear() waits no longer for a client than its path is known to take", async () => {
-  const takeover = new Takeover();
+  const takeover = new Takeover(TIMES);
   for (const [rttMs, patienceMs] of [[null, 2000], [1, 300], [50, 1000], [500, 2000]] as const) {
     const asked: number[] = [];
     const gone = {

@@ -4,18 +4,16 @@
 import type { SftpxError } from "../base/errors.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { idleProgress, secondsSince } from "./progress.ts";
+import { ToldTexts } from "./told_texts.ts";
 
 type ProgressEvent = Extract<SessionEvent, { kind: "progress" }>;
 type ConnectionEvent = Extract<SessionEvent, { kind: "connection" }>;
 
-/** Paths and notices that are remembered so that none is told twice; beyond it one may be (I8). */
-const REMEMBERED = 1 << 20;
-
 export class Telling {
   readonly #onEvent: (event: SessionEvent) => void;
   #startMs = performance.now();
-  /** What was told, and in which attempt: one of them may repeat itself. */
-  readonly #told = new Map<string, number>();
+  /** Paths and notices that were told, and in which attempt: one of them may repeat itself. */
+  readonly #told = new ToldTexts();
   #attempt = 0;
   readonly #uses = new Map<number, ConnectionEvent>();
   /** What was last shown. */
@@ -154,10 +152,7 @@ export class Telling {
   }
 
   #isNew(what: string, text: string): boolean {
-    const key = `${what} ${text}`;
-    const told = this.#told.get(key);
-    if (told === undefined && this.#told.size < REMEMBERED) this.#told.set(key, this.#attempt);
-    return told === undefined || told === this.#attempt;
+    return this.#told.tell(`${what} ${text}`, this.#attempt) === this.#attempt;
   }
 }
 

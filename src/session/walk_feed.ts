@@ -68,8 +68,19 @@ export class WalkFeed {
       this.#taker.addEntries(batch);
       pump();
       await flushed();
+      await arrivals();
     }
     this.#taker.endEntries();
     pump();
   }
+}
+
+/**
+ * Lets come in what has arrived. A walk answers as fast as it is asked, and a loop that always has
+ * something to do looks at its sockets only now and then: acknowledgements would wait, what was sent
+ * would wait for them, and the peer's answers for the end of the walk. A timer is due only once the
+ * loop has looked.
+ */
+async function arrivals(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
 }

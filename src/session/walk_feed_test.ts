@@ -81,6 +81,17 @@ Deno.test("no further batch is taken before what follows from one is on its way"
   assert.deepEqual(told, ["entries", "pump", "entries", "pump", "end", "pump"]);
 });
 
+Deno.test("what comes in has its turn after each batch, however fast the walk is", async () => {
+  const { told, taker, run } = scene([BATCH, BATCH]);
+  taker.addEntries = () => {
+    told.push("entries");
+    setTimeout(() => told.push("arrived"));
+  };
+  await run();
+  const turn = ["entries", "pump", "arrived"];
+  assert.deepEqual(told, [...turn, ...turn, "end", "pump"]);
+});
+
 Deno.test("an abort ends a feed that waits", async () => {
   const { told, taker, run, stop } = scene([BATCH]);
   taker.wantsEntries = false;

@@ -1,11 +1,13 @@
 // Journals the verified chunks of one transfer's parts, in the one order that keeps I2: bytes are
-// durable, then the names of their parts, then the rows. A row is begun with a part's first chunk, and
+// durable, then the names of their parts, then the rows, durable themselves: what was synced once is not
+// sent again. A row is begun with a part's first chunk, and
 // with every row goes where a resume is to begin.
 
 import type { Stamp } from "../wire/messages.ts";
 import type { Disk } from "./disk.ts";
 import { osError } from "../base/os_error.ts";
 import type { Frontier } from "./frontier.ts";
+import { keptNames } from "./given_names.ts";
 import type { Journal } from "./journal.ts";
 import { DIGEST_BYTES } from "./journal_rows.ts";
 import { PartNames } from "./part_names.ts";
@@ -78,7 +80,8 @@ export class ChunkJournal {
     this.#journal = context.journal;
     this.#run = context.run;
     const startedNs = BigInt(Date.now()) * 1_000_000n;
-    this.#names = new PartNames(this.#run.directory, { ...transfer, startedNs }, context);
+    const header = { ...transfer, ...keptNames(transfer.given), startedNs };
+    this.#names = new PartNames(this.#run.directory, header, context);
     this.#frontier = context.frontier;
   }
 
@@ -88,7 +91,7 @@ export class ChunkJournal {
       for (const part of unsynced) this.#disk.syncFile(this.#run.pathOf(part));
       this.#syncNames(runs.filter(({ file }) => file.row === null).map(({ file }) => file.part));
       this.#nameParts(runs);
-      const rows = this.#counted(runs, () => this.#journal.transaction(() => this.#write(runs)));
+      const rows = this.#counted(runs, () => this.#journal.durably(() => this.#write(runs)));
       for (const [file, row] of rows) {
         file.row = row;
         file.isStale = false;
@@ -102,7 +105,7 @@ export class ChunkJournal {
   }
 
   /**
-   * Durably: should the rows come back after a power loss, they would claim overwritten bytes (I2). All
+   * Irrevocably: should the rows come back after a power loss, they would claim overwritten bytes (I2). All
    * in one transaction, and no chunk but these: what is held else is not sent again.
    */
   forget(some: readonly FileChunks[]): void {
@@ -112,7 +115,7 @@ export class ChunkJournal {
     if (known.length === 0) return;
     const dropped = new Map<FileChunks, number>();
     try {
-      this.#journal.durably(() => {
+      this.#journal.irrevocably(() => {
         for (const one of known) dropped.set(one, this.#journal.dropChunks(one.row, one.ranges));
       });
     } catch (thrown) {
@@ -127,10 +130,21 @@ export class ChunkJournal {
 
   /** Within a transaction: something of the transfer is durable, so there is one to resume. */
   touch(frontier: string | null = this.#frontier.path): void {
-    const { key, destination, chunkBytes, peer, given } = this.#transfer;
-    const nowNs = BigInt(Date.now()) * 1_000_000n;
-    const times = { startedNs: nowNs, touchedNs: nowNs };
-    this.#journal.addTransfer({ key, destination, chunkBytes, peer, given, frontier, ...times });
+    const { key, destination, chunkBytes, peer } = this.#transfer;
+    const touchedNs = BigInt(Date.now()) * 1_000_000n;
+    // What else the row says is of its key, and stays.
+    if (this.#journal.touch(key, { touchedNs, frontier })) return;
+    const names = keptNames(this.#transfer.given);
+    const times = { startedNs: touchedNs, touchedNs };
+    this.#journal.addTransfer({
+      key,
+      destination,
+      chunkBytes,
+      peer,
+      frontier,
+      ...names,
+      ...times,
+    });
   }
 
   /** Counts the runs as durable while they are written, and for good unless that fails. */

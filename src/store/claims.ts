@@ -73,12 +73,12 @@ export class Hold {
       if (name === own) continue;
       if (!isDead.has(name)) isDead.set(name, !isLocked(key));
       if (isDead.get(name)) database.prepare("DELETE FROM claims WHERE key = ?").run(key);
-      else throw this.#busy(path, bytesOf(row["peer"]));
+      else throw this.#busy(path, { key, peer: bytesOf(row["peer"]) });
     }
   }
 
   /** Names the place as this transfer has it: what the other one's is may be nobody's to know. */
-  #busy(path: string, peer: Uint8Array): SftpxError {
+  #busy(path: string, { key, peer }: { key: Uint8Array; peer: Uint8Array }): SftpxError {
     const { mayRead, peer: own } = this.#claimant;
     const isOwn = toHex(peer) === toHex(own);
     const whose = isOwn ? "of the same peer" : mayRead ? `of ${toBase32(peer)}` : "of another peer";
@@ -86,6 +86,7 @@ export class Hold {
     return new SftpxError(
       "busy",
       `Cannot begin the transfer: another one, ${whose}, is writing to ${place}`,
+      { cause: key },
     );
   }
 }

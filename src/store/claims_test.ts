@@ -13,9 +13,10 @@ import {
   transferOf,
   withStore,
 } from "./_fixture.ts";
+import type { SftpxError } from "../base/errors.ts";
 import { openDatabase } from "../runtime/database.ts";
 import { DiskStore } from "./disk_store.ts";
-import type { ReceiveTransfer } from "./store.ts";
+import { inTheWay, type ReceiveTransfer } from "./store.ts";
 
 type Place = Partial<ReceiveTransfer>;
 
@@ -120,6 +121,24 @@ Deno.test("who is refused hears of its own place, and of the other peer only whe
       assert.match(refusal({ mayRead: false }), /of another peer, is writing to "d"$/);
       assert.match(refusal({ peer: transferOf().peer }), /of the same peer, is writing to "d"$/);
       assert.match(refusal({ sources: [contents] }), /is writing to the same directory$/);
+    })
+  ));
+
+Deno.test("whoever is refused a place can tell this end which transfer has it", () =>
+  inDirectory((root) =>
+    withStore(root, (store) => {
+      store.begin(transferOf({ sources: [fileSource("a")] }));
+      store.begin(transferOf({ key: digest(3), sources: [fileSource("b")] }));
+      const begin = (name: string) => () => store.begin(other({ sources: [fileSource(name)] }));
+      assert.throws(
+        begin("b"),
+        (error: SftpxError) => inTheWay(error)?.join() === digest(3).join(),
+      );
+      const again = () => store.begin(transferOf({ sources: [fileSource("c")] }));
+      assert.throws(
+        again,
+        (error: SftpxError) => error.code === "busy" && inTheWay(error) === null,
+      );
     })
   ));
 

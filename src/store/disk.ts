@@ -36,6 +36,10 @@ export interface Disk {
   write(path: string, bytes: Uint8Array): void;
   /** Adds to the end of a file, made so if need be; never through a link. */
   append(path: string, bytes: Uint8Array): void;
+  /** Cuts a file, or extends it by zeros; never through a link. */
+  resize(path: string, sizeBytes: number): void;
+  /** What a file of this process looks like there: made, seen past its name, and removed. */
+  probe(path: string): fs.BigIntStats;
   copy(from: string, to: string): void;
   /** Replaces atomically what stands at `to`, a link itself and never what it leads to. */
   rename(from: string, to: string): void;
@@ -82,6 +86,18 @@ export const DISK: Disk = {
       fs.writeFileSync(fd, bytes);
     } finally {
       fs.closeSync(fd);
+    }
+  },
+  resize: (path, sizeBytes) =>
+    withOpen(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, (fd) => fs.ftruncateSync(fd, sizeBytes)),
+  probe: (path) => {
+    const fd = fs.openSync(path, "wx", OWN_MODE);
+    try {
+      // By its descriptor: another one may come under its name at any moment.
+      return fs.fstatSync(fd, { bigint: true });
+    } finally {
+      fs.closeSync(fd);
+      fs.rmSync(path, { force: true });
     }
   },
   copy: (from, to) => {

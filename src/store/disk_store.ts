@@ -36,10 +36,13 @@ export interface DiskStoreOptions {
   readonly keepForMs?: number;
   /** System calls that order matters for; replaced in tests. */
   readonly disk?: Disk;
+  /** The clock; replaced in tests. */
+  readonly nowMs?: () => number;
 }
 
 export class DiskStore {
-  #state: StateDirectory | StandingState | null;
+  /** Null without a root, and after a damaged state was closed until one is opened again. */
+  #state: StateDirectory | StandingState | null = null;
   readonly #options: DiskStoreOptions;
   readonly #disk: Disk;
   /** The state was found to be damaged: it is begun anew as soon as nothing runs on it. */
@@ -53,11 +56,9 @@ export class DiskStore {
   #nextId = 1;
 
   constructor(options: DiskStoreOptions) {
-    const { root, readOnly = false } = options;
     this.#options = options;
     this.#disk = options.disk ?? DISK;
-    if (root === null) this.#state = null;
-    else this.#state = readOnly ? StandingState.open(root) : StateDirectory.open(root, options);
+    if (options.root !== null) this.#state = open(options.root, options);
   }
 
   begin(transfer: ReceiveTransfer): Begun {
@@ -73,10 +74,12 @@ export class DiskStore {
       throw new SftpxError("busy", "Cannot begin the transfer: it is being received already");
     }
     state.expire();
+    state.forgetCrowd(transfer);
     const hold = state.hold(transfer);
     try {
       const { root, partsDirectory, journal, ignoresCase } = state;
-      const room = new Room(root, { onScarce: () => state.sweep(Infinity) });
+      const tells = transfer.mayRead;
+      const room = new Room(root, { onScarce: () => state.sweep(Infinity), tells });
       const context = { root, partsDirectory, journal, hold, room, disk: this.#disk, ignoresCase };
       const receiving = new Receiving(transfer, context);
       const id = this.#nextId++;
@@ -214,29 +217,35 @@ export class DiskStore {
         this.#isDamaged = true;
         this.#state.markDamaged();
       }
-      const trouble = isDiskFailure(cause) ? troubleAt(this.#probe, this.#disk) : null;
+      const probe = besideOf(`${this.#options.root}/`);
+      const trouble = isDiskFailure(cause) ? troubleAt(probe, this.#disk) : null;
       throw osError(trouble ?? thrown, attempted);
     }
-  }
-
-  get #probe(): string {
-    return besideOf(`${this.#opened().root}/`);
   }
 
   /** The state, begun anew if it is damaged and nothing runs on it, here or elsewhere. */
   #sound(): StateDirectory {
     const state = this.#writable();
     if (!this.#isDamaged || this.#transfers.size + this.#plans.size > 0) return state;
-    state.close({ keep: true });
-    const opened = StateDirectory.open(state.root, this.#options);
-    this.#state = opened;
+    // Whatever becomes of it: the next call opens another one.
+    this.#state = null;
     this.#isDamaged = false;
-    return opened;
+    state.close({ keep: true });
+    return this.#writable();
   }
 
   #opened(): StateDirectory | StandingState {
-    if (this.#state === null) throw new TypeError("Cannot receive: the store has no root");
-    return this.#state;
+    if (this.#state !== null) return this.#state;
+    const { root } = this.#options;
+    if (root === null) throw new TypeError("Cannot receive: the store has no root");
+    try {
+      return this.#state = open(root, this.#options);
+    } catch (thrown) {
+      // It says where on this machine the state lies, which is no matter of a peer's.
+      const { code } = toSftpxError(thrown);
+      const found = "the damaged state could not be begun anew";
+      throw new SftpxError(code, `Cannot use the store: ${found}`, { cause: thrown });
+    }
   }
 
   #writable(): StateDirectory {
@@ -263,4 +272,8 @@ export class DiskStore {
     if (receiving !== undefined) this.#keys.delete(toHex(receiving.key));
     this.#transfers.delete(id);
   }
+}
+
+function open(root: string, options: DiskStoreOptions): StateDirectory | StandingState {
+  return options.readOnly ? StandingState.open(root) : StateDirectory.open(root, options);
 }

@@ -10,11 +10,13 @@ import {
   inDirectory,
   listTree,
   makeTree,
+  PEER,
   receive,
   transferOf,
   withStore,
 } from "./_fixture.ts";
 import { openDatabase } from "../runtime/database.ts";
+import { LIMITS } from "../base/limits.ts";
 import { DISK } from "./disk.ts";
 import { DiskStore } from "./disk_store.ts";
 import { openState } from "./schema.ts";
@@ -73,6 +75,105 @@ Deno.test("what is forgotten last takes the state with it", () =>
     interrupt(root, [8 * DAY_MS]);
     withStore(root, () => {});
     assert.deepEqual(fs.readdirSync(root), []);
+  }));
+
+Deno.test("of a peer's transfers that broke off so many are kept, and the oldest goes", () =>
+  inDirectory((root) => {
+    const most = LIMITS.keptTransfersPerPeer;
+    const key = (i: number) => new Uint8Array(32).map((_, at) => at < 2 ? i >> (8 * at) : 7);
+    const plant = (count: number, peer: Uint8Array) => {
+      const journal = new Journal(openState(join(root, ".sftpx/state.db")));
+      journal.transaction(() => {
+        for (let i = 0; i < count; i++) {
+          const times = { startedNs: nowNs(), touchedNs: nowNs() + BigInt(i), frontier: null };
+          const whose = { key: peer === PEER ? key(i) : digest(i), peer };
+          journal.addTransfer({ ...transferOf(), ...whose, ...times });
+        }
+      });
+      journal.close();
+    };
+    const known = (i: number) => {
+      const journal = new Journal(openState(join(root, ".sftpx/state.db")));
+      const row = journal.transfer(key(i));
+      journal.close();
+      return row !== null;
+    };
+    withStore(root, (store) => {
+      plant(most + 1, PEER);
+      plant(3, digest(200));
+      // The one that goes on is not the one that goes, however old.
+      store.abandon(store.begin(transferOf({ key: key(0) })).id);
+      assert.deepEqual([known(0), known(1), known(2), known(most)], [true, false, true, true]);
+      store.abandon(store.begin(transferOf({ key: digest(99), peer: digest(200) })).id);
+      assert.equal(known(2), true, "another peer's");
+    });
+  }));
+
+Deno.test("of what is too old only so much goes at once", () =>
+  inDirectory((root) => {
+    const count = LIMITS.expiredAtOnce + 1;
+    withStore(root, (store) => {
+      const journal = new Journal(openState(join(root, ".sftpx/state.db")));
+      journal.transaction(() => {
+        for (let i = 0; i < count; i++) {
+          const key = new Uint8Array(32).map((_, at) => at < 2 ? i >> (8 * at) : 7);
+          const times = { startedNs: 1n, touchedNs: BigInt(i), frontier: null };
+          journal.addTransfer({ ...transferOf(), key, ...times });
+        }
+      });
+      const left = () => journal.keysBefore(nowNs()).length;
+      store.abandon(store.begin(transferFor(1)).id);
+      assert.equal(left(), 1);
+      store.abandon(store.begin(transferFor(1)).id);
+      assert.equal(left(), 0);
+      journal.close();
+    });
+  }));
+
+Deno.test("of source names so many are kept that the state stays light, and the rest is counted", () =>
+  inDirectory((root) => {
+    const long = (i: number) => `${i}`.padStart(LIMITS.pathBytes, "x");
+    const given = Array.from({ length: 200 }, (_, i) => long(i));
+    const few = Array.from({ length: 3 }, (_, i) => `f${i}`);
+    withStore(root, (store) => {
+      for (const [fill, names] of [given, few].entries()) {
+        const transfer = { ...transferFor(fill), given: names };
+        const { id } = store.begin(transfer);
+        const [placement] = store.register(id, 0, [fileEntry(`f${fill}`, 5)], [0]);
+        fillPart(placement, "hello");
+        const digests = digest(1);
+        store.journal(id, [{ entry: 0, first: 0, digests, synced: false }]);
+        store.abandon(id);
+        const run = join(only(placement, "new").part, "../..");
+        assert.ok(fs.statSync(join(run, "names")).size < 2 * LIMITS.pathBytes);
+      }
+      const told = store.resumable().map((row) => [row.given, row.moreGiven]);
+      assert.deepEqual(told, [[given.slice(0, 1), 199], [few, undefined]]);
+    });
+    fs.rmSync(join(root, ".sftpx/state.db"));
+    withStore(root, (store) => {
+      const told = store.resumable().map((row) => [row.given.length, row.moreGiven]);
+      assert.deepEqual(told.sort(), [[1, 199], [3, undefined]], "salvaged as they were");
+    });
+  }));
+
+Deno.test("a transfer that goes on rewrites no more of its row than what changes", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = begin(store, 1);
+      const database = openDatabase(join(root, ".sftpx/state.db"));
+      database.exec("UPDATE transfers SET given = 'as it was', touched_ns = 0, frontier = 'x'");
+      store.journal(id, [{ entry: 0, first: 0, digests: digest(2), synced: false }]);
+      const row = database.prepare(
+        "SELECT given, touched_ns > 0 AS touched, frontier FROM transfers",
+      )
+        .get();
+      assert.deepEqual({ ...row }, { given: "as it was", touched: 1, frontier: "f1" });
+      database.exec("DELETE FROM transfers");
+      database.close();
+      store.journal(id, [{ entry: 0, first: 0, digests: digest(2), synced: false }]);
+      assert.deepEqual(givenIn(store), ["f1"], "made anew where it is gone");
+    });
   }));
 
 Deno.test("a store that is open for long forgets what grew old when the next transfer begins", () =>
@@ -135,7 +236,12 @@ Deno.test("clean() removes what outlived its maker, and nothing else of anybody'
       "x.sftpx-0123456789abcdef",
     ]);
     fs.symlinkSync("mine", join(root, ".sftpx-0000000000000000"));
-    withStore(root, (store) => assert.deepEqual(store.clean({ beforeNs: null }), []));
+    // What is quite new may be another process's, of this root or of one around it.
+    const all = listTree(root);
+    const clean = (store: DiskStore) => assert.deepEqual(store.clean({ beforeNs: null }), []);
+    withStore(root, clean);
+    assert.deepEqual(listTree(root), all);
+    withStore(root, clean, { nowMs: () => Date.now() + 61_000 });
     assert.deepEqual(listTree(root), [
       ".sftpx-0123",
       ".sftpx-notes",
@@ -151,7 +257,8 @@ Deno.test("clean() leaves beside the state what another process may be making", 
   inDirectory((root) => {
     makeTree(root, [".sftpx-0123456789abcdef"]);
     const other = new DiskStore({ root, keep: true });
-    withStore(root, (store) => store.clean({ beforeNs: null }));
+    const nowMs = () => Date.now() + 61_000;
+    withStore(root, (store) => store.clean({ beforeNs: null }), { nowMs });
     assert.equal(fs.existsSync(join(root, ".sftpx-0123456789abcdef")), true);
     other.close();
   }));

@@ -2,7 +2,7 @@
 // are. Whether a transfer is running is for locks to say.
 
 import type { Database } from "../runtime/database.ts";
-import { DIGEST_BYTES, transferOf } from "./journal_rows.ts";
+import { DIGEST_BYTES, isTrue, transferOf, transferSum } from "./journal_rows.ts";
 import type { Resumable } from "./store.ts";
 
 /** What is left of an interrupted transfer; whether it is running is for locks to say. */
@@ -36,7 +36,7 @@ export function interruptedIn(database: Database): Interrupted[] {
   const counts = new Map<string, { files: number; held: number; total: number }>();
   const query = database.prepare(HELD);
   query.setReadBigInts(true);
-  for (const { key, files, held, total } of query.all()) {
+  for (const { key, files, held, total } of query.iterate()) {
     const name = String(key);
     const before = counts.get(name) ?? { files: 0, held: 0, total: 0 };
     counts.set(name, {
@@ -47,13 +47,13 @@ export function interruptedIn(database: Database): Interrupted[] {
   }
   const transfers = database.prepare("SELECT * FROM transfers ORDER BY started_ns");
   transfers.setReadBigInts(true);
-  return transfers.all().map(transferOf).flatMap((transfer) => {
+  return transfers.iterate().flatMap((row) => {
+    if (!isTrue(row, transferSum)) return [];
+    const transfer = transferOf(row);
     const count = counts.get(String(transfer.key));
     if (count === undefined) return [];
-    const { key, destination, peer, given, startedNs, touchedNs } = transfer;
+    const { chunkBytes: _, frontier: __, ...told } = transfer;
     const { files, held: heldBytes, total: totalBytes } = count;
-    return [
-      { key, destination, peer, given, files, heldBytes, totalBytes, startedNs, touchedNs },
-    ];
-  });
+    return [{ ...told, files, heldBytes, totalBytes }];
+  }).toArray();
 }

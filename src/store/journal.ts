@@ -2,6 +2,7 @@
 // bytes is written only after the bytes are durable (I2); the callers keep that order. A row that does
 // not read as it was written counts as none.
 
+import { LIMITS } from "../base/limits.ts";
 import type { Range } from "../base/ranges.ts";
 import {
   type Database,
@@ -26,7 +27,7 @@ import {
   type TransferRow,
   transferSum,
 } from "./journal_rows.ts";
-import { isPartName } from "./parts.ts";
+import { isPartName } from "./part_paths.ts";
 import { RunTable } from "./run_table.ts";
 import type { ChunkRun, HeldChunks } from "./store.ts";
 
@@ -59,16 +60,25 @@ export class Journal {
     }
   }
 
-  /** A transaction that a power loss cannot take back, whatever the journal mode. */
-  durably(body: () => void): void {
+  /** A transaction that a power loss cannot take back, nor any before it, whatever the journal mode. */
+  durably<T>(body: () => T): T {
     this.#database.exec("PRAGMA synchronous = FULL");
     try {
-      this.transaction(body);
-      // Into the database itself: a `-wal` that somebody removes must not take it back either.
-      this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      return this.transaction(body);
     } finally {
       this.#database.exec(`PRAGMA synchronous = ${synchronousOf(this.#database)}`);
     }
+  }
+
+  /** Whether a commit now is synced. */
+  get isSynced(): boolean {
+    return this.#sql("PRAGMA synchronous").get()?.["synchronous"] === 2n;
+  }
+
+  /** As `durably`, into the database itself: a `-wal` that somebody removes cannot take it back either. */
+  irrevocably(body: () => void): void {
+    this.durably(body);
+    this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
   transfer(key: Uint8Array): TransferRow | null {
@@ -83,14 +93,35 @@ export class Journal {
   /** A row left by parts since dropped takes the new chunk size and keeps its beginning. */
   addTransfer(row: TransferRow): void {
     const given = JSON.stringify(row.given);
-    const { key, destination, peer, startedNs, touchedNs, frontier } = row;
+    const { key, destination, peer, startedNs, touchedNs, frontier, moreGiven = 0 } = row;
     const sum = transferSum({ key, destination, chunk_bytes: BigInt(row.chunkBytes), peer, given });
     this.#sql(
-      "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, random()) " +
+      "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, random()) " +
         "ON CONFLICT (key) DO UPDATE SET destination = excluded.destination, " +
         "chunk_bytes = excluded.chunk_bytes, peer = excluded.peer, given = excluded.given, " +
-        "touched_ns = excluded.touched_ns, frontier = excluded.frontier, sum = excluded.sum",
-    ).run(key, destination, row.chunkBytes, startedNs, peer, given, touchedNs, frontier, sum);
+        "more_given = excluded.more_given, touched_ns = excluded.touched_ns, frontier = excluded.frontier, sum = excluded.sum",
+    ).run(
+      key,
+      destination,
+      row.chunkBytes,
+      startedNs,
+      peer,
+      given,
+      moreGiven,
+      touchedNs,
+      frontier,
+      sum,
+    );
+  }
+
+  /** Sets what changes of a transfer while it goes on; false when there is no row of it. */
+  touch(
+    key: Uint8Array,
+    { touchedNs, frontier }: Pick<TransferRow, "touchedNs" | "frontier">,
+  ): boolean {
+    const { changes } = this.#sql("UPDATE transfers SET touched_ns = ?, frontier = ? WHERE key = ?")
+      .run(touchedNs, frontier, key);
+    return changes > 0;
   }
 
   /** Forgets a transfer and every part of it, but those under `keep` (entry paths). */
@@ -105,12 +136,24 @@ export class Journal {
     if (!this.holdsAny(key)) this.#sql("DELETE FROM transfers WHERE key = ?").run(key);
   }
 
-  /** Keys of transfers that were last journalled before a moment; null for all. */
-  keysBefore(beforeNs: bigint | null): Uint8Array[] {
+  /** Keys of transfers that were last journalled before a moment, oldest first; null for all. */
+  keysBefore(beforeNs: bigint | null, most = -1): Uint8Array[] {
     const rows = beforeNs === null
-      ? this.#sql("SELECT key FROM transfers").all()
-      : this.#sql("SELECT key FROM transfers WHERE touched_ns < ?").all(beforeNs);
+      ? this.#sql("SELECT key FROM transfers ORDER BY touched_ns LIMIT ?").all(most)
+      : this.#sql("SELECT key FROM transfers WHERE touched_ns < ? ORDER BY touched_ns LIMIT ?")
+        .all(beforeNs, most);
     return rows.map((row) => bytesOf(row["key"]));
+  }
+
+  /** Keys of a peer's transfers but the newest ones, so many of them, and one. */
+  keysBeyond(
+    newest: number,
+    { peer, except }: { readonly peer: Uint8Array; readonly except: Uint8Array },
+  ): Uint8Array[] {
+    return this.#sql(
+      "SELECT key FROM transfers WHERE peer = ? AND key <> ? " +
+        "ORDER BY touched_ns DESC LIMIT -1 OFFSET ?",
+    ).all(peer, except, newest).map((row) => bytesOf(row["key"]));
   }
 
   /** The part held of one path of the manifest. */
@@ -226,14 +269,25 @@ export class Journal {
 
   /** A part is of another state of its source from now on: what is journalled of it stays. */
   restamp(id: number, { stamp, recordedNs }: Pick<PartRow, "stamp" | "recordedNs">): void {
-    const row = this.#sql("SELECT * FROM parts WHERE id = ?").get(id);
-    if (row === undefined) return;
-    const values = { stamp: packStamp(stamp), recorded_ns: BigInt.asIntN(64, recordedNs) };
-    const sum = partSum({ ...row, ...values });
-    this.#sql("UPDATE parts SET stamp = ?, recorded_ns = ?, sum = ? WHERE id = ?")
-      .run(values.stamp, values.recorded_ns, sum, id);
-    this.#runs.resum({ id, sum: Number(row["sum"]) }, sum);
+    this.#change(id, { stamp: packStamp(stamp), recorded_ns: BigInt.asIntN(64, recordedNs) });
+  }
+
+  /** Changes columns of a part, and with them its sum and those of its runs. */
+  #change(id: number, changes: Readonly<Record<string, Uint8Array | bigint>>): void {
+    const before = this.#sql("SELECT * FROM parts WHERE id = ?").get(id);
+    if (before === undefined) return;
+    const sum = partSum({ ...before, ...changes });
+    const columns = Object.keys(changes).map((column) => `${column} = ?`).join();
+    this.#sql(`UPDATE parts SET ${columns}, sum = ? WHERE id = ?`)
+      .run(...Object.values(changes), sum, id);
+    this.#runs.resum({ id, sum: Number(before["sum"]) }, sum);
     this.#partSums.set(id, sum);
+  }
+
+  /** A part has another size from now on, and nothing is journalled of it from chunk `cutAt` on. */
+  resize(id: number, { sizeBytes, cutAt }: { sizeBytes: number; cutAt: number }): void {
+    this.dropChunks(id, [[cutAt, LIMITS.chunksPerFile - cutAt]]);
+    this.#change(id, { size_bytes: BigInt(sizeBytes) });
   }
 
   /** Takes chunks out of what is journalled of a part; answers how many of them it was. */
@@ -296,7 +350,7 @@ export class Journal {
 
   close(): void {
     this.#statements.clear();
-    this.#database.close();
+    if (this.#database.isOpen) this.#database.close();
   }
 
   #partSum(part: number): number {

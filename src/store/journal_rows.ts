@@ -1,6 +1,7 @@
 // The rows of `state.db` as values: how stamps, digests and lists of names lie in columns, and what
 // several rows about one part come to. FORMAT.md describes every byte. No SQL.
 
+import { LIMITS } from "../base/limits.ts";
 import type { Range } from "../base/ranges.ts";
 import type { Stamp } from "../wire/messages.ts";
 import { rowSum } from "./row_sum.ts";
@@ -18,8 +19,9 @@ export interface TransferRow {
   readonly startedNs: bigint;
   /** Identity of the peer. */
   readonly peer: Uint8Array;
-  /** Source names as given. */
+  /** The first of the source names as given, and how many more there were. */
   readonly given: readonly string[];
+  readonly moreGiven?: number;
   /** When something was last journalled. */
   readonly touchedNs: bigint;
   /** Manifest path of the first entry that was not durable then; null where none is known. */
@@ -110,8 +112,12 @@ function endOf({ first, digests }: ChunkRun): number {
   return first + Math.floor(digests.byteLength / DIGEST_BYTES);
 }
 
-export function runOf(row: Record<string, unknown>): ChunkRun {
-  return { first: Number(row["first"]), digests: bytesOf(row["digests"]) };
+/** Null for one that no file can have: whoever plants a row gives it its sum. */
+export function runOf(row: Record<string, unknown>): ChunkRun | null {
+  const run = { first: Number(row["first"]), digests: bytesOf(row["digests"]) };
+  const isPossible = run.first >= 0 && endOf(run) <= LIMITS.chunksPerFile &&
+    run.digests.byteLength % DIGEST_BYTES === 0;
+  return isPossible ? run : null;
 }
 
 /** Chunks of a run within a range, and what is left of it on either side. */
@@ -136,16 +142,23 @@ export function cutRun(
 }
 
 export function transferOf(row: Record<string, unknown>): TransferRow {
+  const moreGiven = Number(row["more_given"]);
   return {
     key: bytesOf(row["key"]),
     destination: String(row["destination"]),
     chunkBytes: Number(row["chunk_bytes"]),
-    startedNs: BigInt(row["started_ns"] as bigint),
+    startedNs: timeOf(row["started_ns"]),
     peer: bytesOf(row["peer"]),
     given: namesOf(row["given"]),
-    touchedNs: BigInt(row["touched_ns"] as bigint),
+    ...(moreGiven > 0 ? { moreGiven } : {}),
+    touchedNs: timeOf(row["touched_ns"]),
     frontier: row["frontier"] === null ? null : String(row["frontier"]),
   };
+}
+
+/** No sum covers it: what is no time any more was long ago. */
+function timeOf(value: unknown): bigint {
+  return typeof value === "bigint" ? value : 0n;
 }
 
 function namesOf(value: unknown): string[] {

@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { digest, heldIn, inDirectory, PEER, stampFor } from "./_fixture.ts";
+import {
+  digest,
+  fileEntry,
+  fillPart,
+  heldIn,
+  inDirectory,
+  PEER,
+  stampFor,
+  transferOf,
+  wholeFile,
+  withStore,
+} from "./_fixture.ts";
+import { LIMITS } from "../base/limits.ts";
 import { Journal } from "./journal.ts";
 import { mergeRuns, packStamp, unpackStamp } from "./journal_rows.ts";
 import { openState } from "./schema.ts";
@@ -75,6 +87,22 @@ Deno.test("mergeRuns() yields what the rows say, later rows winning, in whole ra
     });
   }));
 });
+
+Deno.test("Journal passes over planted runs of chunks that no file can have", () =>
+  withJournal((journal) => {
+    journal.addTransfer({ ...TRANSFER, key: KEY });
+    const stamp = stampFor(5);
+    const name = partName(1);
+    const part = { path: "a", name, sizeBytes: 5, stamp, recordedNs: 0n };
+    const id = journal.addPart(KEY, part);
+    for (const first of [-1, -(2 ** 40), 2 ** 40, LIMITS.chunksPerFile, 2 ** 52]) {
+      journal.addRun(id, { first, digests: digest(1) });
+    }
+    journal.addRun(id, { first: 3, digests: new Uint8Array(33) });
+    journal.addRun(id, { first: 1, digests: digest(2) });
+    assert.deepEqual(journal.held(id, 8), { ranges: [[1, 1]], digests: digest(2) });
+    assert.equal(journal.dropChunks(id, [[0, 8]]), 1);
+  }));
 
 Deno.test("Journal keeps the transfers of two keys apart", () =>
   withJournal((journal) => {
@@ -229,6 +257,35 @@ Deno.test("Journal.durably() syncs its own transaction and no later one", () =>
     } finally {
       journal.close();
     }
+  }));
+
+Deno.test("what a store journals is synced with its transaction, and what is only recorded is not", () =>
+  inDirectory((root) => {
+    const seen: unknown[] = [];
+    const { addRun, addCommitted } = Journal.prototype;
+    const note = (journal: Journal, what: string) =>
+      seen.push(`${what} ${journal.isSynced ? "synced" : "not synced"}`);
+    Journal.prototype.addRun = function (...args) {
+      note(this, "run");
+      return addRun.apply(this, args);
+    };
+    Journal.prototype.addCommitted = function (...args) {
+      note(this, "record");
+      return addCommitted.apply(this, args);
+    };
+    try {
+      withStore(root, (store) => {
+        const { id } = store.begin(transferOf());
+        const [placement] = store.register(id, 0, [fileEntry("d/f", 5)], [0]);
+        fillPart(placement, "hello");
+        store.journal(id, [{ entry: 0, first: 0, digests: digest(1), synced: false }]);
+        store.placeDirectories(id);
+        store.commit(id, [wholeFile(0)]);
+      });
+    } finally {
+      Object.assign(Journal.prototype, { addRun, addCommitted });
+    }
+    assert.deepEqual(seen, ["run synced", "record not synced"]);
   }));
 
 Deno.test("Journal holds times before 1970 and beyond 2^53", () =>

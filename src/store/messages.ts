@@ -44,6 +44,8 @@ export type StoreReply =
     readonly code: ErrorCode;
     readonly message: string;
     readonly remote: boolean;
+    /** The key that is in the way of a `begin`. */
+    readonly inTheWay: Uint8Array | null;
   };
 
 /** What `walk_next` is answered with. */

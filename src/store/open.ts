@@ -196,8 +196,9 @@ class StoreProxy implements Store {
   #settle(reply: StoreReply): void {
     const waiter = this.#waiters.get(reply.call);
     this.#waiters.delete(reply.call);
-    if (reply.kind === "answer") waiter?.resolve(reply.value);
-    else waiter?.reject(new SftpxError(reply.code, reply.message, { remote: reply.remote }));
+    if (reply.kind === "answer") return waiter?.resolve(reply.value);
+    const { code, message, remote, inTheWay } = reply;
+    waiter?.reject(new SftpxError(code, message, { remote, cause: inTheWay ?? undefined }));
   }
 
   #die(found: string): void {

@@ -8,7 +8,8 @@ import { encodeUtf8, fromHex, toHex } from "../base/bytes.ts";
 import { pathProblem } from "../base/path.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Disk } from "./disk.ts";
-import { isPartName, NAMES_FILE } from "./parts.ts";
+import { keptNames } from "./given_names.ts";
+import { isPartName, NAMES_FILE, PartPaths } from "./part_paths.ts";
 
 /** What a run of parts is of: the first line. */
 export interface NamesHeader {
@@ -17,7 +18,9 @@ export interface NamesHeader {
   readonly chunkBytes: number;
   readonly startedNs: bigint;
   readonly peer: Uint8Array;
+  /** The first of them, and how many more there were. */
   readonly given: readonly string[];
+  readonly moreGiven?: number;
 }
 
 /** A part: a line behind the first. */
@@ -29,8 +32,8 @@ export interface NamedPart {
   readonly path: string;
 }
 
-/** Longest line that is read: all names of an offer fit into one control message. */
-const LINE_BYTES = 2 * LIMITS.controlMessageBytes;
+/** Longest line that is read: names, each byte of them escaped, and what stands beside them. */
+const LINE_BYTES = 6 * (LIMITS.keptNameBytes + LIMITS.pathBytes) + 1024;
 /** What is read at once. */
 const STEP_BYTES = 256 * 1024;
 /** Where the first line may be: before it stands what a full disk cut off. */
@@ -83,11 +86,16 @@ export function forgetNames(
   disk: Disk,
 ): void {
   const runs = new Set(parts.map((name) => name.slice(0, name.indexOf("/"))));
-  for (const run of runs) disk.remove(`${partsDirectory}/${run}/${NAMES_FILE}`);
+  const paths = new PartPaths(partsDirectory);
+  for (const run of runs) {
+    const path = paths.namesOf(run);
+    if (path !== null) disk.remove(path);
+  }
 }
 
-function headerLine({ key, destination, chunkBytes, startedNs, peer, given }: NamesHeader): string {
-  const values = { destination, chunkBytes, startedNs: startedNs.toString(), given };
+function headerLine({ key, peer, startedNs, ...header }: NamesHeader): string {
+  const { destination, chunkBytes, given, moreGiven = 0 } = header;
+  const values = { destination, chunkBytes, startedNs: startedNs.toString(), given, moreGiven };
   return JSON.stringify({ key: toHex(key), peer: toHex(peer), ...values });
 }
 
@@ -120,16 +128,19 @@ function* partsOf(lines: Iterable<string>, run: string): Generator<NamedPart> {
 function headerOf(line: string): NamesHeader | null {
   const value = jsonOf(line);
   if (typeof value !== "object" || value === null) return null;
-  const { key, peer, destination, chunkBytes, startedNs, given } = value as Record<string, unknown>;
+  const fields = value as Record<string, unknown>;
+  const { key, peer, destination, chunkBytes, startedNs, given, moreGiven } = fields;
   if (typeof destination !== "string" || !isChunkSize(chunkBytes)) return null;
   if (destination !== "" && pathProblem(destination) !== null) return null;
   if (typeof startedNs !== "string" || !/^\d{1,19}$/.test(startedNs)) return null;
   if (!Array.isArray(given) || !given.every((name) => typeof name === "string")) return null;
+  if (!Number.isSafeInteger(moreGiven) || Number(moreGiven) < 0) return null;
   const keyBytes = bytesOf(key);
   const peerBytes = bytesOf(peer);
   if (keyBytes === null || peerBytes === null) return null;
   const times = { startedNs: BigInt.asIntN(64, BigInt(startedNs)) };
-  return { key: keyBytes, peer: peerBytes, destination, chunkBytes, given, ...times };
+  const names = { ...keptNames(given), moreGiven: Number(moreGiven) };
+  return { key: keyBytes, peer: peerBytes, destination, chunkBytes, ...names, ...times };
 }
 
 function partOf(line: string, run: string): NamedPart | null {

@@ -5,34 +5,21 @@
 import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { toHex } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
 import { DISK, type Disk, lookAt } from "./disk.ts";
-import { osCode } from "../base/os_error.ts";
+import { NAMES_FILE, PartPaths, removeIfEmpty, removeIfNameless } from "./part_paths.ts";
 
 /** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
 const SHARD_BITS = 10;
 const RUN_BYTES = 8;
 /** Some fifty pages of the journal: more than one transaction of it takes. */
 const ROOM_BYTES = 256 * 1024;
-/** What a run says of its parts; see part_names.ts. */
-export const NAMES_FILE = "names";
-/** What a run of parts and a shard of it are called. */
-export const RUN_NAME = /^[0-9a-f]{16}$/;
-export const SHARD_NAME = /^[0-9a-f]{1,8}$/;
-const PART_NAME = /^[0-9a-f]{16}\/[0-9a-f]{1,8}\/[0-9a-f]{1,8}$/;
-
-/**
- * Whether a name is one that `nameOf` makes. A state somebody planted may name anything, and a
- * name is written to, resumed from and removed.
- */
-export function isPartName(name: string): boolean {
-  return PART_NAME.test(name);
-}
-
 export class PartsRun {
   /** Absolute path of `.sftpx/parts`. */
   readonly #parts: string;
   readonly #run: string;
   readonly #disk: Disk;
+  readonly #paths: PartPaths;
   /** Directories made, by what they are called below `.sftpx/parts`. */
   readonly #made = new Set<string>();
   /** Shards of earlier runs whose parts were asked for: they may be empty in the end. */
@@ -43,7 +30,13 @@ export class PartsRun {
   constructor(partsDirectory: string, disk: Disk = DISK) {
     this.#parts = partsDirectory;
     this.#disk = disk;
+    this.#paths = new PartPaths(partsDirectory);
     this.#run = toHex(crypto.getRandomValues(new Uint8Array(RUN_BYTES)));
+  }
+
+  /** Drops what was seen of parts' directories: for the start of each call. */
+  forget(): void {
+    this.#paths.forget();
   }
 
   /** Name of an entry's part below `.sftpx/parts`; its directory is made. */
@@ -55,8 +48,20 @@ export class PartsRun {
 
   /** Absolute path of a part, of this run or an earlier one. */
   pathOf(name: string): string {
+    const path = this.find(name);
+    if (path !== null) return path;
+    throw new SftpxError("conflict", `Cannot use part "${name}": what it lies in is no directory`);
+  }
+
+  /** As `pathOf`; null where what is said of the part is not to be believed. */
+  find(name: string): string | null {
     if (!name.startsWith(this.#run)) this.#earlier.add(name.slice(0, name.lastIndexOf("/")));
-    return `${this.#parts}/${name}`;
+    return this.#paths.find(name);
+  }
+
+  /** Gives a part another size. */
+  resize(name: string, sizeBytes: number): void {
+    this.#disk.resize(this.pathOf(name), sizeBytes);
   }
 
   /** Absolute directory of this run. */
@@ -110,16 +115,17 @@ export class PartsRun {
   sweep(keep: ReadonlySet<string>): void {
     sweepRun(`${this.#parts}/${this.#run}`, { run: this.#run, keep, disk: this.#disk });
     this.#made.clear();
-    for (const shard of this.#earlier) this.#removeEmpty(shard);
+    this.#paths.forget();
+    for (const shard of this.#earlier) this.#paths.removeEmpty(shard, this.#disk);
     this.#earlier.clear();
   }
 
   /** Removes parts of any run by name, and directories that became empty. */
   remove(names: readonly string[]): void {
-    for (const name of names) {
-      this.#disk.removeTree(this.pathOf(name));
-      this.#removeEmpty(name.slice(0, name.lastIndexOf("/")));
-    }
+    for (const name of names) this.#paths.remove(name, this.#disk);
+    const shards = new Set(names.map((name) => name.slice(0, name.lastIndexOf("/"))));
+    for (const shard of shards) this.#paths.removeEmpty(shard, this.#disk);
+    this.#made.clear();
   }
 
   /** Makes a run or shard, and `parts` itself, where they are not made yet. */
@@ -127,14 +133,7 @@ export class PartsRun {
     if (this.#made.has(directory)) return;
     this.#disk.makeDirectory(`${this.#parts}/${directory}`, { recursive: true, mode: 0o700 });
     this.#made.add(directory);
-  }
-
-  /** Removes a shard and its run as far as nothing is in them. */
-  #removeEmpty(shard: string): void {
-    const run = shard.slice(0, shard.indexOf("/"));
-    if (!removeIfEmpty(`${this.#parts}/${shard}`, this.#disk)) return;
-    this.#made.delete(shard);
-    if (removeIfNameless(`${this.#parts}/${run}`, this.#disk)) this.#made.delete(run);
+    this.#paths.forget();
   }
 }
 
@@ -146,6 +145,7 @@ function sweepRun(
     readonly disk: Disk;
   },
 ): void {
+  if (!(lookAt(path)?.isDirectory() ?? false)) return;
   for (const shard of directoriesIn(path, disk)) {
     const directory = `${path}/${shard}`;
     for (const name of fs.readdirSync(directory)) {
@@ -156,22 +156,11 @@ function sweepRun(
   removeIfNameless(path, disk);
 }
 
-/** Removes a run in which nothing is left but what it says of its parts. */
-export function removeIfNameless(path: string, disk: Disk): boolean {
-  if (removeIfEmpty(path, disk)) return true;
-  if (lookAt(path) === null) return true;
-  const names = fs.readdirSync(path);
-  if (names.length !== 1 || names[0] !== NAMES_FILE) return false;
-  disk.remove(`${path}/${NAMES_FILE}`);
-  return removeIfEmpty(path, disk);
-}
-
 /**
  * Real directories in a directory; anything else is removed. A link left by a crash must never be
  * entered: it may lead to a user's files.
  */
 function directoriesIn(directory: string, disk: Disk): string[] {
-  if (!(lookAt(directory)?.isDirectory() ?? false)) return [];
   const names: string[] = [];
   for (const found of fs.readdirSync(directory, { withFileTypes: true })) {
     if (found.isDirectory()) names.push(found.name);
@@ -189,14 +178,4 @@ function noise(lengthBytes: number): Uint8Array {
     crypto.getRandomValues(bytes.subarray(at, at + most));
   }
   return bytes;
-}
-
-function removeIfEmpty(directory: string, disk: Disk): boolean {
-  try {
-    disk.removeDirectory(directory);
-    return true;
-  } catch (thrown) {
-    if (["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR"].includes(osCode(thrown))) return false;
-    throw thrown;
-  }
 }

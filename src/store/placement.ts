@@ -25,7 +25,13 @@ export interface PlacementRules {
 export type Found =
   | { readonly kind: "new"; readonly stale: PartRow | null }
   | { readonly kind: "unchanged"; readonly digest: Uint8Array; readonly stat: BigIntStats }
-  | { readonly kind: "held"; readonly row: PartRow; readonly chunks: HeldChunks }
+  | {
+    readonly kind: "held";
+    readonly row: PartRow;
+    readonly chunks: HeldChunks;
+    /** The source has another size by now: from this chunk on nothing is held; null where it has not. */
+    readonly cutAt: number | null;
+  }
   | {
     readonly kind: "stands";
     readonly standing: Stamp;
@@ -41,7 +47,7 @@ export interface PlacementQuestion {
   /** What stands there. */
   readonly stat: BigIntStats | null;
   readonly row: PartRow | null;
-  /** Absolute path of the journalled part, if there is a row. */
+  /** Absolute path of the journalled part; null where there is none to be believed. */
   readonly part: string | null;
   /** A part of the entry that outlived the state, and its absolute path. */
   readonly stray?: { readonly row: StrayRow; readonly path: string } | null;
@@ -72,10 +78,10 @@ export function placeFile(
   if (stat !== null && rules.writeOnce && !isCompared && !mayBeOurs(entry, stat, rules)) {
     throw writtenOnce(path);
   }
-  if (row !== null && part !== null && isWholePart(entry, row, part)) {
-    const chunks = Math.ceil(entry.sizeBytes / rules.chunkBytes);
-    const held = journal.held(row.id, chunks);
-    if (held.ranges.length > 0) return { kind: "held", row, chunks: held };
+  const partBytes = row === null || part === null ? null : wholeBytes(row, part);
+  if (row !== null && partBytes !== null) {
+    const found = heldOf(row, { entry, partBytes, rules, journal });
+    if (found !== null) return found;
   }
   const { sizeBytes } = entry;
   const { chunkBytes, mayRead } = rules;
@@ -126,12 +132,37 @@ function isRacilyClean({ stamp }: CommittedRow): boolean {
   return stamp.sizeBytes > 0 && stamp.mtimeNs + RACY_NS > stamp.ctimeNs;
 }
 
-/** A part is extended to the file's size by its first write, so another size means another file. */
-function isWholePart(entry: Entry, row: PartRow, part: string): boolean {
-  if (row.sizeBytes !== entry.sizeBytes) return false;
+/**
+ * What is held of a part. A source that grew or was cut has the chunks that are wholly in both: the
+ * sender compares them, and a last one that was shorter than the others is another chunk by now.
+ */
+function heldOf(
+  row: PartRow,
+  { entry, partBytes, rules, journal }: {
+    readonly entry: Entry;
+    readonly partBytes: number;
+    readonly rules: PlacementRules;
+    readonly journal: JournalReader;
+  },
+): Found | null {
+  const { sizeBytes } = entry;
+  const isSame = row.sizeBytes === sizeBytes && partBytes === sizeBytes;
+  const wholeInAll = Math.floor(Math.min(row.sizeBytes, partBytes, sizeBytes) / rules.chunkBytes);
+  const cutAt = isSame ? null : wholeInAll;
+  const chunks = journal.held(row.id, cutAt ?? Math.ceil(sizeBytes / rules.chunkBytes));
+  return chunks.ranges.length > 0 ? { kind: "held", row, chunks, cutAt } : null;
+}
+
+/**
+ * The size of a part that is what its row says; null for another. A part is extended to the file's size
+ * by its first write. Until then it may have the size of the source before, of which its stamp is.
+ */
+function wholeBytes(row: PartRow, part: string): number | null {
   const stat = lookAt(part);
   // One with a second name is in place already: what is written to it would be written there too.
-  return stat !== null && stat.isFile() && stat.nlink <= 1n && Number(stat.size) === row.sizeBytes;
+  if (stat === null || !stat.isFile() || stat.nlink > 1n) return null;
+  const size = Number(stat.size);
+  return size === row.sizeBytes || size === row.stamp.sizeBytes ? size : null;
 }
 
 /** Whether a file looks as if this very one had been committed, before a crash, without a record. */

@@ -15,6 +15,7 @@ import { Door } from "./door.ts";
 import type { JournalReader } from "./journal.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
 import type { PrunedSome } from "./messages.ts";
+import { PartPaths } from "./part_paths.ts";
 import { PathList } from "./path_list.ts";
 import { type Found, placeFile, writtenOnce } from "./placement.ts";
 import type { Pruner } from "./prune.ts";
@@ -37,6 +38,7 @@ const LONG_BYTES = 100;
 export class Planning {
   readonly #context: PlanContext;
   readonly #door: Door;
+  readonly #parts: PartPaths;
   readonly #beginning: Beginning;
   readonly #guard: ManifestGuard;
   readonly #paths = new PathList();
@@ -46,6 +48,7 @@ export class Planning {
   constructor(transfer: ReceiveTransfer, context: PlanContext) {
     this.#context = context;
     this.#door = new Door(context.root);
+    this.#parts = new PartPaths(context.partsDirectory);
     this.#beginning = beginningOf(transfer, { door: this.#door, journal: context.journal });
     this.#guard = new ManifestGuard({ ignoresCase: context.ignoresCase, from: null });
   }
@@ -64,6 +67,7 @@ export class Planning {
     }
     this.#next += entries.length;
     this.#door.forget();
+    this.#parts.forget();
     const { destination, transfer } = this.#beginning;
     return entries.map((entry, i): PlanStep => {
       this.#paths.add(entry.path);
@@ -108,12 +112,13 @@ export class Planning {
 
   #fileAction(entry: Entry, final: string): PlanAction {
     const { transfer, holdsParts } = this.#beginning;
-    const { journal, partsDirectory } = this.#context;
+    const { journal } = this.#context;
     const stat = this.#door.look(final);
     const row = holdsParts ? journal.part(transfer.key, entry.path) : null;
-    const part = row === null ? null : `${partsDirectory}/${row.name}`;
+    const part = row === null ? null : this.#parts.find(row.name);
     const lost = holdsParts && row === null ? journal.stray(transfer.key, entry.path) : null;
-    const stray = lost === null ? null : { row: lost, path: `${partsDirectory}/${lost.name}` };
+    const path = lost === null ? null : this.#parts.find(lost.name);
+    const stray = lost === null || path === null ? null : { row: lost, path };
     const question = { entry, path: final, stat, row, part, stray };
     const found = placeFile(question, { rules: transfer, journal });
     if (stat === null) this.#checkName(final);

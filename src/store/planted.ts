@@ -6,7 +6,7 @@ import { SftpxError } from "../base/errors.ts";
 import { osCode } from "../base/os_error.ts";
 import { besideOf } from "./commit.ts";
 import { type Disk, lookAt } from "./disk.ts";
-import { RUN_NAME, SHARD_NAME } from "./parts.ts";
+import { RUN_NAME, SHARD_NAME } from "./part_paths.ts";
 
 /** What stands in a state and is used by name, and of which kind it must be. */
 const CONTENTS: Readonly<Record<string, "directory" | "file">> = {
@@ -23,22 +23,46 @@ const CONTENTS: Readonly<Record<string, "directory" | "file">> = {
   "state.db-journal": "file",
 };
 
+/** How often what is made beside a state may be gone at once. */
+const PROBE_ATTEMPTS = 16;
+
 /** Refuses a state that somebody else made or may change, and one whose contents lead elsewhere. */
 export function refusePlanted(path: string, disk: Disk): void {
   const stat = lookAt(path);
   if (stat === null) return;
   const refuse = refusalOf(path);
   if (!stat.isDirectory()) refuse("it is not a directory");
-  // What a directory of ours looks like here: the user needs no name (`--allow-sys`), and a file
-  // system without modes shows the same for both. Beside it: another process may be removing it.
-  const probe = besideOf(path);
-  disk.makeDirectory(probe, { mode: 0o700 });
-  const ours = lookAt(probe);
-  // Gone already where another process cleans up.
-  disk.removeTree(probe);
-  if (ours !== null && ours.uid !== stat.uid) refuse("it belongs to another user");
-  if (ours !== null && (stat.mode & ~ours.mode & 0o022n) !== 0n) refuse("others may write to it");
+  const ours = ownDirectory(path, disk);
+  if (ours === null) return refuse("others remove what is made beside it");
+  if (ours.uid !== stat.uid) refuse("it belongs to another user");
+  if ((stat.mode & ~ours.mode & 0o022n) !== 0n) refuse("others may write to it");
   refuseContents(path, refuse);
+}
+
+/**
+ * What a directory of ours looks like beside a path: the user needs no name (`--allow-sys`), and a file
+ * system without modes shows the same for both. Whoever may write there can take it away, or put one of
+ * theirs in its place: only one of this process's own user counts. Null where none is left to be seen.
+ */
+function ownDirectory(path: string, disk: Disk): fs.BigIntStats | null {
+  const { uid } = disk.probe(besideOf(path));
+  for (let attempt = 0; attempt < PROBE_ATTEMPTS; attempt++) {
+    const probe = besideOf(path);
+    disk.makeDirectory(probe, { mode: 0o700 });
+    const seen = lookAt(probe);
+    if (seen === null || seen.uid !== uid || !seen.isDirectory()) continue;
+    removeIfThere(probe, disk);
+    return seen;
+  }
+  return null;
+}
+
+function removeIfThere(directory: string, disk: Disk): void {
+  try {
+    disk.removeDirectory(directory);
+  } catch (thrown) {
+    if (osCode(thrown) !== "ENOENT") throw thrown;
+  }
 }
 
 /** What refuses a state: the user is to look at it, and remove it. */

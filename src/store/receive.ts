@@ -112,6 +112,7 @@ export class Receiving {
   }
 
   journal(runs: readonly JournalRun[], leaveOut: readonly number[]): void {
+    this.#lookAnew();
     this.#register.frontier.leaveOut(leaveOut);
     const known = runs.flatMap((run) => {
       const file = this.#register.files.get(run.entry);
@@ -129,7 +130,7 @@ export class Receiving {
   }
 
   placeDirectories(leaveOut: readonly number[]): Outcome {
-    this.#door.forget();
+    this.#lookAnew();
     this.#register.close();
     this.#register.leaveOut(leaveOut);
     const failures: EntryFailure[] = [];
@@ -151,7 +152,7 @@ export class Receiving {
     if (!this.#register.isClosed) {
       throw new TypeError("Cannot commit: directories are not placed yet");
     }
-    this.#door.forget();
+    this.#lookAnew();
     const done: Committed[] = [];
     const failures: EntryFailure[] = [];
     for (const whole of files) {
@@ -172,7 +173,7 @@ export class Receiving {
     if (!this.#register.isClosed) {
       throw new TypeError("Cannot remove what is extraneous: directories are not placed yet");
     }
-    this.#door.forget();
+    this.#lookAnew();
     this.#pruner ??= prunerOf(this.#beginning, {
       rules,
       door: this.#door,
@@ -195,7 +196,7 @@ export class Receiving {
   }
 
   finish(leaveOut: readonly number[]): Outcome {
-    this.#door.forget();
+    this.#lookAnew();
     this.#register.leaveOut(leaveOut);
     const failures: EntryFailure[] = [];
     const committed: number[] = [];
@@ -234,6 +235,7 @@ export class Receiving {
 
   /** Keeps what the journal knows, removes the other parts, unlocks. */
   abandon(): void {
+    this.#lookAnew();
     try {
       const files = [...this.#register.files.values()];
       this.#run.sweep(new Set(files.flatMap(({ row, part }) => row === null ? [] : [part])));
@@ -242,6 +244,12 @@ export class Receiving {
     } finally {
       this.#context.hold.discard();
     }
+  }
+
+  /** What was seen of directories holds for one call. */
+  #lookAnew(): void {
+    this.#door.forget();
+    this.#run.forget();
   }
 
   get #place(): Place {

@@ -4,7 +4,8 @@
 
 import type { BigIntStats } from "node:fs";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
-import { isDamage } from "../base/os_error.ts";
+import { isDamage, osError } from "../base/os_error.ts";
+import { escapeText } from "../base/text.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
 import { chunksOf, type OpenFile } from "./chunk_journal.ts";
 import type { Destination } from "./destination.ts";
@@ -101,8 +102,9 @@ export class Register {
       throw new SftpxError("protocol", `Cannot register entry ${first}: ${this.#next} is next`);
     }
     this.#next += entries.length;
-    const { destination, door, fresh } = this.#context;
+    const { destination, door, fresh, run } = this.#context;
     door.forget();
+    run.forget();
     const stale: PartRow[] = [];
     const placements = entries.map((entry, i): Placement => {
       this.paths.add(entry.path);
@@ -143,9 +145,10 @@ export class Register {
   #find(entry: Entry, final: string, stat: BigIntStats | null): Found {
     const { journal, run, holdsParts } = this.#context;
     const row = holdsParts ? journal.part(this.#transfer.key, entry.path) : null;
-    const part = row === null ? null : run.pathOf(row.name);
+    const part = row === null ? null : run.find(row.name);
     const lost = holdsParts && row === null ? journal.stray(this.#transfer.key, entry.path) : null;
-    const stray = lost === null ? null : { row: lost, path: run.pathOf(lost.name) };
+    const path = lost === null ? null : run.find(lost.name);
+    const stray = lost === null || path === null ? null : { row: lost, path };
     const question = { entry, path: final, stat, row, part, stray };
     return placeFile(question, { rules: this.#transfer, journal });
   }
@@ -174,6 +177,9 @@ export class Register {
     const part = held?.name ?? stray?.name ?? run.nameOf(number);
     // Smaller files are sent again as a whole or not at all.
     if (sizeBytes > this.#transfer.chunkBytes) run.keepRoom();
+    if (found.kind === "held" && found.cutAt !== null) {
+      this.#resize(found.row, found.cutAt, sizeBytes);
+    }
     const stamp = entry.stamp ?? NO_STAMP;
     const knownBytes = found.kind === "held" ? found.chunks.digests.byteLength : 0;
     this.files.set(number, {
@@ -209,6 +215,20 @@ export class Register {
     }
   }
 
+  /**
+   * Makes a part one of another size. First nothing is claimed any more of what it loses (I2), in the
+   * same step as its size: should this break off in between, its stamp still says how long it may be.
+   */
+  #resize(row: PartRow, cutAt: number, sizeBytes: number): void {
+    const { journal, run } = this.#context;
+    try {
+      journal.irrevocably(() => journal.resize(row.id, { sizeBytes, cutAt }));
+      run.resize(row.name, sizeBytes);
+    } catch (thrown) {
+      throw osError(thrown, `go on with "${escapeText(row.path)}"`);
+    }
+  }
+
   /** Throws `no_space` where all that is open, with the entries from `first` on, cannot fit. */
   #checkRoom(first: number): void {
     const { room } = this.#context;
@@ -224,7 +244,8 @@ export class Register {
   /** What of a file's growth is there already, in its part. */
   #takenBytes({ part, growthBytes, sizeBytes }: OpenFile): number {
     if (growthBytes <= 0) return 0;
-    const stat = lookAt(this.#context.run.pathOf(part));
+    const path = this.#context.run.find(part);
+    const stat = path === null ? null : lookAt(path);
     return stat === null ? 0 : Math.min(takenBytes(stat), sizeBytes);
   }
 

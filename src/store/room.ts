@@ -17,19 +17,25 @@ export interface RoomOptions {
   readonly onScarce?: () => void;
   /** Bytes that may be written there; null where nobody knows. */
   readonly free?: (directory: string) => number | null;
+  /** A refusal says what is needed, which depends on what stands here, and what is free: both are for
+   * readers to know. True by default. */
+  readonly tells?: boolean;
 }
 
 export class Room {
   readonly #directory: string;
   readonly #onScarce: () => void;
   readonly #free: (directory: string) => number | null;
+  readonly #tells: boolean;
   /** What the files counted come to when all are in place. */
   #neededBytes = 0;
   /** What they may come to before it is asked anew. */
   #limitBytes: number | null = null;
 
   /** `directory` lies on the file system that is written to. */
-  constructor(directory: string, { onScarce = () => {}, free = freeBytes }: RoomOptions = {}) {
+  constructor(directory: string, options: RoomOptions = {}) {
+    const { onScarce = () => {}, free = freeBytes, tells = true } = options;
+    this.#tells = tells;
     this.#directory = directory;
     this.#onScarce = onScarce;
     this.#free = free;
@@ -40,7 +46,7 @@ export class Room {
     if (neededBytes <= this.#ask()) return;
     this.#onScarce();
     const mayBytes = this.#ask();
-    if (neededBytes > mayBytes) throw noSpace(neededBytes, mayBytes);
+    if (neededBytes > mayBytes) throw this.#noSpace(neededBytes, mayBytes);
   }
 
   /** Counts what a file adds. */
@@ -58,7 +64,7 @@ export class Room {
     this.#onScarce();
     const leftBytes = left();
     const mayBytes = this.#ask();
-    if (leftBytes > mayBytes) throw noSpace(leftBytes, mayBytes);
+    if (leftBytes > mayBytes) throw this.#noSpace(leftBytes, mayBytes);
     this.#limitBytes = this.#neededBytes + (mayBytes - leftBytes);
   }
 
@@ -66,12 +72,12 @@ export class Room {
     const free = this.#free(this.#directory);
     return free === null ? Infinity : Math.max(free - RESERVE_BYTES, 0);
   }
-}
 
-function noSpace(neededBytes: number, mayBytes: number): SftpxError {
-  const needed = sizeText(neededBytes);
-  const free = sizeText(mayBytes);
-  return new SftpxError("no_space", `Cannot take it: ${needed} are needed and ${free} are free`);
+  #noSpace(neededBytes: number, mayBytes: number): SftpxError {
+    const figures = `${sizeText(neededBytes)} are needed and ${sizeText(mayBytes)} are free`;
+    const found = this.#tells ? figures : "there is no room for it";
+    return new SftpxError("no_space", `Cannot take it: ${found}`);
+  }
 }
 
 /** By how much the disk is fuller when a file is in place, at least; less than nothing too. */

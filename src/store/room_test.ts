@@ -145,6 +145,19 @@ Deno.test("begin() refuses new files that cannot fit, and no others", () =>
     begin(large("a"), large("b"));
   }));
 
+Deno.test("a peer that may not read is not told how much is free, nor what is needed", () =>
+  inDirectory((root) => {
+    const free = freeBytes(root);
+    if (free === null) return;
+    withStore(root, (store) => {
+      const sources = [{ ...fileSource("f"), sizeBytes: 2 * free }];
+      const refused = { code: "no_space", message: "Cannot take it: there is no room for it" };
+      assert.throws(() => store.begin(transferOf({ sources, mayRead: false })), refused);
+      const { id } = store.begin(transferOf({ mayRead: false }));
+      assert.throws(() => store.register(id, 0, [fileEntry("d/f", 2 * free)], [0]), refused);
+    });
+  }));
+
 Deno.test("register() does not count what a part holds already", () =>
   inDirectory((root) => {
     const free = freeBytes(root);

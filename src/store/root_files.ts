@@ -5,10 +5,12 @@ import * as fs from "node:fs";
 import { dirname } from "node:path";
 import type { FileLock } from "../runtime/database.ts";
 import { besideOf } from "./commit.ts";
-import type { Disk } from "./disk.ts";
+import { type Disk, lookAt } from "./disk.ts";
 
 /** Less than a state takes when it is new. */
 const STATE_BYTES = 128 * 1024;
+/** How long what is beside the state may stay so before its maker counts as dead. */
+const MAKING_MS = 60_000;
 /** What `besideOf` makes. */
 const LEFTOVER_NAME = /^\.sftpx-[0-9a-f]{16}$/;
 
@@ -47,12 +49,19 @@ export function unmake(path: string, lock: FileLock, disk: Disk): void {
 
 /**
  * Removes what sftpx alone calls so and what outlived its maker, in the root itself: a part beside its
- * target, a state on its way out. Only for one who is alone in the state: nobody else makes one then,
- * but for the probe of a process that is about to open it.
+ * target, a state on its way out. Only for one who is alone in the state, and only what is not quite new:
+ * a process may be about to open it, and one of a root that this one lies in may be putting a file here.
  */
-export function removeLeftovers(root: string, disk: Disk): void {
+export function removeLeftovers(
+  root: string,
+  { disk, nowMs }: { readonly disk: Disk; readonly nowMs: () => number },
+): void {
+  const beforeNs = BigInt(nowMs() - MAKING_MS) * 1_000_000n;
   for (const name of fs.readdirSync(root)) {
-    if (LEFTOVER_NAME.test(name)) disk.removeTree(`${root}/${name}`);
+    if (!LEFTOVER_NAME.test(name)) continue;
+    const stat = lookAt(`${root}/${name}`);
+    // Its ctime: a part has its file's own mtime by then.
+    if (stat !== null && stat.ctimeNs < beforeNs) disk.removeTree(`${root}/${name}`);
   }
 }
 

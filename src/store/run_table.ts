@@ -30,7 +30,7 @@ export class RunTable {
     return this.#sql("SELECT first, digests, sum FROM runs WHERE part = ? ORDER BY id")
       .all(id)
       .filter((row) => isTrue(row, (values) => runSum(values, sum)))
-      .map(runOf);
+      .flatMap((row) => runOf(row) ?? []);
   }
 
   /** The part has another sum from now on. */
@@ -52,7 +52,9 @@ export class RunTable {
       for (const row of this.#overlapping(part.id, first, end)) {
         this.#sql("DELETE FROM runs WHERE id = ?").run(Number(row["id"]));
         if (!isTrue(row, (values) => runSum(values, part.sum))) continue;
-        const { within, rest } = cutRun(runOf(row), { first, end });
+        const run = runOf(row);
+        if (run === null) continue;
+        const { within, rest } = cutRun(run, { first, end });
         for (const chunk of within) dropped.add(chunk);
         for (const run of rest) this.add(part, run);
       }

@@ -5,9 +5,7 @@ import * as fs from "node:fs";
 import { lookAt } from "./disk.ts";
 import type { Journal } from "./journal.ts";
 import { readNames } from "./part_names.ts";
-import { NAMES_FILE } from "./parts.ts";
-
-const RUN_NAME = /^[0-9a-f]{16}$/;
+import { NAMES_FILE, RUN_NAME } from "./part_paths.ts";
 
 /**
  * Notes every part that its run can name, of runs that the state knows nothing of: it was begun anew, or
@@ -58,7 +56,8 @@ function runsIn(partsDirectory: string): { readonly run: string; readonly touche
 /** Names of the parts of a run that are there. */
 function partsIn(directory: string, run: string): ReadonlySet<string> {
   const names = directoriesIn(directory).flatMap((shard) =>
-    fs.readdirSync(`${directory}/${shard}`).map((entry) => `${run}/${shard}/${entry}`)
+    fs.readdirSync(`${directory}/${shard}`, { withFileTypes: true })
+      .filter((entry) => entry.isFile()).map(({ name }) => `${run}/${shard}/${name}`)
   );
   return new Set(names);
 }

@@ -19,9 +19,10 @@ import {
   wholeFile,
   withStore,
 } from "./_fixture.ts";
+import { SftpxError } from "../base/errors.ts";
 import { openDatabase } from "../runtime/database.ts";
 import { PartNames, readNames } from "./part_names.ts";
-import { DISK } from "./disk.ts";
+import { DISK, type Disk } from "./disk.ts";
 import { DiskStore } from "./disk_store.ts";
 
 const SIZE = 3 * CHUNK_BYTES;
@@ -289,6 +290,35 @@ Deno.test("a state found damaged in the middle is begun anew by who is alone wit
       assert.equal(placement?.kind, "stands");
       assert.equal(fs.existsSync(join(root, ".sftpx/damaged")), false);
     });
+  }));
+
+Deno.test("a damaged state that cannot be opened anew at first is opened by the next transfer", () =>
+  inDirectory((root) => {
+    let fails = 0;
+    const disk: Disk = {
+      ...DISK,
+      probe: (path) => {
+        if (fails-- > 0) throw Object.assign(new Error("no more files"), { code: "EMFILE" });
+        return DISK.probe(path);
+      },
+    };
+    const other = new DiskStore({ root, keep: true });
+    withStore(root, (store) => {
+      const bytes = fs.readFileSync(join(root, ".sftpx/state.db"));
+      fs.writeFileSync(join(root, ".sftpx/state.db"), bytes.fill(0xff, 0));
+      other.close();
+      assert.throws(() => store.begin(transferOf()), { name: "SftpxError" });
+      fails = 2;
+      for (let i = 0; i < 2; i++) {
+        assert.throws(() => store.begin(transferOf()), (thrown: unknown) => {
+          assert.equal(String(thrown).includes(root), false, "the peer is not told where it lies");
+          return thrown instanceof SftpxError;
+        });
+      }
+      fails = 0;
+      receive(store, transferOf(), { entries: [fileEntry("d/f", 1)], contents: { "d/f": "x" } });
+      assert.equal(fs.readFileSync(join(root, "d/f"), "utf8"), "x");
+    }, { keep: true, disk });
   }));
 
 Deno.test("the names of parts are read as what anybody may have written", () =>

@@ -16,11 +16,14 @@ CREATE TABLE transfers (
   started_ns  INTEGER NOT NULL,
   peer        BLOB NOT NULL,
   given       TEXT NOT NULL,
+  more_given  INTEGER NOT NULL,
   touched_ns  INTEGER NOT NULL,
   frontier    TEXT,
   sum         INTEGER NOT NULL,
   attempt     INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX transfers_touched ON transfers (touched_ns);
+CREATE INDEX transfers_peer ON transfers (peer, touched_ns);
 CREATE TABLE parts (
   id          INTEGER PRIMARY KEY,
   key         BLOB NOT NULL,
@@ -91,10 +94,16 @@ export function openStateAlone(path: string, check: (database: Database) => void
   try {
     return openChecked(path, check);
   } catch (thrown) {
-    if (!(thrown instanceof UnusableState || isDamage(thrown))) throw thrown;
+    const isUnusable = thrown instanceof UnusableState || isDamage(thrown) || isForeign(thrown);
+    if (!isUnusable) throw thrown;
     dropState(path);
     return openState(path);
   }
+}
+
+/** Whether SQLite cannot read it as what it is said to be: a format of its own, or other tables. */
+function isForeign(thrown: unknown): boolean {
+  return thrown instanceof Error && "errcode" in thrown && thrown.errcode === 1;
 }
 
 /** Removes a state's files; only for one who is alone with it. */

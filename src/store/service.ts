@@ -4,7 +4,7 @@
 import { toSftpxError } from "../base/errors.ts";
 import { DiskStore } from "./disk_store.ts";
 import type { StoreReply, StoreRequest } from "./messages.ts";
-import type { WalkBatch } from "./store.ts";
+import { inTheWay, type WalkBatch } from "./store.ts";
 import { walk } from "./walk.ts";
 
 export class StoreService {
@@ -32,8 +32,9 @@ export class StoreService {
     try {
       return { kind: "answer", call, value: this.#value(request) };
     } catch (thrown) {
-      const { code, message, remote } = toSftpxError(thrown);
-      return { kind: "failure", call, code, message, remote };
+      const error = toSftpxError(thrown);
+      const { code, message, remote } = error;
+      return { kind: "failure", call, code, message, remote, inTheWay: inTheWay(error) };
     }
   }
 

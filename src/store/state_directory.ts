@@ -40,6 +40,8 @@ export interface StateOptions {
   /** What was last journalled longer ago is forgotten. */
   readonly keepForMs?: number;
   readonly disk?: Disk;
+  /** The clock; the system's by default. */
+  readonly nowMs?: () => number;
 }
 
 export class StateDirectory {
@@ -75,12 +77,12 @@ export class StateDirectory {
 
   /** Opens the state of a root; makes both if need be. */
   static open(root: string, options: StateOptions = {}): StateDirectory {
-    const { keepForMs = LIMITS.keepForMs, disk = DISK } = options;
+    const { keepForMs = LIMITS.keepForMs, disk = DISK, nowMs = Date.now } = options;
     try {
       makeRoot(root, disk);
       const real = fs.realpathSync(root);
       for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
-        const state = StateDirectory.#tryOpen(real, { keepForMs, disk });
+        const state = StateDirectory.#tryOpen(real, { keepForMs, disk, nowMs });
         if (state === null) continue;
         state.#begin();
         return state;
@@ -134,8 +136,15 @@ export class StateDirectory {
 
   /** Forgets what was last journalled too long ago. A moment in the future is not long ago. */
   expire(): void {
-    const { keepForMs } = this.#options;
-    this.forgetBefore(BigInt(Math.trunc(Date.now() - keepForMs)) * 1_000_000n);
+    const { keepForMs, nowMs } = this.#options;
+    const beforeNs = BigInt(Math.trunc(nowMs() - keepForMs)) * 1_000_000n;
+    this.#forgetAll(this.journal.keysBefore(beforeNs, LIMITS.expiredAtOnce));
+  }
+
+  /** Makes room for one more transfer of a peer, should so many have broken off already. */
+  forgetCrowd({ peer, key }: Pick<Claimant, "peer" | "key">): void {
+    const newest = LIMITS.keptTransfersPerPeer - 1;
+    this.#forgetAll(this.journal.keysBeyond(newest, { peer, except: key }));
   }
 
   /**
@@ -146,9 +155,7 @@ export class StateDirectory {
     const keys = this.journal.keysBefore(beforeNs);
     if (keys.length === 0) return [];
     const told = new Map(this.journal.interrupted().map((row) => [toHex(row.key), row]));
-    const gone = keys.flatMap((key) => this.#forget(key) ? told.get(toHex(key)) ?? [] : []);
-    this.sweep(LIMITS.storeStepMs);
-    return gone;
+    return this.#forgetAll(keys).flatMap((key) => told.get(toHex(key)) ?? []);
   }
 
   /** Forgets as `forgetBefore`; what other processes left beside the state goes when it is closed. */
@@ -173,14 +180,14 @@ export class StateDirectory {
    * with it, unless it remembers anything at all.
    */
   close(options: { readonly keep: boolean }): void {
-    const { disk } = this.#options;
+    const { disk, nowMs } = this.#options;
     try {
       if (options.keep || this.#isResumable()) this.sweep(CLOSE_SWEEP_MS);
       this.journal.close();
       this.#lock.release();
       if (this.#lock.tryExclusive() && this.#lock.isCurrent) {
         const { isResumable, isEmpty } = tidy(this.#path, { ...this.#options, isLast: true });
-        if (this.#cleansRoot) removeLeftovers(this.root, disk);
+        if (this.#cleansRoot) removeLeftovers(this.root, { disk, nowMs });
         const goes = options.keep ? this.#cleansRoot && isEmpty : !isResumable;
         if (goes) removeState(this.#path, disk);
       }
@@ -207,6 +214,13 @@ export class StateDirectory {
     } catch {
       return true;
     }
+  }
+
+  /** Forgets those that nobody is at; answers them. */
+  #forgetAll(keys: readonly Uint8Array[]): Uint8Array[] {
+    const gone = keys.filter((key) => this.#forget(key));
+    if (gone.length > 0) this.sweep(LIMITS.storeStepMs);
+    return gone;
   }
 
   /** False when somebody is at it. */

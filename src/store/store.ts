@@ -2,7 +2,7 @@
 // disk and SQLite. Nothing here blocks the main thread. One store serves one ROOT, whatever the
 // number of transfers; a sender's store only walks.
 
-import type { ErrorCode } from "../base/errors.ts";
+import type { ErrorCode, SftpxError } from "../base/errors.ts";
 import type { Range } from "../base/ranges.ts";
 import type {
   Entry,
@@ -172,8 +172,9 @@ export interface Resumable {
   readonly destination: string;
   /** Identity of the peer it came from, 32 bytes. */
   readonly peer: Uint8Array;
-  /** Source names as given. */
+  /** The first of the source names as given, and how many more there were. */
   readonly given: readonly string[];
+  readonly moreGiven?: number;
   /** Files begun and not whole, their journalled bytes and all their bytes. */
   readonly files: number;
   readonly heldBytes: number;
@@ -195,6 +196,11 @@ export interface CleanOptions {
 export interface Pruned {
   readonly deleted: readonly string[];
   readonly failures: readonly WalkNotice[];
+}
+
+/** The key of the transfer that writes to the place, where a `begin` was `busy` for that: no peer's to know. */
+export function inTheWay({ code, cause }: SftpxError): Uint8Array | null {
+  return code === "busy" && cause instanceof Uint8Array ? cause : null;
 }
 
 /** The store's face. Every promise rejects with SftpxError; `worker` when the worker died. */

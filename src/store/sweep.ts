@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { osCode } from "../base/os_error.ts";
 import { type Disk, lookAt } from "./disk.ts";
 import type { Journal } from "./journal.ts";
-import { NAMES_FILE, removeIfNameless } from "./parts.ts";
+import { NAMES_FILE, PartPaths, removeIfEmpty, removeIfNameless } from "./part_paths.ts";
 
 /** Rows whose names are read at once. */
 const ROWS_A_STEP = 4096;
@@ -20,6 +20,7 @@ export interface SweepContext {
 export class Sweep {
   readonly #steps: Generator<void>;
   readonly #context: SweepContext;
+  readonly #paths: PartPaths;
   /** Parts of transfers that were forgotten. */
   readonly #doomed: string[] = [];
   #isDone = false;
@@ -27,6 +28,7 @@ export class Sweep {
   constructor(runs: readonly string[], context: SweepContext) {
     this.#steps = sweep(runs, context);
     this.#context = context;
+    this.#paths = new PartPaths(context.partsDirectory);
   }
 
   /** Takes parts of which no row tells any more, in the order of their names. */
@@ -36,6 +38,7 @@ export class Sweep {
 
   /** Goes on for a while; whether all is done. */
   go(forMs: number): boolean {
+    this.#paths.forget();
     const end = performance.now() + forMs;
     while (performance.now() < end) if (!this.#step()) return true;
     return false;
@@ -52,13 +55,11 @@ export class Sweep {
   }
 
   #remove(name: string): void {
-    const { partsDirectory, disk } = this.#context;
+    const { disk } = this.#context;
     const shard = name.slice(0, name.lastIndexOf("/"));
-    disk.removeTree(`${partsDirectory}/${name}`);
+    this.#paths.remove(name, disk);
     // The last one of its directory, as far as they come in order.
-    if (this.#doomed.at(-1)?.startsWith(`${shard}/`)) return;
-    if (!removeIfEmpty(`${partsDirectory}/${shard}`, disk)) return;
-    removeIfNameless(`${partsDirectory}/${shard.slice(0, shard.indexOf("/"))}`, disk);
+    if (!this.#doomed.at(-1)?.startsWith(`${shard}/`)) this.#paths.removeEmpty(shard, disk);
   }
 }
 
@@ -126,17 +127,6 @@ function namesIn(directory: string): string[] {
     return fs.readdirSync(directory);
   } catch (thrown) {
     if (osCode(thrown) === "ENOENT") return [];
-    throw thrown;
-  }
-}
-
-function removeIfEmpty(directory: string, disk: Disk): boolean {
-  try {
-    disk.removeDirectory(directory);
-    return true;
-  } catch (thrown) {
-    if (osCode(thrown) === "ENOENT") return true;
-    if (["ENOTEMPTY", "EEXIST"].includes(osCode(thrown))) return false;
     throw thrown;
   }
 }

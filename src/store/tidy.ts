@@ -12,6 +12,8 @@ import { runsOfParts } from "./sweep.ts";
 
 /** Stands in a state that was found to be damaged while others were using it. */
 export const DAMAGED_NAME = "damaged";
+/** Transfers whose rows are looked at: others are when they are gone on with. */
+const CHECKED_TRANSFERS = 1024;
 /** Parts whose rows are all looked at: a large file is worth it, and many small ones are not. */
 const CHECKED_PARTS = 1024;
 /** Free pages from which on shrinking is worth it: 4 MiB. */
@@ -56,13 +58,15 @@ export function tidy(path: string, { disk, isLast = false }: TidyOptions): Tidie
 /** Rows that say what is not sent again, and for what. */
 function checkRows(database: Database): void {
   const checks = [
-    ["SELECT * FROM transfers", transferSum],
+    [`SELECT * FROM transfers LIMIT ${CHECKED_TRANSFERS}`, transferSum],
     [`SELECT * FROM parts LIMIT ${CHECKED_PARTS}`, partSum],
   ] as const;
   for (const [sql, sumOf] of checks) {
     const rows = database.prepare(sql);
     rows.setReadBigInts(true);
-    for (const row of rows.all()) if (!isTrue(row, sumOf)) throw new UnusableState("damaged rows");
+    for (const row of rows.iterate()) {
+      if (!isTrue(row, sumOf)) throw new UnusableState("damaged rows");
+    }
   }
 }
 

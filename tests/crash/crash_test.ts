@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { Random } from "../simulation/clock.ts";
 import { explore, type Story } from "./exploring.ts";
-import { changedTree, CHUNK_BYTES, type Tree, treeOf } from "./tree.ts";
+import { changedTree, CHUNK_BYTES, resizedTree, type Tree, treeOf } from "./tree.ts";
 
 /** Two large files, small ones, an empty one, a link, directories. */
 const SIZES = {
@@ -18,6 +18,7 @@ const SIZES = {
 };
 const TREE = treeOf(SIZES, new Random(1));
 const CHANGED = changedTree(TREE, new Random(2));
+const RESIZED = resizedTree(TREE, new Random(4));
 
 /** Other versions of some of it, and what no transfer names. */
 function makeOld(root: string): void {
@@ -51,6 +52,20 @@ const STORIES: Readonly<Record<string, Omit<Story, "seed">>> = {
       { tree: CHANGED, chunks: 4 },
       { tree: changedTree(CHANGED, new Random(3)), chunks: 3 },
       { tree: CHANGED },
+    ],
+    keep: true,
+  },
+  "a tree whose files grew or were cut after it broke off": {
+    before: makeOld,
+    attempts: [{ tree: TREE, chunks: 6 }, { tree: RESIZED }],
+  },
+  "a tree whose files grew or were cut again and again, in a server that goes on": {
+    attempts: [
+      { tree: TREE, chunks: 6 },
+      { tree: RESIZED, chunks: 3 },
+      { tree: TREE, chunks: 1 },
+      { tree: resizedTree(RESIZED, new Random(5)), chunks: 2 },
+      { tree: resizedTree(TREE, new Random(6)) },
     ],
     keep: true,
   },
@@ -106,7 +121,7 @@ Deno.test("a crash at any moment of trees made by chance leaves no lie", () => {
     const tree = treeByChance(random);
     const attempts = [
       ...(random.chance(0.5) ? [{ tree, chunks: random.below(8) }] : []),
-      { tree: random.chance(0.5) ? tree : changedTree(tree, random) },
+      { tree: random.pick([tree, changedTree(tree, random), resizedTree(tree, random)]) },
     ];
     const story = { seed, attempts, keep: random.chance(0.5) };
     explore(random.chance(0.5) ? { ...story, before: makeOld } : story, { recoveries: 15 });

@@ -237,10 +237,15 @@ function withStoreOn(
   body: (store: DiskStore) => void,
 ): void {
   const watcher = ground instanceof RecordingDisk ? ground : null;
-  const durably = Journal.prototype.durably;
-  Journal.prototype.durably = function (inside: () => void) {
+  const { durably, irrevocably } = Journal.prototype;
+  Journal.prototype.durably = function <T>(inside: () => T): T {
+    const result = durably.call(this, inside) as T;
+    watcher?.observe(true);
+    return result;
+  };
+  Journal.prototype.irrevocably = function (inside: () => void) {
     if (watcher?.sabotage === "what is forgotten is not synced") return this.transaction(inside);
-    durably.call(this, inside);
+    irrevocably.call(this, inside);
     watcher?.observe(true);
   };
   try {
@@ -253,7 +258,7 @@ function withStoreOn(
       watcher?.observe();
     }
   } finally {
-    Journal.prototype.durably = durably;
+    Object.assign(Journal.prototype, { durably, irrevocably });
   }
 }
 

@@ -115,6 +115,17 @@ export class RecordingDisk implements Disk, Ground {
     this.#data(path, { kind: "write", atBytes, bytes: bytes.slice() });
   }
 
+  resize(path: string, sizeBytes: number): void {
+    this.#begin("resize", path);
+    DISK.resize(path, sizeBytes);
+    this.#data(path, { kind: "size", sizeBytes });
+  }
+
+  probe(path: string): fs.BigIntStats {
+    this.#begin("probe", path);
+    return DISK.probe(path);
+  }
+
   copy(from: string, to: string): void {
     this.#begin("copy", to);
     DISK.copy(from, to);

@@ -67,6 +67,24 @@ export function changedTree(tree: Tree, random: Random, { all = false } = {}): T
   return { ...tree, entries, contents };
 }
 
+/** The same tree after its files grew, by little or much, or were cut. */
+export function resizedTree(tree: Tree, random: Random): Tree {
+  const contents = new Map(tree.contents);
+  const entries = tree.entries.map((entry) => {
+    const bytes = contents.get(entry.path);
+    if (bytes === undefined || bytes.byteLength === 0) return entry;
+    const by = random.pick([0, 1, 100, CHUNK_BYTES, 2 * CHUNK_BYTES + 5]);
+    const resized = random.chance(0.6)
+      ? Uint8Array.from([...bytes, ...noise(by, random)])
+      : bytes.slice(0, Math.max(bytes.byteLength - by, 1));
+    contents.set(entry.path, resized);
+    const sizeBytes = resized.byteLength;
+    const stamp = stampFor(sizeBytes, BigInt(random.below(1e9)));
+    return { ...entry, sizeBytes, stamp, mtimeNs: entry.mtimeNs + 1_000_000_000n };
+  });
+  return { ...tree, entries, contents };
+}
+
 /** Never zero: what was never written reads as zeros. */
 export function noise(count: number, random: Random): Uint8Array {
   return Uint8Array.from({ length: count }, () => 1 + random.below(255));

@@ -21,7 +21,7 @@ Deno.test({
   async fn() {
     await bothWays(async (way) => {
       await using scratch = await Scratch.open();
-      await using disk = await SmallDisk.mount(scratch.path(INTO[way]), "12m");
+      await using disk = await SmallDisk.mount(scratch.path(INTO[way]), "6m");
       await using line = await Line.open(way, { scratch });
       const refused = transferOf(await line.start().ended);
       assertBad(refused, "no_space", NEEDED);
@@ -72,7 +72,7 @@ Deno.test({
     await bothWays(async (way) => {
       await using scratch = await Scratch.open();
       // Room for it once, for its state, and not twice.
-      await using _disk = await SmallDisk.mount(scratch.path(INTO[way]), "34m");
+      await using _disk = await SmallDisk.mount(scratch.path(INTO[way]), "14m");
       await using line = await Line.open(way, { scratch });
       const running = await line.startToMiddle();
       running.kill("SIGKILL");
@@ -91,7 +91,7 @@ Deno.test({
   async fn() {
     await bothWays(async (way) => {
       await using scratch = await Scratch.open();
-      await using disk = await SmallDisk.mount(scratch.path(INTO[way]), "48m");
+      await using disk = await SmallDisk.mount(scratch.path(INTO[way]), "32m");
       await using line = await Line.open(way, { scratch });
       const { command } = line;
       const running = await line.startToMiddle();

@@ -9,10 +9,13 @@ import { digestOf, makeFile, noise } from "./trees.ts";
 
 const MiB = 2 ** 20;
 /** What is sent, and how fast the relay lets it through: seconds that wait for nothing else. */
-export const SIZE_BYTES = 18 * MiB;
-const RATE_BYTES_PER_SECOND = 6 * MiB;
+export const SIZE_BYTES = 8 * MiB;
+const RATE_BYTES_PER_SECOND = 4 * MiB;
 /** Small chunks tell finely what is done; without compression the bytes can be counted. */
 const COUNTED = ["--chunk-size", "256KiB", "--compress", "none", "--json"];
+
+/** A lost peer is missed after half of it, and the other half is enough for one that comes back. */
+export const QUICK = { flags: ["--timeout", "8s"] } as const;
 
 export type Way = "send" | "get";
 
@@ -97,10 +100,10 @@ export class Line implements AsyncDisposable {
     });
   }
 
-  /** Starts the client and waits until a part of it is done. */
+  /** Starts the client and waits until a part of it is done, and journalled: a second has gone by. */
   async startToMiddle(args: readonly string[] = this.command): Promise<Running> {
     const running = this.start(args);
-    await isDone(running, SIZE_BYTES / 4);
+    await isDone(running, SIZE_BYTES / 2);
     return running;
   }
 
@@ -144,6 +147,23 @@ export class Line implements AsyncDisposable {
 /** Both ways at once: they wait more than they work. */
 export async function bothWays(check: (way: Way) => Promise<void>): Promise<void> {
   await atOnce(check("send"), check("get"));
+}
+
+/** Cases at once, each with its name in what it fails with. */
+export async function sideBySide(
+  cases: Readonly<Record<string, () => Promise<void>>>,
+): Promise<void> {
+  await atOnce(
+    ...Object.entries(cases).map(async ([name, check]) => {
+      try {
+        await check();
+      } catch (thrown) {
+        throw new Error(`${name}: ${thrown instanceof Error ? thrown.message : thrown}`, {
+          cause: thrown,
+        });
+      }
+    }),
+  );
 }
 
 /** Waits for all before it fails for one, so that nothing is left running. */

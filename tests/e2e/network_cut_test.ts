@@ -7,14 +7,16 @@ import { transferOf } from "./json_output.ts";
 import {
   assertReconnected,
   assertUndisturbed,
-  atOnce,
   bothWays,
   eventsOf,
   isDone,
   Line,
+  QUICK,
   shown,
+  sideBySide,
   SIZE_BYTES,
   told,
+  type Way,
 } from "./line.ts";
 import type { Direction } from "./relay.ts";
 
@@ -30,19 +32,17 @@ Deno.test("a client whose port changes goes on as if nothing was", async () => {
     await using line = await Line.open(way);
     const running = await line.startToMiddle();
     await line.relay.rebind();
-    await isDone(running, SIZE_BYTES / 2);
+    await isDone(running, SIZE_BYTES * 0.75);
     await line.relay.rebind();
     assertUndisturbed(await line.arrives(running));
   });
 });
 
 Deno.test("all its connections' ports may change", async () => {
-  await bothWays(async (way) => {
-    await using line = await Line.open(way, { flags: ["--connections", "3"] });
-    const running = await line.startToMiddle();
-    await line.relay.rebind();
-    assertUndisturbed(await line.arrives(running));
-  });
+  await using line = await Line.open("get", { flags: ["--connections", "3"] });
+  const running = await line.startToMiddle();
+  await line.relay.rebind();
+  assertUndisturbed(await line.arrives(running));
 });
 
 Deno.test("everything lost for a second is made good by QUIC alone", async () => {
@@ -54,51 +54,36 @@ Deno.test("everything lost for a second is made good by QUIC alone", async () =>
   });
 });
 
-Deno.test("everything lost for 3 s goes on, with or without another session", async () => {
-  await bothWays(async (way) => {
-    await using line = await Line.open(way);
-    const running = await line.startToMiddle();
-    await line.relay.pause(3_000);
-    const transfer = await line.arrives(running);
-    // QUIC repeats itself at gaps that double: a break is felt for up to twice as long, or is just missed.
-    if (eventsOf(transfer.lines, "reconnecting").length === 0) assertUndisturbed(transfer);
-    else assertReconnected(transfer);
+Deno.test("a network that is gone, or one direction of it, is missed, looked for and found", async () => {
+  const [up, down] = [["up"], ["down"]] as const;
+  await sideBySide({
+    "all of it, in a push": () => cutUntilMissed("send", { directions: ["up", "down"] }),
+    "all of it, in a pull over several connections": () =>
+      cutUntilMissed("get", { directions: ["up", "down"], flags: ["--connections", "3"] }),
+    "what a push sends": () => cutUntilMissed("send", { directions: up }),
+    "what a push hears": () => cutUntilMissed("send", { directions: down }),
+    "what a pull says": () => cutUntilMissed("get", { directions: up, withinMs: REPEATED_MS }),
+    "what a pull is sent": () => cutUntilMissed("get", { directions: down }),
   });
 });
 
-Deno.test("a network that is gone for longer is missed, looked for and found", async () => {
-  const cut = { directions: ["up", "down"], withinMs: NOTICED_MS } as const;
-  await atOnce(
-    cutUntilMissed(cut),
-    cutUntilMissed({ ...cut, flags: ["--connections", "3"] }),
-  );
-});
-
-Deno.test("one direction swallowed is a network that is gone", async () => {
-  await atOnce(
-    cutUntilMissed({ directions: ["up"], withinMs: REPEATED_MS }),
-    cutUntilMissed({ directions: ["down"], withinMs: NOTICED_MS }),
-  );
-});
-
-Deno.test("a path to the server that changes its address family is another session", async () => {
-  await bothWays(async (way) => {
-    await using line = await Line.open(way, { listen: "[::]", flags: ["--timeout", "30s"] });
-    const running = await line.startToMiddle();
-    // The server knows a session by its own address too: QUIC moves clients, never servers.
-    await line.relay.aim({ port: line.server.port, family: 6 });
-    assertReconnected(await line.arrives(running));
-  });
-});
-
-Deno.test("a server killed and started at another port behind the same address is found", async () => {
-  await bothWays(async (way) => {
-    await using line = await Line.open(way, { flags: ["--timeout", "40s"] });
-    const running = await line.startToMiddle();
-    line.server.running.kill("SIGKILL");
-    await line.server.running.ended;
-    await line.serveAgain({ port: 0 });
-    assertReconnected(await line.arrives(running));
+Deno.test("a server that moves behind its address is found", async () => {
+  await sideBySide({
+    "to another address family": async () => {
+      await using line = await Line.open("send", { ...QUICK, listen: "[::]" });
+      const running = await line.startToMiddle();
+      // The server knows a session by its own address too: QUIC moves clients, never servers.
+      await line.relay.aim({ port: line.server.port, family: 6 });
+      assertReconnected(await line.arrives(running));
+    },
+    "to another port, killed and started again": async () => {
+      await using line = await Line.open("get", QUICK);
+      const running = await line.startToMiddle();
+      line.server.running.kill("SIGKILL");
+      await line.server.running.ended;
+      await line.serveAgain({ port: 0 });
+      assertReconnected(await line.arrives(running));
+    },
   });
 });
 
@@ -133,56 +118,51 @@ Deno.test("a server that was never reached is not looked for twice", async () =>
 });
 
 Deno.test("a network that comes and goes costs a line each time, and nothing else", async () => {
-  await bothWays(async (way) => {
-    await using line = await Line.open(way);
-    const running = await line.startToMiddle();
-    for (const [times, part] of [[1, 0.5], [2, 0.75]] as const) {
-      line.relay.swallow("up", "down");
-      await told(running, "reconnecting", times);
-      line.relay.restore();
-      await told(running, "reconnected", times);
-      await isDone(running, SIZE_BYTES * part);
-    }
-    assertReconnected(await line.arrives(running), 2);
-  });
+  await using line = await Line.open("send", QUICK);
+  const running = await line.startToMiddle();
+  for (const [times, part] of [[1, 0.7], [2, 0.85]] as const) {
+    line.relay.swallow("up", "down");
+    await told(running, "reconnecting", times);
+    line.relay.restore();
+    await told(running, "reconnected", times);
+    await isDone(running, SIZE_BYTES * part);
+  }
+  assertReconnected(await line.arrives(running), 2);
 });
 
 Deno.test("a client stopped while it looks for its server ends at once, and resumes", async () => {
-  await bothWays(async (way) => {
-    await using line = await Line.open(way, { flags: ["--timeout", "50s"] });
-    const { command } = line;
-    const running = await line.startToMiddle();
-    line.relay.swallow("up", "down");
-    await told(running, "reconnecting");
-    const stoppedMs = performance.now();
-    running.kill("SIGINT");
-    const broken = transferOf(await running.ended);
-    assert.equal(broken.code, 130, shown(broken));
-    assert.ok(performance.now() - stoppedMs < GRACE_MS);
-    line.relay.restore();
-    await line.resumes(command, broken);
-  });
+  await using line = await Line.open("get", QUICK);
+  const { command } = line;
+  const running = await line.startToMiddle();
+  line.relay.swallow("up", "down");
+  await told(running, "reconnecting");
+  running.kill("SIGINT");
+  const broken = transferOf(await running.ended);
+  assert.equal(broken.code, 130, shown(broken));
+  line.relay.restore();
+  await line.resumes(command, broken);
 });
 
 interface Cut {
   readonly directions: readonly Direction[];
   /** Longest time until it is missed. */
-  readonly withinMs: number;
+  readonly withinMs?: number;
   /** Flags of the client. */
   readonly flags?: readonly string[];
 }
 
 /** Cuts in the middle, restores once the client says that it looks for its peer, and sees it whole. */
-async function cutUntilMissed({ directions, withinMs, flags = [] }: Cut): Promise<void> {
-  await bothWays(async (way) => {
-    await using line = await Line.open(way, { flags: ["--timeout", "30s", ...flags] });
-    const running = await line.startToMiddle();
-    const cutMs = performance.now();
-    line.relay.swallow(...directions);
-    await told(running, "reconnecting");
-    const missedMs = performance.now() - cutMs;
-    line.relay.restore();
-    assertReconnected(await line.arrives(running));
-    assert.ok(missedMs < withinMs, `missed after ${missedMs} ms`);
-  });
+async function cutUntilMissed(
+  way: Way,
+  { directions, withinMs = NOTICED_MS, flags = [] }: Cut,
+): Promise<void> {
+  await using line = await Line.open(way, { flags: [...QUICK.flags, ...flags] });
+  const running = await line.startToMiddle();
+  const cutMs = performance.now();
+  line.relay.swallow(...directions);
+  await told(running, "reconnecting");
+  const missedMs = performance.now() - cutMs;
+  line.relay.restore();
+  assertReconnected(await line.arrives(running));
+  assert.ok(missedMs < withinMs, `missed after ${missedMs} ms`);
 }

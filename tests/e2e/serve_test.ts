@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import { transferOf } from "./json_output.ts";
+import { Line } from "./line.ts";
 import { Scratch } from "./sftpx_process.ts";
-import { file, makeFile, makeTree, noise, prose, readTree } from "./trees.ts";
+import { file, makeFile, makeTree, noise, readTree } from "./trees.ts";
 
 const MiB = 2 ** 20;
 
@@ -58,30 +59,36 @@ Deno.test("serve --once ends with its transfer's code", async (t) => {
 });
 
 Deno.test("several clients are served at once", async () => {
-  await using scratch = await Scratch.open();
-  await makeFile(scratch.path("slow"), prose(48 * MiB));
+  await using line = await Line.open("send");
+  const { scratch, server } = line;
   await makeFile(scratch.path("root/there"), noise(3 * MiB));
   await makeTree(scratch.path("tree"), { "a": file("a"), "b": file(noise(MiB)) });
-  const server = await scratch.serve("root");
-  // Level 19 takes about a second a chunk: this one is under way while the others come and go.
-  const command = ["send", "slow", server.ticket, "--compress", "zstd:19", "--workers", "1"];
-  const slow = scratch.start([...command, "--json"]);
-  await slow.line((line) => line.event === "progress");
+  const slow = await line.startToMiddle();
+  // Under way while the others come and go, and with an answer in time for who asks whether it is there.
+  line.relay.narrow(400_000);
+  const made = await scratch.run([
+    ...["ticket", "create", "root"],
+    ...["--advertise", `127.0.0.1:${server.port}`],
+  ]);
+  const wide = made.stdout.trim();
   // The same command again is not let in beside it, and does not throw it out.
-  const twice = await scratch.transfer(command);
-  assert.equal(twice.summary.error?.code, "busy", twice.stderr);
-  assert.equal(twice.code, 1);
+  const twice = scratch.transfer(["send", "from/big", `${wide}/copy`, "--timeout", "2s"], {
+    env: { SFTPX_HOME: scratch.path("client") },
+  });
   const [sent, got, other] = await Promise.all([
-    scratch.transfer(["send", "tree", server.ticket]),
-    scratch.transfer(["get", `${server.ticket}/there`, "got"]),
-    scratch.transfer(["send", "tree", `${server.ticket}/other`], {
+    scratch.transfer(["send", "tree", wide]),
+    scratch.transfer(["get", `${wide}/there`, "got"]),
+    scratch.transfer(["send", "tree", `${wide}/other`], {
       env: { SFTPX_HOME: scratch.path("someone-else") },
     }),
   ]);
   for (const { code, stderr } of [sent, got, other]) assert.equal(code, 0, stderr);
+  const { code, stderr, summary } = await twice;
+  assert.equal(summary.error?.code, "busy", stderr);
+  assert.equal(code, 1);
   assert.equal(slow.lines.some((line) => line.event === "summary"), false);
-  slow.kill("SIGKILL");
-  await slow.ended;
+  line.relay.narrow(null);
+  await line.arrives(slow);
   const tree = await readTree(scratch.path("tree"));
   assert.deepEqual(await readTree(`${server.root}/tree`), tree);
   assert.deepEqual(await readTree(`${server.root}/other/tree`), tree);

@@ -21,6 +21,7 @@ export interface Figures {
   readonly kills: Readonly<Record<string, number>>;
   readonly attempts: number;
   readonly reconnects: number;
+  readonly leftovers: number;
   readonly transferredBytes: number;
   readonly reusedBytes: number;
   /** Of rounds with a kill; see `RoundReport`. */
@@ -49,6 +50,7 @@ export function figuresOf(rounds: readonly RoundReport[]): Figures {
     kills,
     attempts: attempts.length,
     reconnects: sum(attempts.map(({ reconnects }) => reconnects)),
+    leftovers: sum(rounds.map(({ leftovers }) => leftovers)),
     transferredBytes: sum(rounds.map(({ totalBytes }) => totalBytes)),
     reusedBytes: sum(killed.map(({ reusedBytes }) => reusedBytes)),
     sentAgainBytes: distribution(killed.map(({ sentAgainBytes }) => sentAgainBytes)),
@@ -81,7 +83,7 @@ export function distribution(values: readonly (number | null)[]): Distribution |
 
 /** The figures as lines of text. */
 export function figureLines(figures: Figures): readonly string[] {
-  const { rounds, corrupt, failed, kills, attempts, reconnects } = figures;
+  const { rounds, corrupt, failed, kills, attempts, reconnects, leftovers } = figures;
   const counted = Object.entries(kills).map(([victim, count]) => `${victim} ${count}`).join(", ");
   const share = figures.transferredBytes === 0
     ? 0
@@ -89,7 +91,7 @@ export function figureLines(figures: Figures): readonly string[] {
   return [
     `rounds ${rounds}, corrupt ${corrupt}, failed ${failed}; commands ${attempts}, kills: ${
       counted || "none"
-    }; reconnects ${reconnects}`,
+    }; reconnects ${reconnects}, leftovers ${leftovers}`,
     `payload ${megabytes(figures.transferredBytes)}, reused by the last commands ${
       megabytes(figures.reusedBytes)
     } (${share}%)`,

@@ -6,7 +6,15 @@ import { type Plan, planRound } from "./plan.ts";
 import { type AttemptReport, reportRound, stateAfter } from "./report.ts";
 
 const MB = 1e6;
-const NOTHING = { corrupt: [], problems: [], notes: [], servers: 1, commands: [], directory: null };
+const NOTHING = {
+  corrupt: [],
+  problems: [],
+  notes: [],
+  leftovers: 0,
+  servers: 1,
+  commands: [],
+  directory: null,
+};
 
 function attempt(of: Partial<AttemptReport>): AttemptReport {
   return {

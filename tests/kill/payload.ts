@@ -49,9 +49,9 @@ export interface Scale {
 
 export const SCALES = {
   quick: {
-    bigBytes: [24 * MiB, 72 * MiB],
-    severalBytes: [8 * MiB, 24 * MiB],
-    smallFiles: [300, 900],
+    bigBytes: [10 * MiB, 36 * MiB],
+    severalBytes: [3 * MiB, 12 * MiB],
+    smallFiles: [100, 400],
     smallBytes: 64 * KiB,
   },
   full: {

@@ -151,9 +151,9 @@ function drawKill(dice: Dice, totalBytes: number): Kill {
   return {
     victim,
     trigger: drawTrigger(dice, totalBytes),
-    gapMs: dice.whole(0, victim === "restart" ? 1500 : 60),
+    gapMs: dice.whole(0, victim === "restart" ? 800 : 60),
     clientFirst: dice.chance(0.5),
-    againAfterMs: victim === "restart" && dice.chance(0.3) ? dice.whole(0, 1500) : null,
+    againAfterMs: victim === "restart" && dice.chance(0.3) ? dice.whole(0, 800) : null,
   };
 }
 

@@ -57,6 +57,8 @@ export interface RoundReport {
   /** Anything else that is not as promised. */
   readonly problems: readonly string[];
   readonly notes: readonly string[];
+  /** Own directories that a process was removing when it was killed. */
+  readonly leftovers: number;
   readonly commands: readonly string[];
   /** Where it can be looked at; null when it was removed. */
   readonly directory: string | null;
@@ -90,7 +92,7 @@ export function reportRound({ plan, attempts, ...rest }:
   & { readonly plan: Plan; readonly attempts: readonly AttemptReport[] }
   & Pick<
     RoundReport,
-    "corrupt" | "problems" | "notes" | "servers" | "commands" | "directory"
+    "corrupt" | "problems" | "notes" | "leftovers" | "servers" | "commands" | "directory"
   >): RoundReport {
   const { seed, direction, command, payload, auth, totalBytes } = plan;
   const isWhole = attempts.at(-1)?.isWhole === true;

@@ -2,7 +2,7 @@
 // each (I1), and in the end compares everything. Whatever is wrong is a problem in words; nothing throws
 // for it, so that a round always ends in a report.
 
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { SummaryLine } from "../e2e/json_output.ts";
@@ -20,7 +20,12 @@ import { partBytes, statesIn, Truth } from "./truth.ts";
 /** Seconds are whole in some stamps, and a stamp is trusted from two on. */
 const AGE_MS = 3200;
 /** For a client whose server will stay away: it ends by itself, and says why. */
-const IMPATIENT = ["--timeout", "3s"];
+const IMPATIENT = ["--timeout", "2s"];
+/** For one whose server comes back: a lost server is missed after half of it. */
+const PATIENT_MS = 6000;
+const PATIENT = ["--timeout", `${PATIENT_MS / 1000}s`];
+/** A leftover stays for a minute: its maker may live. Beyond that the next command removes it. */
+const LEFTOVER_MS = 60_000;
 
 /** A round whose source is laid. */
 export class Round {
@@ -32,6 +37,7 @@ export class Round {
   readonly #problems: string[] = [];
   readonly #corrupt: string[] = [];
   readonly #notes: string[] = [];
+  #leftovers = 0;
 
   private constructor(plan: Plan, ground: Ground, truth: Truth) {
     this.plan = plan;
@@ -68,6 +74,7 @@ export class Round {
       corrupt: this.#corrupt,
       problems: this.#problems,
       notes: this.#notes,
+      leftovers: this.#leftovers,
       servers,
       commands,
       directory,
@@ -81,7 +88,7 @@ export class Round {
     for (const [number, attempt] of this.plan.attempts.entries()) {
       if (attempt.change !== null) await this.#change(attempt, number);
       const client = await this.#attempt(attempt);
-      if (client.summary?.ok === true) return await this.#finish(client.summary);
+      if (client.summary?.ok === true) return await this.#finish(client, client.summary);
       if (this.#problems.length > 0) return;
     }
     this.#problems.push("it never ended well");
@@ -103,7 +110,7 @@ export class Round {
     const trap = kill === null ? null : new Trap(kill.trigger, this.#finalName());
     const isImpatient = kill?.victim === "server";
     const client = await this.#ground.client(attempt, {
-      flags: isImpatient ? IMPATIENT : [],
+      flags: isImpatient ? IMPATIENT : kill?.victim === "restart" ? PATIENT : [],
       onLine: (line) => trap?.take(line),
     });
     trap?.arm();
@@ -113,7 +120,12 @@ export class Round {
     const killedMs = Date.now();
     // `connected` comes before either end has proved who it is: a session may still not begin.
     const sawSession = client.lines.some(({ event }) => event === "start");
-    if (killed !== null) await this.#kill(kill!, { client, server });
+    let isLate = false;
+    if (killed !== null) {
+      await this.#kill(kill!, { client, server });
+      // Half of the time goes by before it is missed; a busy machine may take long over a new server.
+      isLate = killed === "restart" && Date.now() - killedMs > PATIENT_MS / 2;
+    }
     const code = await client.ended;
     const landedBytes = await this.#landed();
     this.#attempts.push({
@@ -124,7 +136,7 @@ export class Round {
       trigger: kill?.trigger.kind ?? null,
       landedBytes,
     });
-    this.#judge(client, { code, killed, sawSession, isImpatient });
+    this.#judge(client, { code, killed, sawSession, isImpatient: isImpatient || isLate });
     return client;
   }
 
@@ -162,7 +174,7 @@ export class Round {
     }
   }
 
-  /** Whether an attempt ended as the contract says. */
+  /** Whether an attempt ended as the contract says; one that was impatient may have given up. */
   #judge(
     client: Tool,
     { code, killed, sawSession, isImpatient }: {
@@ -209,7 +221,7 @@ export class Round {
   }
 
   /** All is there, both ends say the same of it, and nothing is left over. */
-  async #finish(summary: SummaryLine): Promise<void> {
+  async #finish({ startedMs }: Tool, summary: SummaryLine): Promise<void> {
     this.#corrupt.push(...await this.#truth.finalProblems());
     const sourceBytes = await this.#truth.sourceBytes();
     if (summary.bytes !== sourceBytes) {
@@ -227,11 +239,18 @@ export class Round {
     if (roots.at(-1) !== summary.root && !isSilenced) {
       this.#problems.push(`the client has root ${summary.root}, the server ${roots.at(-1)}`);
     }
-    await this.#expectNothingLeft();
+    await this.#expectNothingLeft(startedMs);
   }
 
-  async #expectNothingLeft(): Promise<void> {
+  /** Nothing but what the last command, begun then, could not know to be dead. */
+  async #expectNothingLeft(begunMs: number): Promise<void> {
     const { stateRoot, receiving } = this.#ground;
+    const leftovers = await this.#truth.leftovers();
+    this.#leftovers = leftovers.length;
+    for (const path of leftovers) {
+      const { ctimeMs } = await stat(path);
+      if (begunMs - ctimeMs > LEFTOVER_MS) this.#problems.push(`${path} was not removed`);
+    }
     const status = this.#ground.start(["status", "--json", stateRoot], "client");
     const code = await status.ended;
     if (code !== 0) this.#problems.push(`status: exit ${code}: ${status.stderr}`);

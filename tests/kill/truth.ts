@@ -88,6 +88,13 @@ export class Truth {
     return problems;
   }
 
+  /** States on their way out whose remover was killed: ours by name, and no part of what was sent. */
+  async leftovers(): Promise<readonly string[]> {
+    const names = await fs.readdir(this.#receiving, { recursive: true, withFileTypes: true })
+      .catch(() => []);
+    return names.filter(isLeftover).map(({ parentPath, name }) => join(parentPath, name));
+  }
+
   /** Bytes of all files as they are at the source. */
   async sourceBytes(): Promise<number> {
     let sum = 0;
@@ -129,8 +136,8 @@ export class Truth {
       const items = await fs.readdir(join(this.#receiving, directory), { withFileTypes: true })
         .catch(() => []);
       for (const item of items) {
-        // The one name that is the state's; any other that begins so is a stray.
-        if (item.name === ".sftpx" && item.isDirectory()) continue;
+        // The names that are a state's; any other that begins so is a stray.
+        if (item.name === ".sftpx" && item.isDirectory() || isLeftover(item)) continue;
         const path = directory === "" ? item.name : `${directory}/${item.name}`;
         found.push(path);
         if (item.isDirectory()) await visit(path);
@@ -173,6 +180,11 @@ export async function statesIn(directory: string): Promise<readonly string[]> {
 }
 
 const DIRECTORY = "directory";
+
+/** A whole state goes under another name first; a file of such a name is a part that nobody moved. */
+function isLeftover(item: { readonly name: string; isDirectory(): boolean }): boolean {
+  return /^\.sftpx-[0-9a-f]{16}$/.test(item.name) && item.isDirectory();
+}
 
 /** What something is, as text that differs where it differs; null where nothing is. */
 async function versionOf(path: string): Promise<string | null> {

@@ -126,6 +126,18 @@ Deno.test("another kind, mode, time or target is found", async () => {
   assert.match(standing, /empty" is no whole version/);
 });
 
+Deno.test("a state on its way out is a leftover, and nothing that was received", async () => {
+  await using copy = await Copy.make();
+  const leftover = join(copy.receiving, ".sftpx-0123456789abcdef");
+  await fs.mkdir(join(leftover, "parts"), { recursive: true });
+  await fs.writeFile(join(leftover, "parts/f"), "stray");
+  assert.deepEqual(await copy.truth.leftovers(), [leftover]);
+  assert.deepEqual(await copy.truth.standingProblems(), []);
+  assert.deepEqual(await copy.truth.finalProblems(), []);
+  await fs.mkdir(join(copy.receiving, ".sftpx-0123"));
+  assert.match((await copy.truth.standingProblems()).join(), /0123" is nothing that was sent$/);
+});
+
 Deno.test("what nobody sent is found, and a stray of the state's own name too", async () => {
   await using copy = await Copy.make();
   await fs.writeFile(copy.final(".sftpx-0123456789abcdef"), "stray");

@@ -5,14 +5,12 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { SftpxError } from "../../src/base/errors.ts";
 import { LIMITS } from "../../src/base/limits.ts";
-import type { Remote, SessionEvent, TransferSummary } from "../../src/session/options.ts";
+import type { SessionEvent, TransferSummary } from "../../src/session/options.ts";
 import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
 import type { Connection, Transport } from "../../src/transport/transport.ts";
 import { loadIdentity } from "../../src/trust/identity.ts";
-import type { Offer, Request } from "../../src/wire/messages.ts";
 import { file, link, makeFile, makeTree, noise, readTree } from "../e2e/trees.ts";
 import { assertDone, type ClientRun, codeOf, Gate, Place, wayOf } from "./place.ts";
-import { offerOf, rawClient, type RawPeer, requestOf } from "./raw_peer.ts";
 
 const CHUNK_BYTES = 65_536;
 const CONTENT = noise(40 * CHUNK_BYTES + 17);
@@ -58,7 +56,7 @@ function assertFoundAgain(run: ClientRun, summary: TransferSummary, times = 1): 
 }
 
 for (const direction of ["push", "pull"] as const) {
-  for (const part of [0.05, 0.5, 0.95]) {
+  for (const part of [0.05, 0.95]) {
     Deno.test(`a ${direction} that is cut at ${part} of its bytes goes on by itself`, async () => {
       const gate = new Gate(part * CONTENT.byteLength);
       await using place = await Place.open({ deliver: gate.deliver });
@@ -110,9 +108,9 @@ for (const direction of ["push", "pull"] as const) {
     await using place = await Place.open({
       deliver: (bytes) => {
         passedBytes += bytes;
-        if (passedBytes < cutAt || cuts === 4) return;
+        if (passedBytes < cutAt || cuts === 3) return;
         cuts++;
-        cutAt += 200_000 + Math.floor(Math.random() * 600_000);
+        cutAt += 200_000 + Math.floor(Math.random() * 400_000);
         place.network.cut();
       },
     });
@@ -140,7 +138,7 @@ for (const direction of ["push", "pull"] as const) {
     const server = await place.serve();
     const way = wayOf(direction, place, server);
     await makeTree(way.from, TREE);
-    const run = way.run({ timeoutMs: 4000 });
+    const run = way.run({ timeoutMs: 2000 });
     await gate.reached;
     isMute = true;
     gate.open();
@@ -148,8 +146,8 @@ for (const direction of ["push", "pull"] as const) {
     assertFoundAgain(run, summary);
     const lost = run.events.items.find((event) => event.kind === "reconnecting");
     assert.ok(lost?.kind === "reconnecting");
-    assert.match(lost.message, /has not answered for 2 s/);
-    assert.ok(lost.withinMs > 0 && lost.withinMs <= 2000);
+    assert.match(lost.message, /has not answered for 1 s/);
+    assert.ok(lost.withinMs > 0 && lost.withinMs <= 1000);
     assert.deepEqual(await readTree(way.to), await readTree(way.from));
   });
 
@@ -220,7 +218,7 @@ Deno.test("a server that is lost for good ends the command once its time is over
         ? Promise.reject(new SftpxError("unreachable", "Cannot connect: no answer"))
         : place.network.connect(options),
   };
-  const run = place.push(["f"], server.remote(), { transport, timeoutMs: 1500 });
+  const run = place.push(["f"], server.remote(), { transport, timeoutMs: 600 });
   await gate.reached;
   isGone = true;
   place.network.cut();
@@ -228,7 +226,7 @@ Deno.test("a server that is lost for good ends the command once its time is over
   const summary = await run.summary;
   assert.equal(codeOf(summary), "lost");
   assert.equal(summary.error?.exit, 20);
-  assert.match(summary.error?.message ?? "", /^Lost the peer.*; not found again within 1.5 s$/);
+  assert.match(summary.error?.message ?? "", /^Lost the peer.*; not found again within 0.6 s$/);
   assert.ok(summary.wireBytes > 0);
   assert.deepEqual([count(run, "reconnecting"), count(run, "reconnected")], [1, 0]);
   assertSteady(run);
@@ -257,7 +255,7 @@ Deno.test("sessions that are lost before anything new is stored do not go on for
   await using place = await Place.open({ cutAfterBytes: 30_000 });
   const server = await place.serve();
   await makeFile(place.path("f"), CONTENT);
-  const run = place.push(["f"], server.remote(), { timeoutMs: 800, connections: 1 });
+  const run = place.push(["f"], server.remote(), { timeoutMs: 400, connections: 1 });
   const { error } = await run.summary;
   assert.equal(error?.code, "lost");
   assert.match(error.message, /; 8 times in a row before anything new was stored$/);
@@ -274,13 +272,13 @@ for (const direction of ["push", "pull"] as const) {
     const server = await place.serve();
     const way = wayOf(direction, place, server);
     await makeTree(way.from, TREE);
-    const run = way.run({ connections: 2, timeoutMs: 1500 });
+    const run = way.run({ connections: 2, timeoutMs: 800 });
     await run.events.until(({ kind }) => kind === "start");
     isDead = true;
     const { error } = await run.summary;
     // A session began: it is no server that nobody reached.
     assert.equal(error?.code, "lost");
-    assert.match(error.message, /has not answered for 0.75 s; not found again within 1.5 s$/);
+    assert.match(error.message, /has not answered for 0.4 s; not found again within 0.8 s$/);
   });
 }
 
@@ -296,74 +294,7 @@ Deno.test("a further connection that does not answer holds up no push", async ()
   assert.ok(performance.now() - startMs < LIMITS.handshakeMs, "it waited for the connection");
 });
 
-/** A client of the same identity that is at the same thing already. */
-async function rivalOf(
-  place: Place,
-  { remote, opener, isAlive }: {
-    readonly remote: Remote;
-    readonly opener: Offer | Request;
-    /** It answers pings. */
-    readonly isAlive: boolean;
-  },
-): Promise<RawPeer> {
-  const identity = await loadIdentity(place.path("client/identity"), { create: true });
-  const rival = await rawClient(place.network, remote, identity);
-  rival.send(opener);
-  await rival.take(opener.type === "offer" ? "accept" : "offer");
-  if (isAlive) rival.take("bye").catch(() => {}); // Until it is closed.
-  return rival;
-}
-
-Deno.test("a push waits for another one of the same, and goes on when that has ended", async () => {
-  await using place = await Place.open();
-  const server = await place.serve();
-  await makeFile(place.path("f"), CONTENT);
-  const opener = offerOf({ given: [place.path("f")] });
-  const rival = await rivalOf(place, { remote: server.remote(), opener, isAlive: true });
-  const run = place.push(["f"], server.remote());
-  const busy = await run.events.until(({ kind }) => kind === "reconnecting");
-  assert.ok(busy.kind === "reconnecting" && busy.code === "busy");
-  rival.send({ type: "abort", transfer: 1, code: "failed", message: "" });
-  const summary = await run.summary;
-  assertDone(summary);
-  assertSteady(run);
-  assert.deepEqual([count(run, "reconnecting"), count(run, "reconnected")], [1, 1]);
-  assert.equal(summary.reconnects, 0, "nothing was lost");
-  rival.connection.close("none", "");
-});
-
-Deno.test("a push that waited in vain is busy, and says how long it waited", async () => {
-  await using place = await Place.open();
-  const server = await place.serve();
-  await makeFile(place.path("f"), CONTENT);
-  const opener = offerOf({ given: [place.path("f")] });
-  const rival = await rivalOf(place, { remote: server.remote(), opener, isAlive: true });
-  const run = place.push(["f"], server.remote(), { timeoutMs: 700 });
-  const { error } = await run.summary;
-  assert.deepEqual([error?.code, error?.exit], ["busy", 1]);
-  assert.match(error?.message ?? "", /; waited 0.7 s for it$/);
-  assert.deepEqual([count(run, "reconnecting"), count(run, "reconnected")], [1, 0]);
-  rival.connection.close("none", "");
-});
-
 for (const direction of ["push", "pull"] as const) {
-  Deno.test(`a ${direction} takes the use of a counted ticket back from its own dead session`, async () => {
-    await using place = await Place.open();
-    const server = await place.serve({ once: true });
-    const way = direction === "push" ? "f" : `${server.root}/f`;
-    await makeFile(way === "f" ? place.path("f") : way, CONTENT);
-    const opener = direction === "push" ? offerOf({ given: [place.path("f")] }) : requestOf("f");
-    const remote = server.remote();
-    const rival = await rivalOf(place, { remote, opener, isAlive: false });
-    const run = direction === "push"
-      ? place.push(["f"], remote)
-      : place.pull([{ ...remote, path: "f" }], "f");
-    assertDone(await run.summary);
-    assert.equal(count(run, "reconnecting"), 0);
-    assert.equal((await server.handle.ended)?.error, null);
-    await rival.connection.closed;
-  });
-
   Deno.test(`serve() with once waits for the client that a ${direction} lost, and takes one use`, async () => {
     const gate = new Gate(CONTENT.byteLength / 2);
     await using place = await Place.open({ deliver: gate.deliver });
@@ -443,20 +374,3 @@ class Cable {
     for (const connection of this.#connections.splice(0)) connection.close("none", "");
   }
 }
-
-Deno.test("a push takes over a place that another client held and no longer does, when that is gone", async () => {
-  await using place = await Place.open();
-  const server = await place.serve();
-  await makeFile(place.path("f"), CONTENT);
-  // Another identity, the same destination: two transfers.
-  const rival = await rawClient(place.network, server.remote());
-  rival.send(offerOf());
-  await rival.take("accept");
-  const run = place.push(["f"], server.remote(), { timeoutMs: 20_000 });
-  const summary = await run.summary;
-  assertDone(summary);
-  await rival.connection.closed;
-  const ends = server.summaries.map(codeOf);
-  assert.deepEqual(ends.filter((code) => code !== "busy"), ["lost", null]);
-  assert.equal(count(run, "reconnecting"), 1);
-});

@@ -65,17 +65,23 @@ export function reconnectingLine(
 ): string {
   const state = shown(stateOf(message), MESSAGE_CHARS);
   // Whole seconds: the time is counted from when it was last heard, and a guess has no tenths.
-  const span = `for up to ${formatDuration(Math.ceil(withinMs / 1000) * 1000)}`;
+  const wholeMs = withinMs < 1000 ? withinMs : Math.ceil(withinMs / 1000) * 1000;
+  const span = `for up to ${formatDuration(wholeMs)}`;
   const text = code === "busy"
     ? `the transfer has to wait: ${state}; trying again ${span}`
     : `lost the server: ${state}; looking for it ${span}`;
   return `${styled("!", "warning", color)} ${text}`;
 }
 
-/** What a message found, without what was attempted. */
+/** What a message found, without what was attempted: a colon in a quoted value is part of that value. */
 function stateOf(message: string): string {
-  const at = message.indexOf(": ");
-  return at < 0 ? message : message.slice(at + 2);
+  let isQuoted = false;
+  for (let at = 0; at < message.length; at++) {
+    // A name that holds a quotation mark itself leaves the marks uneven: the message is shown whole.
+    if (message[at] === '"') isQuoted = !isQuoted;
+    else if (!isQuoted && message.startsWith(": ", at)) return message.slice(at + 2);
+  }
+  return message;
 }
 
 /** Something worth knowing that stops nothing. */

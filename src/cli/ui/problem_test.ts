@@ -75,6 +75,19 @@ Deno.test("reconnectingLine() says in one line what was found and how long the s
   );
 });
 
+Deno.test("reconnectingLine() leaves a colon in a quoted value alone, and a time below a second as it is", () => {
+  const event = { kind: "reconnecting", code: "busy", withinMs: 500 } as const;
+  const message = 'Cannot receive "a: b/\'c: d": another receives "x: y"';
+  assert.equal(
+    reconnectingLine({ ...event, message }, PLAIN),
+    '! the transfer has to wait: another receives "x: y"; trying again for up to 500 ms',
+  );
+  assert.equal(
+    reconnectingLine({ ...event, message: "The server stops", withinMs: 1001 }, PLAIN),
+    "! the transfer has to wait: The server stops; trying again for up to 2 s",
+  );
+});
+
 Deno.test("reconnectingLine() escapes what the peer said, and colours only the mark", () => {
   const event = {
     kind: "reconnecting",

@@ -1,0 +1,99 @@
+// How the name of a part becomes a path: only below a RUN and a SHARD that are real directories, seen once
+// a shard and call. A state may be planted, with a link that leads to a user's files; what lies behind
+// one is neither believed, written to nor removed. A part is a file: it goes by `unlink`, nothing else does.
+
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { osCode } from "../base/os_error.ts";
+import { type Disk, lookAt } from "./disk.ts";
+
+/** What a run says of its parts; see part_names.ts. */
+export const NAMES_FILE = "names";
+/** What a run of parts and a shard of it are called. */
+export const RUN_NAME = /^[0-9a-f]{16}$/;
+export const SHARD_NAME = /^[0-9a-f]{1,8}$/;
+const PART_NAME = /^[0-9a-f]{16}\/[0-9a-f]{1,8}\/[0-9a-f]{1,8}$/;
+
+/**
+ * Whether a name is one that a run of parts makes. A state somebody planted may name anything, and a
+ * name is written to, resumed from and removed.
+ */
+export function isPartName(name: string): boolean {
+  return PART_NAME.test(name);
+}
+
+export class PartPaths {
+  /** Absolute path of `.sftpx/parts`. */
+  readonly #parts: string;
+  /** Directories seen since the last `forget`, by absolute path: whether each is a real one. */
+  readonly #seen = new Map<string, boolean>();
+
+  constructor(partsDirectory: string) {
+    this.#parts = partsDirectory;
+  }
+
+  /** Drops what was seen: for the start of each call. */
+  forget(): void {
+    this.#seen.clear();
+  }
+
+  /** Absolute path of a part, which may be absent; null where its name leads nowhere or elsewhere. */
+  find(name: string): string | null {
+    if (!isPartName(name)) return null;
+    const path = `${this.#parts}/${name}`;
+    return this.#leadsTo(dirname(path)) ? path : null;
+  }
+
+  /** Absolute path of what a run says of its parts; null where the run leads nowhere or elsewhere. */
+  namesOf(run: string): string | null {
+    const path = `${this.#parts}/${run}`;
+    return this.#leadsTo(path) ? `${path}/${NAMES_FILE}` : null;
+  }
+
+  /** Removes a part, or a link in its place. What else is there is no part, and stays. */
+  remove(name: string, disk: Disk): void {
+    const path = this.find(name);
+    if (path === null || (lookAt(path)?.isDirectory() ?? true)) return;
+    disk.remove(path);
+  }
+
+  /** Removes a shard and its run as far as nothing is in them. */
+  removeEmpty(shard: string, disk: Disk): void {
+    const path = `${this.#parts}/${shard}`;
+    if (this.#leadsTo(path) && !removeIfEmpty(path, disk)) return;
+    if (this.#leadsTo(dirname(path))) removeIfNameless(dirname(path), disk);
+    this.#seen.clear();
+  }
+
+  /** Whether a directory below `.sftpx/parts` is there, itself and what is above it no link. */
+  #leadsTo(directory: string): boolean {
+    const seen = this.#seen.get(directory);
+    if (seen !== undefined) return seen;
+    const isTop = directory === this.#parts;
+    const isReal = (isTop || this.#leadsTo(dirname(directory))) &&
+      (lookAt(directory)?.isDirectory() ?? false);
+    this.#seen.set(directory, isReal);
+    return isReal;
+  }
+}
+
+/** Removes a real directory, or a link to one not; whether it is gone. */
+export function removeIfEmpty(directory: string, disk: Disk): boolean {
+  try {
+    disk.removeDirectory(directory);
+    return true;
+  } catch (thrown) {
+    if (osCode(thrown) === "ENOENT") return true;
+    if (["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(osCode(thrown))) return false;
+    throw thrown;
+  }
+}
+
+/** Removes a run, a real directory, in which nothing is left but what it says of its parts. */
+export function removeIfNameless(run: string, disk: Disk): boolean {
+  if (removeIfEmpty(run, disk)) return true;
+  const found = fs.readdirSync(run);
+  if (found.length !== 1 || found[0] !== NAMES_FILE) return false;
+  disk.remove(`${run}/${NAMES_FILE}`);
+  return removeIfEmpty(run, disk);
+}
