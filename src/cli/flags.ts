@@ -13,7 +13,7 @@ import {
   type FlagValue,
   own,
 } from "./flag_spec.ts";
-import { formatDuration, formatSize } from "./units.ts";
+import { formatSize } from "./units.ts";
 
 const SERVERS = ["serve", "recv"] as const;
 const CLIENTS = ["send", "get"] as const;
@@ -43,12 +43,13 @@ const MAX_ZSTD_LEVEL = 19;
 export const AUTO_ZSTD_LEVEL = 1;
 export const ZSTD_LEVELS = { min: 1, max: MAX_ZSTD_LEVEL } as const;
 
+const DAY_MS = 86_400_000;
 /** Shorter than a handshake on a long path is no use; longer than a day is a typing error. */
-const TIMEOUT_MS = { min: 100, max: 86_400_000 } as const;
+const TIMEOUT_MS = { min: 100, max: DAY_MS } as const;
 /** A ticket that must outlive a year is better an authorized key. */
-const EXPIRY_MS = { min: 1000, max: 366 * 86_400_000 } as const;
+const EXPIRY_MS = { min: 1000, max: 366 * DAY_MS } as const;
 /** Less would forget what a slow hand is about to start again. */
-const KEEP_MS = { min: 60_000, max: 366 * 86_400_000 } as const;
+const KEEP_MS = { min: 60_000, max: 366 * DAY_MS } as const;
 /** Less is over before a rate can be seen. */
 const BENCH_BYTES = { min: 2 ** 20, max: LIMITS.measureBytes } as const;
 
@@ -215,7 +216,7 @@ export const FLAGS = [
     help: "longest time without the peer",
   }),
   common("keep-for", { kind: "duration", hint: "D", ...KEEP_MS }, [...SERVERS, "get"], {
-    fallback: formatDuration(LIMITS.keepForMs).replace(" ", ""),
+    fallback: `${LIMITS.keepForMs / DAY_MS}d`,
     help: "how long what broke off can resume",
     advanced: true,
   }),

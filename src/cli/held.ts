@@ -2,6 +2,7 @@
 // shows it and `clean` removes it.
 
 import { stat } from "node:fs/promises";
+import { osCode } from "../base/os_error.ts";
 import type { Resumable } from "../session/status.ts";
 import { identityName } from "../trust/identity.ts";
 import type { HeldFields } from "./json_line.ts";
@@ -19,10 +20,10 @@ const SOURCES_SHOWN = 3;
 /** A place that is not there holds nothing because of a slip, not because all is done. */
 export async function checkRoot(root: string): Promise<void> {
   const attempt = `look into "${shown(root)}"`;
-  const found = await stat(root).catch((thrown: unknown) => {
+  await stat(`${root}/.`).catch((thrown: unknown) => {
+    if (osCode(thrown) === "ENOTDIR") throw usageError(attempt, "it is no directory", thrown);
     throw namedError(thrown, attempt);
   });
-  if (!found.isDirectory()) throw usageError(attempt, "it is no directory");
 }
 
 /** Who sends what where: the first cells of a row. */
@@ -40,7 +41,7 @@ export function transferCells(
 }
 
 /** Time since it was last worked on, in whole seconds; a clock that was set back makes it 0. */
-export function ageMsOf({ touchedNs }: Resumable, nowMs: number): number {
+function ageMsOf({ touchedNs }: Resumable, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - Number(touchedNs / 1_000_000n)) / 1000)) * 1000;
 }
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { toSftpxError } from "../base/errors.ts";
 import type { Resumable } from "../session/status.ts";
 import { identityName } from "../trust/identity.ts";
 import { ageCell, amountOf, checkRoot, heldFields, transferCells } from "./held.ts";
+import { errorLines } from "./ui/problem.ts";
 
 const NOW_MS = Date.UTC(2027, 0, 2, 3, 4, 5);
 const PEER = new Uint8Array(32).fill(7);
@@ -73,4 +75,10 @@ Deno.test("checkRoot() tells a place that is not there, and one that is no direc
   await checkRoot(".");
   await assert.rejects(checkRoot("absent-place"), /nothing of that name/);
   await assert.rejects(checkRoot("deno.json"), /it is no directory/);
+  for (const place of ["absent-place", "deno.json"]) {
+    const error = await checkRoot(place).catch(toSftpxError);
+    assert.ok(error);
+    assert.equal(error.exit, 2);
+    assert.equal(errorLines(error, { color: false }).length, 1, "the usage would not help");
+  }
 });

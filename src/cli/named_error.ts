@@ -15,5 +15,5 @@ const SLIPS: Readonly<Record<string, string>> = {
 /** The error of a call that failed on a place that was named; `attempted` follows "Cannot". */
 export function namedError(thrown: unknown, attempted: string): SftpxError {
   const slip = SLIPS[osCode(thrown)];
-  return slip === undefined ? osError(thrown, attempted) : usageError(attempted, slip);
+  return slip === undefined ? osError(thrown, attempted) : usageError(attempted, slip, thrown);
 }

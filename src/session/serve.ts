@@ -183,6 +183,7 @@ class Server {
 
   #open({ hub, caller, admission, address }: NewSession): void {
     const stop = new AbortController();
+    const stopped = whenAborted(this.#stop.signal, (reason) => stop.abort(reason));
     const session = new ServedSession({
       hub,
       clientIdentity: caller.identity,
@@ -200,12 +201,13 @@ class Server {
       onDone: (summary, { began }) => {
         if (began && !summary.dryRun) this.#once?.done(summary);
       },
-      signal: AbortSignal.any([this.#stop.signal, stop.signal]),
+      signal: stop.signal,
     });
     this.#guests.set(admission.session, { session, caller, stop });
     const who = { address, identity: identityName(caller.identity) };
     this.#options.onEvent({ kind: "peer", ...who });
     const run = session.run().then(() => {
+      stopped[Symbol.dispose]();
       this.#guests.delete(admission.session);
       this.#runs.delete(run);
       // In a server that stops it is the server who leaves: its last word is what it served.

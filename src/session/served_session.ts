@@ -127,7 +127,7 @@ export class ServedSession implements OpenSession {
     };
     const startMs = performance.now();
     const { hub, identity, root, store, equipment, takeover, signal } = this.#options;
-    using hold = new KeyHold(takeover, hub);
+    using hold = new KeyHold(takeover, hub, { signal });
     // A dry run commits nothing: no use is spent on it, and none that is paused is touched.
     const claim = first.dryRun ? null : new TicketClaim(this.#options.claimUse);
     let { admitted } = this.#options.admission;
@@ -135,8 +135,7 @@ export class ServedSession implements OpenSession {
     try {
       admitted = this.#options.grantOf();
       const session = { ends: this.#ends, identity, admitted, root, store, equipment, hold };
-      const either = AbortSignal.any([signal, hold.signal]);
-      const served = { ...session, channel, claim, onEvent, signal: either };
+      const served = { ...session, channel, claim, onEvent, signal: hold.signal };
       summary = first.type === "request"
         ? await servePull(served, first)
         : await servePush(served, first);

@@ -5,6 +5,7 @@
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { whenAborted } from "./abort.ts";
 import type { Hub } from "./hub.ts";
 import type { Movement } from "./movement.ts";
 
@@ -119,14 +120,17 @@ export class KeyHold implements Disposable {
   readonly #takeover: Takeover;
   readonly #hub: Hub;
   readonly #stop = new AbortController();
+  readonly #stopped: Disposable;
   #held: Disposable | null = null;
 
-  constructor(takeover: Takeover, hub: Hub) {
+  constructor(takeover: Takeover, hub: Hub, { signal }: { readonly signal: AbortSignal }) {
     this.#takeover = takeover;
     this.#hub = hub;
+    // Not `AbortSignal.any`: in a transfer under way it was seen not to pass an abort on.
+    this.#stopped = whenAborted(signal, (reason) => this.#stop.abort(reason));
   }
 
-  /** Aborted when the transfer has to give way to another one. */
+  /** Aborted with the session's own, and when the transfer has to give way to another one. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
@@ -149,6 +153,7 @@ export class KeyHold implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#stopped[Symbol.dispose]();
     this.#held?.[Symbol.dispose]();
   }
 }

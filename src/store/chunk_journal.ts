@@ -133,7 +133,7 @@ export class ChunkJournal {
     const { key, destination, chunkBytes, peer } = this.#transfer;
     const touchedNs = BigInt(Date.now()) * 1_000_000n;
     // What else the row says is of its key, and stays.
-    if (this.#journal.touch(key, { touchedNs, frontier })) return;
+    if (this.#journal.transfers.touch(key, { touchedNs, frontier })) return;
     const names = keptNames(this.#transfer.given);
     const times = { startedNs: touchedNs, touchedNs };
     this.#journal.addTransfer({

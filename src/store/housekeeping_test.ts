@@ -121,7 +121,7 @@ Deno.test("of what is too old only so much goes at once", () =>
           journal.addTransfer({ ...transferOf(), key, ...times });
         }
       });
-      const left = () => journal.keysBefore(nowNs()).length;
+      const left = () => journal.transfers.keysBefore(nowNs()).length;
       store.abandon(store.begin(transferFor(1)).id);
       assert.equal(left(), 1);
       store.abandon(store.begin(transferFor(1)).id);

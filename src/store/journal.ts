@@ -12,7 +12,6 @@ import {
 } from "../runtime/database.ts";
 import { type Interrupted, interruptedIn } from "./interrupted.ts";
 import {
-  bytesOf,
   committedOf,
   type CommittedRow,
   committedSum,
@@ -30,6 +29,7 @@ import {
 import { isPartName } from "./part_paths.ts";
 import { RunTable } from "./run_table.ts";
 import type { ChunkRun, HeldChunks } from "./store.ts";
+import { TransferTable } from "./transfer_table.ts";
 
 /** What a dry run asks the journal. */
 export type JournalReader = Pick<
@@ -41,6 +41,7 @@ export class Journal {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement>();
   readonly #readOnly: boolean;
+  readonly transfers = new TransferTable((text) => this.#sql(text));
   readonly #runs = new RunTable((text) => this.#sql(text));
   /** Sums of parts, by row: the sums of their runs go on from them. */
   readonly #partSums = new Map<number, number>();
@@ -70,11 +71,6 @@ export class Journal {
     }
   }
 
-  /** Whether a commit now is synced. */
-  get isSynced(): boolean {
-    return this.#sql("PRAGMA synchronous").get()?.["synchronous"] === 2n;
-  }
-
   /** As `durably`, into the database itself: a `-wal` that somebody removes cannot take it back either. */
   irrevocably(body: () => void): void {
     this.durably(body);
@@ -90,38 +86,8 @@ export class Journal {
     return null;
   }
 
-  /** A row left by parts since dropped takes the new chunk size and keeps its beginning. */
   addTransfer(row: TransferRow): void {
-    const given = JSON.stringify(row.given);
-    const { key, destination, peer, startedNs, touchedNs, frontier, moreGiven = 0 } = row;
-    const sum = transferSum({ key, destination, chunk_bytes: BigInt(row.chunkBytes), peer, given });
-    this.#sql(
-      "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, random()) " +
-        "ON CONFLICT (key) DO UPDATE SET destination = excluded.destination, " +
-        "chunk_bytes = excluded.chunk_bytes, peer = excluded.peer, given = excluded.given, " +
-        "more_given = excluded.more_given, touched_ns = excluded.touched_ns, frontier = excluded.frontier, sum = excluded.sum",
-    ).run(
-      key,
-      destination,
-      row.chunkBytes,
-      startedNs,
-      peer,
-      given,
-      moreGiven,
-      touchedNs,
-      frontier,
-      sum,
-    );
-  }
-
-  /** Sets what changes of a transfer while it goes on; false when there is no row of it. */
-  touch(
-    key: Uint8Array,
-    { touchedNs, frontier }: Pick<TransferRow, "touchedNs" | "frontier">,
-  ): boolean {
-    const { changes } = this.#sql("UPDATE transfers SET touched_ns = ?, frontier = ? WHERE key = ?")
-      .run(touchedNs, frontier, key);
-    return changes > 0;
+    this.transfers.add(row);
   }
 
   /** Forgets a transfer and every part of it, but those under `keep` (entry paths). */
@@ -134,26 +100,6 @@ export class Journal {
     this.#sql("DELETE FROM strays WHERE key = ?").run(key);
     this.#partSums.clear();
     if (!this.holdsAny(key)) this.#sql("DELETE FROM transfers WHERE key = ?").run(key);
-  }
-
-  /** Keys of transfers that were last journalled before a moment, oldest first; null for all. */
-  keysBefore(beforeNs: bigint | null, most = -1): Uint8Array[] {
-    const rows = beforeNs === null
-      ? this.#sql("SELECT key FROM transfers ORDER BY touched_ns LIMIT ?").all(most)
-      : this.#sql("SELECT key FROM transfers WHERE touched_ns < ? ORDER BY touched_ns LIMIT ?")
-        .all(beforeNs, most);
-    return rows.map((row) => bytesOf(row["key"]));
-  }
-
-  /** Keys of a peer's transfers but the newest ones, so many of them, and one. */
-  keysBeyond(
-    newest: number,
-    { peer, except }: { readonly peer: Uint8Array; readonly except: Uint8Array },
-  ): Uint8Array[] {
-    return this.#sql(
-      "SELECT key FROM transfers WHERE peer = ? AND key <> ? " +
-        "ORDER BY touched_ns DESC LIMIT -1 OFFSET ?",
-    ).all(peer, except, newest).map((row) => bytesOf(row["key"]));
   }
 
   /** The part held of one path of the manifest. */

@@ -17,7 +17,7 @@ import { DIGEST_BYTES, type PartRow } from "./journal_rows.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
 import type { PartsRun } from "./parts.ts";
 import { PathList } from "./path_list.ts";
-import { type Found, placeFile } from "./placement.ts";
+import { type Found, placeFile, type PlacementQuestion } from "./placement.ts";
 import { growthBytes, type Room, takenBytes } from "./room.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
 import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
@@ -114,8 +114,9 @@ export class Register {
         const final = destination.of(entry.path, source);
         this.#guard.check(entry);
         if (entry.kind !== "file") return this.#later(first + i, entry, final);
+        const held = fresh[source] ? null : this.#held(entry);
         const stat = fresh[source] ? null : door.look(final);
-        const found = fresh[source] ? FRESH : this.#find(entry, final, stat);
+        const found = held === null ? FRESH : this.#find({ entry, path: final, stat, ...held });
         if ("stale" in found && found.stale !== null) stale.push(found.stale);
         return this.#open(first + i, { entry, final, found, stat });
       } catch (thrown) {
@@ -142,15 +143,24 @@ export class Register {
     return { kind: "later" };
   }
 
-  #find(entry: Entry, final: string, stat: BigIntStats | null): Found {
+  /** What is held of an entry, by row and name. */
+  #held(entry: Entry): Pick<PlacementQuestion, "row" | "part" | "stray"> {
     const { journal, run, holdsParts } = this.#context;
     const row = holdsParts ? journal.part(this.#transfer.key, entry.path) : null;
     const part = row === null ? null : run.find(row.name);
+    if (row !== null && part !== null && (lookAt(part)?.nlink ?? 0n) > 1n) {
+      // In place already, but for this name of it. It goes before the file is looked at: that moves ctime.
+      this.#dropRows([row]);
+      return { row: null, part: null, stray: null };
+    }
     const lost = holdsParts && row === null ? journal.stray(this.#transfer.key, entry.path) : null;
     const path = lost === null ? null : run.find(lost.name);
     const stray = lost === null || path === null ? null : { row: lost, path };
-    const question = { entry, path: final, stat, row, part, stray };
-    return placeFile(question, { rules: this.#transfer, journal });
+    return { row, part, stray };
+  }
+
+  #find(question: PlacementQuestion): Found {
+    return placeFile(question, { rules: this.#transfer, journal: this.#context.journal });
   }
 
   #open(

@@ -120,10 +120,14 @@ export function openStateReadOnly(
   const opened = openDatabaseReadOnly(path);
   try {
     const version = opened.database.prepare("PRAGMA user_version").get()?.["user_version"];
-    if (version === SCHEMA_VERSION) return opened;
+    if (version === SCHEMA_VERSION) {
+      // What another process writes to is for that one to check.
+      if (opened.isFixed && pagesOf(opened.database) <= CHECKED_PAGES) checkPages(opened.database);
+      return opened;
+    }
   } catch (thrown) {
     opened.database.close();
-    if (isDamage(thrown)) return null;
+    if (thrown instanceof UnusableState || isDamage(thrown)) return null;
     throw thrown;
   }
   opened.database.close();

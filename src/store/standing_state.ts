@@ -1,6 +1,6 @@
 // `.sftpx` in a root as it stands, for dry runs and for telling what can be resumed: nothing is made,
 // locked, tidied or changed, and other stores on the root go on undisturbed. A state that is absent, or
-// that a transfer would begin anew, remembers nothing.
+// that a transfer would begin anew, remembers what the parts say of themselves.
 
 import * as fs from "node:fs";
 import process from "node:process";
@@ -8,7 +8,8 @@ import { lookAt } from "./disk.ts";
 import { isDamage, osCode, osError } from "../base/os_error.ts";
 import type { Interrupted } from "./interrupted.ts";
 import { Journal, type JournalReader } from "./journal.ts";
-import { openStateReadOnly } from "./schema.ts";
+import { salvage } from "./salvage.ts";
+import { openState, openStateReadOnly } from "./schema.ts";
 import { refusalOf, refuseContents } from "./planted.ts";
 import { isLocked, STATE_NAME } from "./state_directory.ts";
 
@@ -75,8 +76,9 @@ export class StandingState {
     try {
       return this.#journal?.interrupted() ?? [];
     } catch (thrown) {
-      if (isDamage(thrown)) return [];
-      throw thrown;
+      if (!isDamage(thrown)) throw thrown;
+      this.#salvage();
+      return this.#journal?.interrupted() ?? [];
     }
   }
 
@@ -108,12 +110,20 @@ export class StandingState {
     const path = `${this.#path}/state.db`;
     if (this.#journal !== null && !(this.#isFixed && fs.existsSync(`${path}-wal`))) return;
     this.close();
-    if (lookAt(path) === null) return;
     this.#refusePlanted();
-    const opened = openStateReadOnly(path);
-    if (opened === null) return;
+    const opened = lookAt(path) === null ? null : openStateReadOnly(path);
+    if (opened === null) return this.#salvage();
     this.#journal = new Journal(opened.database, { readOnly: true });
     this.#isFixed = opened.isFixed;
+  }
+
+  /** Looks at the parts as a transfer would that begins the state anew, and keeps it in memory. */
+  #salvage(): void {
+    this.close();
+    if (lookAt(this.partsDirectory) === null) return;
+    this.#journal = new Journal(openState(":memory:"));
+    this.#isFixed = true;
+    salvage(this.#journal, this.partsDirectory);
   }
 
   /** As a transfer would refuse it; whose it is can be told only where the user has a number. */

@@ -138,13 +138,13 @@ export class StateDirectory {
   expire(): void {
     const { keepForMs, nowMs } = this.#options;
     const beforeNs = BigInt(Math.trunc(nowMs() - keepForMs)) * 1_000_000n;
-    this.#forgetAll(this.journal.keysBefore(beforeNs, LIMITS.expiredAtOnce));
+    this.#forgetAll(this.journal.transfers.keysBefore(beforeNs, LIMITS.expiredAtOnce));
   }
 
   /** Makes room for one more transfer of a peer, should so many have broken off already. */
   forgetCrowd({ peer, key }: Pick<Claimant, "peer" | "key">): void {
     const newest = LIMITS.keptTransfersPerPeer - 1;
-    this.#forgetAll(this.journal.keysBeyond(newest, { peer, except: key }));
+    this.#forgetAll(this.journal.transfers.keysBeyond(newest, { peer, except: key }));
   }
 
   /**
@@ -152,7 +152,7 @@ export class StateDirectory {
    * at, with its parts; answers those that could have been gone on with.
    */
   forgetBefore(beforeNs: bigint | null): Interrupted[] {
-    const keys = this.journal.keysBefore(beforeNs);
+    const keys = this.journal.transfers.keysBefore(beforeNs);
     if (keys.length === 0) return [];
     const told = new Map(this.journal.interrupted().map((row) => [toHex(row.key), row]));
     return this.#forgetAll(keys).flatMap((key) => told.get(toHex(key)) ?? []);

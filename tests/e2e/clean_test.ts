@@ -7,7 +7,7 @@ import { type Running, Scratch, type Server } from "./sftpx_process.ts";
 import { makeFile, prose, readTree } from "./trees.ts";
 
 const MiB = 2 ** 20;
-const SIZE = 24 * MiB;
+const SIZE = 12 * MiB;
 /** Level 19 takes seconds over the file: there is time to break off. */
 const SLOWLY = ["--compress", "zstd:19", "--workers", "1", "--chunk-size", "256KiB"];
 

@@ -73,7 +73,7 @@ Deno.test("what every command prints with --json is as the schema has it", async
     assert.equal((await events("ls", "--recursive", url)).at(-1), "end");
   });
   await t.step("a transfer that was interrupted", async () => {
-    await makeFile(scratch.path("big"), prose(24 * MiB));
+    await makeFile(scratch.path("big"), prose(12 * MiB));
     const running = scratch.start(["send", "big", url, ...SLOWLY, "--json"]);
     // Two journals' time: something is held then.
     await wellUnderWay(running);
@@ -104,7 +104,10 @@ Deno.test("what every command prints with --json is as the schema has it", async
   });
   await t.step("a server that was lost and came back", async () => {
     const lost = await scratch.serve("other");
-    const running = scratch.start(["send", "big", lost.ticket, ...SLOWLY, "--json"]);
+    const running = scratch.start([
+      ...["send", "big", lost.ticket, ...SLOWLY],
+      ...["--timeout", "6s", "--json"],
+    ]);
     await wellUnderWay(running);
     lost.running.kill("SIGKILL");
     await lost.running.ended;

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { hasPseudoTerminals, PseudoTerminal } from "./pseudo_terminal.ts";
 import { type Running, Scratch, type Server } from "./sftpx_process.ts";
 import { transferOf } from "./json_output.ts";
+import { QUICK } from "./line.ts";
 import { makeFile, prose } from "./trees.ts";
 
 const MiB = 2 ** 20;
@@ -18,7 +19,7 @@ Deno.test("a server that was killed and comes back costs one line, told as it wa
   const server = await scratch.serve("root");
   const env = { SFTPX_TICKET: server.ticket };
   const send = (to: string, ...more: string[]) =>
-    scratch.start(["send", "f", `@/${to}`, ...SLOWLY, "--json", ...more], { env });
+    scratch.start(["send", "f", `@/${to}`, ...SLOWLY, ...QUICK.flags, "--json", ...more], { env });
   const [plain, loud, quiet] = [send("a"), send("b", "--verbose"), send("c", "--quiet")];
   for (const running of [plain, loud, quiet]) await hasStored(running);
   await restart(scratch, server);
@@ -109,7 +110,13 @@ Deno.test({
     await using scratch = await Scratch.open();
     await makeFile(scratch.path("f"), prose(10 * MiB));
     const server = await scratch.serve("root");
-    await using terminal = PseudoTerminal.open(scratch, ["send", "f", "@", ...SLOWLY], {
+    await using terminal = PseudoTerminal.open(scratch, [
+      "send",
+      "f",
+      "@",
+      ...SLOWLY,
+      ...QUICK.flags,
+    ], {
       env: { SFTPX_TICKET: server.ticket, NO_COLOR: "1" },
       columns: 120,
     });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import { toolCommand } from "./command.ts";
 import { transferOf } from "./json_output.ts";
+import { sideBySide } from "./line.ts";
 import { type Running, Scratch, SilentPort } from "./sftpx_process.ts";
 import { digestOf, makeFile, prose } from "./trees.ts";
 
@@ -12,7 +13,7 @@ const MiB = 2 ** 20;
 const SLOWLY = ["--compress", "zstd:19", "--workers", "1", "--json"];
 const CHUNKS = ["--chunk-size", "256KiB"];
 
-Deno.test("a signal stops a client with its code, and the next run resumes", async (t) => {
+Deno.test("a signal stops a client with its code, and the next run resumes", async () => {
   await using scratch = await Scratch.open();
   await makeFile(scratch.path("root/remote"), prose(24 * MiB));
   await makeFile(scratch.path("local"), prose(24 * MiB));
@@ -22,8 +23,9 @@ Deno.test("a signal stops a client with its code, and the next run resumes", asy
     { name: "SIGTERM in send", signal: "SIGTERM", code: 20, error: "terminated", way: "send" },
     { name: "SIGTERM in get", signal: "SIGTERM", code: 20, error: "terminated", way: "get" },
   ] as const;
-  for (const { name, signal, code, error, way } of cases) {
-    await t.step(`${name}: ${code}`, async () => {
+  await sideBySide(Object.fromEntries(cases.map(({ name, signal, code, error, way }) => [
+    `${name}: ${code}`,
+    async () => {
       const place = name.replaceAll(" ", "-");
       const [args, result] = way === "send"
         ? [["send", "local", `${server.ticket}/${place}`], `${server.root}/${place}`]
@@ -43,8 +45,8 @@ Deno.test("a signal stops a client with its code, and the next run resumes", asy
       assert.equal(again.code, 0, again.stderr);
       assert.ok(again.summary.reusedBytes > 0, "nothing was resumed");
       assert.equal(await digestOf(result), await digestOf(scratch.path("local")));
-    });
-  }
+    },
+  ])));
 });
 
 Deno.test("a signal before there is a session stops a client too", async () => {

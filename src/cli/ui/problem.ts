@@ -29,6 +29,7 @@ export function errorLines(
   if (!isAdvised) return lines;
   const { advice } = ERROR_TABLE[error.code];
   if (error.code === "usage") {
+    if (error.cause !== undefined) return lines;
     lines.push(`  Run "sftpx ${command === undefined ? "" : `${command} `}--help" for the usage.`);
   } else if (advice !== null) {
     lines.push(`  ${advice}`);

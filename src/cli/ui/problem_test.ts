@@ -97,6 +97,6 @@ Deno.test("reconnectingLine() escapes what the peer said, and colours only the m
   } as const;
   assert.equal(
     reconnectingLine(event, { color: true }),
-    "\x1b[33m!\x1b[0m lost the server: gone\\u{1b}[2J\\u{a}; looking for it for up to 1 s",
+    "\x1b[33m!\x1b[0m lost the server: gone\\u{1b}[2J\\u{a}; looking for it for up to 500 ms",
   );
 });
