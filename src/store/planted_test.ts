@@ -189,3 +189,26 @@ Deno.test({
       assert.deepEqual(fs.readdirSync(join(root, ".sftpx")), []);
     }),
 });
+
+Deno.test("the second name of a file in place goes before the file is looked at: it moves its ctime", () =>
+  inDirectory((root) => {
+    const final = join(root, "d/f");
+    const disk: Disk = {
+      ...DISK,
+      remove: (path) => {
+        DISK.remove(path);
+        // What a second would do to its ctime, at once.
+        if (path.includes("/parts/") && fs.existsSync(final)) fs.utimesSync(final, 1, 1);
+      },
+    };
+    withStore(root, (store) => {
+      const part = interrupt(store);
+      fs.mkdirSync(join(root, "d"));
+      fs.linkSync(part, final);
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, [fileEntry("d/f", MINE.length)], [0]);
+      only(placement, "stands");
+      store.placeDirectories(id);
+      assert.deepEqual(store.commit(id, [wholeFile(0, { keep: true })]).failures, []);
+    }, { disk });
+  }));
