@@ -10,7 +10,7 @@ import { digestOf, makeFile, noise } from "./trees.ts";
 const MiB = 2 ** 20;
 /** What is sent, and how fast the relay lets it through: seconds that wait for nothing else. */
 export const SIZE_BYTES = 8 * MiB;
-const RATE_BYTES_PER_SECOND = 4 * MiB;
+const RATE_BYTES_PER_SECOND = 3 * MiB;
 /** Small chunks tell finely what is done; without compression the bytes can be counted. */
 const COUNTED = ["--chunk-size", "256KiB", "--compress", "none", "--json"];
 
@@ -103,7 +103,7 @@ export class Line implements AsyncDisposable {
   /** Starts the client and waits until a part of it is done, and journalled: a second has gone by. */
   async startToMiddle(args: readonly string[] = this.command): Promise<Running> {
     const running = this.start(args);
-    await isDone(running, SIZE_BYTES / 2);
+    await isDone(running, SIZE_BYTES * 3 / 8);
     return running;
   }
 
