@@ -120,8 +120,8 @@ Deno.test("a server that was never reached is not looked for twice", async () =>
 });
 
 Deno.test("a network that comes and goes costs a line each time, and nothing else", async () => {
-  // One chunk after the other, so that what is done grows while the rest is on its way.
-  await using line = await Line.open("send", { flags: [...QUICK.flags, "--lanes", "1"] });
+  // Few chunks at a time, so that what is done grows while the rest is on its way.
+  await using line = await Line.open("send", { flags: [...QUICK.flags, "--lanes", "2"] });
   line.relay.narrow(2 * MiB);
   const running = await line.startToMiddle();
   for (const times of [1, 2]) {
