@@ -45,8 +45,7 @@ async function survive(way: Way, killed: { client: boolean; server: boolean }): 
   if (killed.server) await line.serveAgain();
   const { summary } = await line.arrives(line.start(command));
   assert.equal(summary.bytes, SIZE_BYTES);
-  // How much of it was journalled depends on the disk: the kill matrix measures that.
-  assert.ok(summary.reusedBytes > 0);
+  // How much of it was journalled by then depends on the disk: the kill matrix measures that.
   assert.equal(summary.reusedBytes + summary.wireBytes, SIZE_BYTES);
   if (way === "send") return await assertNoPartIn(`${line.scratch.path("root")}/.sftpx/parts`);
   await assert.rejects(fs.stat(line.scratch.path("into/.sftpx")), "the state of a pull goes");
