@@ -260,9 +260,14 @@ async function serve(scratch: Scratch, relay: Relay, { options, port }: {
   return server;
 }
 
-async function authorizeClient(scratch: Scratch): Promise<void> {
+/** The client's name, in every one of its commands. */
+export async function clientIdentity(scratch: Scratch): Promise<string> {
   const made = await scratch.run(["init", "--json"], clientOf(scratch));
-  const { identity } = JSON.parse(made.stdout);
+  return JSON.parse(made.stdout).identity;
+}
+
+async function authorizeClient(scratch: Scratch): Promise<void> {
+  const identity = await clientIdentity(scratch);
   const added = await scratch.run(["keys", "authorize", identity]);
   assert.equal(added.code, 0, added.stderr);
 }

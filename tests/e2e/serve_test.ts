@@ -65,7 +65,7 @@ Deno.test("several clients are served at once", async () => {
   await makeTree(scratch.path("tree"), { "a": file("a"), "b": file(noise(MiB)) });
   const slow = await line.startToMiddle();
   // Under way while the others come and go, and with an answer in time for who asks whether it is there.
-  line.relay.narrow(400_000);
+  line.relay.narrow(800_000);
   const made = await scratch.run([
     ...["ticket", "create", "root"],
     ...["--advertise", `127.0.0.1:${server.port}`],

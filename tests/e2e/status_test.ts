@@ -3,12 +3,9 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import { jsonLines } from "./json_output.ts";
+import { clientIdentity, Line, SIZE_BYTES } from "./line.ts";
 import { Scratch } from "./sftpx_process.ts";
-import { makeFile, noise } from "./trees.ts";
-
-const MiB = 2 ** 20;
-/** Enough that the journal has been written, whatever came first of its bytes and its time. */
-const ENOUGH = 66 * MiB;
+import { makeFile } from "./trees.ts";
 
 async function statusOf(scratch: Scratch, root: string) {
   const { code, stdout, stderr } = await scratch.run(["status", "--json", root]);
@@ -19,14 +16,11 @@ async function statusOf(scratch: Scratch, root: string) {
 }
 
 Deno.test("status shows what broke off and what runs, and nothing once it is done", async (t) => {
-  await using scratch = await Scratch.open();
-  await makeFile(scratch.path("big.iso"), noise(120 * MiB));
-  const server = await scratch.serve("root");
+  await using line = await Line.open("send");
+  const { scratch, server } = line;
   const root = server.root;
-  const { identity } = JSON.parse((await scratch.run(["init", "--json"])).stdout);
-  const command = ["send", "big.iso", `${server.ticket}/images/`];
-  const running = scratch.start([...command, "--json"]);
-  await running.line(({ event, bytesDone }) => event === "progress" && Number(bytesDone) > ENOUGH);
+  const identity = await clientIdentity(scratch);
+  const running = await line.startToMiddle();
   await t.step("while it runs", async () => {
     running.kill("SIGSTOP");
     const [line, ...rest] = await statusOf(scratch, root);
@@ -46,12 +40,12 @@ Deno.test("status shows what broke off and what runs, and nothing once it is don
     assert.deepEqual(rest, []);
     assert.equal(line?.["running"], false);
     assert.equal(line?.["peer"], identity);
-    assert.deepEqual(line?.["sources"], ["big.iso"]);
-    assert.equal(line?.["destination"], "images");
+    assert.deepEqual(line?.["sources"], ["from/big"]);
+    assert.equal(line?.["destination"], "copy");
     assert.equal(line?.["files"], 1);
-    assert.equal(line?.["totalBytes"], 120 * MiB);
+    assert.equal(line?.["totalBytes"], SIZE_BYTES);
     const held = Number(line?.["heldBytes"]);
-    assert.ok(held > 0 && held <= 120 * MiB, String(held));
+    assert.ok(held > 0 && held <= SIZE_BYTES, String(held));
     assert.ok(Math.abs(Date.parse(String(line?.["started"])) - Date.now()) < 120_000);
     const [begunMs, workedMs] = [line?.["started"], line?.["lastWorkedOn"]].map((time) =>
       Date.parse(String(time))
@@ -68,14 +62,13 @@ Deno.test("status shows what broke off and what runs, and nothing once it is don
     assert.match(head ?? "", /^PEER +SOURCES +INTO +DONE +FILES +AGE$/);
     assert.match(
       row ?? "",
-      new RegExp(`^${identity.slice(0, 12)} +big\\.iso +images +\\S+ MB of 126 MB .* 1 +\\d+ s$`),
+      new RegExp(`^${identity.slice(0, 12)} +from\/big +copy +\\S+ MB of 8\\.39 MB .* 1 +\\d+ s$`),
     );
     assert.match(stderr, /run the same command again/);
   });
   await t.step("and nothing once it is whole", async () => {
-    await scratch.serve("root", [], { listen: `127.0.0.1:${server.port}` });
-    const again = await scratch.transfer(command);
-    assert.equal(again.code, 0, again.stderr);
+    await line.serveAgain();
+    const again = await line.arrives(line.start());
     assert.ok(again.summary.reusedBytes > 0);
     assert.deepEqual(await statusOf(scratch, root), []);
     const { stdout, stderr } = await scratch.run(["status", root]);

@@ -303,7 +303,11 @@ export interface Way {
   readonly run: (more?: Overrides) => ClientRun;
 }
 
-export function wayOf(direction: "push" | "pull", place: Place, server: RunningServer): Way {
+export function wayOf(
+  direction: "push" | "pull",
+  place: Place,
+  server: Pick<RunningServer, "root" | "remote">,
+): Way {
   return direction === "push"
     ? {
       from: place.path("tree"),

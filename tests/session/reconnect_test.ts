@@ -9,6 +9,7 @@ import type { SessionEvent, TransferSummary } from "../../src/session/options.ts
 import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
 import type { Connection, Transport } from "../../src/transport/transport.ts";
 import { loadIdentity } from "../../src/trust/identity.ts";
+import { Relay } from "../e2e/relay.ts";
 import { file, link, makeFile, makeTree, noise, readTree } from "../e2e/trees.ts";
 import { assertDone, type ClientRun, codeOf, Gate, Place, wayOf } from "./place.ts";
 
@@ -156,8 +157,13 @@ for (const direction of ["push", "pull"] as const) {
     const cable = new Cable();
     const transport = cable.over(QUIC);
     const server = await place.serve({ transport });
-    const way = wayOf(direction, place, server);
-    await makeTree(way.from, { ...TREE, "huge": file(noise(20_000_000)) });
+    // Slow enough that it breaks in the middle, however fast the machine is.
+    await using relay = await Relay.open({ rateBytesPerSecond: 4_000_000 });
+    await relay.aim({ port: server.handle.address.port });
+    const addresses = [{ hostname: "127.0.0.1", port: relay.port }];
+    const remote = (path?: string) => ({ ...server.remote(path), addresses });
+    const way = wayOf(direction, place, { root: server.root, remote });
+    await makeTree(way.from, { ...TREE, "huge": file(noise(8_000_000)) });
     const run = way.run({ transport: QUIC, connections: 3, lanes: 6 });
     await run.events.until((event) => event.kind === "progress" && event.wireBytes > 0);
     cable.cut();
