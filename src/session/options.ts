@@ -1,5 +1,6 @@
 // What the command line asks a session to do, and the events it gets back. Plain data: no I/O.
 
+import type { ReceivePolicy } from "../store/store.ts";
 import type { SftpxError } from "../base/errors.ts";
 import type { Congestion, HostPort, Transport } from "../transport/transport.ts";
 import type { Compression } from "../pool/messages.ts";
@@ -79,6 +80,7 @@ export interface PullOptions extends TransferOptions {
   readonly destination: string;
   /** How long what breaks off there is kept. */
   readonly keepForMs: number;
+  readonly policy: ReceivePolicy;
 }
 
 /** What one transfer came to. */
@@ -279,6 +281,7 @@ export interface ServeOptions {
   readonly timeoutMs: number;
   /** How long what breaks off is kept. */
   readonly keepForMs: number;
+  readonly policy: ReceivePolicy;
   /** File of authorized identities, or null. */
   readonly authorizedKeysPath: string | null;
   readonly mintTicket: boolean;

@@ -59,6 +59,26 @@ export interface WalkNotice {
   readonly message: string;
 }
 
+/**
+ * What becomes of links: `refuse` makes those that lead to a place below the root and fails the others,
+ * `keep` makes all of them, `skip` makes none and says so.
+ */
+export type LinkPolicy = "keep" | "skip" | "refuse";
+
+/**
+ * What of a mode is restored: `safe` takes no set-user-id, set-group-id, sticky or world-write bit and
+ * respects the process's mask where it can be read; `exact` takes all of it.
+ */
+export type ModePolicy = "safe" | "exact";
+
+/** What the receiving user decided, whatever the peer wishes. */
+export interface ReceivePolicy {
+  readonly links: LinkPolicy;
+  readonly modes: ModePolicy;
+  /** Every part is read again and compared before it is committed. */
+  readonly paranoid: boolean;
+}
+
 /** A receiving transfer as the store needs to know it. */
 export interface ReceiveTransfer {
   /** Resume key, 32 bytes: hash of peer identity, direction, destination and given names. */
@@ -69,6 +89,7 @@ export interface ReceiveTransfer {
   readonly sources: readonly OfferedSource[];
   readonly chunkBytes: number;
   readonly checksum: boolean;
+  readonly policy: ReceivePolicy;
   /** An existing file is never replaced. */
   readonly writeOnce: boolean;
   /** The peer may learn what stands here. Else nothing that it did not send itself is answered with
