@@ -2,11 +2,15 @@
 // message, takes jobs strictly in order, and never ends by itself (a worker that does ends unseen).
 
 import { codecNames, loadCodecs } from "../src/pool/codecs.ts";
+import { compare } from "../src/pool/compare.ts";
 import { DirectWriter } from "../src/pool/direct.ts";
+import { DirectReader } from "../src/pool/direct_read.ts";
 import { Digester } from "../src/pool/digest.ts";
 import { Lander } from "../src/pool/land.ts";
 import type { ChunkInit, ChunkJob, ChunkReply } from "../src/pool/messages.ts";
 import { Packer } from "../src/pool/pack.ts";
+import { PartFiles } from "../src/pool/part_files.ts";
+import { Rereader } from "../src/pool/reread.ts";
 import { workerPort } from "../src/runtime/runtime.ts";
 
 const port = workerPort<ChunkInit | ChunkJob, ChunkReply>();
@@ -15,6 +19,7 @@ interface Crew {
   readonly packer: Packer;
   readonly lander: Lander;
   readonly digester: Digester;
+  readonly rereader: Rereader;
 }
 
 let crew: Promise<Crew> | null = null;
@@ -30,11 +35,16 @@ port.receive((message) => {
 
 async function start({ without }: ChunkInit): Promise<Crew> {
   const codecs = await loadCodecs({ without });
+  const parts = new PartFiles({ without });
   post({ kind: "ready", codecs: codecNames(codecs) });
   return {
     packer: new Packer(codecs),
-    lander: new Lander(codecs, { direct: new DirectWriter({ without }) }),
+    lander: new Lander(codecs, {
+      direct: new DirectWriter({ without }),
+      open: (path) => parts.open(path),
+    }),
     digester: new Digester(codecs),
+    rereader: new Rereader(codecs, { direct: new DirectReader({ without }) }),
   };
 }
 
@@ -49,7 +59,7 @@ async function work(job: ChunkJob): Promise<void> {
   }
 }
 
-async function run(job: ChunkJob, { packer, lander, digester }: Crew): Promise<void> {
+async function run(job: ChunkJob, { packer, lander, digester, rereader }: Crew): Promise<void> {
   switch (job.kind) {
     case "pack":
       return packer.pack(job, post);
@@ -57,6 +67,10 @@ async function run(job: ChunkJob, { packer, lander, digester }: Crew): Promise<v
       return await lander.land(job, post);
     case "digest":
       return post(digester.digest(job));
+    case "compare":
+      return post(compare(job));
+    case "reread":
+      return rereader.reread(job, post);
   }
 }
 

@@ -22,6 +22,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     summary: "from the same command again to its first new chunk, half-done at full size",
     load: () => import("./resume.ts"),
   },
+  flood: {
+    summary: "a transfer while a thousand peers crowd the door, against one alone",
+    load: () => import("./flood.ts"),
+  },
   journal: {
     summary: "what a write of the journal costs, and how much of it a transfer feels",
     load: () => import("./journal.ts"),

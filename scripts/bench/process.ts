@@ -28,6 +28,13 @@ export class Child implements AsyncDisposable {
     return next.value;
   }
 
+  /** Reads on to its end and throws it away: a pipe that is full holds up who writes to it. */
+  drain(): void {
+    (async () => {
+      for await (const _ of this.#lines);
+    })();
+  }
+
   /** What it cost so far. */
   cost(): Cost {
     return processCost(this.pid);

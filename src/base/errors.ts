@@ -122,6 +122,27 @@ export function errorCodeFromQuic(quic: number): ErrorCode | null {
   return null;
 }
 
+/**
+ * The error that a peer names in a refusal or an abort: `otherwise` for a code that is unknown, or that
+ * only this end can find. Where a reader would take the words for this end's own, it says whose they are.
+ */
+export function toldError(
+  { code, message }: { readonly code: string; readonly message: string },
+  otherwise: ErrorCode,
+): SftpxError {
+  const told = toldCode(code, otherwise);
+  const text = told === "protocol" || told === "version" ? `The peer says: ${message}` : message;
+  return new SftpxError(told, text, { remote: true });
+}
+
+/** A code that a peer names; `otherwise` for one that is unknown, or that only this end can find. */
+export function toldCode(code: string, otherwise: ErrorCode): ErrorCode {
+  return isErrorCode(code) && !FOUND_ONLY_HERE.has(code) ? code : otherwise;
+}
+
+/** Whom this end talks to is no peer's to say: a script takes exit 11 for a warning. */
+const FOUND_ONLY_HERE: ReadonlySet<ErrorCode> = new Set(["identity_mismatch", "identity_unknown"]);
+
 /** Wraps anything thrown; an `SftpxError` passes unchanged. */
 export function toSftpxError(thrown: unknown, code: ErrorCode = "internal"): SftpxError {
   if (thrown instanceof SftpxError) return thrown;

@@ -28,20 +28,52 @@ export const LIMITS = {
   minTakeoverMs: 300,
   /** Patience with a peer that should say goodbye after its last transfer. */
   partingMs: 3_000,
-  /** Half-open peers held at once; beyond it new ones are dropped at once. */
+  /**
+   * Peers whose handshake is under way: at `arrivalsPerSecond` each has half a second before a newcomer
+   * takes its place. Half of them for one address, so that two have to crowd the door to fill it.
+   */
   halfOpenPeers: 256,
+  halfOpenPerAddress: 128,
+  /**
+   * Handshakes begun in a second, and at once, from anywhere: each costs about a third of a
+   * millisecond, so that a flood of them takes a sixth of one core; more are left unanswered.
+   */
+  arrivalsPerSecond: 512,
+  arrivalsAtOnce: 512,
+  /**
+   * The same for one address: eight clients of the most connections come at once; more wait. A site
+   * (IPv6: /48) has four times as much, or each /64 of it would be one more.
+   */
+  arrivalsPerSecondPerAddress: 32,
+  arrivalsAtOncePerAddress: 128,
+  addressesPerSite: 4,
+  /** Arrivals that a peer spends who is refused or breaks the protocol: four a second, not 32. */
+  arrivalsPerFailure: 8,
+  /** Addresses whose arrivals are remembered: about a mebibyte; of more, the oldest is forgotten. */
+  rememberedAddresses: 4096,
   /** Peers at once that shook hands and have not proved who they are; more are shown out. */
   unauthenticatedPeers: 64,
-  /** Of these, from one address: all further connections of one client fit. */
-  unauthenticatedPerAddress: 16,
+  /** Of these, from one address: the clients behind one NAT come back together. */
+  unauthenticatedPerAddress: 32,
+  /** A peer at the door keeps its place for so long when others want it: ten round trips of 100 ms. */
+  strangerGraceMs: 1_000,
+  /** How often one address's refusals are told, with their number; each address gets a line. */
+  refusalsToldMs: 10_000,
+  /** Lines about refusals in that time; all further addresses share one. */
+  refusalLines: 64,
   /** Sessions served at once. */
   sessions: 256,
+  /** Of these, for one identity: a farm of machines that share it. */
+  sessionsPerIdentity: 64,
+  /** Of these, for one ticket, whose bearer makes up identities, and for one address. */
+  sessionsPerTicket: 128,
+  sessionsPerAddress: 128,
   /** Connections of one session. */
   connections: 16,
   /** Lanes a connection carries: a peer that opens them too early fills that many windows. */
   lanesPerConnection: 16,
-  /** Transfers open in one session. */
-  transfersPerSession: 16,
+  /** Transfers open in one session: clients make one after the other, and each may hold a manifest. */
+  transfersPerSession: 8,
   /** Sources named in one offer or request. */
   sourcesPerTransfer: 4096,
   /** Filter rules of one transfer, and UTF-8 bytes of all their patterns: each meets every entry. */
@@ -76,6 +108,8 @@ export const LIMITS = {
   entriesPerMessage: 512,
   /** Entries of one transfer: indexes travel as 32 bits; this is what memory is planned for. */
   entriesPerTransfer: 8_000_000,
+  /** Bytes of all files of one transfer: what a JavaScript number counts exactly. */
+  transferBytes: Number.MAX_SAFE_INTEGER,
   /** Root-log bytes of one transfer: a record an entry (path, size, digest) on either side. */
   manifestBytes: 512 * MiB,
   /** Files announced by the sender and not yet whole at the receiver. */
@@ -113,6 +147,11 @@ export const LIMITS = {
    * to say at once: the longest names of `openEntries`, or the digests of `openChunks`.
    */
   unsentControlBytes: 192 * MiB,
+  /**
+   * Control bytes of one transfer that came and were not taken yet, while it waits for its place or for
+   * the disk: an honest peer waits as well, so four of the largest messages are plenty.
+   */
+  untakenControlBytes: 4 * MiB,
   /** Nesting of a control message's CBOR. */
   cborDepth: 8,
   /** Items in a control message's CBOR: a JavaScript object outweighs its byte on the wire. */
@@ -123,12 +162,19 @@ export const LIMITS = {
   wordBytes: 64,
   /** zstd's own level: about 100 MB/s a core on text, and most of the gain. */
   defaultZstdLevel: 3,
-  /** zstd window a decoder accepts, as a power of two: 2^27 is zstd's own limit without --ultra. */
-  zstdWindowLog: 27,
+  /**
+   * zstd window a decoder accepts, as a power of two: the largest chunk's, for nothing can refer further
+   * back, and a decoder may set that much aside. Encoders without --ultra ask for half of it at most.
+   */
+  zstdWindowLog: 24,
   /** Bytes stored since the last journal entry, before the journal is written. */
   journalBytes: 64 * MiB,
+  /** Between two looks at the file of authorized keys: a change counts within two of them. */
+  keysLookMs: 1000,
   /** Time since the last journal entry, before the journal is written. */
   journalMs: 500,
+  /** One look for files that are gone, before a quota refuses: longer would keep others waiting. */
+  quotaLookMs: 250,
   /** How long the parts of a transfer that broke off are kept: a holiday week. */
   keepForMs: 7 * 24 * 60 * 60 * 1000,
   /** Transfers that broke off and are kept for one peer; of more the oldest goes. */

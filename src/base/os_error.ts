@@ -2,6 +2,7 @@
 // Messages name what the peer may know: never an absolute path of this machine.
 
 import { type ErrorCode, SftpxError } from "./errors.ts";
+import { escapeText } from "./text.ts";
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -52,11 +53,40 @@ const SQLITE_TEXTS: readonly (readonly [RegExp, number])[] = [
   [/unable to open/, 14],
 ];
 
-/** Translates whatever a file or database call threw; `attempted` follows "Cannot". */
-export function osError(thrown: unknown, attempted: string): SftpxError {
+/** What is found where Deno's grants name paths: where a link leads is known only when it is used. */
+export const LINK_REFUSAL =
+  "Deno makes links only with --allow-read and --allow-write for all paths, " +
+  "and the receiving side leaves them out with --links skip";
+
+/**
+ * Translates whatever a file or database call threw; `attempted` follows "Cannot". `scope` is what the
+ * runtime's flag is to be given where it lacks a permission: a path of this machine, so only where the
+ * message stays on it.
+ */
+export function osError(
+  thrown: unknown,
+  attempted: string,
+  { scope = null }: { readonly scope?: string | null } = {},
+): SftpxError {
   if (thrown instanceof SftpxError) return thrown;
-  const { code, found } = meaningOf(thrown);
+  const { code, found } = meaningOf(thrown, scope);
   return new SftpxError(code, `Cannot ${attempted}: ${found}`, { cause: thrown });
+}
+
+/** Whether the runtime itself did not allow it, for want of a permission. */
+export function isNotCapable(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === "NotCapable";
+}
+
+/**
+ * The flag that the runtime wants (`--allow-write`), and with a scope all of it
+ * (`--allow-write=/srv/inbox`): null for any other failure.
+ */
+export function missingFlag(thrown: unknown, scope: string | null = null): string | null {
+  if (!(thrown instanceof Error) || !isNotCapable(thrown)) return null;
+  const flag = /--allow-[a-z]+/.exec(thrown.message)?.[0] ?? "--allow-write";
+  // A comma divides what is granted, and Deno has no way to write one.
+  return scope === null || scope.includes(",") ? flag : `${flag}=${escapeText(scope)}`;
 }
 
 /** The operating system's name for an error (`ENOENT`), or an empty string. */
@@ -75,11 +105,27 @@ export function isDiskFailure(thrown: unknown): boolean {
   return sqliteNumber(thrown) === 10;
 }
 
-function meaningOf(thrown: unknown): Meaning {
+/**
+ * What is told where a missing permission was met unawares: Deno's own message names it. Anything else
+ * thrown is left as it is.
+ */
+export function namedPermission(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || !isNotCapable(thrown)) return thrown;
+  const flag = missingFlag(thrown, /access to "([^"]*)"/.exec(thrown.message)?.[1] ?? null);
+  const text = `Cannot go on: Deno may not, run again with ${flag}`;
+  return new SftpxError("permission", text, { cause: thrown });
+}
+
+function meaningOf(thrown: unknown, scope: string | null): Meaning {
   if (!(thrown instanceof Error)) return { code: "io", found: String(thrown) };
-  if (thrown.name === "NotCapable") {
-    const flag = /--allow-[a-z]+/.exec(thrown.message)?.[0] ?? "--allow-write";
-    return { code: "permission", found: `Deno was started without ${flag} for it` };
+  const flag = missingFlag(thrown, scope);
+  if (flag !== null) {
+    const found = isLinkRefusal(thrown)
+      ? LINK_REFUSAL
+      : scope === null
+      ? `Deno was started without ${flag} for it`
+      : `Deno may not, run again with ${flag}`;
+    return { code: "permission", found };
   }
   const number = sqliteNumber(thrown);
   if (number !== null) {
@@ -89,6 +135,10 @@ function meaningOf(thrown: unknown): Meaning {
   const meaning = MEANINGS[code];
   if (meaning !== undefined) return meaning;
   return { code: "io", found: code === "" ? "the system call failed" : code };
+}
+
+function isLinkRefusal(thrown: Error): boolean {
+  return /symlink.* requires unscoped/i.test(thrown.message);
 }
 
 function sqliteNumber(thrown: unknown): number | null {

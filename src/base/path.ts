@@ -13,6 +13,20 @@ const CONTROL = /\p{Cc}/u;
 /** Reordering marks: with one, a name shows as another than it is. */
 const BIDI_CONTROL = /\p{Bidi_Control}/u;
 const LONE_SURROGATE = /\p{Surrogate}/u;
+/** What FAT and NTFS drop from the end of a name. */
+const NAME_TAIL = /([^/. ])[. ]+(?=\/|$)/gu;
+
+/** What FAT and NTFS call the reserved names where a name is to have eight characters. */
+const SHORT_RESERVED = /^(?:sftpx-?|sf[0-9a-f]{4})~\d{1,6}$/u;
+
+/** Whose rules names are held to besides those that hold everywhere. */
+export type NamePlatform = "posix" | "windows";
+
+/** Characters that no Windows name holds; a colon leads to another stream, or another drive. */
+const WINDOWS_CHARACTERS = /[<>:"|?*]/u;
+/** Devices of Windows, which are there in every directory and with every extension. */
+const WINDOWS_DEVICE =
+  /^(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])$/iu;
 
 /**
  * Why a relative path from a peer is refused, as the end of a sentence (`it is absolute`); null if
@@ -24,11 +38,8 @@ export function pathProblem(path: string): string | null {
     return `it is longer than ${LIMITS.pathBytes} bytes`;
   }
   if (path.startsWith("/")) return "it is absolute";
-  if (LONE_SURROGATE.test(path)) return "it is not valid Unicode";
-  if (path.includes("\0")) return "it has a NUL character";
-  if (CONTROL.test(path)) return "it has a control character";
-  if (BIDI_CONTROL.test(path)) return "it has a character that reorders text";
-  if (path.includes("\\")) return "it has a backslash";
+  const found = badCharacter(path);
+  if (found !== null) return `it ${found}`;
   const names = path.split("/");
   if (names.length > LIMITS.pathDepth) return `it is deeper than ${LIMITS.pathDepth} levels`;
   for (const name of names) {
@@ -38,10 +49,43 @@ export function pathProblem(path: string): string | null {
   return null;
 }
 
-/** NFC and case folded: two paths with equal folds may be one file where case is ignored. */
+/**
+ * Why a path that `pathProblem` lets pass cannot stand on a platform, as the end of a sentence; null
+ * if it can. On Windows a name may mean a device, a stream or a drive, or be another one in disguise.
+ */
+export function platformProblem(path: string, platform: NamePlatform): string | null {
+  if (platform === "posix") return null;
+  for (const name of path.split("/")) {
+    if (WINDOWS_CHARACTERS.test(name)) return "it has a character that no Windows name has";
+    if (/[. ]$/u.test(name)) return "it has a component that ends with a dot or a space";
+    const stem = name.replace(/\..*$/su, "").replace(/ +$/u, "");
+    if (WINDOWS_DEVICE.test(stem)) return "it has a component that is a device of Windows";
+  }
+  return null;
+}
+
+/**
+ * Why what a link leads to is refused whatever is made of links, as the end of a sentence; null if it
+ * may be used. Where it leads is another question.
+ */
+export function targetProblem(target: string): string | null {
+  if (target === "") return "its target is empty";
+  if (utf8Bytes(target) > LIMITS.linkTargetBytes) {
+    return `its target is longer than ${LIMITS.linkTargetBytes} bytes`;
+  }
+  const found = badCharacter(target);
+  return found === null ? null : `its target ${found}`;
+}
+
+/**
+ * NFC, case folded, without what HFS+ drops from a name and what FAT drops from its end: two paths with
+ * equal folds may be one file where case is ignored.
+ */
 export function foldPath(path: string): string {
   // Lower, upper, lower reaches what no single mapping does: U+1E9E, U+017F, U+212A, final sigma.
-  return path.normalize("NFC").toLowerCase().toUpperCase().toLowerCase().normalize("NFC");
+  const seen = path.normalize("NFC").replace(IGNORABLE, "");
+  const folded = seen.toLowerCase().toUpperCase().toLowerCase();
+  return folded.normalize("NFC").replace(NAME_TAIL, "$1");
 }
 
 /** Order by UTF-8 bytes: negative, zero or positive. */
@@ -66,13 +110,33 @@ export function isReservedName(name: string): boolean {
   return stem === RESERVED_NAME || folded.startsWith(`${RESERVED_NAME}-`);
 }
 
+/**
+ * Whether one path component is what FAT or NTFS call a reserved name in eight characters, and find it
+ * by: `SFTPX~1`. A user's own file may have such a name, so it is told where it cannot travel.
+ */
+export function isReservedShortName(name: string): boolean {
+  return SHORT_RESERVED.test(foldPath(name.replace(IGNORABLE, "")).replace(/:.*$/su, ""));
+}
+
+/** What no path and no link's target holds, with its verb. */
+function badCharacter(text: string): string | null {
+  if (LONE_SURROGATE.test(text)) return "is not valid Unicode";
+  if (text.includes("\0")) return "has a NUL character";
+  if (CONTROL.test(text)) return "has a control character";
+  if (BIDI_CONTROL.test(text)) return "has a character that reorders text";
+  if (text.includes("\\")) return "has a backslash";
+  return null;
+}
+
 function nameProblem(name: string): string | null {
   if (name === "") return "it has an empty component";
   if (name === "." || name === "..") return `it has a component "${name}"`;
   if (utf8Bytes(name) > LIMITS.nameBytes) {
     return `it has a component longer than ${LIMITS.nameBytes} bytes`;
   }
-  if (isReservedName(name)) return `it has a component reserved for sftpx`;
+  if (isReservedName(name) || isReservedShortName(name)) {
+    return "it has a component reserved for sftpx";
+  }
   return null;
 }
 

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compareBytes, encodeUtf8 } from "./bytes.ts";
 import { LIMITS } from "./limits.ts";
-import { comparePaths, foldPath, isFromOn, isReservedName, pathProblem } from "./path.ts";
+import {
+  comparePaths,
+  foldPath,
+  isFromOn,
+  isReservedName,
+  isReservedShortName,
+  pathProblem,
+  platformProblem,
+  targetProblem,
+} from "./path.ts";
 
 Deno.test("pathProblem() accepts what file systems hold", () => {
   const fine = [
@@ -62,6 +71,8 @@ Deno.test("pathProblem() refuses each way to climb, to escape or to deceive", ()
     ["a/.SFTPX", /reserved/],
     [".sftpx-part", /reserved/],
     ["a/.Sftpx-1", /reserved/],
+    ["SFTPX~1", /reserved/],
+    ["a/sftpx-~2/b", /reserved/],
   ];
   for (const [path, problem] of refused) {
     assert.match(pathProblem(path) ?? "", problem, JSON.stringify(path));
@@ -82,12 +93,12 @@ Deno.test("pathProblem() holds a component, a depth and a path to their limits",
     .join("/");
   assert.equal(encodeUtf8(long).byteLength, LIMITS.pathBytes);
   assert.equal(pathProblem(long), null);
-  assert.match(pathProblem(long + "x") ?? "", /longer than/);
+  assert.match(pathProblem(long + "x") ?? "", /^it is longer than/);
 });
 
 Deno.test("pathProblem() judges a long path by its length alone", () => {
-  assert.match(pathProblem("/".repeat(LIMITS.pathBytes + 1)) ?? "", /longer than/);
-  assert.match(pathProblem("x".repeat(1 << 24)) ?? "", /longer than/);
+  assert.match(pathProblem("/".repeat(LIMITS.pathBytes + 1)) ?? "", /^it is longer than/);
+  assert.match(pathProblem("x".repeat(1 << 24)) ?? "", /^it is longer than/);
 });
 
 Deno.test("pathProblem() accepts a path only if every component stands as it is", () => {
@@ -102,6 +113,73 @@ Deno.test("pathProblem() accepts a path only if every component stands as it is"
     }),
     { numRuns: 3000 },
   );
+});
+
+Deno.test("isReservedShortName() knows what FAT and NTFS call the reserved names", () => {
+  for (const name of ["SFTPX~1", "sftpx~9", "Sftpx-~1", "SF3A0C~1", "sftpx~1.", "s\u200bftpx~1"]) {
+    assert.equal(isReservedShortName(name), true, name);
+  }
+  for (
+    const name of ["sftpx", "sftpx~", "sftpx~a", "asftpx~1", "sf~1", "sftpx~1.txt", "sfzzzz~1"]
+  ) {
+    assert.equal(isReservedShortName(name), false, name);
+  }
+});
+
+Deno.test("platformProblem() refuses on Windows what is no name there, or another one", () => {
+  const refused: readonly (readonly [path: string, problem: RegExp])[] = [
+    ...["CON", "prn", "Aux", "NUL", "COM0", "com1", "COM9", "LPT1", "lpt9"],
+    ...["COM\u00b9", "com\u00b2", "LPT\u00b3", "CONIN$", "conout$", "CLOCK$"],
+    ...["nul.txt", "CON.tar.gz", "aux .txt", "d/COM1/f"],
+  ].map((path) => [path, /device/]);
+  const more: typeof refused = [
+    ["C:", /character/],
+    ["C:/f", /character/],
+    ["f:stream", /character/],
+    ["d/f::$DATA", /character/],
+    ["a*", /character/],
+    ["what?", /character/],
+    ['"a"', /character/],
+    ["a|b", /character/],
+    ["<a>", /character/],
+    ["a.", /dot or a space/],
+    ["a ", /dot or a space/],
+    ["d /f", /dot or a space/],
+    ["...", /dot or a space/],
+  ];
+  for (const [path, problem] of [...refused, ...more]) {
+    assert.match(platformProblem(path, "windows") ?? "", problem, path);
+    assert.equal(platformProblem(path, "posix"), null, path);
+  }
+});
+
+Deno.test("platformProblem() lets ordinary names pass on Windows", () => {
+  for (
+    const path of ["a", "a.b", ".a", "a b", "console", "COM", "COM10", "nulls", "d/com1x", "\u00e9"]
+  ) {
+    assert.equal(platformProblem(path, "windows"), null, path);
+  }
+});
+
+Deno.test("targetProblem() refuses what no link may lead to, and asks not where it leads", () => {
+  for (const target of ["a", "/etc", "../..", "a/../b", ".sftpx", "C:", "é"]) {
+    assert.equal(targetProblem(target), null, target);
+  }
+  const refused: readonly (readonly [target: string, problem: RegExp])[] = [
+    ["", /empty/],
+    ["a\0b", /NUL/],
+    ["a\nb", /control/],
+    ["\x1b[2J", /control/],
+    ["a\x9bb", /control/],
+    ["a\u202eb", /reorders/],
+    ["..\\..\\a", /backslash/],
+    ["a\ud800", /Unicode/],
+    ["x".repeat(LIMITS.linkTargetBytes + 1), /longer/],
+  ];
+  for (const [target, problem] of refused) {
+    assert.match(targetProblem(target) ?? "", problem, JSON.stringify(target.slice(0, 20)));
+  }
+  assert.equal(targetProblem("x".repeat(LIMITS.linkTargetBytes)), null);
 });
 
 Deno.test("isReservedName() sees through case, composition and what file systems drop", () => {
@@ -138,9 +216,14 @@ Deno.test("foldPath() makes one of names that some file system holds for one", (
     ["\u212a", "k"],
     ["\u03a3\u0391\u03a3", "\u03c3\u03b1\u03c2"],
     ["\ufb01le", "FILE"],
+    ["a.", "a"],
+    ["a. ./b ", "A/B"],
+    ["a\u200db", "ab"],
   ] as const;
   for (const [a, b] of same) assert.equal(foldPath(a), foldPath(b), `${a} ${b}`);
   assert.notEqual(foldPath("a"), foldPath("b"));
+  assert.notEqual(foldPath("..."), foldPath(".."));
+  assert.notEqual(foldPath("a.b"), foldPath("ab"));
   assert.notEqual(foldPath("e"), foldPath("\u00e9"));
 });
 

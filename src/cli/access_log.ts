@@ -11,11 +11,12 @@ type Access = Extract<ServeEvent, { kind: "access" }>;
 /**
  * `access push result=ok peer=IDENTITY address=HOST:PORT path="a/b" files=1 bytes=5 wire=20
  * seconds=0.120`, in one line; a pull has a `path` for each source. After `push dry` nothing was
- * done, and what is counted is what would be.
+ * done, and what is counted is what would be. What did not go well ends with its `reason="..."`, which
+ * names the restriction that refused.
  */
 export function accessLine(event: Access): string {
   const { asked, result, identity, address, transfer, paths, files, bytes, wireBytes } = event;
-  const { dryRun, morePaths } = event;
+  const { dryRun, morePaths, reason } = event;
   return [
     "access",
     ...(dryRun ? [asked, "dry"] : [asked]),
@@ -29,6 +30,7 @@ export function accessLine(event: Access): string {
     `bytes=${bytes}`,
     `wire=${wireBytes}`,
     `seconds=${event.seconds.toFixed(3)}`,
+    ...(reason === null ? [] : [`reason=${quoted(reason)}`]),
   ].join(" ");
 }
 

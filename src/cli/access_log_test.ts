@@ -16,13 +16,15 @@ const PULL: Extract<ServeEvent, { kind: "access" }> = {
   wireBytes: 8,
   seconds: 1.23456,
   result: "lost",
+  reason: 'Cannot go on: "x" result=ok\n',
 };
 
 Deno.test("accessLine() names everything in one line of words and key=value", () => {
   assert.equal(
     accessLine(PULL),
     `access pull result=lost peer=${"a".repeat(52)} address=[2001:db8::7]:4000 transfer=12 ` +
-      `path="a" path="b" files=2 bytes=10 wire=8 seconds=1.235`,
+      'path="a" path="b" files=2 bytes=10 wire=8 seconds=1.235 ' +
+      String.raw`reason="Cannot go on: \"x\" result=ok\\u{a}"`,
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { DEFAULT_POLICY } from "../session/options.ts";
 import { parseCommand } from "./arguments.ts";
 import type { Command, SendCommand, ServeCommand } from "./command.ts";
 
@@ -54,6 +55,7 @@ Deno.test("parseCommand() fills in every default of send", () => {
       congestion: "auto",
       timeoutMs: 30_000,
       keepForMs: 7 * 86_400_000,
+      policy: DEFAULT_POLICY,
       identityPath: null,
       knownHostsPath: null,
       ticketFile: null,
@@ -90,6 +92,7 @@ Deno.test("parseCommand() reads every flag of a transfer", () => {
     congestion: "bbr",
     timeoutMs: 3000,
     keepForMs: 36 * 3_600_000,
+    policy: DEFAULT_POLICY,
     identityPath: "i",
     knownHostsPath: "k",
     ticketFile: "t",
@@ -311,7 +314,10 @@ Deno.test("parseCommand() answers unsupported for stacks that are for later", ()
 Deno.test("parseCommand() refuses an address that cannot be listened on", () => {
   fails("serve --listen 127.0.0.1", /port is missing/);
   fails("serve --advertise h:0", /port 0/);
-  fails("serve --access write-twice", /one of read, write, write-once, both, did you mean/);
+  fails(
+    "serve --access write-twice",
+    /one of read, write, write-once, append-only, both, did you mean/,
+  );
 });
 
 Deno.test("parseCommand() refuses a flag of another command", () => {
@@ -351,4 +357,23 @@ Deno.test("parseCommand() echoes sizes and durations back", () => {
   assert.deepEqual(send("--chunk-size 1024KiB --timeout 90s --workers 2").output.notes, [
     "with --chunk-size 1 MiB, --timeout 1 m 30 s",
   ]);
+});
+
+Deno.test("parseCommand() reads what is taken of links and modes where something is received", () => {
+  const flags = "--links skip --modes exact --paranoid";
+  const policy = { links: "skip", modes: "exact", paranoid: true };
+  assert.deepEqual(serve(`serve ${flags}`).transfer.policy, policy);
+  assert.deepEqual(serve(`recv ${flags}`).transfer.policy, policy);
+  assert.deepEqual(parsed("get", `get @/a b ${flags}`).transfer.policy, policy);
+  assert.deepEqual(serve("serve").transfer.policy, DEFAULT_POLICY);
+  fails("serve --links all", /one of keep, skip, refuse/);
+  fails("serve --modes all", /one of safe, exact/);
+});
+
+Deno.test("parseCommand() lets a sender skip links, and leaves the rest to the receiving side", () => {
+  assert.equal(send("--links skip").transfer.policy.links, "skip");
+  assert.equal(send("--links keep").transfer.policy.links, "keep");
+  fails("send a @ --links refuse", /the receiving side says which it takes/);
+  fails("send a @ --modes exact", /Cannot use "--modes" with "send"/);
+  fails("send a @ --paranoid", /Cannot use "--paranoid" with "send"/);
 });

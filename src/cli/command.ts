@@ -2,7 +2,8 @@
 // filled in. Plain data; `arguments.ts` makes it, the commands' run functions take it.
 
 import type { Compression } from "../pool/messages.ts";
-import type { Access } from "../trust/grant.ts";
+import type { ReceivePolicy } from "../session/options.ts";
+import type { Access, Grant } from "../trust/grant.ts";
 import type { Congestion } from "../transport/transport.ts";
 import type { CommandName } from "./commands.ts";
 import type { HostPort, RemoteTarget } from "./target.ts";
@@ -32,6 +33,8 @@ export interface TransferChoices {
   readonly timeoutMs: number;
   /** How long what breaks off here is kept. */
   readonly keepForMs: number;
+  /** What is taken of links and modes, and how surely; a sender looks at `links` only. */
+  readonly policy: ReceivePolicy;
   /** As given; null for the user's own. */
   readonly identityPath: string | null;
   readonly knownHostsPath: string | null;
@@ -122,6 +125,9 @@ export interface CleanCommand {
   readonly dryRun: boolean;
 }
 
+/** What a grant is bounded by; absent for no bound. */
+export type GrantBounds = Pick<Grant, "quotaBytes" | "maxFileBytes">;
+
 /** What `ticket` is to do. */
 export type TicketAction =
   | {
@@ -130,6 +136,7 @@ export type TicketAction =
     /** Path under ROOT it is for, with `/`; empty for all of it. */
     readonly path: string;
     readonly access: Access;
+    readonly bounds: GrantBounds;
     /** Transfers it is good for; null for any number. */
     readonly uses: number | null;
     readonly expiresInMs: number;
@@ -155,6 +162,13 @@ export type KeysAction =
     readonly kind: "authorize";
     readonly identity: string;
     readonly access: Access;
+    /** Path under ROOT it is for, with `/`; empty for all of it. */
+    readonly path: string;
+    readonly bounds: GrantBounds;
+    /** Addresses and ranges that its holder may come from; null for anywhere. */
+    readonly from: readonly string[] | null;
+    /** When it ends, a date or a time; null for never. */
+    readonly until: string | null;
     readonly comment: string;
   }
   | { readonly kind: "revoke"; readonly identity: string }

@@ -48,6 +48,7 @@ Deno.test("ticket makes one unless told otherwise", () => {
     root: ".",
     path: "",
     access: "both",
+    bounds: {},
     uses: null,
     expiresInMs: 86_400_000,
     advertise: [],
@@ -57,12 +58,16 @@ Deno.test("ticket makes one unless told otherwise", () => {
   assert.deepEqual(actionOf("ticket srv"), { ...plain, root: "srv" });
   assert.deepEqual(actionOf("ticket create list"), { ...plain, root: "list" });
   assert.deepEqual(
-    actionOf("ticket srv --path /a/b/ --uses 3 --expires 90m --access read --advertise h"),
+    actionOf(
+      "ticket srv --path /a/b/ --uses 3 --expires 90m --access append-only --advertise h " +
+        "--quota 10GB --max-file 1MiB",
+    ),
     {
       kind: "create",
       root: "srv",
       path: "a/b",
-      access: "read",
+      access: "append-only",
+      bounds: { quotaBytes: 10e9, maxFileBytes: 2 ** 20 },
       uses: 3,
       expiresInMs: 5_400_000,
       advertise: [{ hostname: "h", port: 0 }],
@@ -84,6 +89,8 @@ Deno.test("ticket refuses what it cannot do", () => {
   fails("ticket revoke a b", /too many/);
   fails("ticket revoke ../x", /it is no ID/);
   fails("ticket list --uses 3", /Cannot use "--uses" with "ticket list"/);
+  fails("ticket list --quota 1GB", /Cannot use "--quota" with "ticket list"/);
+  fails("ticket --quota 3", /no unit/);
   fails("ticket revoke ab12 --path x", /Cannot use "--path" with "ticket revoke"/);
   fails("ticket --path ../x", /"--path \.\.\/x": its path cannot be used/);
   fails("ticket --path a/.sftpx", /"--path a\/\.sftpx"/);
@@ -93,6 +100,8 @@ Deno.test("ticket refuses what it cannot do", () => {
   fails("send a @ --uses 3", /Cannot use "--uses" with "send"/);
 });
 
+const UNBOUND = { path: "", bounds: {}, from: null, until: null } as const;
+
 Deno.test("keys reads each of its actions", () => {
   assert.deepEqual(actionOf("keys"), { kind: "list" });
   assert.deepEqual(actionOf("keys list"), { kind: "list" });
@@ -100,12 +109,25 @@ Deno.test("keys reads each of its actions", () => {
     kind: "authorize",
     identity: IDENTITY,
     access: "write",
+    ...UNBOUND,
     comment: "ci runner",
   });
   assert.deepEqual(actionOf(`keys authorize ${IDENTITY}`), {
     kind: "authorize",
     identity: IDENTITY,
     access: "both",
+    ...UNBOUND,
+    comment: "",
+  });
+  const bound = `keys authorize ${IDENTITY} --access read --path a/b --quota 1MB --max-file 1KB`;
+  assert.deepEqual(actionOf(`${bound} --from 192.0.2.0/24 --from ::1 --until 2031-12-31`), {
+    kind: "authorize",
+    identity: IDENTITY,
+    access: "read",
+    path: "a/b",
+    bounds: { quotaBytes: 1e6, maxFileBytes: 1e3 },
+    from: ["192.0.2.0/24", "::1"],
+    until: "2031-12-31",
     comment: "",
   });
   assert.deepEqual(actionOf(`keys revoke ${IDENTITY}`), { kind: "revoke", identity: IDENTITY });

@@ -2,15 +2,17 @@
 // in it is told by the first command after it was made, with its line. Keys are the names of flags;
 // `[host.NAME]` names a server. Paths in it count from the directory it is in.
 
-import { devNull, homedir } from "node:os";
+import { devNull } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import { SftpxError } from "../base/errors.ts";
-import { mayRead } from "../runtime/runtime.ts";
+import { escapeText } from "../base/text.ts";
+import { env, mayRead } from "../runtime/runtime.ts";
 import { readTrustFile } from "../trust/trust_file.ts";
 import { jsonKeyLines, type KeyLines, tomlKeyLines } from "./config_lines.ts";
 import type { FlagSpec } from "./flag_spec.ts";
 import type { FlagName } from "./flags.ts";
 import { ALL_FLAGS, filtersOf, type Given, type Layer, type Origin } from "./layer.ts";
+import { homeDirectory } from "./home.ts";
 import { hintOf } from "./nearest.ts";
 import { checkGiven } from "./settings.ts";
 import { shown } from "./shown.ts";
@@ -60,7 +62,8 @@ export async function loadConfiguration(
     if (!named) return absent;
     throw new SftpxError(
       "permission",
-      `Cannot load configuration "${shown(path)}": this run may not read it, add --allow-read`,
+      `Cannot load configuration "${shown(path)}": this run may not read it, ` +
+        `add --allow-read=${shown(path)}`,
     );
   }
   const text = await readTrustFile(path, { what: "configuration", secret: false });
@@ -229,7 +232,7 @@ class ConfigReader {
   /** A path as it is meant: from the file's own directory, `~/` from home. */
   #place(text: string, path: readonly string[]): string {
     if (text === "-") throw this.#bad(path, `"-" is for the command line`);
-    if (text.startsWith("~/")) return resolve(homedir(), text.slice(2));
+    if (text.startsWith("~/")) return resolve(homeDirectory(env), text.slice(2));
     return resolve(dirname(this.#path), text);
   }
 
@@ -256,7 +259,9 @@ function whyNot(flag: FlagSpec, inHost: boolean): string {
 
 function badConfig(path: string, line: number, state: string): SftpxError {
   const where = line > 0 ? ` line ${line}` : "";
-  return new SftpxError("usage", `Cannot load configuration "${shown(path)}"${where}: ${state}`);
+  // A parser quotes the text as it is.
+  const text = `Cannot load configuration "${shown(path)}"${where}: ${escapeText(state)}`;
+  return new SftpxError("usage", text);
 }
 
 function isTable(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -117,7 +117,10 @@ Deno.test("parseConfiguration() names file, line and what is wrong", async () =>
     ['exclude = [""]', /"exclude" is empty/],
     ['exclude-from = "-"', /"-" is for the command line/],
     ['timeout = ["1s"]', /"timeout" is no string/],
-    ['access = "reed"', /it is one of read, write, write-once, both, did you mean "read"/],
+    [
+      'access = "reed"',
+      /it is one of read, write, write-once, append-only, both, did you mean "read"/,
+    ],
     ["json = true", /"json" cannot stand here: it is for the command line/],
     ["help = true", /"help" cannot stand here/],
     ['config = "x"', /"config" cannot stand here/],
@@ -240,4 +243,11 @@ Deno.test({
     assert.equal((await loadConfiguration(path, { named: false })).isPresent, false);
     await assert.rejects(() => loadConfiguration(path, { named: true }), /add --allow-read/);
   },
+});
+
+Deno.test("parseConfiguration() shows nothing of a file as it is", async () => {
+  for (const text of ['{"a":\t\u202e}', "\u009b31m"]) {
+    await fails(text, /^(?!.*[\p{Cc}\p{Cf}])/su, JSON_FILE);
+  }
+  await fails("a = \u202e\u009b", /^(?!.*[\p{Cc}\p{Cf}])/su, "/etc/sftpx/config.toml");
 });

@@ -1,12 +1,16 @@
 // On which line of a configuration each key stands. The parsers tell values only; an error and `config
 // show` name the line. For text that a parser took already: what is malformed is not looked for.
 
+/** Levels whose lines are known: no key of ours stands deeper, and each level costs those around it. */
+const MOST_LEVELS = 8;
+
 /** Lines of keys, counting from 1. */
 export class KeyLines {
   readonly #lines = new Map<string, number>();
 
-  /** Notes a key; false when it was noted before. */
+  /** Notes a key, unless it stands too deep; false when it was noted before. */
   add(path: readonly string[], line: number): boolean {
+    if (path.length > MOST_LEVELS) return true;
     const key = path.join("\0");
     if (this.#lines.has(key)) return false;
     this.#lines.set(key, line);
@@ -33,11 +37,11 @@ export function tomlKeyLines(text: string): KeyLines {
     if (scanner.isAtEnd) return lines;
     const line = scanner.line;
     if (scanner.isAtHeader) {
-      table = scanner.header();
+      table = scanner.header().slice(0, MOST_LEVELS);
       lines.add(table, line);
       continue;
     }
-    const key = scanner.key();
+    const key = scanner.key().slice(0, MOST_LEVELS);
     for (let length = 1; length <= key.length; length++) {
       lines.add([...table, ...key.slice(0, length)], line);
     }

@@ -62,6 +62,8 @@ export interface VersionDetails {
   readonly platform: string;
   /** What does a job, by job: `{ hash: "blake-hash", ... }`. */
   readonly codecs: Readonly<Record<string, string>>;
+  /** What confines files to their root: `openat2` or `path checks`. */
+  readonly door: string;
   /** `unavailable` says why a transport cannot be used; null when it can. */
   readonly transports: readonly { readonly name: string; readonly unavailable: string | null }[];
 }

@@ -7,7 +7,12 @@ import { join } from "node:path";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { pull, push } from "../session/client.ts";
-import type { TransferOptions, TransferSummary, WorkerUrls } from "../session/options.ts";
+import {
+  DEFAULT_POLICY,
+  type TransferOptions,
+  type TransferSummary,
+  type WorkerUrls,
+} from "../session/options.ts";
 import { chooseTransport } from "../session/transports.ts";
 import type { DemoCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
@@ -70,7 +75,9 @@ class Demo {
       "received",
       (options) => {
         const { keepForMs } = LIMITS;
-        return pull({ ...options, remotes: [asked], destination: back, keepForMs });
+        // Whatever the user's mask is: what is compared is what was sent.
+        const policy = { ...DEFAULT_POLICY, modes: "exact" } as const;
+        return pull({ ...options, remotes: [asked], destination: back, keepForMs, policy });
       },
     );
     return await this.#compare(source, join(back, TREE_NAME));

@@ -3,6 +3,7 @@
 import process from "node:process";
 import { loadZstd } from "../codec/compress.ts";
 import { loadHash } from "../codec/hash.ts";
+import { doorName } from "../runtime/beneath.ts";
 import { runtimeVersion } from "../runtime/runtime.ts";
 import { codecsLeftOut } from "../session/equipment.ts";
 import { transports } from "../session/transports.ts";
@@ -16,6 +17,7 @@ export async function versionDetails(): Promise<VersionDetails> {
     runtime: runtimeVersion(),
     platform: `${process.platform} ${process.arch}`,
     codecs: { hash: hash.name, zstd: zstd.name },
+    door: doorName(),
     transports: transports().map((transport) => ({
       name: transport.name,
       unavailable: transport.unavailable(),

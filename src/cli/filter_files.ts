@@ -3,6 +3,7 @@
 // file with a NUL is a list separated by NULs, and has no comments. `-` is stdin.
 
 import { type FileHandle, open } from "node:fs/promises";
+import { resolve } from "node:path";
 import process from "node:process";
 import { concatBytes, decodeUtf8 } from "../base/bytes.ts";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
@@ -138,7 +139,7 @@ async function readFile(
     file = await open(path);
     return await readAll(chunksOf(file), options);
   } catch (thrown) {
-    throw namedError(thrown, `load ${options.what} "${shown(path)}"`);
+    throw namedError(thrown, `load ${options.what} "${shown(path)}"`, { scope: resolve(path) });
   } finally {
     await file?.close();
   }

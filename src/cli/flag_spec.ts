@@ -15,6 +15,10 @@ export type FlagValue =
   /** A path under the served root. */
   | { readonly kind: "remote"; readonly hint: string }
   | { readonly kind: "compression"; readonly hint: string }
+  /** A network address, or a range of them. */
+  | { readonly kind: "range"; readonly hint: string }
+  /** A date, or a time with its zone. */
+  | { readonly kind: "moment"; readonly hint: string }
   | { readonly kind: "count"; readonly hint: string; readonly min: number; readonly max: number }
   | { readonly kind: "size"; readonly hint: string; readonly min: number; readonly max: number }
   /** A size that is a power of two. */

@@ -4,6 +4,7 @@
 import { filterProblem } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Compression } from "../pool/messages.ts";
+import { parseMoment, parseRange, RestrictionProblem } from "../trust/restrictions.ts";
 import type { FlagSpec } from "./flag_spec.ts";
 import { AUTO_ZSTD_LEVEL, ZSTD_LEVELS } from "./flags.ts";
 import { hintOf } from "./nearest.ts";
@@ -73,6 +74,9 @@ export function checkValue(
     case "listen":
     case "remote":
       return checkPlace(flag, text, attempt);
+    case "range":
+    case "moment":
+      return checkRestriction(value.kind, text, attempt);
     case "path":
     case "directory":
       if (text.includes("\0")) throw usageError(attempt, "no path holds a NUL");
@@ -138,6 +142,16 @@ export function echo(flag: FlagSpec, text: string): readonly string[] {
       return [`--${flag.name} ${formatDuration(parseDuration(text))}`];
     default:
       return [];
+  }
+}
+
+function checkRestriction(kind: "range" | "moment", text: string, attempt: string): void {
+  try {
+    if (kind === "range") parseRange(text);
+    else parseMoment(text);
+  } catch (thrown) {
+    if (thrown instanceof RestrictionProblem) throw usageError(attempt, thrown.message);
+    throw thrown;
   }
 }
 

@@ -3,6 +3,7 @@
 // script can pass one set to all; `commands` says where one has an effect.
 
 import { LIMITS } from "../base/limits.ts";
+import type { LinkPolicy, ModePolicy } from "../session/options.ts";
 import type { Access } from "../trust/grant.ts";
 import {
   choice,
@@ -18,6 +19,10 @@ import { formatSize } from "./units.ts";
 const SERVERS = ["serve", "recv"] as const;
 const CLIENTS = ["send", "get"] as const;
 const TRANSFERS = [...SERVERS, ...CLIENTS] as const;
+/** Commands that write what a peer sends. */
+const RECEIVERS = [...SERVERS, "get"] as const;
+/** Commands that say what somebody else may do. */
+const GRANTING = ["ticket", "keys"] as const;
 /** Commands that reach a server. */
 const REACHING = [...CLIENTS, "ls", "bench"] as const;
 const FILTERED = [...CLIENTS, "ls"] as const;
@@ -53,8 +58,15 @@ const KEEP_MS = { min: 60_000, max: 366 * DAY_MS } as const;
 /** Less is over before a rate can be seen. */
 const BENCH_BYTES = { min: 2 ** 20, max: LIMITS.measureBytes } as const;
 
+/** What a grant may be bounded by. */
+const GRANT_BYTES = { min: 0, max: LIMITS.fileBytes } as const;
+
 /** Words of a grant. */
-const ACCESS: readonly Access[] = ["read", "write", "write-once", "both"];
+const ACCESS: readonly Access[] = ["read", "write", "write-once", "append-only", "both"];
+
+/** What becomes of links, and of modes. */
+const LINKS: readonly LinkPolicy[] = ["keep", "skip", "refuse"];
+const MODES: readonly ModePolicy[] = ["safe", "exact"];
 
 const BOOLEAN = { kind: "boolean" } as const;
 const PATTERN = { kind: "pattern", hint: "PATTERN" } as const;
@@ -73,11 +85,29 @@ export const FLAGS = [
   own("once", BOOLEAN, SERVERS, { help: "stop after one transfer, with its exit code" }),
   own("access", { kind: "choice", hint: "WHAT", choices: ACCESS }, ["serve", "ticket", "keys"], {
     fallback: "both",
-    help: ACCESS.join(", "),
+    help: ACCESS.slice(0, -1).join("|"),
   }),
-  own("path", { kind: "remote", hint: "PATH" }, ["ticket"], {
+  own("path", { kind: "remote", hint: "PATH" }, GRANTING, {
     configured: "nowhere",
     help: "only this place under ROOT",
+  }),
+  own("quota", { kind: "size", hint: "SIZE", ...GRANT_BYTES }, GRANTING, {
+    configured: "nowhere",
+    help: "how much may be kept there",
+  }),
+  own("max-file", { kind: "size", hint: "SIZE", ...GRANT_BYTES }, GRANTING, {
+    configured: "nowhere",
+    help: "how large one file may be",
+    advanced: true,
+  }),
+  own("from", { kind: "range", hint: "ADDRESS[/BITS]" }, ["keys"], {
+    list: true,
+    configured: "nowhere",
+    help: "where the key may come from; repeatable",
+  }),
+  own("until", { kind: "moment", hint: "DATE" }, ["keys"], {
+    configured: "nowhere",
+    help: "the last day the key is good, or a time",
   }),
   own("uses", count(1, LIMITS.ticketUses), ["ticket"], {
     help: "transfers it is good for (default: any number)",
@@ -124,6 +154,20 @@ export const FLAGS = [
   own("delete", BOOLEAN, CLIENTS, {
     configured: "host",
     help: "remove at DEST what SRC does not have",
+  }),
+  own("links", choice(LINKS), TRANSFERS, {
+    fallback: "refuse",
+    help: "links made: all, none, safe ones",
+    advanced: true,
+  }),
+  own("modes", choice(MODES), RECEIVERS, {
+    fallback: "safe",
+    help: "safe: no setuid, no world-write",
+    advanced: true,
+  }),
+  own("paranoid", BOOLEAN, RECEIVERS, {
+    help: "read all again before its commit, slower",
+    advanced: true,
   }),
   common("dry-run", BOOLEAN, [...CLIENTS, "clean"], {
     short: "n",

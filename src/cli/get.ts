@@ -21,8 +21,8 @@ export function getCommand(workers: WorkerUrls): Run<GetCommand> {
     const way = { choices, context, onEvent: report.event };
     const { remotes, contact, session } = await reach(sources, way);
     const options = transferOptions(choices, { workers, session, copy });
-    const { keepForMs } = choices;
-    const pulled = pull({ ...options, remotes, destination, keepForMs });
+    const { keepForMs, policy } = choices;
+    const pulled = pull({ ...options, remotes, destination, keepForMs, policy });
     return report.finish(await contact.concluded(remotes[0]!, pulled));
   };
 }

@@ -2,6 +2,7 @@
 // shows it and `clean` removes it.
 
 import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { osCode } from "../base/os_error.ts";
 import type { Resumable } from "../session/status.ts";
 import { identityName } from "../trust/identity.ts";
@@ -22,7 +23,7 @@ export async function checkRoot(root: string): Promise<void> {
   const attempt = `look into "${shown(root)}"`;
   await stat(`${root}/.`).catch((thrown: unknown) => {
     if (osCode(thrown) === "ENOTDIR") throw usageError(attempt, "it is no directory", thrown);
-    throw namedError(thrown, attempt);
+    throw namedError(thrown, attempt, { scope: resolve(root) });
   });
 }
 

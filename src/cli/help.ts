@@ -52,6 +52,7 @@ export function versionText(version: string, details: VersionDetails | null): st
     ...columns([
       ["runtime", `${details.runtime}, ${details.platform}`],
       ...Object.entries(details.codecs),
+      ["door", details.door],
       ...details.transports.map(({ name, unavailable }) =>
         [name, unavailable === null ? "available" : `not available: ${unavailable}`] as const
       ),

@@ -79,6 +79,7 @@ Deno.test("versionText() is one line, and with details what works here", () => {
       runtime: "deno 2.9.6",
       platform: "linux x86_64",
       codecs: { hash: "blake-hash" },
+      door: "openat2",
       transports: [
         { name: "deno-quic", unavailable: null },
         { name: "tls", unavailable: "not in this version" },

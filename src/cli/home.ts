@@ -19,7 +19,7 @@ export interface UserFiles {
 
 /** Where this user's files are; an error when nothing says where home is. */
 export function userFiles(env: Environment): UserFiles {
-  const directory = userDirectory(env) ?? nowhere(mayReadEnv());
+  const directory = userDirectory(env) ?? nowhere(mayReadEnv("HOME"));
   return {
     directory,
     identity: join(directory, "identity"),
@@ -39,6 +39,11 @@ function userDirectory(env: Environment): string | null {
   return home ? join(home, ".config", "sftpx") : null;
 }
 
+/** What `~` means; an error when nothing says where home is. */
+export function homeDirectory(env: Environment): string {
+  return env("HOME") || systemHome() || nowhere(mayReadEnv("HOME"));
+}
+
 /** What is set helps nobody where it may not be read. */
 export function nowhere(mayLook: boolean): never {
   throw mayLook
@@ -46,7 +51,7 @@ export function nowhere(mayLook: boolean): never {
     : new SftpxError(
       "permission",
       "Cannot find the home directory: SFTPX_HOME and HOME may not be read, run again with " +
-        "--allow-env, or name the file with --identity",
+        "--allow-env=SFTPX_HOME,HOME, or name the file with --identity",
     );
 }
 

@@ -14,7 +14,7 @@ export type JsonValue =
   | { readonly [key: string]: JsonValue };
 
 /** What `JSON.stringify` leaves as it is though a terminal or an eye takes it for something else. */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu;
 
 /**
  * One line of JSON, safe on a terminal: what a peer put into a name or a link's target turns no text
@@ -64,6 +64,8 @@ export type VersionLine = {
   readonly platform?: string;
   /** What does a job, by job. */
   readonly codecs?: Readonly<Record<string, string>>;
+  /** How names below a root are reached. */
+  readonly door?: string;
   /** `unavailable` is null for one that can be used. */
   readonly transports?: readonly { readonly name: string; readonly unavailable: string | null }[];
 };
@@ -76,6 +78,7 @@ export type PeerRefusedLine = {
   readonly address: string;
   readonly code: string;
   readonly message: string;
+  readonly count: number;
 };
 
 /** What a peer asked of `serve`, and what came of it. */
@@ -96,6 +99,8 @@ export type AccessLine = {
   readonly seconds: number;
   /** `ok` or a code of base/errors. */
   readonly result: string;
+  /** What was wrong, naming the restriction that refused; null for `ok`. */
+  readonly reason: string | null;
 };
 
 /** The authorized keys of `serve` were read anew. */
@@ -164,7 +169,10 @@ export type TicketLine = {
   readonly root: string;
   /** Under the ROOT; empty for all of it. */
   readonly path: string;
-  readonly access: "read" | "write" | "write-once" | "both";
+  readonly access: "read" | "write" | "write-once" | "append-only" | "both";
+  /** Bytes that may be kept there, and of one file; absent for no bound. */
+  readonly quotaBytes?: number;
+  readonly maxFileBytes?: number;
   /** Null for any number. */
   readonly uses: number | null;
   readonly usesLeft: number | null;
@@ -181,7 +189,9 @@ export type KeyLine = {
   readonly change?: "added" | "removed";
   /** 52 base32 characters. */
   readonly identity: string | null;
-  readonly access?: "read" | "write" | "write-once" | "both";
+  readonly access?: "read" | "write" | "write-once" | "append-only" | "both";
+  /** As they stand before the identity; absent where there are none. */
+  readonly restrictions?: readonly string[];
   readonly comment?: string;
   /** Of a known host, as HOST:PORT. */
   readonly host?: string;

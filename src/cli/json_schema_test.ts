@@ -54,16 +54,25 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
         runtime: "deno 2",
         platform: "linux x64",
         codecs: { hash: "a" },
+        door: "openat2",
         transports: [{ name: "quic", unavailable: null }, { name: "tcp", unavailable: "why" }],
       }),
   ],
   peer: [(json) => json.tell("peer", PEER)],
   peer_left: [(json) => json.tell("peer_left", PEER)],
-  peer_refused: [(json) => json.tell("peer_refused", { address: "h:1", ...FAILURE })],
+  peer_refused: [(json) => json.tell("peer_refused", { address: "h:1", ...FAILURE, count: 2 })],
   access: [null, 3].map((transfer) => (json) => {
     const counts = { files: 1, bytes: 2, wireBytes: 3, seconds: 0.5 };
     const paths = { paths: ["a"], morePaths: 2, dryRun: transfer === null };
-    json.tell("access", { ...PEER, ...counts, ...paths, asked: "pull", transfer, result: "ok" });
+    json.tell("access", {
+      ...PEER,
+      ...counts,
+      ...paths,
+      asked: "pull",
+      transfer,
+      result: "ok",
+      reason: null,
+    });
   }),
   reloaded: [
     (json) => json.tell("reloaded", { keys: 2 }),

@@ -5,18 +5,27 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { SftpxError } from "../base/errors.ts";
 import { osCode } from "../base/os_error.ts";
-import { type Access, accessOf } from "../trust/grant.ts";
+import { pathProblem } from "../base/path.ts";
+import { accessOf } from "../trust/grant.ts";
 import { authorizeKey, loadAuthorizedKeys, revokeKey } from "../trust/authorized_keys.ts";
 import { loadIdentity, parseIdentityName } from "../trust/identity.ts";
 import { addKnownHost, loadKnownHosts, removeKnownHost } from "../trust/known_hosts.ts";
-import type { KeysCommand } from "./command.ts";
+import {
+  type KeyRestrictions,
+  parseMoment,
+  parseRange,
+  restrictionWords,
+} from "../trust/restrictions.ts";
+import type { KeysAction, KeysCommand } from "./command.ts";
 import type { CommandContext } from "./context.ts";
+import { boundedGrant } from "./grant_text.ts";
 import { identityFile, knownHostsFile, userFiles } from "./home.ts";
 import type { KeyLine } from "./json_line.ts";
 import { shellWord } from "./shell_word.ts";
 import { shown } from "./shown.ts";
 import { formatHostPort, type HostPort } from "./target.ts";
 import { tableLines } from "./ui/table.ts";
+import { usageError } from "./usage_error.ts";
 
 /** The files that `keys` shows and changes, all absolute. */
 interface KeyFiles {
@@ -85,19 +94,46 @@ async function listKeys(files: KeyFiles, context: CommandContext): Promise<numbe
 }
 
 async function authorize(
-  { identity, access, comment }: { identity: string; access: Access; comment: string },
+  action: Extract<KeysAction, { kind: "authorize" }>,
   file: string,
   context: CommandContext,
 ): Promise<number> {
+  const { identity, access, comment } = action;
+  const restricted = restrictionsOf(action);
+  const words = restrictionWords(restricted);
   const publicKey = parseIdentityName(identity);
-  const isNew = await authorizeKey(file, { identity: publicKey, access, comment });
+  const isNew = await authorizeKey(file, { ...restricted, identity: publicKey, comment });
+  const restrictions = words.filter((word) => word !== access);
+  const what = [access, ...restrictions].join(" ");
   return told(context, {
-    key: { role: "authorized", ...added(isNew), identity, access, comment, file },
+    key: {
+      role: "authorized",
+      ...added(isNew),
+      identity,
+      access,
+      ...(words.length === 0 ? {} : { restrictions: words }),
+      comment,
+      file,
+    },
     lines: [
-      `${identity} ${isNew ? "may come in" : "could come in before"}: ${access}`,
+      `${identity} ${isNew ? "may come in" : "could come in before"}: ${what}`,
       `  with: sftpx serve --authorized-keys ${shellWord(file)}`,
     ],
   });
+}
+
+/** What flags say of a key, as a line says it. Throws `usage`. */
+function restrictionsOf(action: Extract<KeysAction, { kind: "authorize" }>): KeyRestrictions {
+  const { path, from, until } = action;
+  const plain = path.replace(/\/$/, "");
+  const root = plain === "" || plain === "." ? "" : plain;
+  const problem = root === "" ? null : pathProblem(root);
+  if (problem !== null) throw usageError(`use "--path ${shown(path)}"`, problem);
+  return {
+    grant: boundedGrant(action, root),
+    from: from?.map(parseRange) ?? null,
+    expiresMs: until === null ? null : parseMoment(until),
+  };
 }
 
 async function revoke(identity: string, file: string, context: CommandContext): Promise<number> {
@@ -112,7 +148,7 @@ async function revoke(identity: string, file: string, context: CommandContext): 
     key: { role: "authorized", change: "removed", identity, file },
     lines: [
       `${identity} is no longer authorized in ${shown(file)}`,
-      "  a running serve reads the file again on SIGHUP",
+      "  a running serve sees it with the next who asks for something, or on SIGHUP",
     ],
   });
 }
@@ -167,13 +203,17 @@ async function ownIdentity(path: string): Promise<string | null> {
 async function authorizedIn(file: string): Promise<readonly KeyLine[]> {
   if (!await isThere(file)) return [];
   const keys = await loadAuthorizedKeys(file);
-  return keys.entries().map(({ identity, grant, comment }) => ({
-    role: "authorized",
-    identity,
-    access: accessOf(grant),
-    comment,
-    file,
-  }));
+  return keys.entries().map(({ identity, grant, comment, ...more }) => {
+    const restrictions = restrictionWords({ ...more, grant });
+    return {
+      role: "authorized",
+      identity,
+      access: accessOf(grant),
+      ...(restrictions.length === 0 ? {} : { restrictions }),
+      comment,
+      file,
+    };
+  });
 }
 
 async function knownIn(file: string): Promise<readonly KeyLine[]> {
@@ -195,7 +235,10 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-function rowOf({ role, identity, access, comment, host, file }: KeyLine): readonly string[] {
-  const where = role === "own" ? shown(file) : host ?? access ?? "";
+function rowOf(line: KeyLine): readonly string[] {
+  const { role, identity, access, restrictions, comment, host, file } = line;
+  const where = role === "own"
+    ? shown(file)
+    : host ?? shown(restrictions?.join(" ") ?? access ?? "");
   return [ROLE_WORDS[role], identity ?? "", where, shown(comment ?? "")];
 }

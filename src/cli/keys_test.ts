@@ -42,6 +42,8 @@ async function inHome(
   }
 }
 
+const UNBOUND = { path: "", bounds: {}, from: null, until: null } as const;
+
 Deno.test("runKeys() shows nothing where there is nothing, and makes no identity", () =>
   inHome(async (home, run) => {
     const { code, out, err } = await run({ kind: "list" });
@@ -59,6 +61,7 @@ Deno.test("runKeys() authorizes an identity and revokes it again", () =>
       kind: "authorize",
       identity: name,
       access: "write",
+      ...UNBOUND,
       comment: "ci runner",
     });
     assert.equal(added.code, 0);
@@ -99,7 +102,7 @@ Deno.test("runKeys() lists everything as JSON, own identity first", () =>
   inHome(async (home, run) => {
     const own = await loadIdentity(join(home, "identity"), { create: true });
     const { name } = await generateIdentity();
-    await run({ kind: "authorize", identity: name, access: "both", comment: "" });
+    await run({ kind: "authorize", identity: name, access: "both", ...UNBOUND, comment: "" });
     await run({ kind: "trust", host: { hostname: "::1", port: 9 }, identity: name });
     const lines = (await run({ kind: "list" }, { json: true })).lines();
     assert.deepEqual(lines.map(({ event, role }) => [event, role]), [
@@ -119,7 +122,7 @@ Deno.test("runKeys() tells a change as one JSON line, in the files it is given",
     const { name } = await generateIdentity();
     const authorizedKeysPath = join(home, "elsewhere");
     const change = await run(
-      { kind: "authorize", identity: name, access: "read", comment: "x" },
+      { kind: "authorize", identity: name, access: "read", ...UNBOUND, comment: "x" },
       { json: true, authorizedKeysPath },
     );
     const [line] = change.lines();
@@ -132,8 +135,31 @@ Deno.test("runKeys() tells a change as one JSON line, in the files it is given",
 Deno.test("runKeys() refuses an identity that is no usable key", () =>
   inHome(async (_home, run) => {
     const identity = "a".repeat(52);
-    await assert.rejects(run({ kind: "authorize", identity, access: "both", comment: "" }), {
+    const authorize = { kind: "authorize", access: "both", ...UNBOUND, comment: "" } as const;
+    await assert.rejects(run({ ...authorize, identity }), {
       code: "usage",
     });
     await assert.rejects(run({ kind: "trust", host: HOST, identity }), { code: "usage" });
+  }));
+
+Deno.test("runKeys() writes restrictions that are read back, and lists them", () =>
+  inHome(async (_home, run) => {
+    const { name } = await generateIdentity();
+    const added = await run({
+      kind: "authorize",
+      identity: name,
+      access: "append-only",
+      path: "logs of a/b/",
+      bounds: { quotaBytes: 10e9, maxFileBytes: 2 ** 20 },
+      from: ["192.0.2.0/24", "2001:db8::1"],
+      until: "2031-12-31",
+      comment: "web server",
+    });
+    const words = 'append-only root="logs of a/b" quota=10GB max-file=1MiB ' +
+      "from=192.0.2.0/24,2001:db8::1 expires=2031-12-31";
+    assert.ok(added.err.includes(`may come in: ${words}`), added.err);
+    const listed = await run({ kind: "list" });
+    assert.ok(listed.out.includes(words), listed.out);
+    const climbing = { kind: "authorize", access: "read", ...UNBOUND, comment: "" } as const;
+    await assert.rejects(run({ ...climbing, identity: name, path: "a/../b" }), { code: "usage" });
   }));

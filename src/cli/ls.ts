@@ -1,6 +1,6 @@
 // `sftpx ls URL`: what a server has, a line an entry, as it comes.
 
-import { ERROR_TABLE, type ErrorCode, isErrorCode } from "../base/errors.ts";
+import { ERROR_TABLE, type ErrorCode, toldCode } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { list } from "../session/list.ts";
 import type { LsCommand } from "./command.ts";
@@ -59,7 +59,7 @@ class Listing {
 
   /** One entry that the server could not list; the rest goes on. */
   omission({ path, code, message }: { path: string; code: string; message: string }): void {
-    if (this.#failed === 0 && isErrorCode(code)) this.#firstCode = code;
+    if (this.#failed === 0) this.#firstCode = toldCode(code, this.#firstCode);
     this.#failed += 1;
     const { terminal, json } = this.#context;
     // As a transfer tells it: for reading, not for finding the entry again.

@@ -3,6 +3,7 @@
 
 import process from "node:process";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { namedPermission } from "../base/os_error.ts";
 import { env } from "../runtime/runtime.ts";
 import { readCommand } from "./arguments.ts";
 import type { Command, ConfigCommand, HelpCommand, OutputChoices } from "./command.ts";
@@ -48,7 +49,7 @@ export async function main(args: readonly string[], deps: MainDeps): Promise<num
     const serves = name === "serve" || name === "recv";
     const isLogged = serves && wantsJsonLog(args, surroundings.env("SFTPX_LOG_FORMAT"));
     const context = contextOf(surroundings, output, isLogged ? "json" : null);
-    return tellError(toSftpxError(thrown), context, name);
+    return tellError(toSftpxError(namedPermission(thrown)), context, name);
   }
   const log = command.name === "serve" ? command.logFormat : null;
   const context = contextOf(surroundings, command.output, log);
@@ -193,7 +194,7 @@ function warnOfTicket(targets: Parameters<typeof ticketWarning>[0], context: Con
 /** A signal is the reason of whatever failed after it. */
 function stoppedBy(signal: AbortSignal, thrown: unknown): SftpxError {
   if (!(thrown instanceof SftpxError) && signal.reason instanceof SftpxError) return signal.reason;
-  return toSftpxError(thrown);
+  return toSftpxError(namedPermission(thrown));
 }
 
 function tellError(error: SftpxError, context: Context, name: string | undefined): number {

@@ -46,7 +46,13 @@ function setUp(
     init: load("init"),
     details: () => {
       loaded.push("details");
-      return Promise.resolve({ runtime: "r", platform: "p", codecs: {}, transports: [] });
+      return Promise.resolve({
+        runtime: "r",
+        platform: "p",
+        codecs: {},
+        door: "d",
+        transports: [],
+      });
     },
   };
   const call = (...args: string[]) =>

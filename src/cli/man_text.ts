@@ -70,7 +70,12 @@ export const VARIABLES = [
 export const FILES = [
   ["~/.config/sftpx/identity", "This user's secret key. Nobody else may read it."],
   ["~/.config/sftpx/known_hosts", "Servers and their identities: HOST:PORT IDENTITY a line."],
-  ["~/.config/sftpx/authorized_keys", "Who may connect, for sftpx keys."],
+  [
+    "~/.config/sftpx/authorized_keys",
+    "Who may connect: an identity a line, a comment behind it, and before it, by spaces or commas, what it " +
+    "is restricted to: read, write, write-once, append-only, root=PATH, quota=SIZE, max-file=SIZE, " +
+    "from=ADDRESS[/BITS][,...], expires=DATE. Without a right named it may read and write.",
+  ],
   ["~/.config/sftpx/tickets.db", "Tickets, as hashes."],
   ["~/.config/sftpx/config.toml", "The configuration."],
   ["ROOT/.sftpx", "What a transfer resumes from, until --keep-for; never listed or sent."],

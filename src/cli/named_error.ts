@@ -12,8 +12,17 @@ const SLIPS: Readonly<Record<string, string>> = {
   EISDIR: "it is a directory",
 };
 
-/** The error of a call that failed on a place that was named; `attempted` follows "Cannot". */
-export function namedError(thrown: unknown, attempted: string): SftpxError {
+/**
+ * The error of a call that failed on a place that was named; `attempted` follows "Cannot", `scope` is
+ * what the runtime has to be given for it.
+ */
+export function namedError(
+  thrown: unknown,
+  attempted: string,
+  scope: { readonly scope?: string } = {},
+): SftpxError {
   const slip = SLIPS[osCode(thrown)];
-  return slip === undefined ? osError(thrown, attempted) : usageError(attempted, slip, thrown);
+  return slip === undefined
+    ? osError(thrown, attempted, scope)
+    : usageError(attempted, slip, thrown);
 }

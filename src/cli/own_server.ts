@@ -10,7 +10,7 @@ import { Readable } from "node:stream";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { mayRun, selfCommand } from "../runtime/runtime.ts";
-import type { Remote, WorkerUrls } from "../session/options.ts";
+import { DEFAULT_POLICY, type Remote, type WorkerUrls } from "../session/options.ts";
 import { serve } from "../session/serve.ts";
 import { chooseTransport } from "../session/transports.ts";
 import { decodeTicket } from "../trust/ticket.ts";
@@ -46,8 +46,9 @@ export async function startOwnServer(options: OwnServerOptions): Promise<OwnServ
 async function startProcess({ mainUrl, directory }: OwnServerOptions): Promise<OwnServer> {
   const [program = "", ...args] = selfCommand(mainUrl);
   const root = join(directory, "root");
-  const child = spawn(program, [...args, "serve", root, "--listen", "127.0.0.1:0", "--json"], {
-    env: { ...environment(), SFTPX_HOME: join(directory, "home") },
+  const listen = ["--listen", "127.0.0.1:0", "--modes", "exact", "--json"];
+  const child = spawn(program, [...args, "serve", root, ...listen], {
+    env: { ...childEnvironment(), SFTPX_HOME: join(directory, "home") },
     stdio: ["ignore", "pipe", "ignore"],
   });
   child.on("error", () => {}); // shows as an end of its output
@@ -76,6 +77,7 @@ async function startHere({ workers, directory }: OwnServerOptions): Promise<OwnS
     once: false,
     timeoutMs: PATIENCE_MS,
     keepForMs: LIMITS.keepForMs,
+    policy: { ...DEFAULT_POLICY, modes: "exact" },
     authorizedKeysPath: null,
     mintTicket: true,
     workerCount: 0,
@@ -94,9 +96,11 @@ async function startHere({ workers, directory }: OwnServerOptions): Promise<OwnS
   };
 }
 
-/** What a user has set for their own servers is not for this one. */
-function environment(): Record<string, string | undefined> {
-  const own = Object.entries(process.env)
+/** What a user has set for their own servers is not for this one, their ticket least of all (I9). */
+export function childEnvironment(
+  variables: Readonly<Record<string, string | undefined>> = process.env,
+): Record<string, string | undefined> {
+  const own = Object.entries(variables)
     .filter(([name]) => !name.startsWith("SFTPX_") || name === "SFTPX_WITHOUT");
   return Object.fromEntries(own);
 }

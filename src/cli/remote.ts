@@ -59,9 +59,9 @@ async function namedTicket({ ticketFile, env }: RemoteLookup): Promise<string> {
   }
   const text = env("SFTPX_TICKET")?.trim();
   if (text) return text;
-  const found = mayReadEnv()
+  const found = mayReadEnv("SFTPX_TICKET")
     ? "neither --ticket-file nor SFTPX_TICKET is set"
-    : "there is no --ticket-file, and SFTPX_TICKET needs --allow-env";
+    : "there is no --ticket-file, and SFTPX_TICKET needs --allow-env=SFTPX_TICKET";
   throw new SftpxError("usage", `Cannot use "@": ${found}`);
 }
 

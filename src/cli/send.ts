@@ -19,6 +19,8 @@ export function sendCommand(workers: WorkerUrls): Run<SendCommand> {
     const { remotes, contact, session } = await reach([destination], way);
     const options = transferOptions(choices, { workers, session, copy });
     const remote = remotes[0]!;
-    return report.finish(await contact.concluded(remote, push({ ...options, sources, remote })));
+    const links = choices.policy.links === "skip" ? "skip" : "keep";
+    const pushed = push({ ...options, sources, remote, links });
+    return report.finish(await contact.concluded(remote, pushed));
   };
 }

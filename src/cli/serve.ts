@@ -57,6 +57,7 @@ async function start(
     once,
     timeoutMs: transfer.timeoutMs,
     keepForMs: transfer.keepForMs,
+    policy: transfer.policy,
     authorizedKeysPath,
     mintTicket: command.mintTicket,
     workerCount: transfer.workerCount,

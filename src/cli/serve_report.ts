@@ -91,7 +91,10 @@ export class ServeReport {
   #refused({ kind, ...fields }: Event<"peer_refused">): void {
     const { terminal, json } = this.#options;
     json?.tell("peer_refused", fields);
-    terminal.warning(`refused ${fields.address}: ${fields.message}`, { event: kind, ...fields });
+    const { address, message, count } = fields;
+    const who = address === "*" ? "peers from many addresses" : address;
+    const often = count === 1 ? "" : ` (${count} times)`;
+    terminal.warning(`refused ${who}: ${message}${often}`, { event: kind, ...fields });
   }
 
   /** On a terminal the end of a transfer is told by its summary. */

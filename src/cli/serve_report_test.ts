@@ -40,6 +40,7 @@ const ACCESS: Extract<ServeEvent, { kind: "access" }> = {
   wireBytes: 6,
   seconds: 0.25,
   result: "ok",
+  reason: null,
 };
 
 interface Setup {
@@ -123,7 +124,8 @@ Deno.test("ServeReport prints listening as the first JSON line", () => {
 Deno.test("ServeReport tells each transfer to its summary", () => {
   const { stdout, stderr, report } = setUp({ json: true });
   report.event({ kind: "peer", address: "h:1", identity: "you" });
-  report.event({ kind: "peer_refused", address: "h:2", code: "refused", message: "no grant" });
+  const refusal = { code: "refused", message: "no grant", count: 1 };
+  report.event({ kind: "peer_refused", address: "h:2", ...refusal });
   for (const transfer of [1, 2]) {
     const start = { kind: "start", direction: "push", chunkBytes: 65536, peer: "you" } as const;
     report.event({ kind: "transfer", transfer, event: start });
@@ -186,7 +188,8 @@ Deno.test("ServeReport writes every line as a JSON object in a JSON log", () => 
   const { stdout, stderr, report } = setUp({ log: "json", width: 80 });
   report.listening({ address: ADDRESS, identity: "me", ticket: TICKET });
   report.event({ kind: "peer", address: "h:1", identity: "you" });
-  report.event({ kind: "peer_refused", address: "h:2", code: "refused", message: "no grant" });
+  const refusal = { code: "refused", message: "no grant", count: 1 };
+  report.event({ kind: "peer_refused", address: "h:2", ...refusal });
   report.event(progress(1, 10));
   const failed = { kind: "entry_failed", path: "a", code: "io", message: "m" } as const;
   report.event({ kind: "transfer", transfer: 1, event: failed });

@@ -5,6 +5,7 @@ import { escapeText } from "../base/text.ts";
 import type { Access } from "../trust/grant.ts";
 import type {
   CleanCommand,
+  GrantBounds,
   KeysAction,
   KeysCommand,
   ServeCommand,
@@ -24,7 +25,7 @@ import {
   parseRemotePath,
 } from "./target.ts";
 import { type Meaning, transferChoices } from "./transfer_arguments.ts";
-import { parseDuration } from "./units.ts";
+import { parseDuration, parseSize } from "./units.ts";
 import { usageError } from "./usage_error.ts";
 
 /** `serve [ROOT]` and `recv [ROOT]`. */
@@ -64,7 +65,18 @@ export function cleanCommand(settings: Settings, positionals: readonly string[])
 const MAX_COMMENT_CHARS = 200;
 
 /** Flags that say what a new ticket is good for. */
-const TICKET_SCOPE: readonly FlagName[] = ["path", "uses", "expires", "access", "advertise"];
+const TICKET_SCOPE: readonly FlagName[] = [
+  "path",
+  "uses",
+  "expires",
+  "access",
+  "quota",
+  "max-file",
+  "advertise",
+];
+
+/** Flags that say what a key may do. */
+const KEY_SCOPE: readonly FlagName[] = ["access", "path", "quota", "max-file", "from", "until"];
 
 /** `ticket [create] [ROOT]`, `ticket list [ROOT]`, `ticket revoke ID`. */
 export function ticketCommand(settings: Settings, positionals: readonly string[]): TicketCommand {
@@ -107,6 +119,7 @@ function creation(settings: Settings, root: string | null): TicketAction {
     root: rootOf("ticket", root),
     path: path === null ? "" : parseRemotePath(path),
     access: accessOf(settings),
+    bounds: boundsOf(settings),
     uses: uses === null ? null : Number(uses),
     expiresInMs: parseDuration(settings.text("expires") ?? ""),
     advertise: advertised(settings),
@@ -129,15 +142,25 @@ function keysAction(settings: Settings, positionals: readonly string[]): KeysAct
   const [word = "list", ...rest] = positionals;
   const kind = oneOf("keys", word, COMMANDS.keys.words);
   const what = `keys ${kind}`;
-  if (kind !== "authorize") settings.refuse(["access"], what);
+  if (kind !== "authorize") settings.refuse(KEY_SCOPE, what);
   switch (kind) {
     case "list":
       atMostNone(what, rest);
       return { kind };
     case "authorize": {
       const [identity] = exactly(what, rest.slice(0, 1), ["IDENTITY"]);
-      const access = accessOf(settings);
-      return { kind, identity: checkIdentity(identity), access, comment: commentOf(rest.slice(1)) };
+      const path = settings.text("path");
+      const from = settings.list("from");
+      return {
+        kind,
+        identity: checkIdentity(identity),
+        access: accessOf(settings),
+        path: path === null ? "" : parseRemotePath(path),
+        bounds: boundsOf(settings),
+        from: from.length === 0 ? null : from,
+        until: settings.text("until"),
+        comment: commentOf(rest.slice(1)),
+      };
     }
     case "revoke": {
       const [identity] = exactly(what, rest, ["IDENTITY"]);
@@ -165,6 +188,14 @@ function commentOf(words: readonly string[]): string {
 
 function hostOf(text: string): HostPort {
   return parseHostPort(text, { fallbackPort: DEFAULT_PORT });
+}
+
+function boundsOf(settings: Settings): GrantBounds {
+  const [quota, maxFile] = [settings.text("quota"), settings.text("max-file")];
+  return {
+    ...(quota === null ? {} : { quotaBytes: parseSize(quota) }),
+    ...(maxFile === null ? {} : { maxFileBytes: parseSize(maxFile) }),
+  };
 }
 
 function accessOf(settings: Settings): Access {

@@ -181,7 +181,7 @@ function parsePort(attempt: string, port: string): number {
 
 /** Checks a path under a served root, as `--path` takes it; returns it without slashes at its ends. */
 export function parseRemotePath(text: string, attempt: string = reading(text)): string {
-  return remotePath(attempt, text.replace(/^\/+|\/+$/g, "")).replace(/\/$/, "");
+  return remotePath(attempt, text.replace(/^\/+|(?<!\/)\/+$/g, "")).replace(/\/$/, "");
 }
 
 /** In URLs only; an encoded slash would be a name with a slash in it, which no file has. */

@@ -4,12 +4,13 @@
 
 import { resolve } from "node:path";
 import { ticketAddresses } from "../session/advertise.ts";
-import { accessOf, grantOfAccess } from "../trust/grant.ts";
+import { accessOf } from "../trust/grant.ts";
 import { loadIdentity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
 import { TicketBook, ticketBookPath } from "../trust/ticket_book.ts";
 import type { TicketAction, TicketCommand } from "./command.ts";
 import type { CommandContext } from "./context.ts";
+import { boundedGrant, boundsText } from "./grant_text.ts";
 import { identityFile } from "./home.ts";
 import type { TicketLine } from "./json_line.ts";
 import { shellWord } from "./shell_word.ts";
@@ -30,6 +31,7 @@ const ACCESS_TEXT = {
   read: "read",
   write: "write",
   "write-once": "write, never replace",
+  "append-only": "write, only add",
   both: "read and write",
 } as const;
 
@@ -62,7 +64,7 @@ async function createTicket(action: Create, { identityPath, context }: Place): P
   const expiresMs = nowMs + action.expiresInMs;
   const { id, secret } = book.mint({
     root,
-    grant: { ...grantOfAccess(action.access), root: path },
+    grant: boundedGrant(action, path),
     uses: action.uses,
     expiresMs,
     nowMs,
@@ -152,7 +154,7 @@ function addressesOf(
 
 /** What the ticket is good for, how it is used and how it is ended. */
 function madeLines(
-  { access, uses }: Create,
+  { access, uses, bounds }: Create,
   made: {
     readonly id: string;
     readonly root: string;
@@ -166,15 +168,22 @@ function madeLines(
   const what = path === "" ? shown(root) : shown(resolve(root, path));
   const times = uses === null ? "any number of transfers" : `${formatCount(uses)} transfers`;
   const where = addresses.map(formatHostPort).join(", ");
+  const bound = boundsText(bounds);
   const until = localTime(BigInt(expiresMs) * 1_000_000n);
   const commands = access === "read" || access === "both" ? ["sftpx get TICKET ."] : [];
   if (access !== "read") commands.unshift("sftpx send FILE TICKET");
   return [
-    `ticket ${id}: ${ACCESS_TEXT[access]} ${what}, ${uses === 1 ? "1 transfer" : times}, ` +
+    `ticket ${id}: ${ACCESS_TEXT[access]} ${what}, ${bound}${uses === 1 ? "1 transfer" : times}, ` +
     `until ${until}, at ${where}`,
     `  it opens while "sftpx serve ${shellWord(root)}" runs: ${commands.join(", or ")}`,
     `  whoever has it may use it; "sftpx ticket revoke ${id}" ends it`,
   ];
+}
+
+/** Bounds in a narrow column. */
+function bounded(grant: TicketInfo["grant"]): string {
+  const text = boundsText(grant);
+  return text === "" ? "" : `, ${text.slice(0, -2)}`;
 }
 
 function rowOf(info: TicketInfo, { withRoot }: { withRoot: boolean }): readonly string[] {
@@ -182,7 +191,7 @@ function rowOf(info: TicketInfo, { withRoot }: { withRoot: boolean }): readonly 
   return [
     id.slice(0, ID_DIGITS),
     grant.root === "" ? "." : shown(grant.root),
-    accessOf(grant),
+    accessOf(grant) + bounded(grant),
     usesLeft === null ? "any" : formatCount(usesLeft),
     localTime(BigInt(Math.trunc(expiresMs)) * 1_000_000n),
     state,
@@ -197,6 +206,8 @@ function fieldsOf(info: TicketInfo): TicketLine {
     root,
     path: grant.root,
     access: accessOf(grant),
+    ...(grant.quotaBytes === undefined ? {} : { quotaBytes: grant.quotaBytes }),
+    ...(grant.maxFileBytes === undefined ? {} : { maxFileBytes: grant.maxFileBytes }),
     uses,
     usesLeft,
     created: new Date(createdMs).toISOString(),

@@ -16,7 +16,7 @@ export async function canonicalRoot(root: string): Promise<string> {
     const real = await realpath(resolve(root));
     if ((await stat(real)).isDirectory()) return real;
   } catch (thrown) {
-    throw namedError(thrown, attempt);
+    throw namedError(thrown, attempt, { scope: resolve(root) });
   }
   throw usageError(attempt, "it is no directory, use --path for a file in one");
 }

@@ -1,3 +1,4 @@
+import { grantOfAccess } from "../trust/grant.ts";
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -50,6 +51,7 @@ class Place implements AsyncDisposable {
       root: this.root,
       path: "",
       access: "both",
+      bounds: {},
       uses: null,
       expiresInMs: HOUR_MS,
       advertise: [{ hostname: "198.51.100.7", port: 9 }],
@@ -86,6 +88,21 @@ Deno.test("runTicket() prints a ticket alone, that opens what was asked for", as
   assert.match(stderr.text, /write, never replace .*photos, 2 transfers, until/);
   assert.match(stderr.text, /sftpx ticket revoke [0-9a-f]+/);
   assert.ok(!stderr.text.includes(ticket.slice(10, 30)), "the ticket is on stdout only");
+});
+
+Deno.test("runTicket() writes down what bounds a ticket, and tells it", async () => {
+  await using place = await Place.open();
+  const bounds = { quotaBytes: 10e9, maxFileBytes: 2 ** 20 };
+  const action = place.create({ access: "append-only", bounds });
+  const { stdout, stderr } = await place.run(action);
+  const { grant } = await redeemed(place, stdout.text.trim());
+  assert.deepEqual(grant, { ...grantOfAccess("append-only"), ...bounds });
+  assert.match(stderr.text, /write, only add .*, quota 10 GB, max-file 1 MiB, any number/);
+  const listed = await place.run({ kind: "list", root: place.root });
+  assert.match(listed.stdout.text, /append-only, quota 10 GB, max-file 1 MiB/);
+  const { stdout: json } = await place.run({ kind: "list", root: null }, { json: true });
+  const [line] = json.jsonLines();
+  assert.deepEqual([line?.["access"], line?.["quotaBytes"]], ["append-only", 10e9]);
 });
 
 Deno.test("runTicket() names where the running serve is, else the usual port and says so", async () => {

@@ -2,6 +2,7 @@
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { LIMITS } from "../base/limits.ts";
+import type { LinkPolicy, ModePolicy, ReceivePolicy } from "../session/options.ts";
 import type { Congestion } from "../transport/transport.ts";
 import {
   type Bench,
@@ -48,10 +49,20 @@ export function transferChoices(
     congestion: settings.text("congestion") as Congestion,
     timeoutMs: parseDuration(settings.text("timeout") ?? ""),
     keepForMs: parseDuration(settings.text("keep-for") ?? ""),
+    policy: receivePolicy(settings),
     identityPath: settings.text("identity"),
     knownHostsPath: settings.text("known-hosts"),
     ticketFile: ticketFile(settings, { targets, hasTicket }),
     pin: pin === null ? null : checkIdentity(pin),
+  };
+}
+
+/** What is taken of links and modes. */
+function receivePolicy(settings: Settings): ReceivePolicy {
+  return {
+    links: settings.text("links") as LinkPolicy,
+    modes: settings.text("modes") as ModePolicy,
+    paranoid: settings.has("paranoid"),
   };
 }
 
@@ -69,6 +80,12 @@ export function sendCommand(meaning: Meaning, positionals: readonly string[]): S
     );
   });
   const copy = copyChoices(settings, sources.length);
+  if (settings.isTyped("links") && settings.text("links") === "refuse") {
+    throw usageError(
+      'use "--links refuse" with "send"',
+      "the receiving side says which it takes; --links skip sends none",
+    );
+  }
   return {
     name: "send",
     output: settings.output(),

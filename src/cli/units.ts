@@ -1,20 +1,11 @@
 // Quantities as a person writes and reads them: sizes, rates and durations with explicit units.
 // A bare number is refused, because nobody knows whether 64 means bytes or mebibytes.
 
+import { SIZE_UNITS } from "../base/size.ts";
 import { shown } from "./shown.ts";
 import { usageError } from "./usage_error.ts";
 
-const SIZE_UNITS: Readonly<Record<string, number | undefined>> = {
-  b: 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  tb: 1e12,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-  tib: 2 ** 40,
-};
+export { formatSize } from "../base/size.ts";
 
 /** Line rates are sold in bits; a bit is an eighth of a byte. */
 const BIT_UNITS: Readonly<Record<string, number | undefined>> = {
@@ -64,18 +55,6 @@ export function parseDuration(text: string, attempt: string = reading("duration"
     units: "ms, s, m, h or d",
     factor: (unit) => DURATION_UNITS[unit],
   });
-}
-
-/** A size exactly, for echoing back what was asked: `2 MiB`, `1 MB`, `65537 B`. */
-export function formatSize(bytes: number): string {
-  const units = [["GiB", 2 ** 30], ["GB", 1e9], ["MiB", 2 ** 20], ["MB", 1e6], ["KiB", 1024], [
-    "KB",
-    1e3,
-  ]] as const;
-  for (const [unit, factor] of units) {
-    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor} ${unit}`;
-  }
-  return `${bytes} B`;
 }
 
 /** An amount of data to three digits, in powers of ten as rates are: `3.42 GB`. */

@@ -126,6 +126,7 @@ export class Intake {
 
   #place(index: number, placement: Placement): void {
     if (placement.kind === "failed") return this.#files.fail(index, placement);
+    if (placement.kind === "skipped") return this.#files.skip(index);
     const file = this.#files.find(index);
     if (file === undefined) return;
     switch (placement.kind) {

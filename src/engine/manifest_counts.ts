@@ -26,6 +26,11 @@ export class ManifestCounts {
     this.#entries++;
     if (kind !== "file") return;
     this.#files++;
+    // Compared without adding: a sum past what is counted exactly would be compared inexactly.
+    if (sizeBytes > LIMITS.transferBytes - this.#bytes) {
+      const found = `its files have over ${LIMITS.transferBytes} bytes`;
+      throw new SftpxError("limit", `Cannot take the manifest: ${found}`, { remote: true });
+    }
     this.#bytes += sizeBytes;
   }
 

@@ -1,6 +1,6 @@
 // What a dry run tells its user, on either end: a line for each entry and what it would all come to.
 
-import { type ErrorCode, isErrorCode } from "../base/errors.ts";
+import { type ErrorCode, toldCode } from "../base/errors.ts";
 import type { Entry, EntryKind, PlanAction, PlanStep } from "../wire/messages.ts";
 import { Queue } from "./queue.ts";
 import { deletedThing } from "./report.ts";
@@ -75,7 +75,7 @@ export class PlanLog {
       if (action === "unchanged" || action === "update") counts.reusedBytes += sizeBytes;
     }
     if (action === "compare") counts.undecided++;
-    else if (action !== "unchanged") counts.changed++;
+    else if (action !== "unchanged" && action !== "skip") counts.changed++;
   }
 
   /** Something that is no entry would fail: what is left out, or could not be deleted. */
@@ -116,7 +116,7 @@ export class PlanLog {
       readonly remote: boolean;
     },
   ): void {
-    const code = isErrorCode(given) ? given : "failed";
+    const code = toldCode(given, "failed");
     this.#counts.failed++;
     this.#counts.firstFailure ??= { code, message };
     this.#lines.add({ ...shown, action: "fail", code, message, remote });

@@ -1,7 +1,7 @@
 // What the receiving half asks of the session. Each answer comes back through the receiver's method
 // of the same matter.
 
-import type { ChunkToLand } from "../pool/messages.ts";
+import type { ChunkToLand, FileToReread } from "../pool/messages.ts";
 import type { EntryChunks, JournalRun, WholeFile } from "../store/store.ts";
 import type { Entry, Message, Stamp } from "../wire/messages.ts";
 import type { TransferResult } from "./report.ts";
@@ -33,6 +33,10 @@ export type ReceiverAction =
     readonly runs: readonly JournalRun[];
     readonly leaveOut: readonly number[];
   }
+  /** Read whole files again, from the device as far as may be; answer with `reread` for each. */
+  | { readonly kind: "reread"; readonly files: readonly FileToReread[] }
+  /** Store: `forget`, of a file that was not read back as it was written; no answer. */
+  | { readonly kind: "distrust"; readonly chunks: readonly EntryChunks[] }
   /** Store: `placeDirectories`, without what failed; answer with `directoriesPlaced`. */
   | { readonly kind: "place"; readonly leaveOut: readonly number[] }
   /** Store: `commit`, and what failed since it was last told; answer with `committed`. */

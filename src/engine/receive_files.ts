@@ -2,17 +2,18 @@
 // sender stands by, or failed at either end. Bounds what is held for a file before anything is (I3, I8).
 
 import { equalBytes } from "../base/bytes.ts";
-import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
+import { type ErrorCode, isErrorCode, SftpxError, toldCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Outcome } from "../store/store.ts";
+import type { EntryChunks, Outcome } from "../store/store.ts";
 import type { Entry, EntryFailure, Omission, SealedFile } from "../wire/messages.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { DurabilityLedger } from "./durability.ts";
 import { chunkCount } from "./geometry.ts";
 import type { Hashing } from "./hashing.ts";
 import { OpenFiles } from "./open_files.ts";
 import { ReceiveFile } from "./receive_file.ts";
 import type { ReceiveNews } from "./receive_news.ts";
-import { failureToTell } from "./report.ts";
+import { failureToTell, SKIPPED } from "./report.ts";
 import { fileDigest } from "./root.ts";
 import type { Settlement } from "./settlement.ts";
 import type { Tally } from "./tally.ts";
@@ -99,6 +100,29 @@ export class ReceiveFiles {
     settlement.whole(file);
   }
 
+  /**
+   * A whole file was read again before its commit; answers the chunks of one that is not what was
+   * written: nothing of it is held any more.
+   */
+  reread(index: number, digests: Uint8Array | null): EntryChunks | null {
+    const { settlement, ledger, hashing, chunkBytes } = this.#context;
+    const file = settlement.wholeFile(index);
+    const whole = settlement.takeReread(index);
+    if (file === null || whole === null) return null;
+    const { chunks, entry: { sizeBytes } } = file;
+    if (digests?.byteLength === chunks * DIGEST_BYTES) {
+      const digest = fileDigest(hashing, { sizeBytes, chunkBytes, digests });
+      if (equalBytes(digest, whole.digest)) {
+        settlement.trust(whole);
+        return null;
+      }
+    }
+    const message = "Cannot commit it: what is read back from the disk is not what was verified";
+    this.fail(index, { code: "integrity", message });
+    ledger.settled(file);
+    return { entry: index, ranges: [[0, chunks]] };
+  }
+
   /** Fails one entry and tells the sender; a full disk fails them all. */
   fail(index: number, { code, message }: { code: ErrorCode; message: string }): void {
     if (code === "no_space") throw new SftpxError("no_space", message);
@@ -109,9 +133,15 @@ export class ReceiveFiles {
     this.#drop(index);
   }
 
+  /** A link is not taken here: the sender is to know, and nothing failed. */
+  skip(index: number): void {
+    const { settlement, news } = this.#context;
+    if (settlement.skip(index)) news.failed({ entry: index, code: SKIPPED, message: "" });
+  }
+
   /** The sender gave an entry up. */
   failedThere(failure: EntryFailure): void {
-    const code = isErrorCode(failure.code) ? failure.code : "failed";
+    const code = toldCode(failure.code, "failed");
     if (!this.#context.settlement.fail(failure.entry, { code, remote: true })) return;
     this.#report(failure.entry, { code, message: failure.message, remote: true });
     this.#drop(failure.entry);
@@ -119,7 +149,7 @@ export class ReceiveFiles {
 
   /** The sender left something out of the manifest. */
   omittedThere({ path, code: given, message }: Omission): void {
-    const code = isErrorCode(given) ? given : "failed";
+    const code = toldCode(given, "failed");
     this.#context.settlement.omit(code);
     this.#context.news.report({ path, code, message, remote: true });
   }

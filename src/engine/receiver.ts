@@ -47,6 +47,8 @@ export interface ReceiverOptions {
   readonly tellEntries?: boolean;
   /** What a pull holds its server to. */
   readonly isAsked?: IsAsked | null;
+  /** Every whole file is read again before it is committed. */
+  readonly paranoid?: boolean;
   /** Bytes stored since the last journal entry, before the journal is written. */
   readonly journalBytes?: number;
 }
@@ -75,6 +77,7 @@ export class Receiver {
       makesBase = false,
       tellEntries = false,
       isAsked = null,
+      paranoid = false,
       journalBytes = LIMITS.journalBytes,
     }: ReceiverOptions,
   ) {
@@ -83,7 +86,8 @@ export class Receiver {
     const tally = this.#tally;
     const pruning = new Pruning(offer, { localDelete, tellPaths: tellEntries });
     const { atomic } = offer;
-    const settlement = new Settlement({ hashing, atomic, makesBase, pruning, tellEntries });
+    const settled = { hashing, atomic, makesBase, pruning, tellEntries, paranoid };
+    const settlement = new Settlement(settled);
     const news = new ReceiveNews(offer.transfer, { ledger, settlement, pruning });
     const context = { chunkBytes, journalBytes, hashing, settlement, ledger, news, tally };
     const files = new ReceiveFiles(context);
@@ -171,6 +175,12 @@ export class Receiver {
     this.#arrivals.landed(frame, failures);
   }
 
+  /** A whole file was read again, or could not be. */
+  reread(entry: number, digests: Uint8Array | null): void {
+    const lost = this.#files.reread(entry, digests);
+    if (lost !== null) this.#actions.add({ kind: "distrust", chunks: [lost] });
+  }
+
   /** The store dropped from the journal what it was asked to. */
   forgotten(): void {
     this.#arrivals.forgotten();
@@ -199,6 +209,8 @@ export class Receiver {
   storeFinished(outcome: Outcome): void {
     this.#files.settle(outcome);
     this.#settlement.storeFinished();
+    const skipped = this.#settlement.skippedNotice;
+    if (skipped !== null) this.#notices.push(skipped);
   }
 
   /** What the store was not told of, for a transfer that breaks off and may be resumed. */

@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { escapeText } from "../base/text.ts";
 import type { EntryFailure, EntryKind } from "../wire/messages.ts";
 
 const KiB = 1024;
@@ -9,6 +10,9 @@ const MiB = 1024 * KiB;
 
 /** Failures a message carries: with texts as long as may be they stay well inside one. */
 export const FAILURES_PER_MESSAGE = 256;
+
+/** What a receiver calls a link that it takes none of: no failure, and in no code of base/errors. */
+export const SKIPPED = "skipped";
 
 /** An entry that failed, for the user. */
 export interface FailureReport {
@@ -68,6 +72,13 @@ export interface TransferResult {
 export function chunkSizeNotice(chunkBytes: number): string {
   const [unit, unitBytes] = chunkBytes < MiB ? ["KiB", KiB] as const : ["MiB", MiB] as const;
   return `The chunk size of the attempt before holds: ${chunkBytes / unitBytes} ${unit}`;
+}
+
+/** What a user is told of the links that the receiving side took none of; null when there were none. */
+export function skippedNotice(count: number, first: string): string | null {
+  if (count === 0) return null;
+  const others = count === 1 ? "" : ` and ${count - 1} more`;
+  return `Skipped link "${escapeText(first)}"${others}: the receiving side takes no links`;
 }
 
 /** A text as it may travel: no character takes more than four bytes. */

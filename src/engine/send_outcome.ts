@@ -3,7 +3,7 @@
 // receipt, whose counts are to be those it was told (I4), and what the user hears.
 
 import { equalBytes } from "../base/bytes.ts";
-import { type ErrorCode, isErrorCode, SftpxError } from "../base/errors.ts";
+import { type ErrorCode, SftpxError, toldCode } from "../base/errors.ts";
 import type {
   Committed,
   Deleted,
@@ -21,6 +21,8 @@ import {
   type EntryReport,
   type FailureReport,
   failureToTell,
+  SKIPPED,
+  skippedNotice,
   type TransferResult,
 } from "./report.ts";
 import type { RootLog } from "./root.ts";
@@ -34,6 +36,8 @@ export class SendOutcome {
   readonly #reports: FailureReport[] = [];
   readonly #ownFailed = new Set<number>();
   readonly #peerFailed = new Set<number>();
+  /** Links that the receiver takes none of. */
+  readonly #skipped = new Set<number>();
   readonly #inPlace: InPlace;
   /** Files that failed after their seal: whether they stand over there, the receipt tells. */
   readonly #doubtful: EntryFailure[] = [];
@@ -104,7 +108,12 @@ export class SendOutcome {
   /** The receiver calls an entry failed. */
   failed({ entry, code, message }: EntryFailure): void {
     if (entry >= this.#log.length) throw outOfPlace("failed");
-    if (this.#peerFailed.has(entry)) return;
+    if (this.#peerFailed.has(entry) || this.#skipped.has(entry)) return;
+    // Of anything else it would pass over in silence that nothing arrived.
+    if (code === SKIPPED && this.#log.describe(entry).kind === "link") {
+      this.#skipped.add(entry);
+      return;
+    }
     this.#peerFailed.add(entry);
     const isReported = this.#ownFailed.has(entry) &&
       !this.#doubtful.some((failure) => failure.entry === entry);
@@ -128,7 +137,7 @@ export class SendOutcome {
     this.#deleted += paths.length;
     if (this.#tells) paths.forEach((path) => this.#deletedPaths.add(path));
     for (const { path, code, message } of kept) {
-      const known = isErrorCode(code) ? code : "failed";
+      const known = toldCode(code, "failed");
       this.#reports.push({ path, code: known, message, remote: true });
     }
   }
@@ -145,7 +154,7 @@ export class SendOutcome {
     // A file this end gave up on after its seal may have been whole over there: that one stands.
     const root = this.#log.root(this.#hashing, {
       leaveOut: (index) =>
-        this.#peerFailed.has(index) ||
+        this.#peerFailed.has(index) || this.#skipped.has(index) ||
         this.#ownFailed.has(index) && !this.#inPlace.has(index),
     });
     if (!equalBytes(root, stated)) {
@@ -165,6 +174,11 @@ export class SendOutcome {
       if (failed === 0) throw violation("its receipt comes before what it deleted");
       this.#notices.push(NOTHING_DELETED);
     }
+    const [skipped] = this.#skipped;
+    const notice = skipped === undefined
+      ? null
+      : skippedNotice(this.#skipped.size, this.#log.path(skipped));
+    if (notice !== null) this.#notices.push(notice);
     this.#inPlace.end();
     return { root, files, bytes, failed, changed, deleted };
   }
@@ -175,7 +189,7 @@ export class SendOutcome {
   ): void {
     this.#reports.push({
       path: this.#log.path(index),
-      code: isErrorCode(code) ? code : "failed",
+      code: toldCode(code, "failed"),
       message,
       remote,
     });

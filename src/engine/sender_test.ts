@@ -10,6 +10,7 @@ import {
   directoryEntry,
   fileEntry,
   HASHING,
+  linkEntry,
   offerOf,
   recordOf,
   stampOf,
@@ -528,6 +529,36 @@ Deno.test("the receipt's root leaves out what failed over there", () => {
   log.add(directoryEntry("d"));
   sender.handle(receiptOf(log.root(HASHING, { leaveOut: () => false })));
   assert.notEqual(sender.result, null);
+});
+
+Deno.test("a link that the receiver skips is neither in place nor failed", () => {
+  const entries = [directoryEntry("d"), linkEntry("d/l", "a"), linkEntry("d/m", "b")];
+  const sender = senderWith(entries);
+  messagesOf(sender);
+  const failures = [1, 2].map((entry) => ({ entry, code: "skipped", message: "" }));
+  sender.handle({ type: "failed", transfer: 1, failures });
+  const log = new RootLog();
+  for (const entry of entries) log.add(entry);
+  const root = log.root(HASHING, { leaveOut: (index) => index > 0 });
+  const none = log.root(HASHING, { leaveOut: () => false });
+  assert.throws(() => sender.handle(receiptOf(none, { files: 0, bytes: 0 })), {
+    code: "integrity",
+  });
+  sender.handle(receiptOf(root, { files: 0, bytes: 0 }));
+  assert.equal(sender.result?.failed, 0);
+  assert.equal(sender.pollFailure(), null);
+  assert.match(sender.pollNotice() ?? "", /Skipped link "d\/l" and 1 more/);
+  assert.equal(sender.pollNotice(), null);
+});
+
+Deno.test("no file or directory is skipped: whoever says so says that it failed", () => {
+  for (const index of [0, 1]) {
+    const sender = senderWith([directoryEntry("d"), fileEntry("d/a", 4)]);
+    messagesOf(sender);
+    const failures = [{ entry: index, code: "skipped", message: "never mind" }];
+    sender.handle({ type: "failed", transfer: 1, failures });
+    assert.equal(sender.pollFailure()?.code, "failed");
+  }
 });
 
 Deno.test("an abort ends the transfer with its code, and a stranger's with failed", () => {

@@ -14,7 +14,8 @@ import { ManifestCounts } from "./manifest_counts.ts";
 import { NOTHING_DELETED, type Pruning } from "./pruning.ts";
 import type { ReceiverAction } from "./receive_action.ts";
 import type { ReceiveFile } from "./receive_file.ts";
-import type { EntryReport, TransferResult } from "./report.ts";
+import { type EntryReport, skippedNotice, type TransferResult } from "./report.ts";
+import { Rereading } from "./rereading.ts";
 import { RootLog } from "./root.ts";
 import { violation } from "./violation.ts";
 
@@ -40,9 +41,10 @@ export class Settlement {
   readonly #failed = new Set<number>();
   /** Of these, those the store was not told of. */
   #failedUntold: number[] = [];
-  /** What was asked for and is no entry. */
   /** Entries the sender called failed: its root leaves them out, whatever became of them here. */
   readonly #peerFailed = new Set<number>();
+  /** Links that are not taken here: neither in place nor failed. */
+  readonly #skipped = new Set<number>();
   readonly #inPlace: InPlace;
   readonly #pruning: Pruning | null;
   /** Directories offered that hold nothing, once the manifest is closed. */
@@ -51,6 +53,8 @@ export class Settlement {
   /** Whole and not committed, by entry. */
   readonly #whole = new Map<number, ReceiveFile>();
   readonly #queue: WholeFile[] = [];
+  /** What is to be read again before it is committed; null where nothing is. */
+  readonly #rereading: Rereading | null;
   #stage: Stage = "open";
   #committing = false;
   /** Files neither whole nor failed, by entry. */
@@ -61,7 +65,7 @@ export class Settlement {
   #result: TransferResult | null = null;
 
   constructor(
-    { hashing, atomic, makesBase = false, pruning = null, tellEntries = false }: {
+    { hashing, atomic, makesBase = false, pruning = null, tellEntries = false, paranoid = false }: {
       readonly hashing: Hashing;
       readonly atomic: boolean;
       /** The directory that entries go into is none of them, and is made. */
@@ -69,6 +73,8 @@ export class Settlement {
       /** Null when nothing is ever to be removed. */
       readonly pruning?: Pruning | null;
       readonly tellEntries?: boolean;
+      /** Every whole file is read again before it is committed. */
+      readonly paranoid?: boolean;
     },
   ) {
     this.#hashing = hashing;
@@ -77,6 +83,7 @@ export class Settlement {
     this.#pruning = pruning;
     this.#inPlace = new InPlace(this.#log, { tellEntries });
     this.#news = new CommitNews(this.#inPlace);
+    this.#rereading = paranoid ? new Rereading() : null;
   }
 
   get isClosed(): boolean {
@@ -142,13 +149,26 @@ export class Settlement {
   whole(file: ReceiveFile): void {
     this.#open.delete(file.index);
     this.#whole.set(file.index, file);
-    this.#queue.push({
+    const whole = {
       entry: file.index,
       digest: file.sealed!.digest,
       synced: file.chunks === 1 && !file.keepsStanding,
       keep: file.keepsStanding,
-    });
+    };
+    if (this.#rereading === null || file.chunks === 0) this.#queue.push(whole);
+    else this.#rereading.add(file, whole);
     file.shed();
+  }
+
+  /** A whole file was read again; answers the digest it must have, null where it failed meanwhile. */
+  takeReread(index: number): WholeFile | null {
+    const whole = this.#rereading?.take(index) ?? null;
+    return this.#whole.has(index) ? whole : null;
+  }
+
+  /** It is what it was: it may be committed. */
+  trust(whole: WholeFile): void {
+    this.#queue.push(whole);
   }
 
   wholeFile(index: number): ReceiveFile | null {
@@ -169,11 +189,25 @@ export class Settlement {
     if (this.#failed.has(index)) return false;
     if (remote && (this.#whole.has(index) || this.#inPlace.has(index))) return false;
     this.#failed.add(index);
+    this.#skipped.delete(index);
     this.#failedUntold.push(index);
     this.#firstFailure ??= code;
     this.#open.delete(index);
     this.#whole.delete(index);
     return true;
+  }
+
+  /** A link that is not taken: no root covers it, and nothing failed. False when it is known already. */
+  skip(index: number): boolean {
+    if (this.#failed.has(index) || this.#skipped.has(index)) return false;
+    this.#skipped.add(index);
+    return true;
+  }
+
+  /** What was skipped, once nothing more can be. */
+  get skippedNotice(): string | null {
+    const [first] = this.#skipped;
+    return first === undefined ? null : skippedNotice(this.#skipped.size, this.path(first));
   }
 
   /** Entries that failed and that the store was not told of; they count as told. */
@@ -260,6 +294,7 @@ export class Settlement {
     switch (this.#stage) {
       case "open":
         if (!this.#mayPlace()) return null;
+        if (this.#atomic && this.#rereading?.isIdle === false) return this.#pollReread();
         this.#stage = "placing";
         this.#failedUntold = [];
         return { kind: "place", leaveOut: [...this.#failed] };
@@ -291,6 +326,8 @@ export class Settlement {
   }
 
   #pollCommit(): ReceiverAction | null {
+    const reread = this.#pollReread();
+    if (reread !== null) return reread;
     if (this.#committing) return null;
     if (this.#queue.length > 0) {
       this.#committing = true;
@@ -298,6 +335,7 @@ export class Settlement {
       return { kind: "commit", files, leaveOut: this.takeFailed() };
     }
     if (this.#finish === null || this.#open.size > 0) return null;
+    if (this.#rereading?.isIdle === false) return null;
     const failed = this.#failed.size + this.#manifest.omitted;
     if (this.#pruning?.begins({ failed, hollow: this.#hollow, notice: NOTHING_DELETED })) {
       this.#stage = "pruning";
@@ -307,9 +345,15 @@ export class Settlement {
     return { kind: "finish", leaveOut: [...this.#failed] };
   }
 
+  /** As late as can be: what is read is what is put in place next, or all of it with `atomic`. */
+  #pollReread(): ReceiverAction | null {
+    const files = this.#rereading?.next() ?? null;
+    return files === null ? null : { kind: "reread", files };
+  }
+
   /** What it all came to, and what of it the receipt states. */
   #conclude(): TransferResult {
-    const leaveOut = (index: number) => this.#failed.has(index);
+    const leaveOut = (index: number) => this.#failed.has(index) || this.#skipped.has(index);
     const root = this.#log.root(this.#hashing, { leaveOut });
     const counts = this.#inPlace.counts(this.#failed);
     // Where nothing goes into it, a destination that is made is all that changes.

@@ -1,7 +1,7 @@
 // A peer that breaks the protocol: the errors that end its transfer. What is found is said in this
 // end's words, so nothing of the peer's needs escaping (I9); an abort alone is in the peer's.
 
-import { isErrorCode, SftpxError } from "../base/errors.ts";
+import { SftpxError, toldError } from "../base/errors.ts";
 import type { Abort } from "../wire/messages.ts";
 
 /** Something that cannot be true of an honest peer was found. */
@@ -17,6 +17,6 @@ export function outOfPlace(type: string): SftpxError {
 }
 
 /** The peer ended the transfer, and said why. */
-export function aborted({ code, message }: Abort): SftpxError {
-  return new SftpxError(isErrorCode(code) ? code : "failed", message, { remote: true });
+export function aborted(message: Abort): SftpxError {
+  return toldError(message, "failed");
 }

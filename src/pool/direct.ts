@@ -6,12 +6,12 @@
 
 import * as fs from "node:fs";
 import { LIMITS } from "../base/limits.ts";
-import { systemCode } from "./files.ts";
+import { isSameOpen, systemCode } from "./files.ts";
 
 /** What every file system with direct writes accepts as unit of offset and length. */
-const BLOCK_BYTES = 4096;
+export const BLOCK_BYTES = 4096;
 /** Memory must begin at a multiple of this; a device may ask for less. */
-const ALIGNMENT_BYTES = 512;
+export const ALIGNMENT_BYTES = 512;
 /** Memory allocators align to this at least. */
 const STEP_BYTES = 16;
 /** Large allocations are whole pages with a header of 16 bytes: the first guess. */
@@ -23,15 +23,24 @@ const { O_DIRECT = 0, O_NOFOLLOW = 0, O_WRONLY } = fs.constants;
 export interface DirectFiles {
   /** Opens an existing file for direct writes; never through a link. */
   open(path: string): number;
+  /** Whether two descriptors are of one file. */
+  isSame(one: number, other: number): boolean;
   write(fd: number, bytes: Uint8Array, offsetBytes: number): number;
   close(fd: number): void;
 }
 
 const SYSTEM: DirectFiles = {
   open: (path) => fs.openSync(path, O_WRONLY | O_NOFOLLOW | O_DIRECT),
+  isSame: (one, other) => isSameOpen(one, fs.fstatSync(other, { bigint: true })),
   write: (fd, bytes, offsetBytes) => fs.writeSync(fd, bytes, 0, bytes.length, offsetBytes),
   close: (fd) => fs.closeSync(fd),
 };
+
+/** A file that is open, and where. */
+export interface OpenPath {
+  readonly path: string;
+  readonly fd: number;
+}
 
 /** Writes directly while the system takes it, with one buffer of its own. */
 export class DirectWriter {
@@ -59,10 +68,11 @@ export class DirectWriter {
   }
 
   /**
-   * Writes all of `bytes` to an existing file; false when the system refuses direct writes here,
-   * and nothing was promised. Other failures are thrown as they come.
+   * Writes all of `bytes` to a file that is open already; false when the system refuses direct writes
+   * here, or its path leads to another file by now (I5), and nothing was promised. Other failures are
+   * thrown as they come.
    */
-  write(path: string, bytes: Uint8Array, offsetBytes: number): boolean {
+  write({ path, fd: known }: OpenPath, bytes: Uint8Array, offsetBytes: number): boolean {
     let fd: number;
     try {
       fd = this.#files.open(path);
@@ -70,7 +80,7 @@ export class DirectWriter {
       return this.#refused(thrown);
     }
     try {
-      return this.#writeAligned(fd, bytes, offsetBytes);
+      return this.#files.isSame(fd, known) && this.#writeAligned(fd, bytes, offsetBytes);
     } finally {
       this.#files.close(fd);
     }
@@ -108,7 +118,7 @@ export class DirectWriter {
 }
 
 /** Where aligned memory may begin in a buffer whose address is not known, likeliest first. */
-function* starts(): Generator<number> {
+export function* starts(): Generator<number> {
   yield LIKELY_START_BYTES;
   for (let start = 0; start < LIKELY_START_BYTES; start += STEP_BYTES) yield start;
 }

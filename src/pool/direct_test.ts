@@ -6,15 +6,17 @@ import { type DirectFiles, DirectWriter } from "./direct.ts";
 import { noise, Scratch } from "./testing/fixture.ts";
 
 const SIZE = LIMITS.directWriteBytes;
+const OPEN = { path: "part", fd: 0 };
 
 Deno.test("DirectWriter writes whole blocks bit for bit, or says that it cannot", () => {
   using scratch = new Scratch();
   const content = noise(2 * SIZE);
   const part = scratch.file("part", new Uint8Array(2 * SIZE));
   const writer = new DirectWriter();
+  using file = new Opened(part);
   for (const at of [SIZE, 0]) {
     const chunk = content.subarray(at, at + SIZE);
-    if (!writer.suits(chunk, at) || !writer.write(part, chunk, at)) return; // no such file system
+    if (!writer.suits(chunk, at) || !writer.write(file, chunk, at)) return; // no such file system
   }
   assert.deepEqual(Uint8Array.from(fs.readFileSync(part)), content);
 });
@@ -38,9 +40,9 @@ Deno.test("DirectWriter looks for aligned memory once", () => {
       },
     }),
   });
-  assert.ok(writer.write("part", noise(SIZE), 0));
+  assert.ok(writer.write(OPEN, noise(SIZE), 0));
   assert.deepEqual(tried, [496, 0, 16, 32, 48]);
-  assert.ok(writer.write("part", noise(SIZE), SIZE));
+  assert.ok(writer.write(OPEN, noise(SIZE), SIZE));
   assert.deepEqual(tried.slice(5), [48]);
 });
 
@@ -55,7 +57,7 @@ Deno.test("DirectWriter goes on after a short write", () => {
       },
     }),
   });
-  assert.ok(writer.write("part", noise(SIZE), SIZE));
+  assert.ok(writer.write(OPEN, noise(SIZE), SIZE));
   assert.deepEqual(written.map(([at]) => at / SIZE), [1, 1.25, 1.5, 1.75]);
 });
 
@@ -68,7 +70,7 @@ Deno.test("DirectWriter gives up for good where direct writes are refused", () =
     ]
   ) {
     const writer = new DirectWriter({ files: refusing });
-    assert.ok(!writer.write("part", noise(SIZE), 0));
+    assert.ok(!writer.write(OPEN, noise(SIZE), 0));
     assert.ok(!writer.suits(noise(SIZE), 0));
   }
   assert.ok(!new DirectWriter({ files: files({}), without: ["direct-io"] }).suits(noise(SIZE), 0));
@@ -77,7 +79,7 @@ Deno.test("DirectWriter gives up for good where direct writes are refused", () =
 Deno.test("DirectWriter throws every other failure and closes what it opened", () => {
   let closed = 0;
   const full = files({ write: () => fail("ENOSPC"), close: () => void closed++ });
-  assert.throws(() => new DirectWriter({ files: full }).write("part", noise(SIZE), 0), {
+  assert.throws(() => new DirectWriter({ files: full }).write(OPEN, noise(SIZE), 0), {
     code: "ENOSPC",
   });
   assert.equal(closed, 1);
@@ -90,12 +92,44 @@ Deno.test("DirectWriter never writes through a link", () => {
   fs.symlinkSync(target, link);
   const writer = new DirectWriter();
   if (!writer.suits(noise(SIZE), 0)) return;
-  assert.throws(() => writer.write(link, noise(SIZE), 0));
+  using file = new Opened(target);
+  assert.throws(() => writer.write({ path: link, fd: file.fd }, noise(SIZE), 0));
   assert.deepEqual(Uint8Array.from(fs.readFileSync(target)), new Uint8Array(SIZE));
 });
 
+Deno.test("DirectWriter writes nothing where its path leads to another file than is open", () => {
+  using scratch = new Scratch();
+  const other = scratch.file("other", new Uint8Array(SIZE));
+  using file = new Opened(scratch.file("part", new Uint8Array(SIZE)));
+  const writer = new DirectWriter();
+  if (!writer.suits(noise(SIZE), 0)) return;
+  assert.equal(writer.write({ path: other, fd: file.fd }, noise(SIZE), 0), false);
+  assert.deepEqual(Uint8Array.from(fs.readFileSync(other)), new Uint8Array(SIZE));
+  assert.ok(writer.suits(noise(SIZE), 0), "the next chunk may be written so");
+});
+
+class Opened implements Disposable {
+  readonly path: string;
+  readonly fd: number;
+
+  constructor(path: string) {
+    this.path = path;
+    this.fd = fs.openSync(path, "r+");
+  }
+
+  [Symbol.dispose](): void {
+    fs.closeSync(this.fd);
+  }
+}
+
 function files(own: Partial<DirectFiles>): DirectFiles {
-  return { open: () => 0, write: (_, bytes) => bytes.length, close: () => {}, ...own };
+  return {
+    open: () => 0,
+    isSame: () => true,
+    write: (_, bytes) => bytes.length,
+    close: () => {},
+    ...own,
+  };
 }
 
 function refusal(code: string): Error {

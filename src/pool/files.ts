@@ -9,16 +9,18 @@ import { type ErrorCode, SftpxError, toSftpxError } from "../base/errors.ts";
 import type { Stamp } from "../wire/messages.ts";
 
 const { O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_RDWR } = fs.constants;
-const PART_MODE = 0o600;
+export const PART_MODE = 0o600;
+/** How a part is opened: never through a link. Readable too: holes are compared before they are left. */
+export const PART_FLAGS: number = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
 
 /** Opens for reading; never through a link, and never waiting for a pipe's other end. */
 export function openToRead(path: string): number {
   return fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/** Opens a part, made when absent; readable too, because holes are compared before they are left. */
+/** Opens a part, made when absent, where nobody swaps what it lies in; see part_files.ts. */
 export function openToWrite(path: string): number {
-  return fs.openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, PART_MODE);
+  return fs.openSync(path, PART_FLAGS | O_CREAT, PART_MODE);
 }
 
 /** Reads until `into` is full or the file ends; answers how much was read. */
@@ -38,6 +40,12 @@ export function writeWhole(fd: number, bytes: Uint8Array, offsetBytes: number): 
   while (done < bytes.length) {
     done += fs.writeSync(fd, bytes, done, bytes.length - done, offsetBytes + done);
   }
+}
+
+/** Whether an open file is the one that was seen. */
+export function isSameOpen(fd: number, seen: Pick<fs.BigIntStats, "dev" | "ino">): boolean {
+  const { dev, ino } = fs.fstatSync(fd, { bigint: true });
+  return dev === seen.dev && ino === seen.ino;
 }
 
 /** The stamp of an open file, to the runtime's resolution. */

@@ -41,18 +41,22 @@ export type Sync = (fd: number) => Promise<void>;
 export class Lander {
   readonly #codecs: Codecs;
   readonly #sync: Sync;
+  readonly #open: (path: string) => number;
   readonly #direct: DirectWriter;
   #copy = new Uint8Array(0);
 
   constructor(
     codecs: Codecs,
-    { sync = promisify(fdatasync), direct = new DirectWriter() }: {
+    { sync = promisify(fdatasync), direct = new DirectWriter(), open = openToWrite }: {
       readonly sync?: Sync;
+      /** Opens a part; one who lets strangers write confines it (part_files.ts). */
+      readonly open?: (path: string) => number;
       readonly direct?: DirectWriter;
     } = {},
   ) {
     this.#codecs = codecs;
     this.#sync = sync;
+    this.#open = open;
     this.#direct = direct;
   }
 
@@ -69,7 +73,7 @@ export class Lander {
     const body = new Uint8Array(frame.buffer, frame.bodyOffset, frame.bodyBytes);
     const records = recordsOf(frame, body);
     const failures = new Failures();
-    const parts = new OpenParts({ failures, sync: this.#sync });
+    const parts = new OpenParts({ failures, sync: this.#sync, open: this.#open });
     let at = records.length * RECORD_BYTES;
     try {
       for (const [index, record] of records.entries()) {
@@ -103,7 +107,7 @@ export class Lander {
     if (record.encoding === "same" && chunk.copyFrom?.path === path) return;
     if (chunk.sparse) return writeAroundHoles(fd, bytes, offsetBytes);
     const written = this.#direct.suits(bytes, offsetBytes) &&
-      this.#direct.write(path, bytes, offsetBytes);
+      this.#direct.write({ path, fd }, bytes, offsetBytes);
     if (!written) writeWhole(fd, bytes, offsetBytes);
   }
 
@@ -198,11 +202,13 @@ interface OpenPart {
 class OpenParts {
   readonly #failures: Failures;
   readonly #sync: Sync;
+  readonly #open: (path: string) => number;
   readonly #parts = new Map<string, OpenPart>();
 
-  constructor(options: { failures: Failures; sync: Sync }) {
+  constructor(options: { failures: Failures; sync: Sync; open: (path: string) => number }) {
     this.#failures = options.failures;
     this.#sync = options.sync;
+    this.#open = options.open;
   }
 
   get full(): boolean {
@@ -212,7 +218,7 @@ class OpenParts {
   open(chunk: ChunkToLand, record: ChunkRecord): number {
     let part = this.#parts.get(chunk.path);
     if (part === undefined) {
-      part = { fd: openToWrite(chunk.path), unsynced: new Set() };
+      part = { fd: this.#open(chunk.path), unsynced: new Set() };
       this.#parts.set(chunk.path, part);
       const whole = !chunk.sparse && chunk.offsetBytes === 0 && record.rawBytes === chunk.fileBytes;
       resize(part.fd, { fileBytes: chunk.fileBytes, whole });

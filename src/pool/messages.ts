@@ -103,7 +103,31 @@ export interface DigestJob extends StandingFile {
   readonly chunkBytes: number;
 }
 
-export type ChunkJob = PackJob | LandJob | DigestJob;
+/** A whole file that is to be read again before it is committed. */
+export interface FileToReread {
+  readonly entry: number;
+  /** Absolute path, of a part or of a file that stands there and is kept. */
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/** Read again what was written. Replies: one `reread` a file. */
+export interface RereadJob {
+  readonly kind: "reread";
+  readonly job: number;
+  readonly files: readonly FileToReread[];
+  readonly chunkBytes: number;
+}
+
+/** Compare a file that stands at the receiver with the beginning of a part. Reply: one `compared`. */
+export interface CompareJob extends StandingFile {
+  readonly kind: "compare";
+  readonly job: number;
+  /** Absolute path. */
+  readonly part: string;
+}
+
+export type ChunkJob = PackJob | LandJob | DigestJob | RereadJob | CompareJob;
 
 /** Why one chunk failed; the others of its frame go on. */
 export interface ChunkFailure {
@@ -145,6 +169,23 @@ export interface Digested {
   readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
 }
 
+/** A file was read again. */
+export interface Reread {
+  readonly kind: "reread";
+  readonly job: number;
+  readonly entry: number;
+  /** Chunk digests in order, 32 bytes each; null when it could not be read whole. */
+  readonly digests: Uint8Array | null;
+}
+
+/** A file and the beginning of a part were read. */
+export interface Compared {
+  readonly kind: "compared";
+  readonly job: number;
+  /** They are the same, byte for byte. */
+  readonly begins: boolean;
+}
+
 /** A job failed as a whole: a defect, not a bad file. */
 export interface JobFailed {
   readonly kind: "job_failed";
@@ -169,7 +210,15 @@ export interface JobDone {
   readonly job: number;
 }
 
-export type ChunkReply = Ready | Packed | Landed | Digested | JobFailed | JobDone;
+export type ChunkReply =
+  | Ready
+  | Packed
+  | Landed
+  | Digested
+  | Reread
+  | Compared
+  | JobFailed
+  | JobDone;
 
 /** First message to a worker: what to load. */
 export interface ChunkInit {

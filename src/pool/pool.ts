@@ -3,22 +3,29 @@
 // fails every job that it or its siblings hold, in clear words.
 
 import { SftpxError } from "../base/errors.ts";
-import { spawnWorker } from "../runtime/runtime.ts";
+import { spawnWorker, type WorkerAccess } from "../runtime/runtime.ts";
 import type {
   ChunkInit,
   ChunkJob,
   ChunkReply,
+  CompareJob,
   DigestJob,
   LandJob,
   PackJob,
   Ready,
+  RereadJob,
 } from "./messages.ts";
 
 /** Jobs a worker holds: the one it runs, and the next, so that it need not wait for us. */
 const JOBS_PER_WORKER = 2;
 
 /** A job without the number the pool gives it. */
-export type PoolJob = Omit<PackJob, "job"> | Omit<LandJob, "job"> | Omit<DigestJob, "job">;
+export type PoolJob =
+  | Omit<PackJob, "job">
+  | Omit<LandJob, "job">
+  | Omit<DigestJob, "job">
+  | Omit<RereadJob, "job">
+  | Omit<CompareJob, "job">;
 
 /** A reply that carries a result. */
 export type JobReply = Exclude<ChunkReply, { kind: "ready" | "job_done" | "job_failed" }>;
@@ -30,6 +37,8 @@ export interface ChunkPoolOptions {
   readonly count: number;
   /** Codec names to leave out. */
   readonly without: readonly string[];
+  /** What the workers may do; null for all that this thread may. */
+  readonly access?: WorkerAccess | null;
 }
 
 export interface RunOptions {
@@ -57,9 +66,9 @@ export class ChunkPool {
   /** Starts the workers; settles when all are ready. Exactly once. */
   async start(): Promise<void> {
     if (this.#workers.length > 0) throw new TypeError("the pool was started before");
-    const { count, workerUrl, without } = this.#options;
+    const { count, workerUrl, without, access = null } = this.#options;
     for (let index = 0; index < count; index++) {
-      const worker = new PoolWorker(spawnWorker(workerUrl, { name: `chunk ${index}` }), {
+      const worker = new PoolWorker(spawnWorker(workerUrl, { name: `chunk ${index}`, access }), {
         onIdle: () => this.#dispatch(),
         onDeath: (found) => this.#fail(found),
       });
@@ -240,6 +249,8 @@ class PoolWorker {
       case "packed":
       case "landed":
       case "digested":
+      case "compared":
+      case "reread":
         this.#jobs.get(reply.job)?.onReply(reply);
     }
   }
@@ -254,5 +265,13 @@ class PoolWorker {
 }
 
 function buffersOf(job: ChunkJob): ArrayBuffer[] {
-  return job.kind === "digest" ? [] : job.frames.map((frame) => frame.buffer);
+  switch (job.kind) {
+    case "digest":
+    case "compare":
+    case "reread":
+      return [];
+    case "pack":
+    case "land":
+      return job.frames.map((frame) => frame.buffer);
+  }
 }

@@ -5,10 +5,14 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SftpxError } from "../base/errors.ts";
+import { isNotCapable } from "../base/os_error.ts";
 
 export type Statement = StatementSync;
 export type Database = DatabaseSync;
 
+/** SQLite's name for a database without a file. */
+const IN_MEMORY = ":memory:";
 /** How long a call waits for another process's transaction. */
 const BUSY_TIMEOUT_MS = 5000;
 /** What a `-wal` keeps of its size once it is written into the database: forgetting may swell it. */
@@ -22,8 +26,12 @@ const FORMAT_VERSIONS_AT = 18;
 /** `statfs` types of NFS and SMB (1, 2, 3): WAL needs memory shared between all its users. */
 const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42]);
 
-/** Opens a database in the journal mode its file system can carry. */
+/**
+ * Opens a database in the journal mode its file system can carry. One that is made is this user's alone,
+ * and so is what SQLite keeps beside it, which takes its mode.
+ */
 export function openDatabase(path: string): Database {
+  if (path !== IN_MEMORY) makePrivate(path);
   const database = new DatabaseSync(path);
   try {
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
@@ -37,6 +45,15 @@ export function openDatabase(path: string): Database {
   } catch (thrown) {
     database.close();
     throw thrown;
+  }
+}
+
+/** Only one that is not there is opened: closing another would end this process's locks on it. */
+function makePrivate(path: string): void {
+  try {
+    fs.closeSync(fs.openSync(path, "wx", 0o600));
+  } catch (thrown) {
+    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST")) throw thrown;
   }
 }
 
@@ -64,7 +81,20 @@ export function openDatabaseReadOnly(
  * (`immutable=1`), but Deno takes such a URL for a file's name unless all is allowed.
  */
 function openCopy(path: string): Database {
-  const directory = fs.mkdtempSync(join(tmpdir(), "sftpx-state-"));
+  const above = temporaryDirectory();
+  try {
+    return openCopyIn(above, path);
+  } catch (thrown) {
+    if (!isNotCapable(thrown)) throw thrown;
+    const flags = `--allow-read=${above} --allow-write=${above}`;
+    const found = `Deno may not, run again with ${flags}, and --allow-env=TMPDIR where that is set`;
+    const text = `Cannot copy the state to look into it: ${found}`;
+    throw new SftpxError("permission", text, { cause: thrown });
+  }
+}
+
+function openCopyIn(above: string, path: string): Database {
+  const directory = fs.mkdtempSync(join(above, "sftpx-state-"));
   try {
     const copy = join(directory, "state.db");
     fs.copyFileSync(path, copy);
@@ -78,6 +108,15 @@ function openCopy(path: string): Database {
     } catch {
       // It holds digests of chunks, in a directory of this user's alone.
     }
+  }
+}
+
+/** Where TMPDIR may not be read, what POSIX has without it. */
+function temporaryDirectory(): string {
+  try {
+    return tmpdir();
+  } catch {
+    return "/tmp";
   }
 }
 

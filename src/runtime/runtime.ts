@@ -3,7 +3,8 @@
 
 import { availableParallelism } from "node:os";
 import process from "node:process";
-import { dirname } from "node:path";
+import { realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SftpxError } from "../base/errors.ts";
 
@@ -33,9 +34,19 @@ export function mayRead(path: string): boolean {
   return granted({ name: "read", path });
 }
 
-/** Whether every environment variable may be read without a question. */
-export function mayReadEnv(): boolean {
-  return granted({ name: "env" });
+/** Whether a file or directory, and what is below it, may be written without a question. */
+export function mayWrite(path: string): boolean {
+  return granted({ name: "write", path });
+}
+
+/** Whether symbolic links may be made: by Deno only where all paths are granted, or by native code. */
+export function mayMakeLinks(): boolean {
+  return hasFfi() || (granted({ name: "read" }) && granted({ name: "write" }));
+}
+
+/** Whether an environment variable, without a name every one, may be read without a question. */
+export function mayReadEnv(variable?: string): boolean {
+  return granted(variable === undefined ? { name: "env" } : { name: "env", variable });
 }
 
 /** Whether a program may be started without a question. */
@@ -99,17 +110,92 @@ export function selfCommand(mainUrl: string): readonly string[] {
   return [process.execPath, "run", "--no-prompt", "--unstable-net", ...flags, entry];
 }
 
-/** Starts a module worker. `permission` where its script may not be read. */
-export function spawnWorker(url: URL, options: { name: string }): Worker {
+/** What a worker may do, where the runtime can hold it to that; whatever is left out, nothing. */
+export interface WorkerAccess {
+  /** Absolute paths, and what is below them; null for all that this thread may. */
+  readonly read: readonly string[] | null;
+  readonly write: readonly string[] | null;
+  /** Names of variables. */
+  readonly env?: readonly string[];
+}
+
+/**
+ * Starts a module worker. `permission` where its script may not be read. With `access` it gets no
+ * network, no programs, and no files and variables but those named; addons and what they ask of
+ * the system it may load where this thread may. It gets nothing that this thread does not have.
+ */
+export function spawnWorker(
+  url: URL,
+  { name, access = null }: { readonly name: string; readonly access?: WorkerAccess | null },
+): Worker {
   // Asked first: a worker that cannot load dies with a trace on the user's terminal.
   if (isDeno() && !Deno.build.standalone && url.protocol === "file:") {
     const path = fileURLToPath(url);
-    if (!mayRead(path)) {
-      const found = `it may not be read, run again with --allow-read`;
+    // Deno asks again for what a worker loads, and all of that is where this file is.
+    const isReadable = mayRead(path) && (!isOwnFile() || mayRead(fileURLToPath(import.meta.url)));
+    if (!isReadable) {
+      const found = `it may not be read, run again with --allow-read=${checkoutOf(url)}`;
       throw new SftpxError("permission", `Cannot start the worker "${path}": ${found}`);
     }
   }
-  return new Worker(url, { type: "module", name: options.name });
+  const options: WorkerOptions = { type: "module", name };
+  if (access === null || !narrowsWorkers()) return new Worker(url, options);
+  return new Worker(url, { ...options, deno: { permissions: narrowed(access, url) } });
+}
+
+/**
+ * Whether workers are held to less than this thread may. Deno does so behind `--unstable-worker-options`,
+ * and ends the process where that is missing instead of saying so. It is on wherever the checkout's own
+ * `deno.json` is in force, which is known by a name that only this file maps.
+ */
+export function narrowsWorkers(): boolean {
+  if (!isDeno() || Deno.build.standalone || typeof Deno.connectQuic !== "function") return false;
+  try {
+    return import.meta.resolve(OWN_CONFIGURATION).startsWith("file:");
+  } catch {
+    return false;
+  }
+}
+
+/** Mapped in `deno.json`, beside the `unstable` that goes with it. */
+const OWN_CONFIGURATION = "sftpx/own-configuration";
+
+/** A worker can be given only what this thread has: the rest would be an escalation, and throw. */
+function narrowed({ read, write, env = [] }: WorkerAccess, url: URL): Deno.PermissionOptionsObject {
+  const mayLoadAddons = hasFfi();
+  return {
+    read: read === null ? "inherit" : [...read, ...codePaths(url)].filter((path) => mayRead(path)),
+    write: write === null ? "inherit" : write.filter((path) => mayWrite(path)),
+    // An addon is beyond all of this; what loads them looks around in the environment.
+    env: mayLoadAddons ? "inherit" : env.filter((name) => mayReadEnv(name)),
+    ffi: mayLoadAddons ? "inherit" : false,
+    sys: "inherit",
+    net: false,
+    run: false,
+    import: false,
+  };
+}
+
+/** Whether this program was not fetched from elsewhere. */
+function isOwnFile(): boolean {
+  return import.meta.url.startsWith("file:");
+}
+
+/** What a worker's script, which is one level below, belongs to. */
+function checkoutOf(url: URL): string {
+  return dirname(dirname(fileURLToPath(url)));
+}
+
+/** The checkout, and where its packages really are. */
+function codePaths(url: URL): readonly string[] {
+  if (url.protocol !== "file:") return [];
+  const checkout = checkoutOf(url);
+  const packages = join(checkout, "node_modules");
+  try {
+    return mayRead(packages) ? [checkout, realpathSync(packages)] : [checkout];
+  } catch {
+    return [checkout];
+  }
 }
 
 /** The main thread as a worker sees it. */
@@ -136,6 +222,7 @@ function isDeno(): boolean {
   return typeof Deno !== "undefined";
 }
 
-function granted(descriptor: Deno.PermissionDescriptor): boolean {
+/** Whether something is allowed without a question. */
+export function granted(descriptor: Deno.PermissionDescriptor): boolean {
   return !isDeno() || Deno.permissions.querySync(descriptor).state === "granted";
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -46,17 +47,74 @@ Deno.test("spawnWorker() names the flag where the script may not be read, and st
     } catch (error) {
       console.log(error.code, error.message);
     }`;
-  assert.match(runBare(script), /^permission Cannot start the worker .*--allow-read$/);
+  assert.match(runBare(script), /^permission Cannot start the worker .*--allow-read=\/$/);
+});
+
+Deno.test("a worker that is held to its files has no network, programs, variables or addons", () => {
+  const url = new URL("./runtime.ts", import.meta.url).href;
+  const script = `import {narrowsWorkers, spawnWorker} from ${JSON.stringify(url)};
+    const access = { read: ["/tmp"], write: [], env: ["HOME"] };
+    const worker = spawnWorker(new URL("./asking.ts", import.meta.url), { name: "w", access });
+    worker.onmessage = ({ data }) => {
+      console.log(JSON.stringify([narrowsWorkers(), ...data]));
+      worker.terminate();
+    };`;
+  const asking = `const asked = (what) => Deno.permissions.querySync(what).state === "granted";
+    postMessage([
+      asked({ name: "read", path: "/tmp/x" }), asked({ name: "env", variable: "HOME" }),
+      asked({ name: "read", path: "/etc/passwd" }), asked({ name: "write", path: "/tmp/x" }),
+      asked({ name: "net" }), asked({ name: "run" }), asked({ name: "ffi" }),
+      asked({ name: "env", variable: "PATH" }),
+    ]);`;
+  const all = ["--allow-read", "--allow-write", "--allow-net", "--allow-env", "--allow-run"];
+  const files = { "asking.ts": asking };
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
+  const held = runWith(script, { flags: [...all, "--config", config], files });
+  assert.equal(held, "[true,true,true,false,false,false,false,false,false]");
+  // Another configuration has not switched it on: the worker has what its process has.
+  const other = runWith(script, { flags: [...all, "--no-config", "--unstable-net"], files });
+  assert.equal(other, "[false,true,true,true,true,true,true,false,true]");
+});
+
+Deno.test("a worker is given nothing that its process does not have", () => {
+  const url = new URL("./runtime.ts", import.meta.url).href;
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
+  const script = `import {spawnWorker} from ${JSON.stringify(url)};
+    const access = { read: ["/tmp", "/etc"], write: ["/etc"] };
+    const worker = spawnWorker(new URL("./asking.ts", import.meta.url), { name: "w", access });
+    worker.onmessage = ({ data }) => {
+      console.log(JSON.stringify(data));
+      worker.terminate();
+    };`;
+  const asking = `const asked = (what) => Deno.permissions.querySync(what).state === "granted";
+    postMessage([asked({ name: "read", path: "/etc/passwd" }), asked({ name: "write", path: "/etc" })]);`;
+  const checkout = fileURLToPath(new URL("../..", import.meta.url));
+  const flags = ["--config", config, `--allow-read=${checkout},${tmpdir()}`];
+  assert.equal(runWith(script, { flags, files: { "asking.ts": asking } }), "[false,false]");
 });
 
 // Runs a script in a process of its own, with no permission and no terminal.
 function runBare(script: string): string {
+  return runWith(script, { flags: ["--no-config"], files: {} });
+}
+
+// With these of Deno's flags, and files beside it.
+function runWith(
+  script: string,
+  { flags, files }: {
+    readonly flags: readonly string[];
+    readonly files: Readonly<Record<string, string>>;
+  },
+): string {
   const directory = Deno.makeTempDirSync();
   try {
     const path = join(directory, "bare.ts");
     Deno.writeTextFileSync(path, script);
+    for (const [name, text] of Object.entries(files)) {
+      Deno.writeTextFileSync(join(directory, name), text);
+    }
     const output = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-check", "--no-prompt", "--no-config", path],
+      args: ["run", "--quiet", "--no-check", "--no-prompt", ...flags, path],
       stdin: "null",
     }).outputSync();
     const text = new TextDecoder();

@@ -44,7 +44,9 @@ function whereTo(first: Opener): readonly [asked: Asked, paths: readonly string[
 }
 
 /** What a transfer moved and how it ended, for its line. */
-export function outcomeOf(summary: TransferSummary): Moved & Pick<AccessEvent, "result"> {
+export function outcomeOf(
+  summary: TransferSummary,
+): Moved & Pick<AccessEvent, "result" | "reason"> {
   const { files, bytes, wireBytes, error } = summary;
-  return { files, bytes, wireBytes, result: error?.code ?? "ok" };
+  return { files, bytes, wireBytes, result: error?.code ?? "ok", reason: error?.message ?? null };
 }

@@ -1,9 +1,13 @@
 // Who may come in, and what for: by the ticket that is shown, else by the authorized key. Nothing is
-// open by default: without either nobody gets in. The keys can be read anew while the server runs; the tickets are
-// looked up each time, because other processes make and revoke them too.
+// open by default: without either nobody gets in. The keys are read anew while the server runs, when it
+// is told to and when their file is seen to have changed; the tickets are looked up each time, because
+// other processes make and revoke them too.
 
 import { SftpxError } from "../base/errors.ts";
-import { type AuthorizedKeys, loadAuthorizedKeys } from "../trust/authorized_keys.ts";
+import { fromHex } from "../base/bytes.ts";
+import { LIMITS } from "../base/limits.ts";
+import { type AuthorizedKeys, keyRefusal, loadAuthorizedKeys } from "../trust/authorized_keys.ts";
+import { FileWatch } from "../trust/file_watch.ts";
 import { type Access, type Admitted, grantOfAccess, narrowGrant } from "../trust/grant.ts";
 import {
   type ServerPlace,
@@ -22,6 +26,10 @@ export interface AdmissionsOptions {
   /** What anybody may do at most. */
   readonly access: Access;
   readonly authorizedKeysPath: string | null;
+  /** How often the keys' file is looked at, at most; `LIMITS.keysLookMs` by default. */
+  readonly keysLookMs?: number;
+  /** The clock that keys and tickets end by; `Date.now` by default. */
+  readonly nowMs?: () => number;
 }
 
 /** A client at the door: its proved identity, and its ticket if it has one. */
@@ -33,19 +41,26 @@ export interface Caller {
 export class Admissions {
   readonly #options: AdmissionsOptions;
   readonly #book: TicketBook;
-  #keys: AuthorizedKeys | null;
+  readonly #watch: FileWatch | null;
+  readonly #nowMs: () => number;
+  #keys: AuthorizedKeys | null = null;
   #reloads: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: AdmissionsOptions, book: TicketBook, keys: AuthorizedKeys | null) {
+  private constructor(options: AdmissionsOptions, book: TicketBook, watch: FileWatch | null) {
     this.#options = options;
     this.#book = book;
-    this.#keys = keys;
+    this.#watch = watch;
+    this.#nowMs = options.nowMs ?? Date.now;
   }
 
   static async open(options: AdmissionsOptions): Promise<Admissions> {
-    const { authorizedKeysPath, identityPath } = options;
-    const keys = authorizedKeysPath === null ? null : await loadAuthorizedKeys(authorizedKeysPath);
-    return new Admissions(options, TicketBook.open(ticketBookPath(identityPath)), keys);
+    const { authorizedKeysPath: path, identityPath, keysLookMs = LIMITS.keysLookMs } = options;
+    const watch = path === null ? null : await FileWatch.begin(path, { everyMs: keysLookMs });
+    const keys = path === null ? null : await loadAuthorizedKeys(path);
+    const book = TicketBook.open(ticketBookPath(identityPath));
+    const admissions = new Admissions(options, book, watch);
+    admissions.#keys = keys;
+    return admissions;
   }
 
   /** Says where this root is served. Throws `busy` when another process serves it. */
@@ -56,7 +71,7 @@ export class Admissions {
   /** Makes the server's own ticket, which ends with it; its secret. */
   mint({ once }: { readonly once: boolean }): Uint8Array<ArrayBuffer> {
     const { root, access } = this.#options;
-    const nowMs = Date.now();
+    const nowMs = this.#nowMs();
     const { secret } = this.#book.mint({
       root,
       uses: once ? 1 : null,
@@ -69,22 +84,22 @@ export class Admissions {
   }
 
   /**
-   * What a client may do. A ticket that is shown decides, what it refuses included: the same ticket
+   * What a client that comes from this address may do. A ticket that is shown decides, what it refuses included: the same ticket
    * means the same place and rights whoever shows it. The key counts where none is. Throws `refused`.
    */
-  grantOf({ identity, ticket }: Caller): Admitted {
+  grantOf({ identity, ticket }: Caller, address: string): Admitted {
     const { root, access } = this.#options;
     const most = grantOfAccess(access);
     if (ticket !== null) {
-      const { grant } = this.#book.redeem(ticket, { root, identity, nowMs: Date.now() });
-      return { grant: narrowGrant(most, grant), by: "ticket" };
+      const { id, grant } = this.#book.redeem(ticket, { root, identity, nowMs: this.#nowMs() });
+      return { grant: narrowGrant(most, grant), by: "ticket", account: fromHex(id) };
     }
-    const authorized = this.#keys?.lookup(identity) ?? null;
-    if (authorized !== null) return { grant: narrowGrant(most, authorized), by: "key" };
-    throw new SftpxError(
-      "refused",
-      "Cannot take the client in: it has no ticket and is not authorized",
-    );
+    const key = this.#keys?.find(identity) ?? null;
+    const found = key === null
+      ? "it has no ticket and is not authorized"
+      : keyRefusal(key, { address, nowMs: this.#nowMs() });
+    if (key !== null && found === null) return { grant: narrowGrant(most, key.grant), by: "key" };
+    throw new SftpxError("refused", `Cannot take the client in: ${found}`);
   }
 
   /**
@@ -93,15 +108,22 @@ export class Admissions {
    */
   claimTicket({ identity, ticket }: Caller, purpose: Uint8Array): TicketUse | null {
     if (ticket === null) return null;
-    const bearer = { identity, nowMs: Date.now() };
+    const bearer = { identity, nowMs: this.#nowMs() };
     const { root } = this.#options;
     const { id } = this.#book.redeem(ticket, { root, ...bearer });
     return this.#book.begin(id, { ...bearer, purpose });
   }
 
-  /** Whether a client that was let in by its key no longer would be. */
-  isShutOut({ identity, ticket }: Caller): boolean {
-    return ticket === null && (this.#keys?.lookup(identity) ?? null) === null;
+  /** Whether a client that was let in by its key no longer would be, or not from this address. */
+  isShutOut({ identity, ticket }: Caller, address: string): boolean {
+    if (ticket !== null) return false;
+    const key = this.#keys?.find(identity) ?? null;
+    return key === null || keyRefusal(key, { address, nowMs: this.#nowMs() }) !== null;
+  }
+
+  /** Whether the keys' file is another one than was read last, and long enough so to be whole. */
+  async haveKeysChanged(): Promise<boolean> {
+    return await this.#watch?.hasChanged() ?? false;
   }
 
   /** Reads the authorized keys anew; their number. Where that fails, the old ones hold. */

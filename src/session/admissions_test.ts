@@ -7,6 +7,8 @@ import { TicketBook, ticketBookPath } from "../trust/ticket_book.ts";
 import { isCode } from "./_fixture.ts";
 import { Admissions, type AdmissionsOptions } from "./admissions.ts";
 
+const ADDRESS = "192.0.2.7:4444";
+
 const PURPOSE = new Uint8Array(32).fill(1);
 
 interface Scene {
@@ -44,16 +46,16 @@ async function withAdmissions(
 }
 
 const shutOut = (admissions: Admissions, { publicKey }: Identity) =>
-  admissions.isShutOut({ identity: publicKey, ticket: null });
+  admissions.isShutOut({ identity: publicKey, ticket: null }, ADDRESS);
 
 const rights = ({ read, write }: { read: boolean; write: boolean }) => [read, write];
 
 Deno.test("nobody comes in without a ticket or a key", async () => {
   await withAdmissions({}, ({ admissions, two }) => {
     const caller = { identity: two.publicKey, ticket: null };
-    assert.throws(() => admissions.grantOf(caller), isCode("refused"));
+    assert.throws(() => admissions.grantOf(caller, ADDRESS), isCode("refused"));
     const made = { ...caller, ticket: new Uint8Array(32) };
-    assert.throws(() => admissions.grantOf(made), isCode("refused"));
+    assert.throws(() => admissions.grantOf(made, ADDRESS), isCode("refused"));
     return Promise.resolve();
   });
 });
@@ -62,7 +64,10 @@ Deno.test("a ticket counts before a key, and the server's access before both", a
   await withAdmissions({}, ({ admissions, one, two }) => {
     const ticket = admissions.mint({ once: false });
     const by = (identity: Identity, shown: Uint8Array | null) => {
-      const { grant, by } = admissions.grantOf({ identity: identity.publicKey, ticket: shown });
+      const { grant, by } = admissions.grantOf(
+        { identity: identity.publicKey, ticket: shown },
+        ADDRESS,
+      );
       return [...rights(grant), by];
     };
     assert.deepEqual(by(two, ticket), [true, true, "ticket"]);
@@ -72,7 +77,7 @@ Deno.test("a ticket counts before a key, and the server's access before both", a
   });
   await withAdmissions({ access: "write" }, ({ admissions, one, two }) => {
     const of = (identity: Identity, ticket: Uint8Array | null) =>
-      rights(admissions.grantOf({ identity: identity.publicKey, ticket }).grant);
+      rights(admissions.grantOf({ identity: identity.publicKey, ticket }, ADDRESS).grant);
     assert.deepEqual(of(two, admissions.mint({ once: false })), [false, true]);
     assert.deepEqual(of(one, null), [false, false]);
     return Promise.resolve();
@@ -93,15 +98,15 @@ Deno.test("a ticket means one place whoever shows it, and its refusal holds for 
       standing: true,
     });
     for (const { publicKey } of [one, two]) {
-      assert.deepEqual(admissions.grantOf({ identity: publicKey, ticket }).grant, grant);
+      assert.deepEqual(admissions.grantOf({ identity: publicKey, ticket }, ADDRESS).grant, grant);
     }
     book.revoke(id);
     for (const { publicKey } of [one, two]) {
       const caller = { identity: publicKey, ticket };
-      assert.throws(() => admissions.grantOf(caller), isCode("refused"));
+      assert.throws(() => admissions.grantOf(caller, ADDRESS), isCode("refused"));
       assert.throws(() => admissions.claimTicket(caller, PURPOSE), isCode("refused"));
     }
-    assert.equal(admissions.grantOf({ identity: one.publicKey, ticket: null }).by, "key");
+    assert.equal(admissions.grantOf({ identity: one.publicKey, ticket: null }, ADDRESS).by, "key");
     return Promise.resolve();
   });
 });
@@ -135,7 +140,7 @@ Deno.test("without a file of keys nobody is authorized, and nothing is read anew
   await withAdmissions({ authorizedKeysPath: null }, async ({ admissions, one }) => {
     assert.ok(shutOut(admissions, one));
     const bearer = { identity: one.publicKey, ticket: admissions.mint({ once: false }) };
-    assert.equal(admissions.isShutOut(bearer), false, "its ticket let it in");
+    assert.equal(admissions.isShutOut(bearer, ADDRESS), false, "its ticket let it in");
     assert.equal(await admissions.reload(), null);
   });
 });
@@ -153,4 +158,29 @@ Deno.test("a server that ends takes its ticket with it; one that never began end
       return Promise.resolve();
     });
   }
+});
+
+Deno.test("a ticket of an earlier day gives no more than the server's access now", async () => {
+  await withAdmissions({ access: "append-only" }, ({ admissions, options, two }) => {
+    using book = TicketBook.open(ticketBookPath(options.identityPath));
+    const nowMs = Date.now();
+    const { secret: ticket } = book.mint({
+      root: options.root,
+      uses: null,
+      expiresMs: nowMs + 60_000,
+      nowMs,
+      grant: { read: true, write: true, writeOnce: false, quotaBytes: 5, root: "a" },
+      standing: true,
+    });
+    const { grant } = admissions.grantOf({ identity: two.publicKey, ticket }, ADDRESS);
+    assert.deepEqual(grant, {
+      read: false,
+      write: true,
+      writeOnce: false,
+      appendOnly: true,
+      quotaBytes: 5,
+      root: "a",
+    });
+    return Promise.resolve();
+  });
 });

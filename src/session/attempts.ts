@@ -4,9 +4,9 @@
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { whenAborted } from "./abort.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { SessionEvent, TransferOptions, TransferSummary } from "./options.ts";
+import { pause } from "./patience.ts";
 import { failedSummary } from "./progress.ts";
 import { Search, type Verdict, verdictOf } from "./search.ts";
 import { Telling } from "./telling.ts";
@@ -171,16 +171,4 @@ function fruitless({ code, message, remote }: SftpxError): SftpxError {
   const text =
     `${message}; ${LIMITS.fruitlessSessions} times in a row before anything new was stored`;
   return new SftpxError(code, text, { remote });
-}
-
-/** Settles after so long, or at once when the signal is aborted. */
-async function pause(pauseMs: number, signal: AbortSignal): Promise<void> {
-  const over = Promise.withResolvers<void>();
-  const timer = setTimeout(over.resolve, pauseMs);
-  using _aborted = whenAborted(signal, () => over.resolve());
-  try {
-    await over.promise;
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -24,6 +24,7 @@ import { requestOf, requestOffer, sameServer } from "./pull_request.ts";
 import { takeOffered } from "./pull_take.ts";
 import { receiptCheck } from "./receipt.ts";
 import { runSend } from "./send_run.ts";
+import { pullAccess, pushAccess } from "./worker_access.ts";
 import { Workshop } from "./workshop.ts";
 
 /** The only transfer of a client's session. */
@@ -34,7 +35,10 @@ export async function push(options: PushOptions): Promise<TransferSummary> {
   return await ended(options, async () => {
     let found: PushSources | null = await localSources(options);
     options.onEvent(idleProgress("connect"));
-    await using workshop = new Workshop(options);
+    await using workshop = new Workshop(options, {
+      access: pushAccess(found.walks),
+      onlyWalks: true,
+    });
     workshop.store(null).catch(() => {}); // It is asked for again.
     return await runAttempts(options, async (attempt) => {
       // They may be others by now.
@@ -89,7 +93,10 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
     const remote = sameServer(options.remotes);
     const request = requestOf(options, TRANSFER);
     options.onEvent(idleProgress("connect"));
-    await using workshop = new Workshop(options);
+    await using workshop = new Workshop(options, {
+      access: pullAccess(options.destination),
+      onlyWalks: false,
+    });
     return await runAttempts(options, async (attempt) => {
       await using session = await openSession(options, { attempt, remote });
       requireRead(session.admitted, "pull");
@@ -138,7 +145,10 @@ async function openSession(
   const watch = options.dryRun
     ? { silenceMs: options.timeoutMs }
     : { silenceMs: Math.min(LIMITS.silenceMs, mostMs), mostMs };
-  const session = await ClientSession.open({ ...options, timeoutMs, onEvent }, remote, watch);
+  // A busy server is waited for by the attempts, who tell so; a plan is a single one.
+  const waitsForBusy = options.dryRun;
+  const how = { ...options, timeoutMs, waitsForBusy, onEvent };
+  const session = await ClientSession.open(how, remote, watch);
   attempt.onSession(session);
   return session;
 }

@@ -56,7 +56,7 @@ export class ClientSession implements AsyncDisposable {
 
   /** `watch` is how long its silence is borne; as long as it may be out of reach by default. */
   static async open(
-    options: SessionOptions,
+    options: SessionOptions & Pick<ReachOptions, "waitsForBusy">,
     remote: Remote,
     watch: WatchOptions = { silenceMs: options.timeoutMs },
   ): Promise<ClientSession> {
@@ -137,7 +137,7 @@ export class ClientSession implements AsyncDisposable {
     const joins = Array.from(
       { length: Math.max(0, most - 1) },
       (_, index) =>
-        reachWithin({ ...to, timeoutMs, signal }, async (dial, signal) => {
+        reachWithin({ ...to, timeoutMs, waitsForBusy: true, signal }, async (dial, signal) => {
           const connection = await dial(pin);
           await this.#add(connection, { number: index + 1, signal });
           connected(options, { address: connection.remoteAddress, connection: index + 1 });

@@ -2,7 +2,7 @@
 // success (I4).
 
 import { concatBytes } from "../base/bytes.ts";
-import { isErrorCode, SftpxError } from "../base/errors.ts";
+import { SftpxError, toldError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { ControlStream } from "../transport/transport.ts";
 import { CONTROL_HEADER_BYTES, ControlDecoder, encodeMessage } from "../wire/control.ts";
@@ -33,6 +33,11 @@ export class ControlChannel {
   /** Bytes that wait for the transport to take them: a peer that does not read lets them grow. */
   get unsentBytes(): number {
     return this.#unsentBytes;
+  }
+
+  /** Bytes of the message that `receive` answered last. */
+  get lastBytes(): number {
+    return this.#decoder.lastBytes;
   }
 
   /** The peer is authenticated: only single messages are bounded from here on. */
@@ -113,7 +118,5 @@ export class ControlChannel {
 
 /** The error a peer's refusal or abort stands for. */
 export function refusal(message: { code: string; message: string }): SftpxError {
-  return new SftpxError(isErrorCode(message.code) ? message.code : "refused", message.message, {
-    remote: true,
-  });
+  return toldError(message, "refused");
 }

@@ -26,7 +26,7 @@ export function checkDelete(
 }
 
 /** Throws `refused` where a client may not have anything removed. */
-export function checkDeleteGrant({ read, write, writeOnce }: Grant): void {
-  if (read && write && !writeOnce) return;
+export function checkDeleteGrant({ read, write, writeOnce, appendOnly }: Grant): void {
+  if (read && write && !writeOnce && !appendOnly) return;
   throw new SftpxError("refused", "Cannot delete: the grant is not to read, write and replace");
 }

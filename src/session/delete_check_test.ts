@@ -7,6 +7,8 @@ Deno.test("only a grant to read, write and replace may delete", () => {
     for (const write of [true, false]) {
       for (const writeOnce of [true, false]) {
         const check = () => checkDeleteGrant({ read, write, writeOnce, root: "" });
+        const growing = { read, write, writeOnce, appendOnly: true, root: "" };
+        assert.throws(() => checkDeleteGrant(growing), isCode("refused"));
         if (read && write && !writeOnce) check();
         else assert.throws(check, isCode("refused"), `${read} ${write} ${writeOnce}`);
       }

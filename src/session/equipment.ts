@@ -6,7 +6,7 @@ import { LIMITS } from "../base/limits.ts";
 import { loadHash } from "../codec/hash.ts";
 import type { Hashing } from "../engine/hashing.ts";
 import { ChunkPool } from "../pool/pool.ts";
-import { cores, env } from "../runtime/runtime.ts";
+import { cores, env, type WorkerAccess } from "../runtime/runtime.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
 
 /** Chunks one worker job takes; DESIGN's batch. */
@@ -14,6 +14,8 @@ export const BATCH_FRAMES = 8;
 
 export interface EquipmentOptions {
   readonly chunkWorkerUrl: URL;
+  /** What the chunk workers may read and write, where the runtime can hold them to it. */
+  readonly access: WorkerAccess;
   /** 0 means one a core. */
   readonly workerCount: number;
   /** Frames of one transfer in the pipeline; 0 means clamp(4 x workers). */
@@ -51,7 +53,8 @@ export class Equipment implements AsyncDisposable {
       ? Math.min(cores(), LIMITS.workers)
       : options.workerCount;
     const without = codecsLeftOut();
-    const pool = new ChunkPool({ workerUrl: options.chunkWorkerUrl, count, without });
+    const { chunkWorkerUrl: workerUrl, access } = options;
+    const pool = new ChunkPool({ workerUrl, count, without, access });
     try {
       const ready = pool.start();
       ready.catch(() => {}); // Told by every job, and to whoever waits for it.

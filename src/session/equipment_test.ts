@@ -5,9 +5,11 @@ import { isCode } from "./_fixture.ts";
 import { codecsLeftOut, Equipment } from "./equipment.ts";
 
 const WORKER = new URL("../../workers/chunk.ts", import.meta.url);
+/** These workers have nothing to do. */
+const NO_FILES = { read: [], write: [] };
 
 function start(depth = 0): Promise<Equipment> {
-  return Equipment.start({ chunkWorkerUrl: WORKER, workerCount: 1, depth });
+  return Equipment.start({ chunkWorkerUrl: WORKER, workerCount: 1, depth, access: NO_FILES });
 }
 
 Deno.test("a transfer alone gets the depth asked for, or one that fits the workers", async () => {
@@ -43,7 +45,12 @@ Deno.test("what is reserved is bounded, and free again afterwards", async () => 
 
 Deno.test("a worker that cannot start is an error, and none is left running", async () => {
   const chunkWorkerUrl = new URL("data:text/javascript,throw new Error('no')");
-  await using equipment = await Equipment.start({ chunkWorkerUrl, workerCount: 2, depth: 0 });
+  await using equipment = await Equipment.start({
+    chunkWorkerUrl,
+    workerCount: 2,
+    depth: 0,
+    access: NO_FILES,
+  });
   await assert.rejects(equipment.ready, isCode("worker"));
 });
 

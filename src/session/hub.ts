@@ -4,6 +4,7 @@
 
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { escapeText } from "../base/text.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { Message, TransferMessage } from "../wire/messages.ts";
 import { type ControlChannel, refusal } from "./control_channel.ts";
@@ -48,7 +49,7 @@ export class Hub {
         kind: "lost",
         error: new SftpxError(
           "lost",
-          `Lost the peer${info.reason === "" ? "" : `: ${info.reason}`}`,
+          `Lost the peer${info.reason === "" ? "" : `: ${escapeText(info.reason)}`}`,
           { remote: info.remote },
         ),
       })
@@ -195,7 +196,7 @@ export class Hub {
 
   #dispatch(message: TransferMessage): void {
     const known = this.#transfers.get(message.transfer);
-    if (known !== undefined) return known.messages.put(message);
+    if (known !== undefined) return this.#deliver(known, message);
     if (!OPENERS.has(message.type) || this.#onOpen === null) return;
     if (this.#transfers.size >= LIMITS.transfersPerSession) {
       this.#answer({
@@ -207,6 +208,16 @@ export class Hub {
       return;
     }
     this.#onOpen(this.open(message.transfer), message);
+  }
+
+  /** A transfer that has not begun takes nothing yet: what comes for it must not pile up (I8). */
+  #deliver({ messages }: TransferChannel, message: TransferMessage): void {
+    const bytes = this.#control.lastBytes;
+    if (messages.heldBytes + bytes > LIMITS.untakenControlBytes) {
+      const found = "the peer sends on where it has to wait";
+      throw new SftpxError("limit", `Cannot go on: ${found}`, { remote: true });
+    }
+    messages.put(message, bytes);
   }
 
   /** The one way out: a peer that reads nothing must not make this end hold ever more (I8). */

@@ -360,3 +360,40 @@ Deno.test("all lanes but the first wait for connections that are on their way", 
   assert.equal((await opening).connection, 1);
   hub.close("none", "");
 });
+
+Deno.test("what comes for a transfer that takes nothing yet is held up to its bound, not beyond", async () => {
+  for (const over of [0, 1]) {
+    const pair = await pairOf();
+    // Two of these are as much as may be held.
+    let lastBytes = LIMITS.untakenControlBytes / 2;
+    const control = Object.defineProperties(Object.create(pair.far), {
+      lastBytes: { get: () => lastBytes },
+      receive: { value: () => pair.far.receive() },
+      send: { value: (message: Message) => pair.far.send(message) },
+      unsentBytes: { value: 0 },
+    });
+    const hub = new Hub(control, pair.server);
+    const opened: TransferChannel[] = [];
+    hub.onOpen = (channel) => void opened.push(channel);
+    hub.start();
+    pair.near.send(offerOf(1));
+    pair.near.send({ type: "done", transfer: 1 });
+    pair.near.send({ type: "ping", token: 1 });
+    await pair.near.expect("pong");
+    assert.equal(opened[0]?.messages.heldBytes, LIMITS.untakenControlBytes / 2);
+    lastBytes += over;
+    pair.near.send({ type: "done", transfer: 1 });
+    pair.near.send({ type: "bye" });
+    const end = await hub.ended;
+    assert.equal(end.kind === "bye" ? "bye" : end.error.code, over === 0 ? "bye" : "limit");
+    hub.close("none", "");
+  }
+});
+
+Deno.test("the reason of a close is made safe to show", async () => {
+  const { hub, client } = await scene();
+  client.close("failed", "gone\u001b[2J\nforged");
+  const end = await hub.ended;
+  assert.ok(end.kind === "lost");
+  assert.equal(end.error.message, "Lost the peer: gone\\u{1b}[2J\\u{a}forged");
+});

@@ -6,7 +6,7 @@ import type { WalkOptions, WalkSource } from "../store/store.ts";
 import type { OfferedSource } from "../wire/messages.ts";
 import { checkDelete } from "./delete_check.ts";
 import { listedPaths } from "./listed_paths.ts";
-import type { PushOptions, TransferOptions } from "./options.ts";
+import type { PushOptions } from "./options.ts";
 import { endsOpen, type ResolvedSource, resolveLocalSource } from "./sources.ts";
 
 /** Sources as they are walked and offered, in parallel; and those that are not there. */
@@ -45,7 +45,8 @@ export async function localSources(options: PushOptions): Promise<PushSources> {
 }
 
 /** What of the sources is walked. */
-export function localWalk({ filters, files: given }: TransferOptions): WalkOptions {
+export function localWalk({ filters, files: given, links }: PushOptions): WalkOptions {
   const files = given === null ? null : listedPaths(given);
-  return files === null ? { filters } : { filters, files };
+  const walk = links === "skip" ? { filters, links: false } : { filters };
+  return files === null ? walk : { ...walk, files };
 }

@@ -2,22 +2,33 @@
 // null once it is empty) or by failing (takers get the error).
 
 export class Mailbox<T> {
-  readonly #items: T[] = [];
+  readonly #items: { readonly item: T; readonly bytes: number }[] = [];
   readonly #takers: PromiseWithResolvers<T | null>[] = [];
   #ended = false;
   #error: Error | null = null;
+  #heldBytes = 0;
 
-  put(item: T): void {
+  /** What was put and not taken yet comes to. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** `bytes` is what it weighs until it is taken. */
+  put(item: T, bytes = 0): void {
     if (this.#ended) return;
     const taker = this.#takers.shift();
-    if (taker === undefined) this.#items.push(item);
-    else taker.resolve(item);
+    if (taker !== undefined) return taker.resolve(item);
+    this.#items.push({ item, bytes });
+    this.#heldBytes += bytes;
   }
 
   /** The next item, or null once closed. */
   take(): Promise<T | null> {
-    const item = this.#items.shift();
-    if (item !== undefined) return Promise.resolve(item);
+    const held = this.#items.shift();
+    if (held !== undefined) {
+      this.#heldBytes -= held.bytes;
+      return Promise.resolve(held.item);
+    }
     if (this.#error !== null) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve(null);
     const taker = Promise.withResolvers<T | null>();
@@ -33,7 +44,8 @@ export class Mailbox<T> {
   /** Ends it and hands back what nobody took. */
   drain(): T[] {
     this.#end(null);
-    return this.#items.splice(0);
+    this.#heldBytes = 0;
+    return this.#items.splice(0).map(({ item }) => item);
   }
 
   /** Ends it with an error, after what is queued. */

@@ -57,3 +57,20 @@ Deno.test("drain() hands back what nobody took, and ends", async () => {
   mailbox.put(3);
   assert.equal(await mailbox.take(), null);
 });
+
+Deno.test("a mailbox knows what it holds, and no more than that", async () => {
+  const box = new Mailbox<string>();
+  box.put("a", 3);
+  box.put("b", 4);
+  assert.equal(box.heldBytes, 7);
+  assert.equal(await box.take(), "a");
+  assert.equal(box.heldBytes, 4);
+  assert.equal(await box.take(), "b");
+  const taken = box.take();
+  box.put("c", 5);
+  assert.equal(box.heldBytes, 0, "somebody waited for it");
+  assert.equal(await taken, "c");
+  box.put("d", 6);
+  assert.deepEqual(box.drain(), ["d"]);
+  assert.equal(box.heldBytes, 0);
+});

@@ -1,11 +1,14 @@
 // What the command line asks a session to do, and the events it gets back. Plain data: no I/O.
 
-import type { ReceivePolicy } from "../store/store.ts";
 import type { SftpxError } from "../base/errors.ts";
-import type { Congestion, HostPort, Transport } from "../transport/transport.ts";
 import type { Compression } from "../pool/messages.ts";
+import type { ReceivePolicy } from "../store/store.ts";
+import type { Congestion, HostPort, Transport } from "../transport/transport.ts";
 import type { Access } from "../trust/grant.ts";
 import type { Entry, FilterRule, PlanAction } from "../wire/messages.ts";
+
+export { DEFAULT_POLICY, type LinkPolicy, type ModePolicy } from "../store/store.ts";
+export type { ReceivePolicy };
 
 /** URLs of the workers, made in `mod.ts` because a bundled binary knows them only there. */
 export interface WorkerUrls {
@@ -71,6 +74,8 @@ export interface PushOptions extends TransferOptions {
   /** As given by the user. */
   readonly sources: readonly string[];
   readonly remote: Remote;
+  /** `skip` offers no links; what becomes of those offered is for the receiving side to say. */
+  readonly links?: "keep" | "skip";
 }
 
 export interface PullOptions extends TransferOptions {
@@ -80,6 +85,7 @@ export interface PullOptions extends TransferOptions {
   readonly destination: string;
   /** How long what breaks off there is kept. */
   readonly keepForMs: number;
+  /** What of links and modes is taken, and how surely. */
   readonly policy: ReceivePolicy;
 }
 
@@ -247,14 +253,19 @@ export type ServeEvent =
     readonly seconds: number;
     /** `ok` or a code of base/errors. */
     readonly result: string;
+    /** What was wrong, naming the restriction that refused; null for `ok`. */
+    readonly reason: string | null;
   }
   /** The authorized keys were read anew; the error says why they were not, and the old ones hold. */
   | { readonly kind: "reloaded"; readonly keys: number | null; readonly error: SftpxError | null }
   | {
     readonly kind: "peer_refused";
+    /** The last one's, where it stands for several; `*` where they came from many. */
     readonly address: string;
     readonly code: string;
     readonly message: string;
+    /** Peers turned away so since this was last told. */
+    readonly count: number;
   }
   | { readonly kind: "transfer"; readonly transfer: number; readonly event: SessionEvent }
   | {
@@ -281,6 +292,7 @@ export interface ServeOptions {
   readonly timeoutMs: number;
   /** How long what breaks off is kept. */
   readonly keepForMs: number;
+  /** What of links and modes is taken from a push, and how surely. */
   readonly policy: ReceivePolicy;
   /** File of authorized identities, or null. */
   readonly authorizedKeysPath: string | null;
@@ -291,6 +303,12 @@ export interface ServeOptions {
   readonly congestion: Congestion;
   /** Time an unauthenticated peer has for its whole handshake; `LIMITS.handshakeMs` by default. */
   readonly handshakeMs?: number;
+  /** How often refusals of one address are told; `LIMITS.refusalsToldMs` by default. */
+  readonly refusalsToldMs?: number;
+  /** The clock that keys and tickets end by; `Date.now` by default. */
+  readonly nowMs?: () => number;
+  /** How often the keys' file is looked at, at most; `LIMITS.keysLookMs` by default. */
+  readonly keysLookMs?: number;
   /** Patience with a silent client whose place another one asks for; `LIMITS.takeoverMs` by default. */
   readonly takeoverMs?: number;
   readonly onEvent: (event: ServeEvent) => void;

@@ -7,7 +7,7 @@ import { basename, dirname, parse, resolve } from "node:path";
 import { env } from "node:process";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
-import { osCode, osError } from "../base/os_error.ts";
+import { isNotCapable, osCode, osError } from "../base/os_error.ts";
 import type { Offer } from "../wire/messages.ts";
 import type { PullOptions } from "./options.ts";
 import { endsOpen } from "./sources.ts";
@@ -32,7 +32,7 @@ export async function localPlace(
       if (!dryRun) await mkdir(directory, { recursive: true });
       return dryRun ? await couldMake(directory) : await realpath(directory);
     } catch (thrown) {
-      throw osError(thrown, `make "${escapeText(given)}"`);
+      throw osError(thrown, `make "${escapeText(given)}"`, { scope: directory });
     }
   };
   // As asked for: what is not there does not change what DEST means.
@@ -82,9 +82,15 @@ async function couldMake(directory: string): Promise<string> {
   } catch (thrown) {
     if (osCode(thrown) !== "ENOENT" || directory === dirname(directory)) throw thrown;
   }
-  const above = await couldMake(dirname(directory));
-  await access(above, constants.W_OK | constants.X_OK).catch((thrown) => {
-    if (osCode(thrown) !== "ENOENT") throw thrown; // It would be made first.
-  });
-  return resolve(above, basename(directory));
+  try {
+    const above = await couldMake(dirname(directory));
+    await access(above, constants.W_OK | constants.X_OK).catch((thrown) => {
+      if (osCode(thrown) !== "ENOENT") throw thrown; // It would be made first.
+    });
+    return resolve(above, basename(directory));
+  } catch (thrown) {
+    // Deno was given this directory and not the one above it, or not whose process this is.
+    if (isNotCapable(thrown)) return directory;
+    throw thrown;
+  }
 }

@@ -59,6 +59,7 @@ export async function takeOffered(given: PullOptions, offered: Offered): Promise
   attempt.onAccepted();
   return await runReceive({
     ...receiving,
+    paranoid: options.policy.paranoid,
     equipment,
     slots: share.slots,
     sign: receiptSigner(session.ends, { transfer: channel.transfer, identity: session.identity }),
@@ -81,6 +82,7 @@ async function receiveTransfer(
     sources: offer.sources,
     chunkBytes: offer.chunkBytes,
     checksum: options.checksum,
+    policy: options.policy,
     writeOnce: false,
     mayRead: true,
     senderNowNs: offer.nowNs,

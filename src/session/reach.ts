@@ -1,9 +1,10 @@
 // Reaching a server in time: every address at once, one patience for all of it, and in words what
 // stood in the way. Shared by a session and by a first contact.
 
-import { SftpxError } from "../base/errors.ts";
+import { SftpxError, toldError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { dialFirst, formatAddress, SILENCE } from "../transport/addresses.ts";
+import { backoffMs, pause } from "./patience.ts";
 import type {
   Congestion,
   Connection,
@@ -19,6 +20,8 @@ export interface ReachOptions {
   readonly congestion: Congestion;
   /** Longest time for all of it. */
   readonly timeoutMs: number;
+  /** A server that is busy is waited for within that time, unless its caller waits by itself. */
+  readonly waitsForBusy?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -34,9 +37,30 @@ export type Dial = (how: DialOptions) => Promise<Connection>;
 /**
  * Runs `work`, which reaches a server and first speaks with it, within its time. A time that runs out
  * is `unreachable`, and so is a connection that ends on the way; one that the server closed with a
- * reason keeps that reason.
+ * reason keeps that reason. A door with too many peers at it is tried again until the time is over.
  */
 export async function reachWithin<T>(
+  options: ReachOptions,
+  work: (dial: Dial, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const endMs = performance.now() + options.timeoutMs;
+  for (let tries = 0;; tries++) {
+    const leftMs = Math.max(1, endMs - performance.now());
+    const timeoutMs = tries === 0 ? options.timeoutMs : leftMs;
+    try {
+      return await reachOnce({ ...options, timeoutMs }, work);
+    } catch (thrown) {
+      const error = thrown instanceof SftpxError ? thrown : null;
+      if (error?.code !== "busy" || options.waitsForBusy === false) throw thrown;
+      const pauseMs = backoffMs(tries, Math.random());
+      if (performance.now() + pauseMs >= endMs) throw thrown;
+      await pause(pauseMs, options.signal);
+      options.signal.throwIfAborted();
+    }
+  }
+}
+
+async function reachOnce<T>(
   options: ReachOptions,
   work: (dial: Dial, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -82,9 +106,14 @@ function noAnswer({ addresses, timeoutMs }: ReachOptions, cause: unknown): Sftpx
     : ` or ${others.length} more ${others.length === 1 ? "address" : "addresses"}`;
   return new SftpxError(
     "unreachable",
-    `Cannot reach "${shown}"${also}: no answer within ${timeoutMs / 1000} s; ${SILENCE}`,
+    `Cannot reach "${shown}"${also}: no answer within ${seconds(timeoutMs)} s; ${SILENCE}`,
     { cause },
   );
+}
+
+/** Whole milliseconds at most: what is left of a time after a first try is no round number. */
+function seconds(timeMs: number): number {
+  return Math.round(timeMs) / 1000;
 }
 
 /** A connection that ended before there was a session. */
@@ -94,7 +123,8 @@ async function endedEarly(connection: Connection, thrown: unknown): Promise<unkn
   const shown = connection.remoteAddress;
   const said = reason === "" ? "it gave no reason" : escapeText(reason);
   if (remote && code !== null && code !== "none") {
-    return new SftpxError(code, `The server "${shown}" closed the connection: ${said}`, {
+    const { code: told } = toldError({ code, message: "" }, "refused");
+    return new SftpxError(told, `The server "${shown}" closed the connection: ${said}`, {
       remote,
       cause: thrown,
     });

@@ -94,19 +94,40 @@ Deno.test("reachWithin() closes what it opened when the time is over, or its cal
 Deno.test("reachWithin() tells a refusal from a connection that just ended", async () => {
   const { network, listener } = await scene();
   const ended = (end: (far: Connection) => void) =>
-    reachWithin(to(network, [listener.address]), async (dial) => {
-      const connection = await dial(HOW);
-      const control = await connection.openControl();
-      const far = await listener.accept();
-      assert.ok(far !== null);
-      end(far);
-      return await control.read(new Uint8Array(1));
-    });
+    reachWithin(
+      { ...to(network, [listener.address]), waitsForBusy: false },
+      async (dial) => {
+        const connection = await dial(HOW);
+        const control = await connection.openControl();
+        const far = await listener.accept();
+        assert.ok(far !== null);
+        end(far);
+        return await control.read(new Uint8Array(1));
+      },
+    );
   const told = await message(ended((far) => far.close("busy", "come back")), "busy");
   assert.match(told, /^The server "127\.0\.0\.1:\d+" closed the connection: come back$/);
   for (const end of [(far: Connection) => far.close("none", ""), () => network.cut()]) {
     assert.match(await message(ended(end), "unreachable"), /before there was a session$/);
   }
+  listener.close();
+});
+
+Deno.test("reachWithin() tries a crowded door again, within its time, and tells it if that is over", async () => {
+  let crowded = 2;
+  const network = memoryTransport();
+  const at = { hostname: "127.0.0.1", port: 0, certificatePem: "", keyPem: "" };
+  const listener = await network.listen({ ...at, screen: () => --crowded < 0 });
+  const connect = (timeoutMs: number) =>
+    reachWithin({ ...to(network, [listener.address]), timeoutMs }, (dial) => dial(HOW));
+  (await connect(5_000)).close("none", "");
+  assert.equal(crowded, -1);
+  crowded = Infinity;
+  assert.match(await message(connect(300), "busy"), /too many peers are at the server's door$/);
+  const stop = new AbortController();
+  const options = { ...to(network, [listener.address]), signal: stop.signal };
+  const stopped = reachWithin(options, (dial) => dial(HOW).finally(() => stop.abort("enough")));
+  await assert.rejects(stopped, (thrown) => thrown === "enough");
   listener.close();
 });
 

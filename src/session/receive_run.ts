@@ -5,10 +5,11 @@ import { toSftpxError } from "../base/errors.ts";
 import type { IsAsked } from "../engine/manifest_check.ts";
 import { Receiver, type ReceiverAction } from "../engine/receiver.ts";
 import type { TransferResult } from "../engine/report.ts";
-import type { ChunkReply, FrameToLand } from "../pool/messages.ts";
-import type { Begun, Store } from "../store/store.ts";
+import type { ChunkReply, FileToReread, FrameToLand } from "../pool/messages.ts";
+import type { Begun, Outcome, Store } from "../store/store.ts";
 import type { FilterRule, Offer, Receipt } from "../wire/messages.ts";
 import { sayAbort, whenAborted } from "./abort.ts";
+import { bothOutcomes, comparedWith } from "./comparing.ts";
 import { BATCH_FRAMES, type Equipment } from "./equipment.ts";
 import type { TransferChannel } from "./hub.ts";
 import { type ArrivedFrame, LaneReader } from "./lane_reader.ts";
@@ -27,6 +28,8 @@ export interface ReceiveRunOptions {
   readonly slots: number;
   /** Removes what is extraneous though the offer does not ask for it. */
   readonly localDelete: boolean;
+  /** Every whole file is read again before it is committed. */
+  readonly paranoid: boolean;
   /** What removing spares. */
   readonly spared: readonly FilterRule[];
   /** Signs what was committed. */
@@ -212,6 +215,11 @@ class ReceiveRun {
         await store.forget(begun.id, action.chunks);
         receiver.forgotten();
         break;
+      case "reread":
+        return await this.#reread(action.files);
+      case "distrust":
+        await store.forget(begun.id, action.chunks);
+        break;
       case "journal":
         await store.journal(begun.id, action.runs, action.leaveOut);
         receiver.journalled();
@@ -221,7 +229,7 @@ class ReceiveRun {
         receiver.directoriesPlaced(await store.placeDirectories(begun.id, action.leaveOut));
         break;
       case "commit":
-        receiver.committed(await store.commit(begun.id, action.files, action.leaveOut));
+        receiver.committed(await this.#commit(action));
         break;
       case "prune":
         await this.#prune();
@@ -232,6 +240,21 @@ class ReceiveRun {
     }
     this.#wakeHeld();
     this.#pump();
+  }
+
+  /** Under an append-only grant some files are compared before they are committed. */
+  async #commit(
+    { files, leaveOut }: Extract<ReceiverAction, { kind: "commit" }>,
+  ): Promise<Outcome> {
+    const { store, begun, equipment: { pool } } = this.#options;
+    const outcome = await store.commit(begun.id, files, leaveOut);
+    if (outcome.compare === undefined) return outcome;
+    const begins = await comparedWith(pool, outcome.compare, this.#stop.signal);
+    const rest = files.flatMap((file) => {
+      const seen = begins.get(file.entry);
+      return seen === undefined ? [] : [{ ...file, begins: seen }];
+    });
+    return bothOutcomes(outcome, await store.commit(begun.id, rest));
   }
 
   async #prune(): Promise<void> {
@@ -253,6 +276,18 @@ class ReceiveRun {
     });
     this.#wakeHeld();
     this.#pump();
+  }
+
+  async #reread(files: readonly FileToReread[]): Promise<void> {
+    const { equipment: { pool }, begun } = this.#options;
+    await pool.run({ kind: "reread", files, chunkBytes: begun.chunkBytes }, {
+      onReply: (reply) => {
+        if (reply.kind !== "reread" || this.#stop.signal.aborted) return;
+        this.#receiver.reread(reply.entry, reply.digests);
+        this.#pump();
+      },
+      signal: this.#stop.signal,
+    });
   }
 
   /** Frames gather while all workers are busy, and leave as one batch when one is not. */

@@ -7,11 +7,13 @@ import type { Connection } from "../transport/transport.ts";
 import type { Identity } from "../trust/identity.ts";
 import type { Caller } from "./admissions.ts";
 import { AGENT } from "./agent.ts";
+import { ArrivalRates } from "./arrival_rates.ts";
 import { claimIdentity } from "./claim.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { type Admission, type OpenSession, serverHandshake } from "./handshake.ts";
 import { Hub } from "./hub.ts";
 import { atMost } from "./patience.ts";
+import { type Refusal, Refusals } from "./refusals.ts";
 import { LaneWatch, sayRefusal, Strangers } from "./strangers.ts";
 
 /** A session that a connection may join. */
@@ -23,13 +25,16 @@ export interface ReceptionOptions {
   readonly identity: Identity;
   /** Time for a whole handshake. */
   readonly handshakeMs: number;
-  /** Lets a client in. Throws why it may not. */
-  readonly admit: (caller: Caller) => Admission;
-  readonly sessionOf: (session: number) => JoinableSession | null;
+  /** Lets a client from this address in. Throws why it may not. */
+  readonly admit: (caller: Caller, address: string) => Promise<Admission>;
+  /** The session that a connection from this address may join. */
+  readonly sessionOf: (session: number, address: string) => JoinableSession | null;
   /** Throws once nobody is taken in any more. */
   readonly check: () => void;
   readonly onSession: (client: NewSession) => void;
-  readonly onRefused: (error: SftpxError, address: string) => void;
+  /** How often refusals of one address are told. */
+  readonly refusalsToldMs: number;
+  readonly onRefused: (refusal: Refusal) => void;
 }
 
 /** A client that was let in. */
@@ -40,13 +45,24 @@ export interface NewSession {
   readonly address: string;
 }
 
-export class Reception {
+export class Reception implements Disposable {
   readonly #options: ReceptionOptions;
   readonly #strangers = new Strangers();
+  readonly #rates = new ArrivalRates();
+  readonly #refusals: Refusals;
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
+    const { refusalsToldMs: everyMs, onRefused: onRefusal } = options;
+    this.#refusals = new Refusals({ everyMs, onRefusal });
   }
+
+  /** Whether a peer may shake hands at all: asked of each connection, before anything is done for it. */
+  readonly screen = (remoteAddress: string): boolean => {
+    if (this.#rates.arrive(remoteAddress, performance.now())) return true;
+    this.#refusals.add(TOO_OFTEN, remoteAddress);
+    return false;
+  };
 
   /** Takes a connection in, or shows it out. Never rejects. */
   async takeIn(connection: Connection): Promise<void> {
@@ -55,14 +71,19 @@ export class Reception {
     } catch (thrown) {
       const error = toSftpxError(thrown);
       connection.close(error.code, TOLD.has(error.code) ? error.message : "");
-      this.#options.onRefused(error, connection.remoteAddress);
+      this.#refusals.add(error, connection.remoteAddress);
     }
+  }
+
+  /** Tells the refusals that are not told yet. */
+  [Symbol.dispose](): void {
+    this.#refusals[Symbol.dispose]();
   }
 
   /** The handshake of one connection, within its time; a refusal is told to the peer. */
   async #takeIn(connection: Connection): Promise<void> {
     const isClaim = connection.protocol === "sftpx-claim/1";
-    using _place = this.#strangers.enter(connection.remoteAddress, { isClaim });
+    using stranger = this.#strangers.enter(connection, performance.now());
     using lanes = new LaneWatch(connection);
     if (isClaim) return await this.#claim(connection);
     const late = new SftpxError(
@@ -79,10 +100,12 @@ export class Reception {
       control = new ControlChannel(await connection.acceptControl());
       await this.#greet(connection, { control, lanes });
     } catch (thrown) {
-      if (isLate) throw late;
-      if (lanes.tooEarly !== null) throw lanes.tooEarly;
-      const error = toSftpxError(thrown);
-      if (control !== null && error.code !== "lost") await sayRefusal(control, connection, error);
+      const closed = isLate ? late : stranger.shownOut ?? lanes.tooEarly;
+      const error = closed ?? toSftpxError(thrown);
+      // At once, and not once it has heard why: it may come again meanwhile.
+      if (FAILURES.has(error.code)) this.#rates.fail(connection.remoteAddress, performance.now());
+      const isToTell = closed === null && error.code !== "lost";
+      if (control !== null && isToTell) await sayRefusal(control, connection, error);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -97,13 +120,14 @@ export class Reception {
     const handshaken = await serverHandshake(control, {
       identity,
       agent: AGENT,
-      admit: (identity, ticket) => this.#options.admit({ identity, ticket }),
-      sessionOf,
+      admit: (identity, ticket) =>
+        this.#options.admit({ identity, ticket }, connection.remoteAddress),
+      sessionOf: (session) => sessionOf(session, connection.remoteAddress),
     });
     this.#options.check();
     const firstLane = lanes.pass();
     if (handshaken.kind === "join") {
-      const hub = sessionOf(handshaken.session)?.hub;
+      const hub = sessionOf(handshaken.session, connection.remoteAddress)?.hub;
       if (hub === undefined) connection.close("none", ""); // It ended in between.
       else hub.addConnection(connection, { number: handshaken.connection, firstLane });
       return;
@@ -122,6 +146,15 @@ export class Reception {
     connection.close("none", "");
   }
 }
+
+/** An address whose connections are too many a second. */
+const TOO_OFTEN = new SftpxError(
+  "busy",
+  "Cannot take the client in: too many connections came from its address",
+);
+
+/** What makes an address wait: a try that failed, or time wasted at the door. */
+const FAILURES: ReadonlySet<string> = new Set(["refused", "protocol", "version", "limit"]);
 
 /** Codes whose message is the peer's to know. */
 const TOLD: ReadonlySet<string> = new Set(["refused", "limit", "busy", "protocol", "version"]);

@@ -3,6 +3,7 @@
 
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { backoffMs } from "./patience.ts";
 
 /** What the end of an attempt means for its command. */
 export type Verdict = "lost" | "busy" | "over";
@@ -94,9 +95,7 @@ export class Search {
 
   /** How long to wait before the next attempt, of which there is always one; `chance` is in [0, 1). */
   pauseMs(nowMs: number, chance: number): number {
-    const doubled = LIMITS.minBackoffMs * 2 ** Math.min(this.#tries, 16);
-    // A fifth more or less: clients that were lost together do not come back together.
-    const pauseMs = Math.min(doubled, LIMITS.maxBackoffMs) * (0.8 + 0.4 * chance);
+    const pauseMs = backoffMs(this.#tries, chance);
     const leftMs = this.leftMs(nowMs);
     // However short the time is, the first attempt has some; the last ones do not crowd.
     const leastMs = this.#tries === 0 ? 0 : Math.min(LIMITS.minBackoffMs, leftMs);

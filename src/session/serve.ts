@@ -20,7 +20,9 @@ import { OneTransfer } from "./one_transfer.ts";
 import { type NewSession, Reception } from "./reception.ts";
 import { openServedRoot } from "./served_root.ts";
 import { ServedSession } from "./served_session.ts";
+import { requireSessionRoom, type SessionGuest } from "./session_places.ts";
 import { Takeover } from "./takeover.ts";
+import { serveAccess } from "./worker_access.ts";
 
 const SECRET_BYTES = 32;
 
@@ -31,7 +33,7 @@ export async function serve(options: ServeOptions): Promise<ServeHandle> {
 }
 
 /** A session that runs. */
-interface Guest {
+interface Guest extends SessionGuest {
   readonly session: ServedSession;
   readonly caller: Caller;
   /** Ends what it does, and only that. */
@@ -44,6 +46,7 @@ class Server {
   readonly #ended = Promise.withResolvers<TransferSummary | null>();
   readonly #takeover: Takeover;
   readonly #stop = new AbortController();
+  #looking: Promise<void> = Promise.resolve();
   readonly #connections = new Set<Connection>();
   /** Sessions that run, those that came while the server stops included. */
   readonly #runs = new Set<Promise<void>>();
@@ -90,15 +93,17 @@ class Server {
         chunkWorkerUrl: options.workers.chunk,
         workerCount: options.workerCount,
         depth: options.depth,
+        access: serveAccess(this.#root, { mayWrite }),
       });
       await this.#equipment.ready;
+      this.#reception = this.#receive();
       this.#listener = await options.transport.listen({
         ...options.listen,
+        screen: this.#reception.screen,
         certificatePem,
         keyPem,
         congestion: options.congestion,
       });
-      this.#reception = this.#receive();
       this.#admissions.announce({
         port: this.#listener.address.port,
         addresses: ticketAddresses(this.#listener.address, options.advertise),
@@ -106,6 +111,7 @@ class Server {
       return this.#run(this.#listener);
     } catch (error) {
       this.#listener?.close();
+      this.#reception?.[Symbol.dispose]();
       await this.#equipment?.[Symbol.asyncDispose]();
       await this.#store?.close();
       this.#admissions.close();
@@ -130,16 +136,17 @@ class Server {
   }
 
   #receive(): Reception {
-    const { handshakeMs = LIMITS.handshakeMs, onEvent } = this.#options;
+    const { handshakeMs = LIMITS.handshakeMs, refusalsToldMs = LIMITS.refusalsToldMs } =
+      this.#options;
     return new Reception({
       identity: this.#identity,
       handshakeMs,
-      admit: (caller) => this.#admit(caller),
-      sessionOf: (session) => this.#guests.get(session)?.session ?? null,
+      refusalsToldMs,
+      admit: (caller, address) => this.#admit(caller, address),
+      sessionOf: (session, address) => this.#sessionFrom(session, address),
       check: () => this.#check(),
       onSession: (client) => this.#open(client),
-      onRefused: ({ code, message }, address) =>
-        onEvent({ kind: "peer_refused", address, code, message }),
+      onRefused: (refusal) => this.#options.onEvent({ kind: "peer_refused", ...refusal }),
     });
   }
 
@@ -160,11 +167,18 @@ class Server {
     }
   }
 
-  #admit(caller: Caller): Admission {
-    if (this.#guests.size >= LIMITS.sessions) {
-      throw new SftpxError("busy", "Cannot take the client in: too many sessions are open");
-    }
-    const admitted = this.#admissions.grantOf(caller);
+  /** A key that is for some addresses only is so for each connection. */
+  #sessionFrom(session: number, address: string): ServedSession | null {
+    const guest = this.#guests.get(session);
+    if (guest === undefined || this.#admissions.isShutOut(guest.caller, address)) return null;
+    return guest.session;
+  }
+
+  async #admit(caller: Caller, address: string): Promise<Admission> {
+    await this.#lookForKeys();
+    // Who has no business here learns nothing of how busy it is.
+    const admitted = this.#admissions.grantOf(caller, address);
+    requireSessionRoom(this.#guests.values(), { caller, address });
     let session: number;
     do session = crypto.getRandomValues(new Uint32Array(1))[0]!; while (this.#guests.has(session));
     const key = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
@@ -172,9 +186,19 @@ class Server {
   }
 
   /** Asked anew for all that a client asks for: keys and tickets change while it is here. */
-  #grantOf(caller: Caller): Admitted {
+  async #grantOf(caller: Caller, address: string): Promise<Admitted> {
+    await this.#lookForKeys();
     this.#check();
-    return this.#admissions.grantOf(caller);
+    return this.#admissions.grantOf(caller, address);
+  }
+
+  /** Keys that were changed in their file count without a signal. */
+  #lookForKeys(): Promise<void> {
+    // One after the other: nobody is let in by keys that are just being replaced.
+    this.#looking = this.#looking.then(async () => {
+      if (await this.#admissions.haveKeysChanged()) await this.#reload();
+    });
+    return this.#looking;
   }
 
   #check(): void {
@@ -190,10 +214,11 @@ class Server {
       admission,
       identity: this.#identity,
       root: this.#root,
+      policy: this.#options.policy,
       store: this.#store,
       equipment: this.#equipment,
       takeover: this.#takeover,
-      grantOf: () => this.#grantOf(caller),
+      grantOf: () => this.#grantOf(caller, address),
       claimUse: (purpose) => this.#admissions.claimTicket(caller, purpose),
       nextTransfer: () => ++this.#transfers,
       onEvent: this.#options.onEvent,
@@ -203,7 +228,7 @@ class Server {
       },
       signal: stop.signal,
     });
-    this.#guests.set(admission.session, { session, caller, stop });
+    this.#guests.set(admission.session, { session, caller, address, stop });
     const who = { address, identity: identityName(caller.identity) };
     this.#options.onEvent({ kind: "peer", ...who });
     const run = session.run().then(() => {
@@ -225,8 +250,8 @@ class Server {
       this.#options.onEvent({ kind: "reloaded", keys: null, error: toSftpxError(thrown) });
       return;
     }
-    for (const { session, caller, stop } of this.#guests.values()) {
-      if (!this.#admissions.isShutOut(caller)) continue;
+    for (const { session, caller, address, stop } of this.#guests.values()) {
+      if (!this.#admissions.isShutOut(caller, address)) continue;
       const revoked = new SftpxError("refused", "Cannot go on: this key is no longer authorized");
       stop.abort(revoked);
       session.settled().then(() => session.hub.close("refused", revoked.message));
@@ -252,6 +277,7 @@ class Server {
     for (const connection of this.#connections) connection.close("none", "");
     await Promise.all([...this.#connections].map((connection) => connection.closed));
     await Promise.all(this.#runs);
+    this.#reception[Symbol.dispose]();
     try {
       this.#admissions.end();
     } finally {

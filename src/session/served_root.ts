@@ -19,7 +19,7 @@ export async function openServedRoot(
     if ((await stat(real)).isDirectory()) return real;
   } catch (error) {
     const isFile = osCode(error) === "EEXIST" || osCode(error) === "ENOTDIR";
-    if (!isFile) throw osError(error, action);
+    if (!isFile) throw osError(error, action, { scope: path });
   }
   throw new SftpxError("io", `Cannot ${action}: it is not a directory`);
 }

@@ -3,12 +3,19 @@
 
 import { toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Store } from "../store/store.ts";
+import type { ReceivePolicy, Store } from "../store/store.ts";
 import type { Admitted } from "../trust/grant.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { List, Measure, Offer, Request, TransferMessage } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
-import { askedBy, type Moved, NOTHING_MOVED, type Opener, outcomeOf } from "./access.ts";
+import {
+  type AccessEvent,
+  askedBy,
+  type Moved,
+  NOTHING_MOVED,
+  type Opener,
+  outcomeOf,
+} from "./access.ts";
 import type { Equipment } from "./equipment.ts";
 import type { Admission, OpenSession } from "./handshake.ts";
 import type { Hub, TransferChannel } from "./hub.ts";
@@ -28,11 +35,12 @@ export interface ServedSessionOptions {
   readonly admission: Admission;
   readonly identity: Identity;
   readonly root: string;
+  readonly policy: ReceivePolicy;
   readonly store: Store;
   readonly equipment: Equipment;
   readonly takeover: Takeover;
   /** What the client may do now. Throws `refused` once that is nothing. */
-  readonly grantOf: () => Admitted;
+  readonly grantOf: () => Promise<Admitted>;
   /** Claims the ticket's use for a transfer that begins. */
   readonly claimUse: ClaimUse;
   readonly nextTransfer: () => number;
@@ -126,16 +134,16 @@ export class ServedSession implements OpenSession {
       this.#options.onEvent({ kind: "transfer", transfer, event });
     };
     const startMs = performance.now();
-    const { hub, identity, root, store, equipment, takeover, signal } = this.#options;
+    const { hub, identity, root, policy, store, equipment, takeover, signal } = this.#options;
     using hold = new KeyHold(takeover, hub, { signal });
     // A dry run commits nothing: no use is spent on it, and none that is paused is touched.
     const claim = first.dryRun ? null : new TicketClaim(this.#options.claimUse);
     let { admitted } = this.#options.admission;
     let summary: TransferSummary;
     try {
-      admitted = this.#options.grantOf();
+      admitted = await this.#options.grantOf();
       const session = { ends: this.#ends, identity, admitted, root, store, equipment, hold };
-      const served = { ...session, channel, claim, onEvent, signal: hold.signal };
+      const served = { ...session, policy, channel, claim, onEvent, signal: hold.signal };
       summary = first.type === "request"
         ? await servePull(served, first)
         : await servePush(served, first);
@@ -162,9 +170,9 @@ export class ServedSession implements OpenSession {
     const { root, store, signal } = this.#options;
     let { admitted } = this.#options.admission;
     let moved = NOTHING_MOVED;
-    let result = "ok";
+    let ended: Pick<AccessEvent, "result" | "reason"> = { result: "ok", reason: null };
     try {
-      admitted = this.#options.grantOf();
+      admitted = await this.#options.grantOf();
       if (first.type === "list") {
         const { entries } = await serveList(channel, first, { root, admitted, store, signal });
         moved = { ...moved, files: entries };
@@ -175,9 +183,9 @@ export class ServedSession implements OpenSession {
     } catch (thrown) {
       const error = toSftpxError(thrown);
       if (!error.remote) sayAbort(channel, error);
-      result = error.code;
+      ended = { result: error.code, reason: error.message };
     }
-    this.#tellAccess(first, { admitted, transfer: null, startMs, ...moved, result });
+    this.#tellAccess(first, { admitted, transfer: null, startMs, ...moved, ...ended });
   }
 
   #tellAccess(
@@ -186,8 +194,7 @@ export class ServedSession implements OpenSession {
       readonly admitted: Admitted;
       readonly transfer: number | null;
       readonly startMs: number;
-      readonly result: string;
-    },
+    } & Pick<AccessEvent, "result" | "reason">,
   ): void {
     const { clientIdentity, onEvent } = this.#options;
     onEvent({

@@ -7,6 +7,7 @@ import { LIMITS } from "../base/limits.ts";
 import {
   type Begun,
   inTheWay,
+  type ReceivePolicy,
   type ReceiveTransfer,
   type Store,
   type WalkOptions,
@@ -39,6 +40,8 @@ export interface ServedTransfer {
   readonly admitted: Admitted;
   /** Directory served. */
   readonly root: string;
+  /** What the one who serves takes of links and modes. */
+  readonly policy: ReceivePolicy;
   readonly store: Store;
   readonly equipment: Equipment;
   /** Keeps its key for it. */
@@ -195,6 +198,7 @@ async function receive(
   onEvent(start);
   return await runReceive({
     ...receiving,
+    paranoid: served.policy.paranoid,
     equipment,
     movement,
     slots: share.slots,
@@ -205,9 +209,10 @@ async function receive(
 }
 
 async function receiveTransfer(
-  { ends, admitted: { grant }, root, equipment }: ServedTransfer,
+  { ends, admitted, root, policy, equipment }: ServedTransfer,
   offer: Offer,
 ): Promise<ReceiveTransfer> {
+  const { grant } = admitted;
   const { given } = offer;
   const peer = ends.clientIdentity;
   const grantRoot = grant.root;
@@ -219,7 +224,14 @@ async function receiveTransfer(
     sources: offer.sources,
     chunkBytes: offer.chunkBytes,
     checksum: offer.checksum,
-    writeOnce: grant.writeOnce,
+    policy,
+    linkRoot: grantRoot,
+    // What must only grow is otherwise as what must not change.
+    writeOnce: grant.writeOnce || grant.appendOnly === true,
+    ...(grant.appendOnly && !grant.writeOnce ? { appendOnly: true } : {}),
+    account: admitted.account ?? peer,
+    ...(grant.quotaBytes === undefined ? {} : { quotaBytes: grant.quotaBytes }),
+    ...(grant.maxFileBytes === undefined ? {} : { maxFileBytes: grant.maxFileBytes }),
     mayRead: grant.read,
     senderNowNs: offer.nowNs,
     peer,

@@ -6,9 +6,11 @@ import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, join, resolve, sep } from "node:path";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { pathProblem } from "../base/path.ts";
+import { type NamePlatform, pathProblem, platformProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import { osCode, osError } from "../base/os_error.ts";
+import { PLATFORM } from "../store/door.ts";
+import { openRootDisk } from "../store/root_disk.ts";
 import type { WalkSource } from "../store/store.ts";
 import type { EntryKind, OfferedSource } from "../wire/messages.ts";
 import { plainPath } from "./granted_place.ts";
@@ -40,17 +42,19 @@ export async function resolveLocalSource(
 export async function resolveServedSource(
   root: string,
   path: string,
-  { grantRoot }: { readonly grantRoot: string },
+  { grantRoot, platform = PLATFORM }: {
+    readonly grantRoot: string;
+    readonly platform?: NamePlatform;
+  },
 ): Promise<ResolvedSource> {
   const given = path === "" ? "." : path;
   const base = await grantedBase(root, { grantRoot, given });
   const plain = plainPath(path);
   if (plain === "") {
     // A link that takes the base's place from here on is not followed.
-    const checked = grantRoot === "" ? {} : { real: base };
-    return await describe(base, { given, opens: true, ...SERVED, ...checked });
+    return await describe(base, { given, opens: true, ...SERVED, real: base, root });
   }
-  const problem = pathProblem(plain);
+  const problem = pathProblem(plain) ?? platformProblem(plain, platform);
   if (problem !== null) {
     throw new SftpxError("bad_name", `Cannot read "${shown(path)}": ${problem}`);
   }
@@ -58,7 +62,7 @@ export async function resolveServedSource(
   const target = join(base, plain);
   const opens = plain !== path;
   const real = opens ? await realInside(base, { target, path }) : target;
-  return await describe(target, { given: path, opens, ...SERVED, real });
+  return await describe(target, { given: path, opens, ...SERVED, real, root });
 }
 
 /** The directory or file that a grant is for. It is a real one, and so is all above it. */
@@ -96,22 +100,26 @@ const SERVED: Wording = { attempt: "read", what: "path" };
 
 async function describe(
   path: string,
-  { given, opens, real, ...wording }: Wording & {
+  { given, opens, real, root, ...wording }: Wording & {
     given: string;
     /** A directory's contents, or a link's target, are meant. */
     opens: boolean;
     /** Where `path` leads, as it was checked; absent where any link may be followed. */
     real?: string;
+    /** What it may not lead out of, with `real`. */
+    root?: string;
   },
 ): Promise<ResolvedSource> {
-  let found: Stats;
+  let found: Found;
   let isLinked: boolean;
   try {
-    found = await lstat(path);
-    isLinked = opens && found.isSymbolicLink();
-    if (isLinked) found = await stat(real ?? path);
+    found = root === undefined ? await lstat(path) : foundBelow(root, real ?? path);
+    isLinked = opens && (found.isSymbolicLink() || real !== undefined && real !== path);
+    // Only a user's own: a link that takes the place of what was checked is not followed.
+    if (isLinked && root === undefined) found = await stat(path);
   } catch (error) {
-    throw unreadable(error, { given, ...wording });
+    const scope = wording.attempt === LOCAL.attempt ? path : null;
+    throw unreadable(error, { given, scope, ...wording });
   }
   const kind = kindOf(found);
   const attempted = `Cannot ${wording.attempt} "${shown(given)}"`;
@@ -129,19 +137,36 @@ async function describe(
       name,
       contents,
       follow: opens && real === undefined,
-      ...(real === undefined ? {} : { real: true }),
+      ...(root === undefined ? {} : { root }),
     },
     offered: { name, kind, contents, ...(kind === "file" ? sizeOf(found) : {}) },
   };
 }
 
+/** What of a file's status is used. */
+type Found = Pick<Stats, "isFile" | "isDirectory" | "isSymbolicLink" | "size" | "blocks">;
+
+/** What stands below a root: nothing outside it, whatever a link that comes now leads to (I5). */
+function foundBelow(root: string, path: string): Found {
+  using held = openRootDisk(root, { readOnly: true });
+  const stat = held.disk.look(path);
+  if (stat === null) throw Object.assign(new Error("ENOENT: it is gone"), { code: "ENOENT" });
+  return {
+    isFile: () => stat.isFile(),
+    isDirectory: () => stat.isDirectory(),
+    isSymbolicLink: () => stat.isSymbolicLink(),
+    size: Number(stat.size),
+    blocks: Number(stat.blocks),
+  };
+}
+
 /** What the receiver is to find room for; unknown where holes may leave it smaller. */
-function sizeOf({ size: sizeBytes, blocks }: Stats): { readonly sizeBytes?: number } {
+function sizeOf({ size: sizeBytes, blocks }: Found): { readonly sizeBytes?: number } {
   const isKnown = blocks * BLOCK_BYTES >= sizeBytes && sizeBytes <= LIMITS.fileBytes;
   return isKnown ? { sizeBytes } : {};
 }
 
-function kindOf(found: Stats): EntryKind | null {
+function kindOf(found: Found): EntryKind | null {
   if (found.isFile()) return "file";
   if (found.isDirectory()) return "directory";
   return found.isSymbolicLink() ? "link" : null;
@@ -188,7 +213,11 @@ async function realInside(
 
 function unreadable(
   error: unknown,
-  { given, attempt, what }: Wording & { readonly given: string },
+  { given, attempt, what, scope = null }: Wording & {
+    readonly given: string;
+    /** Path to name in the runtime's flag; only where a peer hears nothing of it. */
+    readonly scope?: string | null;
+  },
 ): SftpxError {
   const code = osCode(error);
   const attempted = `${attempt} "${shown(given)}"`;
@@ -196,7 +225,7 @@ function unreadable(
     return new SftpxError("source_missing", `Cannot ${attempted}: there is no such ${what}`);
   }
   // In the table's words: the system's name this machine's own path, which a peer may not learn.
-  const { message } = osError(error, attempted);
+  const { message } = osError(error, attempted, { scope });
   return new SftpxError("source_unreadable", message, { cause: error });
 }
 

@@ -179,13 +179,13 @@ Deno.test("what a peer asked for is real, and the walk is to see whether it stay
   await inTree(async ({ root }) => {
     for (const path of ["dir", "dir/", "to-dir", "to-dir/"]) {
       const { walk } = await resolveServedSource(root, path, ALL);
-      assert.equal(walk.real, true, path);
+      assert.equal(walk.root, root, path);
     }
     for (const path of ["", "sub", "sub/"]) {
       const { walk } = await resolveServedSource(root, path, { grantRoot: "dir" });
-      assert.equal(walk.real, true, path);
+      assert.equal(walk.root, root, path);
     }
-    assert.equal((await resolveLocalSource(`${root}/to-dir/`)).walk.real, undefined);
+    assert.equal((await resolveLocalSource(`${root}/to-dir/`)).walk.root, undefined);
   });
 });
 
@@ -293,5 +293,15 @@ Deno.test("what is not there is named as it was asked for: to be sent here, to b
       resolveServedSource(root, "file/", ALL),
       says('Cannot read "file/": it is not a directory'),
     );
+  });
+});
+
+Deno.test("a served path is no device or stream where the server runs on Windows", async () => {
+  await inTree(async ({ root }) => {
+    for (const path of ["NUL", "dir/com1", "file:stream", "C:"]) {
+      const windows = { ...ALL, platform: "windows" } as const;
+      await assert.rejects(resolveServedSource(root, path, windows), { code: "bad_name" }, path);
+    }
+    await resolveServedSource(root, "file", { ...ALL, platform: "windows" });
   });
 });

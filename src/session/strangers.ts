@@ -1,75 +1,87 @@
 // Peers that shook hands and have not yet proved who they are: how many there may be, from one
 // address and in all, that none of them opens a lane (I3, I8), and how one is shown out.
 
+import { sourceOf } from "../base/address.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { Places } from "../base/places.ts";
 import type { Connection, ReceiveStream } from "../transport/transport.ts";
 import type { ControlChannel } from "./control_channel.ts";
 import { atMost } from "./patience.ts";
 
 /** Places for unauthenticated peers. */
 export class Strangers {
-  readonly #all = new Places({
+  readonly #all = new Places<Stranger>({
     most: LIMITS.unauthenticatedPeers,
     mostPerSource: LIMITS.unauthenticatedPerAddress,
+    graceMs: LIMITS.strangerGraceMs,
   });
-  readonly #claims = new Places({
+  readonly #claims = new Places<Stranger>({
     most: LIMITS.unauthenticatedPeers / CLAIM_SHARE,
     mostPerSource: LIMITS.unauthenticatedPerAddress / CLAIM_SHARE,
+    graceMs: LIMITS.strangerGraceMs,
   });
 
   /**
-   * Takes a place until it is disposed of; throws `limit` when none is left. A claim costs its peer no
-   * signature, so claims leave most places to those who come to stay.
+   * Takes a place until it is disposed of; throws `busy` when none is left. Whoever stood in one for too
+   * long is closed for it. A claim costs its peer no signature, so claims leave most places to those
+   * who come to stay.
    */
-  enter(remoteAddress: string, { isClaim }: { readonly isClaim: boolean }): Disposable {
-    const source = sourceOf(remoteAddress);
-    const kinds = isClaim ? [this.#claims, this.#all] : [this.#all];
-    if (!kinds.every((places) => places.hasRoom(source))) {
-      throw new SftpxError("limit", "Cannot take the client in: too many peers are at the door");
+  enter(connection: Connection, nowMs: number): Stranger {
+    const stranger = new Stranger(connection, () => this.#leave(stranger));
+    const at = { source: sourceOf(connection.remoteAddress), nowMs };
+    const kinds = connection.protocol === "sftpx-claim/1" ? [this.#claims, this.#all] : [this.#all];
+    for (const places of kinds) {
+      const entered = places.enter(stranger, at);
+      if (entered === null) {
+        this.#leave(stranger);
+        throw crowded();
+      }
+      entered.out?.showOut();
     }
-    for (const places of kinds) places.enter(source);
-    return {
-      [Symbol.dispose]: () => {
-        for (const places of kinds) places.leave(source);
-      },
-    };
+    return stranger;
   }
+
+  #leave(stranger: Stranger): void {
+    this.#claims.leave(stranger);
+    this.#all.leave(stranger);
+  }
+}
+
+/** One at the door. */
+export class Stranger implements Disposable {
+  readonly #connection: Connection;
+  readonly #leave: () => void;
+  #shownOut: SftpxError | null = null;
+
+  constructor(connection: Connection, leave: () => void) {
+    this.#connection = connection;
+    this.#leave = leave;
+  }
+
+  /** Why it lost its place before it was through, if it did. */
+  get shownOut(): SftpxError | null {
+    return this.#shownOut;
+  }
+
+  /** Somebody else has its place. */
+  showOut(): void {
+    this.#leave();
+    this.#shownOut = crowded();
+    this.#connection.close("busy", this.#shownOut.message);
+  }
+
+  [Symbol.dispose](): void {
+    this.#leave();
+  }
+}
+
+function crowded(): SftpxError {
+  return new SftpxError("busy", "Cannot take the client in: too many peers are at the door");
 }
 
 /** Of all places, and of one source's, claims may take one in so many. */
 const CLAIM_SHARE = 4;
-
-/** Places counted in all and by source. */
-class Places {
-  readonly #most: number;
-  readonly #mostPerSource: number;
-  readonly #perSource = new Map<string, number>();
-  #count = 0;
-
-  constructor(
-    { most, mostPerSource }: { readonly most: number; readonly mostPerSource: number },
-  ) {
-    this.#most = most;
-    this.#mostPerSource = mostPerSource;
-  }
-
-  hasRoom(source: string): boolean {
-    return this.#count < this.#most && (this.#perSource.get(source) ?? 0) < this.#mostPerSource;
-  }
-
-  enter(source: string): void {
-    this.#count++;
-    this.#perSource.set(source, (this.#perSource.get(source) ?? 0) + 1);
-  }
-
-  leave(source: string): void {
-    this.#count--;
-    const left = this.#perSource.get(source)! - 1;
-    if (left > 0) this.#perSource.set(source, left);
-    else this.#perSource.delete(source);
-  }
-}
 
 /**
  * Waits for a connection's first lane from the start, and closes the connection when it comes before
@@ -124,18 +136,4 @@ export async function sayRefusal(
   } catch {
     // The peer is gone already.
   }
-}
-
-/** Who counts as one: an IPv4 address, or the /64 that one IPv6 host commonly has to itself. */
-export function sourceOf(remoteAddress: string): string {
-  const inBrackets = /^\[([^\]%]*)/.exec(remoteAddress)?.[1];
-  if (inBrackets === undefined) return remoteAddress.replace(/:\d+$/, "");
-  const [head = "", tail] = inBrackets.toLowerCase().split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0");
-  return [...before, ...zeros, ...after].slice(0, 4).map((group) =>
-    parseInt(group, 16).toString(16)
-  )
-    .join(":");
 }

@@ -3,6 +3,7 @@
 
 import { toSftpxError } from "../base/errors.ts";
 import type { Hashing } from "../engine/hashing.ts";
+import type { WorkerAccess } from "../runtime/runtime.ts";
 import { type StartedStore, startStore } from "../store/open.ts";
 import type { Store, StoreOptions } from "../store/store.ts";
 import { Equipment, loadHashing } from "./equipment.ts";
@@ -10,19 +11,28 @@ import type { TransferOptions } from "./options.ts";
 
 export class Workshop implements AsyncDisposable {
   readonly #options: TransferOptions;
+  /** What the store's worker may do; undefined for what any store may. */
+  readonly #walks: WorkerAccess | undefined;
   readonly #equipping: Promise<Equipment | null>;
   /** Its worker starts before it is known on which root; then null. */
   #starting: StartedStore | null;
   #opening: { readonly root: string | null; readonly store: Promise<Store> } | null = null;
 
-  /** Begins to set up; a dry run moves no bytes and has no workers. */
-  constructor(options: TransferOptions) {
+  /**
+   * Begins to set up; a dry run moves no bytes and has no workers. `access` is what its workers may do,
+   * and its store's too where that only walks.
+   */
+  constructor(
+    options: TransferOptions,
+    { access, onlyWalks }: { readonly access: WorkerAccess; readonly onlyWalks: boolean },
+  ) {
     this.#options = options;
+    this.#walks = onlyWalks ? access : undefined;
     const { workers, workerCount, depth, dryRun } = options;
-    this.#starting = startStore(workers.store);
+    this.#starting = startStore(workers.store, this.#walks);
     this.#equipping = dryRun
       ? Promise.resolve(null)
-      : Equipment.start({ chunkWorkerUrl: workers.chunk, workerCount, depth });
+      : Equipment.start({ chunkWorkerUrl: workers.chunk, workerCount, depth, access });
     this.#equipping.catch(() => {}); // Told where it is asked for.
   }
 
@@ -40,7 +50,7 @@ export class Workshop implements AsyncDisposable {
   async store(root: string | null, more: Partial<StoreOptions> = {}): Promise<Store> {
     if (this.#opening?.root !== root) {
       await this.#closeStore();
-      const started = this.#starting ?? startStore(this.#options.workers.store);
+      const started = this.#starting ?? startStore(this.#options.workers.store, this.#walks);
       this.#starting = null;
       const store = started.open({ root, keep: false, ...more });
       store.catch(() => {});

@@ -12,7 +12,10 @@ const DEAF = new URL("data:text/javascript,onmessage = () => {}");
 function workshopWith({ chunk = CHUNK, store = STORE, dryRun = false }): Workshop {
   const workers = { chunk, store };
   const options = { workers, workerCount: 1, depth: 0, dryRun, onEvent: () => {} };
-  return new Workshop(options as unknown as TransferOptions);
+  return new Workshop(options as unknown as TransferOptions, {
+    access: { read: [], write: [] },
+    onlyWalks: false,
+  });
 }
 
 Deno.test("a workshop that is closed before anything is asked of it leaves nothing running", async () => {

@@ -6,13 +6,15 @@ import { dirname, join } from "node:path";
 import { tmpdir } from "node:os";
 import type { Entry, OfferedSource, Stamp } from "../wire/messages.ts";
 import { DiskStore, type DiskStoreOptions } from "./disk_store.ts";
-import type {
-  HeldChunks,
-  Placement,
-  ReceiveTransfer,
-  Store,
-  WalkNotice,
-  WholeFile,
+import type { NameRules } from "./names.ts";
+import {
+  DEFAULT_POLICY,
+  type HeldChunks,
+  type Placement,
+  type ReceiveTransfer,
+  type Store,
+  type WalkNotice,
+  type WholeFile,
 } from "./store.ts";
 import { walk } from "./walk.ts";
 
@@ -20,6 +22,13 @@ export const CHUNK_BYTES = 64 * 1024;
 export const MTIME_NS = 1_700_000_000_123_000_000n;
 export const PEER: Uint8Array = new Uint8Array(32).fill(5);
 export const SENDER_NOW_NS = 1_700_000_100_000_000_000n;
+
+/** Names as most file systems take them. */
+export const NAMES: NameRules = {
+  ignoresCase: false,
+  ignoresForm: () => false,
+  platform: "posix",
+};
 
 /** Runs `body` in a directory that is gone afterwards. */
 export async function inDirectory(body: (path: string) => void | Promise<void>): Promise<void> {
@@ -97,6 +106,7 @@ export function transferOf(more: Partial<ReceiveTransfer> = {}): ReceiveTransfer
     sources: [directorySource("d")],
     chunkBytes: CHUNK_BYTES,
     checksum: false,
+    policy: DEFAULT_POLICY,
     writeOnce: false,
     mayRead: true,
     senderNowNs: SENDER_NOW_NS,

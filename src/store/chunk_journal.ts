@@ -32,6 +32,8 @@ export interface OpenFile {
   readonly isStray: boolean;
   /** By how much the disk will be fuller with it in place, at least. */
   readonly growthBytes: number;
+  /** By how much its account grows with it in place. */
+  readonly chargedBytes: number;
   /** Journal row; null before the first run. */
   row: number | null;
   /** The row is of another state of the source: the next run makes it one of this. */
@@ -144,7 +146,7 @@ export class ChunkJournal {
       frontier,
       ...names,
       ...times,
-    });
+    }, this.#transfer.account ?? null);
   }
 
   /** Counts the runs as durable while they are written, and for good unless that fails. */

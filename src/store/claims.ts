@@ -45,7 +45,7 @@ export class Hold {
       const others = database.prepare("SELECT 1 FROM claims LIMIT 1").get() !== undefined;
       const insert = database.prepare("INSERT OR IGNORE INTO claims VALUES (?, ?, ?)");
       for (const path of paths) {
-        const folded = this.#context.ignoresCase ? foldPath(path) : path;
+        const folded = this.#context.ignoresCase ? foldPath(path) : path.normalize("NFC");
         if (others) this.#refuseOverlap(path, folded);
         insert.run(folded, key, peer);
       }

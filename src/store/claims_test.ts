@@ -105,6 +105,15 @@ Deno.test("names that differ in case are one place only where the file system ta
     })
   ));
 
+Deno.test("two forms of a name are one place everywhere", () =>
+  inDirectory((root) =>
+    withStore(root, (store) => {
+      store.begin(transferOf({ sources: [fileSource("caf\u00e9")] }));
+      const begin = () => store.begin(other({ sources: [fileSource("cafe\u0301")] }));
+      assert.throws(begin, { code: "busy" });
+    })
+  ));
+
 Deno.test("who is refused hears of its own place, and of the other peer only where it may read", () =>
   inDirectory((root) =>
     withStore(root, (store) => {

@@ -6,7 +6,7 @@ import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { Stamp } from "../wire/messages.ts";
-import { type Disk, lookAt, sameModeAndTime, sameStamp, stampOf } from "./disk.ts";
+import { type Disk, sameModeAndTime, sameStamp, stampOf } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
 import type { Door } from "./door.ts";
 import { writtenOnce } from "./placement.ts";
@@ -22,6 +22,8 @@ export interface FileToCommit {
   readonly mtimeNs: bigint;
   readonly synced: boolean;
   readonly writeOnce: boolean;
+  /** The last look before it replaces anything; throws where it must not. */
+  readonly require?: () => void;
 }
 
 /** A file that stands there with the right bytes. */
@@ -53,7 +55,7 @@ const NO_LINKS: ReadonlySet<string> = new Set([
 export function commitFile(file: FileToCommit, { disk, door }: Place): Stamp {
   const attempted = `place "${escapeText(file.path)}"`;
   try {
-    if (file.sizeBytes === 0 && lookAt(file.part) === null) disk.createEmpty(file.part);
+    if (file.sizeBytes === 0 && disk.look(file.part) === null) disk.createEmpty(file.part);
     // A part of another size lost bytes after they were verified.
     // Under a write-once grant nothing mends a mode or time later that a power loss took back.
     if (!disk.finish(file.part, finishOf(file, !file.synced || file.writeOnce))) {
@@ -61,7 +63,7 @@ export function commitFile(file: FileToCommit, { disk, door }: Place): Stamp {
     }
     const target = door.enter(file.path);
     moveIn(file, target, disk);
-    return stampAt(target, attempted);
+    return stampAt(target, { disk, attempted });
   } catch (thrown) {
     reopen(file.part, disk);
     throw osError(thrown, attempted);
@@ -71,7 +73,7 @@ export function commitFile(file: FileToCommit, { disk, door }: Place): Stamp {
 /** A part that stays behind may have a mode already that forbids the next attempt to use it. */
 function reopen(part: string, disk: Disk): void {
   try {
-    if (lookAt(part)?.isFile()) disk.setMode(part, 0o600);
+    if (disk.look(part)?.isFile()) disk.setMode(part, 0o600);
   } catch {
     // The commit's own failure is the one to tell.
   }
@@ -95,14 +97,14 @@ export function keepFile(file: FileToKeep, { disk, door }: Place): KeptFile {
     const target = door.enter(file.path);
     if (file.writeOnce) {
       disk.syncFile(target);
-      return { stamp: stampAt(target, attempted), changed: false };
+      return { stamp: stampAt(target, { disk, attempted }), changed: false };
     }
     // Its bytes may be someone's unsynced write: I1 holds for them too.
     if (!disk.finish(target, { ...finishOf(file, true), sizeBytes: file.standing.sizeBytes })) {
       throw new SftpxError("conflict", `Cannot ${attempted}: it changed during the transfer`);
     }
     // Asked of the disk, not of the manifest: it may round a time, or keep no modes at all.
-    const now = statAt(target, attempted);
+    const now = statAt(target, { disk, attempted });
     return { stamp: stampOf(now), changed: !sameModeAndTime(stat, now) };
   } catch (thrown) {
     throw osError(thrown, attempted);
@@ -134,6 +136,7 @@ function putInPlace(
   { file, disk }: { file: FileToCommit; disk: Disk },
 ): void {
   if (!file.writeOnce) {
+    file.require?.();
     disk.rename(from, target);
     return;
   }
@@ -143,7 +146,7 @@ function putInPlace(
   } catch (thrown) {
     if (osCode(thrown) === "EEXIST") throw writtenOnce(file.path);
     if (!NO_LINKS.has(osCode(thrown))) throw thrown;
-    if (lookAt(target) !== null) throw writtenOnce(file.path);
+    if (disk.look(target) !== null) throw writtenOnce(file.path);
     disk.rename(from, target);
     return;
   }
@@ -170,12 +173,17 @@ function finishOf(file: { mode: number; mtimeNs: bigint; sizeBytes?: number }, s
   return { mode, mtimeNs, sync, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
 }
 
-function stampAt(target: string, attempted: string): Stamp {
-  return stampOf(statAt(target, attempted));
+function stampAt(target: string, at: LookedAt): Stamp {
+  return stampOf(statAt(target, at));
 }
 
-function statAt(target: string, attempted: string): fs.BigIntStats {
-  const stat = lookAt(target);
+interface LookedAt {
+  readonly disk: Disk;
+  readonly attempted: string;
+}
+
+function statAt(target: string, { disk, attempted }: LookedAt): fs.BigIntStats {
+  const stat = disk.look(target);
   if (stat === null) throw new SftpxError("io", `Cannot ${attempted}: it went away at once`);
   return stat;
 }

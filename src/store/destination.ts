@@ -1,7 +1,6 @@
 // Where the entries of an offer go: the destination rule of DESIGN, "The command line", PATH.
 // Changes nothing; asks the door what stands at the destination now.
 
-import * as fs from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import { isReservedName, pathProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
@@ -71,6 +70,6 @@ export class Destination {
     const stat = door.lookFromRoot(top);
     if (stat === null) return true;
     if (!source.contents || !stat.isDirectory()) return false;
-    return fs.readdirSync(door.standing(top)).every((name) => isReservedName(name));
+    return door.list(top).every(({ name }) => isReservedName(name));
   }
 }

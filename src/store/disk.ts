@@ -1,6 +1,7 @@
 // Every call with which the store changes a file system, SQLite's own apart, behind one seam: what must
 // happen before what (I1, I2) is tested by recording them, and by crashing between them (tests/crash).
-// Looks go past it. All are synchronous; they run in the store's worker.
+// The looks that decide go the same way, so that nothing leads out of a root that is held open (I5; see
+// root_disk.ts). All are synchronous; they run in the store's worker.
 
 import * as fs from "node:fs";
 import { osCode } from "../base/os_error.ts";
@@ -8,6 +9,7 @@ import type { Stamp } from "../wire/messages.ts";
 
 /** What a finished file or directory gets. */
 export interface Finish {
+  /** All of it, as `restoredMode` left it: what is stripped is gone already. */
   readonly mode: number;
   readonly mtimeNs: bigint;
   /** Make its bytes durable too. */
@@ -24,7 +26,20 @@ export interface MakeDirectory {
   readonly recursive?: boolean;
 }
 
+/** A name in a directory. */
+export interface Listed {
+  readonly name: string;
+  /** Null where only a look tells. */
+  readonly kind: "directory" | "file" | "other" | null;
+}
+
 export interface Disk {
+  /** What stands at a path, links not followed; null for nothing. */
+  look(path: string): fs.BigIntStats | null;
+  /** The names in a directory, in no order. */
+  list(path: string): readonly Listed[];
+  /** Where a link leads. */
+  readLink(path: string): string;
   /** Makes a file's bytes durable. */
   syncFile(path: string): void;
   /** Makes the names in a directory durable. */
@@ -38,8 +53,9 @@ export interface Disk {
   append(path: string, bytes: Uint8Array): void;
   /** Cuts a file, or extends it by zeros; never through a link. */
   resize(path: string, sizeBytes: number): void;
-  /** What a file of this process looks like there: made, seen past its name, and removed. */
-  probe(path: string): fs.BigIntStats;
+  /** What a file of this process looks like there: made, of `mode` as far as the process's mask lets it,
+   * seen past its name, and removed. */
+  probe(path: string, mode?: number): fs.BigIntStats;
   copy(from: string, to: string): void;
   /** Replaces atomically what stands at `to`, a link itself and never what it leads to. */
   rename(from: string, to: string): void;
@@ -60,8 +76,6 @@ export interface Disk {
   removeTree(path: string): void;
 }
 
-/** Set-user-id, set-group-id and sticky bits of a peer are never restored. */
-export const MODE_MASK = 0o777;
 /** Times before 1970 become "now" in the runtimes (FACTS 3); the epoch is the better lie. */
 const EPOCH_NS = 0n;
 const MILLISECOND_NS = 1_000_000n;
@@ -75,6 +89,9 @@ const OWN_MODE = 0o600;
 
 /** The real one. */
 export const DISK: Disk = {
+  look: lookAt,
+  list: (path) => fs.readdirSync(path, { withFileTypes: true }).map(listedOf),
+  readLink: (path) => fs.readlinkSync(path),
   syncFile: (path) => withOpen(path, O_RDONLY, (fd) => fs.fdatasyncSync(fd)),
   syncDirectory: (path) => withOpen(path, O_RDONLY, (fd) => fs.fsyncSync(fd)),
   finish: finishFile,
@@ -90,8 +107,8 @@ export const DISK: Disk = {
   },
   resize: (path, sizeBytes) =>
     withOpen(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, (fd) => fs.ftruncateSync(fd, sizeBytes)),
-  probe: (path) => {
-    const fd = fs.openSync(path, "wx", OWN_MODE);
+  probe: (path, mode = OWN_MODE) => {
+    const fd = fs.openSync(path, "wx", mode);
     try {
       // By its descriptor: another one may come under its name at any moment.
       return fs.fstatSync(fd, { bigint: true });
@@ -127,6 +144,11 @@ export function lookAt(path: string): fs.BigIntStats | null {
   return fs.lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
 }
 
+function listedOf(found: fs.Dirent): Listed {
+  if (found.isDirectory()) return { name: found.name, kind: "directory" };
+  return { name: found.name, kind: found.isFile() ? "file" : "other" };
+}
+
 /** The stamp of a file as this runtime sees it. */
 export function stampOf(stat: fs.BigIntStats): Stamp {
   return {
@@ -159,7 +181,7 @@ export function hasModeAndTime(
   { mode, mtimeNs }: { readonly mode: number; readonly mtimeNs: bigint },
 ): boolean {
   const wantedNs = mtimeNs < EPOCH_NS ? EPOCH_NS : mtimeNs;
-  return Number(stat.mode & 0o7777n) === (mode & MODE_MASK) && sameTime(stat.mtimeNs, wantedNs);
+  return Number(stat.mode & 0o7777n) === mode && sameTime(stat.mtimeNs, wantedNs);
 }
 
 /** Whether an empty file stands there that an empty one sent is not to replace. */
@@ -182,12 +204,17 @@ export function specialName(stat: fs.BigIntStats): string {
   return "a device";
 }
 
+/** A time as it is set, whichever way. */
+export function timeToSet(timeNs: bigint): bigint {
+  return timeNs < EPOCH_NS ? EPOCH_NS : timeNs;
+}
+
 /**
  * Seconds for `futimes` and `lutimes`, which take a double and cut it off: a whole millisecond must
  * not become the one before, nor its last microsecond the one after.
  */
 export function secondsOf(timeNs: bigint): number {
-  const clamped = timeNs < EPOCH_NS ? EPOCH_NS : timeNs;
+  const clamped = timeToSet(timeNs);
   const rest = clamped % MILLISECOND_NS;
   const safe = rest > 999_000n ? clamped - rest + 999_000n : clamped;
   // Seconds and the rest apart: as one number the nanoseconds would be rounded three times, which
@@ -204,7 +231,7 @@ function finishFile(path: string, finish: Finish): boolean {
       if (!stat.isFile() || stat.size !== finish.sizeBytes) return false;
     }
     fs.futimesSync(fd, Date.now() / 1000, secondsOf(finish.mtimeNs));
-    fs.fchmodSync(fd, finish.mode & MODE_MASK);
+    fs.fchmodSync(fd, finish.mode);
     if (finish.sync) fs.fsyncSync(fd);
     return true;
   });

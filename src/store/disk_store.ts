@@ -4,12 +4,14 @@
 import { toHex } from "../base/bytes.ts";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { fileMask } from "../runtime/file_mask.ts";
 import type { Entry, FilterRule, PlanStep } from "../wire/messages.ts";
 import { besideOf } from "./commit.ts";
 import { DISK, type Disk } from "./disk.ts";
 import { isDamage, isDiskFailure, osError } from "../base/os_error.ts";
 import type { PrunedSome } from "./messages.ts";
 import { Planning } from "./plan.ts";
+import { Quotas } from "./quota.ts";
 import { Receiving } from "./receive.ts";
 import { Room } from "./room.ts";
 import { StandingState } from "./standing_state.ts";
@@ -38,6 +40,8 @@ export interface DiskStoreOptions {
   readonly disk?: Disk;
   /** The clock; replaced in tests. */
   readonly nowMs?: () => number;
+  /** The process's file mask; replaced in tests. */
+  readonly mask?: number;
 }
 
 export class DiskStore {
@@ -51,9 +55,12 @@ export class DiskStore {
   readonly #plans = new Map<number, Planning>();
   /** Transfers whose manifest could not be registered: nothing of them may be put in place (I1). */
   readonly #broken = new Map<number, unknown>();
+  readonly #quotas = new Quotas();
   /** Resume keys in use here, hexadecimal. */
   readonly #keys = new Set<string>();
   #nextId = 1;
+  /** The process's file mask, once it was asked for. */
+  #mask: number | null = null;
 
   constructor(options: DiskStoreOptions) {
     this.#options = options;
@@ -77,10 +84,13 @@ export class DiskStore {
     state.forgetCrowd(transfer);
     const hold = state.hold(transfer);
     try {
-      const { root, partsDirectory, journal, ignoresCase } = state;
+      const { root, partsDirectory, journal, names } = state;
       const tells = transfer.mayRead;
       const room = new Room(root, { onScarce: () => state.sweep(Infinity), tells });
-      const context = { root, partsDirectory, journal, hold, room, disk: this.#disk, ignoresCase };
+      const mask = this.#mask ??= this.#options.mask ?? state.mask;
+      const { disk } = state;
+      const quotas = this.#quotas;
+      const context = { root, partsDirectory, journal, hold, room, quotas, disk, names, mask };
       const receiving = new Receiving(transfer, context);
       const id = this.#nextId++;
       this.#transfers.set(id, receiving);
@@ -196,9 +206,11 @@ export class DiskStore {
   }
 
   #beginDry(transfer: ReceiveTransfer): Begun {
-    const { root, partsDirectory, reader: journal, ignoresCase } = this.#opened();
+    const { root, partsDirectory, disk, reader: journal, names } = this.#opened();
     return this.#attempt("begin the transfer", () => {
-      const context = { root, partsDirectory, journal, ignoresCase };
+      // Nothing may be made to find it out.
+      const mask = this.#mask ?? this.#options.mask ?? fileMask() ?? 0;
+      const context = { root, partsDirectory, disk, journal, names, mask };
       const planning = new Planning(transfer, context);
       const id = this.#nextId++;
       this.#plans.set(id, planning);

@@ -1,13 +1,18 @@
 // The one door (I5): every name from a peer becomes a path on this machine here and nowhere else.
 // Each parent must be a real directory, never a link, and each name one that `pathProblem` lets
-// pass; so nothing outside the root can be reached, looked at or made.
+// pass; so nothing outside the root can be reached, looked at or made. What stands there may change until
+// the path is used: whether it can lead out then is its disk's matter (root_disk.ts).
 
 import type * as fs from "node:fs";
+import process from "node:process";
 import { SftpxError } from "../base/errors.ts";
-import { pathProblem } from "../base/path.ts";
+import { type NamePlatform, pathProblem, platformProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
-import { DISK, type Disk, lookAt } from "./disk.ts";
+import { DISK, type Disk, type Listed } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
+
+/** Whose rules names are held to on this machine. */
+export const PLATFORM: NamePlatform = process.platform === "win32" ? "windows" : "posix";
 
 export class Door {
   /** Real path of the root; no link in it is ours to judge. */
@@ -15,18 +20,21 @@ export class Door {
   /** Relative paths seen as real directories since the last `forget`. */
   readonly #directories = new Set<string>();
   readonly #disk: Disk;
+  readonly #platform: NamePlatform;
   readonly #onMade: (absolute: string) => void;
 
   /** `onMade` hears of every directory that got a new one in it, to be synced. */
   constructor(
     root: string,
-    { disk = DISK, onMade = () => {} }: {
+    { disk = DISK, onMade = () => {}, platform = PLATFORM }: {
       readonly disk?: Disk;
+      readonly platform?: NamePlatform;
       readonly onMade?: (absolute: string) => void;
     } = {},
   ) {
     this.root = root;
     this.#disk = disk;
+    this.#platform = platform;
     this.#onMade = onMade;
   }
 
@@ -54,6 +62,21 @@ export class Door {
   lookDirectory(path: string): fs.BigIntStats | null {
     this.#checked(path);
     return this.#enter(path, false, path) ? this.#lstat(path, path) : null;
+  }
+
+  /** The names in a directory; the empty path is the root. */
+  list(path: string): readonly Listed[] {
+    return this.#disk.list(this.standing(path));
+  }
+
+  /** Where a link leads. */
+  readLink(path: string): string {
+    return this.#disk.readLink(this.standing(path));
+  }
+
+  /** What the directory of a path finds under another spelling of its name. */
+  lookSpelled(path: string, spelling: string): fs.BigIntStats | null {
+    return this.#disk.look(`${this.parentOf(path)}/${spelling}`);
   }
 
   /** Absolute path of a relative one whose parents are real directories; none is made. */
@@ -89,7 +112,7 @@ export class Door {
 
   /** Refuses a bad name; answers where the last component's slash is, or -1. */
   #checked(path: string): number {
-    const problem = pathProblem(path);
+    const problem = pathProblem(path) ?? platformProblem(path, this.#platform);
     if (problem !== null) {
       throw new SftpxError("bad_name", `Cannot place "${escapeText(path)}": ${problem}`);
     }
@@ -131,7 +154,7 @@ export class Door {
 
   #lstat(path: string, wanted: string): fs.BigIntStats | null {
     try {
-      return lookAt(this.#absolute(path));
+      return this.#disk.look(this.#absolute(path));
     } catch (thrown) {
       throw osError(thrown, `place "${escapeText(wanted)}"`);
     }

@@ -93,3 +93,16 @@ Deno.test("Door tells nothing of this machine's paths", () =>
       (thrown) => thrown instanceof Error && !thrown.message.includes(root),
     );
   }));
+
+Deno.test("Door on Windows lets no device, stream or drive pass for a name", () =>
+  inDirectory((root) => {
+    const door = new Door(root, { platform: "windows" });
+    for (const path of ["NUL", "d/com1.txt", "f:stream", "C:/f", "d./f"]) {
+      assert.throws(() => door.enter(path), { code: "bad_name" }, path);
+      assert.throws(() => door.look(path), { code: "bad_name" }, path);
+      assert.throws(() => door.enterDirectory(path), { code: "bad_name" }, path);
+      assert.throws(() => door.standing(path), { code: "bad_name" }, path);
+      assert.equal(new Door(root, { platform: "posix" }).look(path), null);
+    }
+    assert.deepEqual(fs.readdirSync(root), []);
+  }));

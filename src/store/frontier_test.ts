@@ -19,7 +19,7 @@ function frontierOf(
 
 function openFile(path: string, undurable: number): OpenFile {
   const times = { mode: 0, mtimeNs: 0n, stamp: stampFor(0) };
-  const salvaged = { isStray: false, growthBytes: 0 };
+  const salvaged = { isStray: false, growthBytes: 0, chargedBytes: 0 };
   const state = { standing: null, row: null, isStale: false, undurable, ...salvaged };
   return { path, final: path, sizeBytes: 0, part: "", ...times, ...state };
 }

@@ -27,6 +27,7 @@ import {
   transferSum,
 } from "./journal_rows.ts";
 import { isPartName } from "./part_paths.ts";
+import { AccountTable } from "./account_table.ts";
 import { RunTable } from "./run_table.ts";
 import type { ChunkRun, HeldChunks } from "./store.ts";
 import { TransferTable } from "./transfer_table.ts";
@@ -34,7 +35,16 @@ import { TransferTable } from "./transfer_table.ts";
 /** What a dry run asks the journal. */
 export type JournalReader = Pick<
   Journal,
-  "transfer" | "part" | "stray" | "parts" | "holds" | "holdsAny" | "held" | "committed" | "isOwn"
+  | "transfer"
+  | "part"
+  | "stray"
+  | "parts"
+  | "holds"
+  | "holdsAny"
+  | "held"
+  | "committed"
+  | "isOwn"
+  | "chargedBytes"
 >;
 
 export class Journal {
@@ -43,6 +53,7 @@ export class Journal {
   readonly #readOnly: boolean;
   readonly transfers = new TransferTable((text) => this.#sql(text));
   readonly #runs = new RunTable((text) => this.#sql(text));
+  readonly #accounts = new AccountTable((text) => this.#sql(text));
   /** Sums of parts, by row: the sums of their runs go on from them. */
   readonly #partSums = new Map<number, number>();
 
@@ -86,8 +97,8 @@ export class Journal {
     return null;
   }
 
-  addTransfer(row: TransferRow): void {
-    this.transfers.add(row);
+  addTransfer(row: TransferRow, account: Uint8Array | null = null): void {
+    this.transfers.add(row, account);
   }
 
   /** Forgets a transfer and every part of it, but those under `keep` (entry paths). */
@@ -262,16 +273,69 @@ export class Journal {
     return this.#sql(own).get(path, key) !== undefined;
   }
 
-  /** `by` is the key of the transfer that put it in place. */
-  addCommitted(row: CommittedRow, by: Uint8Array | null = null): void {
+  /**
+   * `by` is the key of the transfer that put it in place, `account` who is charged for its bytes; for
+   * what was kept as it stood, `account` is absent and whoever was charged for it stays so.
+   */
+  addCommitted(
+    row: CommittedRow,
+    { by = null, account }: {
+      readonly by?: Uint8Array | null;
+      readonly account?: Uint8Array | null;
+    } = {},
+  ): void {
     const { path, digest, chunkBytes } = row;
+    const charged = account === undefined ? this.#accounts.of(path) : account;
     const stamp = packStamp(row.stamp);
     const mtimeNs = BigInt.asIntN(64, row.mtimeNs);
     const values = { path, digest, chunk_bytes: BigInt(chunkBytes), mtime_ns: mtimeNs, stamp };
     this.#sql(
       "INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?, ?, ?, " +
-        "(SELECT attempt FROM transfers WHERE key = ?))",
-    ).run(path, digest, chunkBytes, mtimeNs, stamp, committedSum(values), by);
+        "(SELECT attempt FROM transfers WHERE key = ?), ?, ?)",
+    ).run(
+      path,
+      digest,
+      chunkBytes,
+      mtimeNs,
+      stamp,
+      committedSum(values),
+      by,
+      charged,
+      BigInt(row.stamp.sizeBytes),
+    );
+  }
+
+  /** Bytes of a file in place that an account is charged for; null where it is not. */
+  chargedBytes(path: string, account: Uint8Array): number | null {
+    return this.#accounts.chargedBytes(path, account);
+  }
+
+  /** Paths that an account is charged for, ascending. */
+  chargedPaths(
+    account: Uint8Array,
+    options: { readonly after: string; readonly most: number },
+  ): string[] {
+    return this.#accounts.chargedPaths(account, options);
+  }
+
+  /** All that an account is charged for: in place, and held of its transfers. */
+  usedBytes(account: Uint8Array): number {
+    return this.#accounts.usedBytes(account);
+  }
+
+  /** Sizes of the parts that are held of a transfer. */
+  heldBytes(key: Uint8Array): number {
+    return this.#accounts.heldBytes(key);
+  }
+
+  /** Whoever goes on with a transfer is charged for what is held of it. */
+  charge(key: Uint8Array, account: Uint8Array): void {
+    this.#accounts.charge(key, account);
+  }
+
+  /** Whether anybody is charged for anything. */
+  get hasCharges(): boolean {
+    return this.#accounts.isUsed;
   }
 
   /** What stood there is gone; a row about it would only take room. */

@@ -1,11 +1,16 @@
 // What one manifest must not do to itself: name its entries out of order, and so perhaps one of them
-// twice, put an entry below a file or a link of its own, or, where the file system ignores case, name one
-// file twice. Relies on ascending path order, begun anew once where it may be.
+// twice, put an entry below a file or a link of its own, or name one file twice where the file system
+// ignores case or normal form. Refuses names that the platform takes for something else. Relies on
+// ascending path order, begun anew once where it may be.
 
 import { SftpxError } from "../base/errors.ts";
-import { comparePaths, foldPath, isFromOn } from "../base/path.ts";
+import { comparePaths, foldPath, isFromOn, platformProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry, EntryKind } from "../wire/messages.ts";
+import type { NameRules } from "./names.ts";
+
+/** ASCII has one normal form. */
+const NOT_ASCII = /[\u0080-\u{10ffff}]/u;
 
 interface Named {
   readonly path: string;
@@ -22,27 +27,34 @@ export class ManifestGuard {
   #section: "first" | "second" = "first";
   #mayBeginAnew: boolean;
   #last: string | null = null;
-  /** Folded path to the spelling that came first; null where case tells files apart. */
-  readonly #spellings: Map<string, string> | null;
+  readonly #names: NameRules;
+  /** Folded path to the spelling that came first: of all where case is ignored, else of what is not
+   * ASCII, folded to its normal form. */
+  readonly #spellings = new Map<string, string>();
+  /** Whether normal form is ignored, once two names differ in nothing else. */
+  #ignoresForm: boolean | null = null;
 
   constructor(
-    { ignoresCase, from }: {
-      /** Two names that differ in case only are one file here. */
-      readonly ignoresCase: boolean;
+    names: NameRules,
+    { from }: {
       /** The manifest may name first what `isFromOn` this path. */
       readonly from: string | null;
     },
   ) {
+    this.#names = names;
     this.#from = from;
     this.#mayBeginAnew = from !== null;
-    this.#spellings = ignoresCase ? new Map() : null;
   }
 
-  /** Throws when the entry cannot stand beside those before it. */
-  check(entry: Entry): void {
+  /** Throws when the entry, whose final path is `final`, cannot stand beside those before it. */
+  check(entry: Entry, final: string = entry.path): void {
     this.#checkOrder(entry.path);
     this.#checkParents(entry);
-    if (this.#spellings !== null) checkSpellings(this.#spellings, entry.path);
+    const problem = platformProblem(final, this.#names.platform);
+    if (problem !== null) {
+      throw new SftpxError("bad_name", `Cannot place "${escapeText(final)}": ${problem}`);
+    }
+    if (this.#names.ignoresCase || NOT_ASCII.test(entry.path)) this.#checkSpellings(entry.path);
   }
 
   /** What `isFromOn` and what is not are never the same path: nothing is named in both sections. */
@@ -82,6 +94,25 @@ export class ManifestGuard {
     this.#prefixes.push({ path, kind });
     if (this.#from?.startsWith(`${path}/`)) this.#aboveFrom.push({ path, kind });
   }
+
+  /** Every level counts: `A/x` and `a/y` would share a directory. */
+  #checkSpellings(path: string): void {
+    for (let cut = path.indexOf("/"); cut !== -1; cut = path.indexOf("/", cut + 1)) {
+      this.#checkSpelling(path.slice(0, cut), path);
+    }
+    this.#checkSpelling(path, path);
+  }
+
+  #checkSpelling(part: string, path: string): void {
+    const { ignoresCase, ignoresForm } = this.#names;
+    const folded = ignoresCase ? foldPath(part) : part.normalize("NFC");
+    const known = this.#spellings.get(folded);
+    if (known === undefined) {
+      this.#spellings.set(folded, part);
+    } else if (known !== part) {
+      if (ignoresCase || (this.#ignoresForm ??= ignoresForm())) throw sameName(path, known);
+    }
+  }
 }
 
 function outOfOrder(path: string): SftpxError {
@@ -91,23 +122,9 @@ function outOfOrder(path: string): SftpxError {
   });
 }
 
-/** Every level counts: `A/x` and `a/y` would share a directory. */
-function checkSpellings(spellings: Map<string, string>, path: string): void {
-  for (let cut = path.indexOf("/"); cut !== -1; cut = path.indexOf("/", cut + 1)) {
-    checkSpelling(spellings, path.slice(0, cut), path);
-  }
-  checkSpelling(spellings, path, path);
-}
-
-function checkSpelling(spellings: Map<string, string>, part: string, path: string): void {
-  const folded = foldPath(part);
-  const known = spellings.get(folded);
-  if (known === undefined) {
-    spellings.set(folded, part);
-  } else if (known !== part) {
-    throw new SftpxError(
-      "name_collision",
-      `Cannot place "${escapeText(path)}": here it is the same name as "${escapeText(known)}"`,
-    );
-  }
+function sameName(path: string, known: string): SftpxError {
+  return new SftpxError(
+    "name_collision",
+    `Cannot place "${escapeText(path)}": here it is the same name as "${escapeText(known)}"`,
+  );
 }

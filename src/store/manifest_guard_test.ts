@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { comparePaths, isFromOn } from "../base/path.ts";
-import { directoryEntry, fileEntry, linkEntry } from "./_fixture.ts";
+import { directoryEntry, fileEntry, linkEntry, NAMES } from "./_fixture.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
+import type { NameRules } from "./names.ts";
 
-function guardOf({ ignoresCase = false, from = null as string | null } = {}): ManifestGuard {
-  return new ManifestGuard({ ignoresCase, from });
+function guardOf(
+  { from = null, ignoresForm = false, ...names }: Partial<Omit<NameRules, "ignoresForm">> & {
+    readonly from?: string | null;
+    readonly ignoresForm?: boolean;
+  } = {},
+): ManifestGuard {
+  return new ManifestGuard({ ...NAMES, ...names, ignoresForm: () => ignoresForm }, { from });
 }
 
 Deno.test("ManifestGuard refuses what lies below a file, with siblings sorted in between", () => {
@@ -35,6 +41,44 @@ Deno.test("ManifestGuard lets one spelling pass where case is ignored, also of p
   guard.check(fileEntry("cafe\u0301", 0));
   assert.throws(() => guard.check(fileEntry("caf\u00e9", 0)), { code: "name_collision" });
   assert.throws(() => guard.check(fileEntry("stra\u00dfe", 0)), { code: "name_collision" });
+});
+
+Deno.test("ManifestGuard sees two names that end with dots or spaces as one where case is ignored", () => {
+  const guard = guardOf({ ignoresCase: true });
+  guard.check(fileEntry("d", 0));
+  assert.throws(() => guard.check(fileEntry("d. ", 0)), { code: "name_collision" });
+});
+
+Deno.test("ManifestGuard refuses two forms of a name where form is ignored, and case is not", () => {
+  const guard = guardOf({ ignoresForm: true });
+  guard.check(fileEntry("A", 0));
+  guard.check(fileEntry("a", 0));
+  guard.check(directoryEntry("cafe\u0301"));
+  guard.check(fileEntry("cafe\u0301/x", 0));
+  assert.throws(() => guard.check(directoryEntry("caf\u00e9")), { code: "name_collision" });
+  assert.throws(() => guard.check(fileEntry("caf\u00e9/y", 0)), { code: "name_collision" });
+  guard.check(fileEntry("caf\u00ea", 0));
+});
+
+Deno.test("ManifestGuard asks about form once, and only where two names differ in it", () => {
+  let asked = 0;
+  const ignoresForm = () => ++asked < 0;
+  const guard = new ManifestGuard({ ...NAMES, ignoresForm }, { from: null });
+  for (const path of ["a", "e\u0301", "o\u0301"]) guard.check(fileEntry(path, 0));
+  assert.equal(asked, 0);
+  guard.check(fileEntry("\u00e9", 0));
+  guard.check(fileEntry("\u00f3", 0));
+  assert.equal(asked, 1);
+});
+
+Deno.test("ManifestGuard refuses what the platform takes for no name, where it goes", () => {
+  const guard = guardOf({ platform: "windows" });
+  guard.check(fileEntry("a", 0));
+  assert.throws(() => guard.check(fileEntry("b", 0), "d/NUL"), { code: "bad_name" });
+  for (const path of ["c.txt:s", "con", "d."]) {
+    assert.throws(() => guard.check(fileEntry(path, 0)), { code: "bad_name" }, path);
+  }
+  guardOf().check(fileEntry("con", 0));
 });
 
 Deno.test("ManifestGuard tells spellings apart where case is not ignored", () => {

@@ -16,6 +16,8 @@ export type StoreRequest =
     readonly keep: boolean;
     readonly readOnly: boolean;
     readonly keepForMs: number;
+    /** The process's file mask where its own thread may ask for it. */
+    readonly mask?: number;
   }
   | {
     [M in StoreMethod]: {

@@ -3,7 +3,8 @@
 
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { spawnWorker } from "../runtime/runtime.ts";
+import { fileMask } from "../runtime/file_mask.ts";
+import { spawnWorker, type WorkerAccess } from "../runtime/runtime.ts";
 import type { PrunedSome, StoreMethod, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
 import type {
   Pruned,
@@ -17,6 +18,13 @@ import type {
 
 /** Batches of one walk asked for before the first is taken: keeps the disk busy, bounds memory. */
 const WALK_BATCHES_AHEAD = 4;
+
+/**
+ * What a store's worker may do. Links are made only by who may read and write everything, so it keeps
+ * what files this process may reach, and loses the network; a copy of a state is made where temporary
+ * files go.
+ */
+const STORE_ACCESS: WorkerAccess = { read: null, write: null, env: ["TMPDIR", "TMP", "TEMP"] };
 
 /** A request as its sender writes it; the call's number comes on top. */
 type Numbered = Extract<StoreRequest, { readonly call: number }>;
@@ -40,13 +48,16 @@ export interface StartedStore {
   terminate(): void;
 }
 
-/** Starts a store's worker. */
-export function startStore(workerUrl: URL): StartedStore {
-  const proxy = new StoreProxy(workerUrl);
+/** Starts a store's worker; one that only walks can do with less than all. */
+export function startStore(workerUrl: URL, access: WorkerAccess = STORE_ACCESS): StartedStore {
+  const proxy = new StoreProxy(workerUrl, access);
   return {
     async open({ root, keep, readOnly = false, keepForMs = LIMITS.keepForMs }) {
       try {
-        await proxy.ask({ kind: "open", root, keep, readOnly, keepForMs });
+        // The worker has not all that it takes to ask.
+        const mask = fileMask() ?? undefined;
+        const more = mask === undefined ? {} : { mask };
+        await proxy.ask({ kind: "open", root, keep, readOnly, keepForMs, ...more });
         return proxy;
       } catch (thrown) {
         proxy.terminate();
@@ -64,8 +75,8 @@ class StoreProxy implements Store {
   #nextWalk = 1;
   #death: SftpxError | null = null;
 
-  constructor(url: URL) {
-    this.#worker = spawnWorker(url, { name: "sftpx store" });
+  constructor(url: URL, access: WorkerAccess) {
+    this.#worker = spawnWorker(url, { name: "sftpx store", access });
     this.#worker.onmessage = (event: MessageEvent<StoreReply>) => this.#settle(event.data);
     this.#worker.onmessageerror = () => this.#die("a message could not be read");
     this.#worker.onerror = (event) => {

@@ -86,7 +86,7 @@ export function forgetNames(
   disk: Disk,
 ): void {
   const runs = new Set(parts.map((name) => name.slice(0, name.indexOf("/"))));
-  const paths = new PartPaths(partsDirectory);
+  const paths = new PartPaths(partsDirectory, disk);
   for (const run of runs) {
     const path = paths.namesOf(run);
     if (path !== null) disk.remove(path);

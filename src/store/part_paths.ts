@@ -2,10 +2,9 @@
 // a shard and call. A state may be planted, with a link that leads to a user's files; what lies behind
 // one is neither believed, written to nor removed. A part is a file: it goes by `unlink`, nothing else does.
 
-import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { osCode } from "../base/os_error.ts";
-import { type Disk, lookAt } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 
 /** What a run says of its parts; see part_names.ts. */
 export const NAMES_FILE = "names";
@@ -25,11 +24,13 @@ export function isPartName(name: string): boolean {
 export class PartPaths {
   /** Absolute path of `.sftpx/parts`. */
   readonly #parts: string;
+  readonly #disk: Disk;
   /** Directories seen since the last `forget`, by absolute path: whether each is a real one. */
   readonly #seen = new Map<string, boolean>();
 
-  constructor(partsDirectory: string) {
+  constructor(partsDirectory: string, disk: Disk) {
     this.#parts = partsDirectory;
+    this.#disk = disk;
   }
 
   /** Drops what was seen: for the start of each call. */
@@ -51,15 +52,16 @@ export class PartPaths {
   }
 
   /** Removes a part, or a link in its place. What else is there is no part, and stays. */
-  remove(name: string, disk: Disk): void {
+  remove(name: string): void {
     const path = this.find(name);
-    if (path === null || (lookAt(path)?.isDirectory() ?? true)) return;
-    disk.remove(path);
+    if (path === null || (this.#disk.look(path)?.isDirectory() ?? true)) return;
+    this.#disk.remove(path);
   }
 
   /** Removes a shard and its run as far as nothing is in them. */
-  removeEmpty(shard: string, disk: Disk): void {
+  removeEmpty(shard: string): void {
     const path = `${this.#parts}/${shard}`;
+    const disk = this.#disk;
     if (this.#leadsTo(path) && !removeIfEmpty(path, disk)) return;
     if (this.#leadsTo(dirname(path))) removeIfNameless(dirname(path), disk);
     this.#seen.clear();
@@ -71,7 +73,7 @@ export class PartPaths {
     if (seen !== undefined) return seen;
     const isTop = directory === this.#parts;
     const isReal = (isTop || this.#leadsTo(dirname(directory))) &&
-      (lookAt(directory)?.isDirectory() ?? false);
+      (this.#disk.look(directory)?.isDirectory() ?? false);
     this.#seen.set(directory, isReal);
     return isReal;
   }
@@ -92,8 +94,8 @@ export function removeIfEmpty(directory: string, disk: Disk): boolean {
 /** Removes a run, a real directory, in which nothing is left but what it says of its parts. */
 export function removeIfNameless(run: string, disk: Disk): boolean {
   if (removeIfEmpty(run, disk)) return true;
-  const found = fs.readdirSync(run);
-  if (found.length !== 1 || found[0] !== NAMES_FILE) return false;
+  const found = disk.list(run);
+  if (found.length !== 1 || found[0]?.name !== NAMES_FILE) return false;
   disk.remove(`${run}/${NAMES_FILE}`);
   return removeIfEmpty(run, disk);
 }

@@ -2,11 +2,10 @@
 // name keeps the parts of two runs apart whatever either forgot, so a journal row can never come
 // to mean another run's bytes.
 
-import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
-import { DISK, type Disk, lookAt } from "./disk.ts";
+import { DISK, type Disk } from "./disk.ts";
 import { NAMES_FILE, PartPaths, removeIfEmpty, removeIfNameless } from "./part_paths.ts";
 
 /** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
@@ -30,7 +29,7 @@ export class PartsRun {
   constructor(partsDirectory: string, disk: Disk = DISK) {
     this.#parts = partsDirectory;
     this.#disk = disk;
-    this.#paths = new PartPaths(partsDirectory);
+    this.#paths = new PartPaths(partsDirectory, disk);
     this.#run = toHex(crypto.getRandomValues(new Uint8Array(RUN_BYTES)));
   }
 
@@ -116,15 +115,15 @@ export class PartsRun {
     sweepRun(`${this.#parts}/${this.#run}`, { run: this.#run, keep, disk: this.#disk });
     this.#made.clear();
     this.#paths.forget();
-    for (const shard of this.#earlier) this.#paths.removeEmpty(shard, this.#disk);
+    for (const shard of this.#earlier) this.#paths.removeEmpty(shard);
     this.#earlier.clear();
   }
 
   /** Removes parts of any run by name, and directories that became empty. */
   remove(names: readonly string[]): void {
-    for (const name of names) this.#paths.remove(name, this.#disk);
+    for (const name of names) this.#paths.remove(name);
     const shards = new Set(names.map((name) => name.slice(0, name.lastIndexOf("/"))));
-    for (const shard of shards) this.#paths.removeEmpty(shard, this.#disk);
+    for (const shard of shards) this.#paths.removeEmpty(shard);
     this.#made.clear();
   }
 
@@ -145,10 +144,10 @@ function sweepRun(
     readonly disk: Disk;
   },
 ): void {
-  if (!(lookAt(path)?.isDirectory() ?? false)) return;
+  if (!(disk.look(path)?.isDirectory() ?? false)) return;
   for (const shard of directoriesIn(path, disk)) {
     const directory = `${path}/${shard}`;
-    for (const name of fs.readdirSync(directory)) {
+    for (const { name } of disk.list(directory)) {
       if (!keep.has(`${run}/${shard}/${name}`)) disk.removeTree(`${directory}/${name}`);
     }
     removeIfEmpty(directory, disk);
@@ -162,11 +161,10 @@ function sweepRun(
  */
 function directoriesIn(directory: string, disk: Disk): string[] {
   const names: string[] = [];
-  for (const found of fs.readdirSync(directory, { withFileTypes: true })) {
-    if (found.isDirectory()) names.push(found.name);
-    else if (found.name !== NAMES_FILE || !found.isFile()) {
-      disk.remove(`${directory}/${found.name}`);
-    }
+  for (const { name } of disk.list(directory)) {
+    const stat = disk.look(`${directory}/${name}`);
+    if (stat?.isDirectory()) names.push(name);
+    else if (name !== NAMES_FILE || !stat?.isFile()) disk.remove(`${directory}/${name}`);
   }
   return names;
 }

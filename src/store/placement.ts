@@ -5,7 +5,8 @@ import type { BigIntStats } from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
-import { lookAt, sameStamp, sameTime, stampOf } from "./disk.ts";
+import { requireGrowth } from "./append_only.ts";
+import { type Disk, sameStamp, sameTime, stampOf } from "./disk.ts";
 import type { JournalReader } from "./journal.ts";
 import type { CommittedRow, PartRow, StrayRow } from "./journal_rows.ts";
 import type { HeldChunks } from "./store.ts";
@@ -19,6 +20,8 @@ export interface PlacementRules {
   readonly writeOnce: boolean;
   readonly mayRead: boolean;
   readonly key: Uint8Array;
+  readonly appendOnly?: boolean;
+  readonly account?: Uint8Array;
 }
 
 /** What was found for a file entry. */
@@ -56,10 +59,15 @@ export interface PlacementQuestion {
 /** Throws an `SftpxError` when the entry cannot be placed at all. */
 export function placeFile(
   question: PlacementQuestion,
-  context: { readonly rules: PlacementRules; readonly journal: JournalReader },
+  context: {
+    readonly rules: PlacementRules;
+    readonly journal: JournalReader;
+    /** What looks at parts. */
+    readonly disk: Disk;
+  },
 ): Found {
   const { entry, path, stat, row, part, stray } = question;
-  const { rules, journal } = context;
+  const { rules, journal, disk } = context;
   if (stat?.isDirectory()) {
     throw new SftpxError(
       "conflict",
@@ -75,10 +83,12 @@ export function placeFile(
   // A racy record still leads to a comparison, and so does one that a crash took back: the commit
   // itself refuses to replace.
   const isCompared = isRacy && rules.mayRead;
-  if (stat !== null && rules.writeOnce && !isCompared && !mayBeOurs(entry, stat, rules)) {
+  if (stat !== null && rules.appendOnly) {
+    requireGrowth({ path, sizeBytes: entry.sizeBytes, stat }, context);
+  } else if (stat !== null && rules.writeOnce && !isCompared && !mayBeOurs(entry, stat, rules)) {
     throw writtenOnce(path);
   }
-  const partBytes = row === null || part === null ? null : wholeBytes(row, part);
+  const partBytes = row === null || part === null ? null : wholeBytes(row, { part, disk });
   if (row !== null && partBytes !== null) {
     const found = heldOf(row, { entry, partBytes, rules, journal });
     if (found !== null) return found;
@@ -86,7 +96,7 @@ export function placeFile(
   const { sizeBytes } = entry;
   const { chunkBytes, mayRead } = rules;
   if (stray && row === null) {
-    const found = strayStat(entry, stray.path);
+    const found = strayStat(entry, { path: stray.path, disk });
     // The peer sent it itself, under this key.
     if (found !== null) {
       return { kind: "stands", standing: stampOf(found), stale: null, stray: stray.row };
@@ -157,8 +167,11 @@ function heldOf(
  * The size of a part that is what its row says; null for another. A part is extended to the file's size
  * by its first write. Until then it may have the size of the source before, of which its stamp is.
  */
-function wholeBytes(row: PartRow, part: string): number | null {
-  const stat = lookAt(part);
+function wholeBytes(
+  row: PartRow,
+  { part, disk }: { readonly part: string; readonly disk: Disk },
+): number | null {
+  const stat = disk.look(part);
   // One with a second name is in place already: what is written to it would be written there too.
   if (stat === null || !stat.isFile() || stat.nlink > 1n) return null;
   const size = Number(stat.size);
@@ -172,8 +185,11 @@ function mayBeOurs(entry: Entry, stat: BigIntStats, { mayRead }: PlacementRules)
 }
 
 /** With another name of its own, what is written to it would be written there too. */
-function strayStat(entry: Entry, path: string): BigIntStats | null {
-  const stat = lookAt(path);
+function strayStat(
+  entry: Entry,
+  { path, disk }: { readonly path: string; readonly disk: Disk },
+): BigIntStats | null {
+  const stat = disk.look(path);
   if (stat === null || !stat.isFile() || stat.nlink !== 1n) return null;
   return Number(stat.size) === entry.sizeBytes ? stat : null;
 }

@@ -3,22 +3,27 @@
 // read no more than the real transfer would let it learn.
 
 import type { BigIntStats } from "node:fs";
-import * as fs from "node:fs";
 import { utf8Bytes } from "../base/bytes.ts";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry, FilterRule, PlanAction, PlanStep } from "../wire/messages.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
-import { hasModeAndTime, isSameEmptyFile, lookAt, sameTime } from "./disk.ts";
-import { osError } from "../base/os_error.ts";
+import { hasModeAndTime, isSameEmptyFile, sameTime } from "./disk.ts";
+import type { Disk } from "./disk.ts";
+import { LINK_REFUSAL, osError } from "../base/os_error.ts";
+import { mayMakeLinks } from "../runtime/runtime.ts";
 import { Door } from "./door.ts";
 import type { JournalReader } from "./journal.ts";
+import { checkLink, type LinkRules, linkRulesOf } from "./links.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
 import type { PrunedSome } from "./messages.ts";
+import { restoredDirectoryMode, restoredMode } from "./modes.ts";
+import { type NameRules, namesAt } from "./names.ts";
 import { PartPaths } from "./part_paths.ts";
 import { PathList } from "./path_list.ts";
 import { type Found, placeFile, writtenOnce } from "./placement.ts";
 import type { Pruner } from "./prune.ts";
+import { requireFileBound } from "./quota.ts";
 import { prunerOf } from "./pruning.ts";
 import type { ReceiveTransfer } from "./store.ts";
 
@@ -28,8 +33,11 @@ export interface PlanContext {
   readonly root: string;
   /** Absolute path of `.sftpx/parts`; may be absent. */
   readonly partsDirectory: string;
+  readonly disk: Disk;
   readonly journal: JournalReader;
-  readonly ignoresCase: boolean;
+  readonly names: NameRules;
+  /** The process's file mask; 0 where it is not known. */
+  readonly mask: number;
 }
 
 /** Names and paths this long may be more than a file system holds; all we know hold shorter ones. */
@@ -41,16 +49,21 @@ export class Planning {
   readonly #parts: PartPaths;
   readonly #beginning: Beginning;
   readonly #guard: ManifestGuard;
+  readonly #names: NameRules;
+  readonly #linkRules: LinkRules;
   readonly #paths = new PathList();
   #next = 0;
   #pruner: Pruner | null = null;
 
   constructor(transfer: ReceiveTransfer, context: PlanContext) {
     this.#context = context;
-    this.#door = new Door(context.root);
-    this.#parts = new PartPaths(context.partsDirectory);
+    this.#door = new Door(context.root, { disk: context.disk });
+    this.#parts = new PartPaths(context.partsDirectory, context.disk);
     this.#beginning = beginningOf(transfer, { door: this.#door, journal: context.journal });
-    this.#guard = new ManifestGuard({ ignoresCase: context.ignoresCase, from: null });
+    const { destination } = this.#beginning;
+    this.#names = namesAt(destination, { door: this.#door, names: context.names });
+    this.#guard = new ManifestGuard(this.#names, { from: null });
+    this.#linkRules = linkRulesOf(transfer, this.#names);
   }
 
   get fresh(): readonly boolean[] {
@@ -69,14 +82,17 @@ export class Planning {
     this.#door.forget();
     this.#parts.forget();
     const { destination, transfer } = this.#beginning;
-    return entries.map((entry, i): PlanStep => {
+    const rule = { policy: transfer.policy.modes, mask: this.#context.mask };
+    return entries.map((offered, i): PlanStep => {
+      const entry = { ...offered, mode: restoredMode(offered.mode, rule) };
       this.#paths.add(entry.path);
       try {
         const final = destination.of(entry.path, sources[i] ?? -1);
-        this.#guard.check(entry);
+        this.#guard.check(entry, final);
         const action = this.#actionOf(entry, final);
         // What stands there is for readers; what the peer began itself it may always hear of.
-        return { action: transfer.mayRead || action === "resume" ? action : "create" };
+        const isTold = transfer.mayRead || action === "resume" || action === "skip";
+        return { action: isTold ? action : "create" };
       } catch (thrown) {
         const { code, message } = toSftpxError(thrown);
         return { action: "fail", code, message };
@@ -91,7 +107,7 @@ export class Planning {
       door: this.#door,
       disk: null,
       paths: this.#paths,
-      ignoresCase: this.#context.ignoresCase,
+      ignoresCase: this.#names.ignoresCase,
       onLost: () => {},
     });
     const { finals: _, ...some } = this.#pruner.next();
@@ -112,7 +128,8 @@ export class Planning {
 
   #fileAction(entry: Entry, final: string): PlanAction {
     const { transfer, holdsParts } = this.#beginning;
-    const { journal } = this.#context;
+    const { journal, disk } = this.#context;
+    requireFileBound({ ...entry, path: final }, transfer);
     const stat = this.#door.look(final);
     const row = holdsParts ? journal.part(transfer.key, entry.path) : null;
     const part = row === null ? null : this.#parts.find(row.name);
@@ -120,7 +137,7 @@ export class Planning {
     const path = lost === null ? null : this.#parts.find(lost.name);
     const stray = lost === null || path === null ? null : { row: lost, path };
     const question = { entry, path: final, stat, row, part, stray };
-    const found = placeFile(question, { rules: transfer, journal });
+    const found = placeFile(question, { rules: transfer, journal, disk });
     if (stat === null) this.#checkName(final);
     return actionFor(found, { entry, stat, writeOnce: transfer.writeOnce });
   }
@@ -131,25 +148,32 @@ export class Planning {
       this.#checkName(final);
       return "create";
     }
-    const isAsWanted = this.#beginning.transfer.writeOnce || hasModeAndTime(stat, entry);
+    const { writeOnce, policy: { modes } } = this.#beginning.transfer;
+    const standing = Number(stat.mode);
+    const mode = restoredDirectoryMode(entry.mode, { policy: modes, standing });
+    const isAsWanted = writeOnce || hasModeAndTime(stat, { ...entry, mode });
     return isAsWanted ? "unchanged" : "update";
   }
 
   #linkAction({ target = "", mtimeNs }: Entry, final: string): PlanAction {
     const { writeOnce } = this.#beginning.transfer;
+    if (this.#linkRules.policy === "skip") return "skip";
+    checkLink({ path: final, target }, { rules: this.#linkRules, door: this.#door });
     const stat = this.#door.look(final);
+    const attempted = `place link "${escapeText(final)}"`;
     if (stat === null) {
       this.#checkName(final);
+      requireLinks(attempted);
       return "create";
     }
-    const attempted = `place link "${escapeText(final)}"`;
-    if (stat.isSymbolicLink() && targetOf(this.#door.standing(final), attempted) === target) {
+    if (stat.isSymbolicLink() && targetOf(final, { door: this.#door, attempted }) === target) {
       return writeOnce || sameTime(stat.mtimeNs, mtimeNs) ? "unchanged" : "update";
     }
     if (writeOnce) throw writtenOnce(final);
     if (stat.isDirectory()) {
       throw new SftpxError("conflict", `Cannot ${attempted}: a directory stands there`);
     }
+    requireLinks(attempted);
     return "replace";
   }
 
@@ -157,12 +181,17 @@ export class Planning {
   #checkName(final: string): void {
     try {
       for (const long of [final, final.slice(final.lastIndexOf("/") + 1)]) {
-        if (utf8Bytes(long) > LONG_BYTES) lookAt(`${this.#door.root}/${long}`);
+        if (utf8Bytes(long) > LONG_BYTES) this.#context.disk.look(`${this.#door.root}/${long}`);
       }
     } catch (thrown) {
       throw osError(thrown, `place "${escapeText(final)}"`);
     }
   }
+}
+
+/** What the runtime does not let the real run make. */
+function requireLinks(attempted: string): void {
+  if (!mayMakeLinks()) throw new SftpxError("permission", `Cannot ${attempted}: ${LINK_REFUSAL}`);
 }
 
 function actionFor(
@@ -175,7 +204,7 @@ function actionFor(
 ): PlanAction {
   switch (found.kind) {
     case "unchanged": {
-      const isAsWanted = Number(found.stat.mode & 0o777n) === (entry.mode & 0o777);
+      const isAsWanted = Number(found.stat.mode & 0o7777n) === entry.mode;
       return isAsWanted || writeOnce ? "unchanged" : "update";
     }
     case "held":
@@ -189,9 +218,12 @@ function actionFor(
   }
 }
 
-function targetOf(absolute: string, attempted: string): string {
+function targetOf(
+  final: string,
+  { door, attempted }: { readonly door: Door; readonly attempted: string },
+): string {
   try {
-    return fs.readlinkSync(absolute);
+    return door.readLink(final);
   } catch (thrown) {
     throw osError(thrown, attempted);
   }

@@ -1,11 +1,11 @@
 // Whether a `.sftpx` is one that this user made and nobody else can change. Its rows and names decide
 // what is written, resumed and removed, so a planted one is refused, never mended.
 
-import * as fs from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import { osCode } from "../base/os_error.ts";
 import { besideOf } from "./commit.ts";
-import { type Disk, lookAt } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 import { RUN_NAME, SHARD_NAME } from "./part_paths.ts";
 
 /** What stands in a state and is used by name, and of which kind it must be. */
@@ -28,7 +28,7 @@ const PROBE_ATTEMPTS = 16;
 
 /** Refuses a state that somebody else made or may change, and one whose contents lead elsewhere. */
 export function refusePlanted(path: string, disk: Disk): void {
-  const stat = lookAt(path);
+  const stat = disk.look(path);
   if (stat === null) return;
   const refuse = refusalOf(path);
   if (!stat.isDirectory()) refuse("it is not a directory");
@@ -36,7 +36,7 @@ export function refusePlanted(path: string, disk: Disk): void {
   if (ours === null) return refuse("others remove what is made beside it");
   if (ours.uid !== stat.uid) refuse("it belongs to another user");
   if ((stat.mode & ~ours.mode & 0o022n) !== 0n) refuse("others may write to it");
-  refuseContents(path, refuse);
+  refuseContents(path, { refuse, disk });
 }
 
 /**
@@ -44,12 +44,12 @@ export function refusePlanted(path: string, disk: Disk): void {
  * system without modes shows the same for both. Whoever may write there can take it away, or put one of
  * theirs in its place: only one of this process's own user counts. Null where none is left to be seen.
  */
-function ownDirectory(path: string, disk: Disk): fs.BigIntStats | null {
+function ownDirectory(path: string, disk: Disk): BigIntStats | null {
   const { uid } = disk.probe(besideOf(path));
   for (let attempt = 0; attempt < PROBE_ATTEMPTS; attempt++) {
     const probe = besideOf(path);
     disk.makeDirectory(probe, { mode: 0o700 });
-    const seen = lookAt(probe);
+    const seen = disk.look(probe);
     if (seen === null || seen.uid !== uid || !seen.isDirectory()) continue;
     removeIfThere(probe, disk);
     return seen;
@@ -72,22 +72,27 @@ export function refusalOf(path: string): (found: string) => void {
   };
 }
 
+interface Refusing {
+  readonly refuse: (found: string) => void;
+  readonly disk: Disk;
+}
+
 /** Refuses a state with something in it that leads elsewhere. */
-export function refuseContents(path: string, refuse: (found: string) => void): void {
+export function refuseContents(path: string, { refuse, disk }: Refusing): void {
   for (const [name, kind] of Object.entries(CONTENTS)) {
-    const found = lookAt(`${path}/${name}`);
+    const found = disk.look(`${path}/${name}`);
     if (found === null) continue;
     if (kind === "directory" ? !found.isDirectory() : !found.isFile()) {
       refuse(`"${name}" in it is not a ${kind}`);
     }
   }
-  refuseLinkedParts(`${path}/parts`, refuse);
+  refuseLinkedParts(`${path}/parts`, { refuse, disk });
 }
 
 /** A part is written to, and removed, by its name: what stands above it must not lead elsewhere. */
-function refuseLinkedParts(parts: string, refuse: (found: string) => void): void {
-  for (const run of namesLike(RUN_NAME, parts, refuse)) {
-    namesLike(SHARD_NAME, `${parts}/${run}`, refuse);
+function refuseLinkedParts(parts: string, refusing: Refusing): void {
+  for (const run of namesLike(RUN_NAME, parts, refusing)) {
+    namesLike(SHARD_NAME, `${parts}/${run}`, refusing);
   }
 }
 
@@ -95,17 +100,20 @@ function refuseLinkedParts(parts: string, refuse: (found: string) => void): void
 function namesLike(
   pattern: RegExp,
   directory: string,
-  refuse: (found: string) => void,
+  { refuse, disk }: Refusing,
 ): readonly string[] {
-  const found = entriesOf(directory).filter(({ name }) => pattern.test(name));
-  if (found.some((entry) => !entry.isDirectory())) refuse("a link or file stands among its parts");
-  return found.map(({ name }) => name);
+  const names = namesIn(directory, disk).filter((name) => pattern.test(name));
+  for (const name of names) {
+    const stat = disk.look(`${directory}/${name}`);
+    if (stat?.isDirectory() === false) refuse("a link or file stands among its parts");
+  }
+  return names;
 }
 
 /** None where there is nothing: another process may be removing it. */
-function entriesOf(directory: string): readonly fs.Dirent[] {
+function namesIn(directory: string, disk: Disk): readonly string[] {
   try {
-    return fs.readdirSync(directory, { withFileTypes: true });
+    return disk.list(directory).map(({ name }) => name);
   } catch (thrown) {
     if (osCode(thrown) === "ENOENT") return [];
     throw thrown;

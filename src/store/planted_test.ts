@@ -133,7 +133,7 @@ Deno.test("PartPaths looks at each directory once a call", () =>
   inDirectory((root) => {
     const name = "0123456789abcdef/0/1";
     makeTree(root, [`parts/${name}`, "mine/0/1"]);
-    const paths = new PartPaths(join(root, "parts"));
+    const paths = new PartPaths(join(root, "parts"), DISK);
     assert.equal(paths.find(name), join(root, "parts", name));
     assert.equal(paths.find("../../etc/passwd"), null);
     fs.rmSync(join(root, "parts/0123456789abcdef"), { recursive: true });

@@ -2,7 +2,7 @@
 // so much at a call. What filters exclude stays, and so does `.sftpx`, whatever is no file, directory
 // or link, another file system, and any name that may be one of the manifest's spelled otherwise.
 
-import * as fs from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import type { Filter } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
@@ -10,7 +10,7 @@ import { isReservedName, pathProblem } from "../base/path.ts";
 import { escapeText, REPLACEMENT } from "../base/text.ts";
 import type { OfferedSource } from "../wire/messages.ts";
 import type { Destination } from "./destination.ts";
-import { type Disk, lookAt, specialName } from "./disk.ts";
+import { type Disk, specialName } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
 import type { Door } from "./door.ts";
 import type { PrunedSome } from "./messages.ts";
@@ -172,16 +172,16 @@ export class Pruner {
   /** The manifest's name for what stands at a path; null when it has none. */
   #known(
     path: string,
-    { final, stat }: { readonly final: string; readonly stat: fs.BigIntStats },
+    { final, stat }: { readonly final: string; readonly stat: BigIntStats },
   ): string | null {
     const { paths, door, ignoresCase } = this.#context;
     if (paths.has(path)) return path;
-    if (!ignoresCase && !isFolded(door.standing(final), stat)) return null;
+    if (!ignoresCase && !isFolded(final, { door, stat })) return null;
     return paths.foldsTo(path);
   }
 
   #open(
-    opened: Pick<Frame, "path" | "shown" | "final" | "stays"> & { readonly stat: fs.BigIntStats },
+    opened: Pick<Frame, "path" | "shown" | "final" | "stays"> & { readonly stat: BigIntStats },
   ): void {
     const { stat, ...frame } = opened;
     const { door, disk } = this.#context;
@@ -192,7 +192,7 @@ export class Pruner {
       disk.setMode(directory, closedMode | OWNER_ALL);
     }
     try {
-      const names = fs.readdirSync(directory).sort().reverse();
+      const names = door.list(frame.final).map(({ name }) => name).sort().reverse();
       const { dev: device, ino: inode } = stat;
       this.#stack.push({ ...frame, names, device, inode, hasLost: false, closedMode });
     } catch (thrown) {
@@ -268,9 +268,11 @@ function topsOf({ sources, destination }: PruneContext) {
 }
 
 /** Whether the directory of a path finds the same thing under another spelling of its name. */
-function isFolded(absolute: string, stat: fs.BigIntStats): boolean {
-  const cut = absolute.lastIndexOf("/") + 1;
-  const name = absolute.slice(cut);
+function isFolded(
+  final: string,
+  { door, stat }: { readonly door: Door; readonly stat: BigIntStats },
+): boolean {
+  const name = final.slice(final.lastIndexOf("/") + 1);
   const spellings = [
     name.toUpperCase(),
     name.toLowerCase(),
@@ -279,7 +281,7 @@ function isFolded(absolute: string, stat: fs.BigIntStats): boolean {
   ];
   return spellings.some((spelling) => {
     if (spelling === name) return false;
-    const found = lookAt(absolute.slice(0, cut) + spelling);
+    const found = door.lookSpelled(final, spelling);
     return found !== null && found.dev === stat.dev && found.ino === stat.ino;
   });
 }

@@ -4,6 +4,7 @@
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import type { Entry, EntryFailure, FilterRule } from "../wire/messages.ts";
+import { comparisonOf } from "./append_only.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
 import { ChunkJournal } from "./chunk_journal.ts";
 import type { Place } from "./commit.ts";
@@ -15,14 +16,18 @@ import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
 import type { Journal } from "./journal.ts";
 import type { CommittedRow } from "./journal_rows.ts";
+import { checkLink, type LinkRules, linkRulesOf } from "./links.ts";
 import type { PrunedSome } from "./messages.ts";
+import { type NameRules, namesAt } from "./names.ts";
 import { forgetNames } from "./part_names.ts";
 import { PartsRun } from "./parts.ts";
 import type { Pruner } from "./prune.ts";
 import { prunerOf } from "./pruning.ts";
+import type { Charge, Quotas } from "./quota.ts";
 import { Register } from "./register.ts";
 import type { Room } from "./room.ts";
 import type {
+  Comparison,
   EntryChunks,
   JournalRun,
   Outcome,
@@ -39,8 +44,11 @@ export interface ReceiveContext {
   readonly journal: Journal;
   readonly hold: Hold;
   readonly room: Room;
+  readonly quotas: Quotas;
   readonly disk: Disk;
-  readonly ignoresCase: boolean;
+  readonly names: NameRules;
+  /** The process's file mask; 0 where it is not known. */
+  readonly mask: number;
 }
 
 export class Receiving {
@@ -50,10 +58,13 @@ export class Receiving {
   readonly #run: PartsRun;
   readonly #chunks: ChunkJournal;
   readonly #register: Register;
+  readonly #names: NameRules;
   /** Absolute paths of directories with new names in them, to be synced at `finish`. */
   readonly #touched = new Set<string>();
   /** What stood where directories were placed; null for those that were made. */
   readonly #stood = new Map<number, BigIntStats | null>();
+  /** What its peer is charged for; null where nobody is. */
+  readonly #charge: Charge | null;
   #pruner: Pruner | null = null;
 
   constructor(transfer: ReceiveTransfer, context: ReceiveContext) {
@@ -63,27 +74,44 @@ export class Receiving {
       disk,
       onMade: (absolute) => this.#touched.add(absolute),
     });
-    const { journal, ignoresCase } = context;
+    const { journal, mask } = context;
     this.#beginning = beginningOf(transfer, { door: this.#door, journal });
     const { destination, holdsParts, from, fresh } = this.#beginning;
+    this.#names = namesAt(destination, { door: this.#door, names: context.names });
     context.hold.claim(transfer.sources.map((source) => destination.top(source)));
     // Nothing of these stands there or is held: they need what they are.
     const newBytes = transfer.sources.map(({ sizeBytes }, i) => fresh[i] ? sizeBytes ?? 0 : 0);
-    context.room.foresee(newBytes.reduce((sum, bytes) => sum + bytes, 0));
+    const neededBytes = newBytes.reduce((sum, bytes) => sum + bytes, 0);
+    context.room.foresee(neededBytes);
     this.#run = new PartsRun(context.partsDirectory, disk);
+    this.#charge = context.quotas.open(this.#transfer, { journal, door: this.#door });
+    this.#foresee(neededBytes);
     this.#register = new Register(this.#transfer, {
+      disk,
       journal,
+      charge: this.#charge,
       door: this.#door,
       destination,
       run: this.#run,
       holdsParts,
       from,
       fresh,
-      ignoresCase,
+      names: this.#names,
+      linkRules: this.#linkRules,
       room: context.room,
+      mask,
     });
     const { frontier } = this.#register;
     this.#chunks = new ChunkJournal(this.#transfer, { ...context, run: this.#run, frontier });
+  }
+
+  #foresee(neededBytes: number): void {
+    try {
+      this.#charge?.foresee(neededBytes);
+    } catch (thrown) {
+      this.#charge?.discard();
+      throw thrown;
+    }
   }
 
   get fresh(): readonly boolean[] {
@@ -155,9 +183,12 @@ export class Receiving {
     this.#lookAnew();
     const done: Committed[] = [];
     const failures: EntryFailure[] = [];
+    const compare: Comparison[] = [];
     for (const whole of files) {
       try {
-        done.push(this.#commitOne(whole));
+        const comparison = this.#comparisonOf(whole);
+        if (comparison !== null) compare.push(comparison);
+        else done.push(this.#commitOne(whole));
       } catch (thrown) {
         failures.push(failureOf(whole.entry, thrown));
       }
@@ -166,7 +197,8 @@ export class Receiving {
     this.#register.frontier.leaveOut([...leaveOut, ...files.map(({ entry }) => entry)]);
     this.#record(done);
     const changed = done.filter((one) => one.changed).map(({ entry }) => entry);
-    return this.#told({ committed: done.map(({ entry }) => entry), changed, failures });
+    const outcome = { committed: done.map(({ entry }) => entry), changed, failures };
+    return this.#told(compare.length === 0 ? outcome : { ...outcome, compare });
   }
 
   prune(rules: readonly FilterRule[]): PrunedSome {
@@ -179,7 +211,7 @@ export class Receiving {
       door: this.#door,
       disk: this.#context.disk,
       paths: this.#register.paths,
-      ignoresCase: this.#context.ignoresCase,
+      ignoresCase: this.#names.ignoresCase,
       onLost: (directory) => this.#touched.add(directory),
     });
     const { finals, ...some } = this.#pruner.next();
@@ -188,6 +220,7 @@ export class Receiving {
     try {
       if (finals.length > 0) {
         journal.transaction(() => finals.forEach((path) => journal.dropCommitted(path)));
+        this.#context.quotas.changed();
       }
     } catch (thrown) {
       throw osError(thrown, "record what was removed");
@@ -211,6 +244,8 @@ export class Receiving {
     };
     for (const [entry, link] of this.#register.links) {
       attempt(entry, () => {
+        // By now others may stand there than when it was announced.
+        checkLink(link, { rules: this.#linkRules, door: this.#door });
         const hasChanged = placeLink(link, this.#place);
         this.#touched.add(this.#door.parentOf(link.path));
         return hasChanged;
@@ -229,6 +264,7 @@ export class Receiving {
     }
     this.#syncTouched();
     this.#forgetAll(rows);
+    this.#charge?.discard();
     this.#context.hold.discard();
     return this.#told({ committed, changed, failures });
   }
@@ -242,6 +278,7 @@ export class Receiving {
     } catch (thrown) {
       throw osError(thrown, "put a transfer aside");
     } finally {
+      this.#charge?.discard();
       this.#context.hold.discard();
     }
   }
@@ -256,8 +293,13 @@ export class Receiving {
     return { disk: this.#context.disk, door: this.#door };
   }
 
+  get #linkRules(): LinkRules {
+    return linkRulesOf(this.#transfer, this.#names);
+  }
+
   get #fileContext(): FileContext {
-    return { transfer: this.#transfer, run: this.#run, place: this.#place };
+    const { journal } = this.#context;
+    return { transfer: this.#transfer, run: this.#run, place: this.#place, journal };
   }
 
   get #transfer(): ReceiveTransfer {
@@ -267,6 +309,15 @@ export class Receiving {
   /** To a peer that may not read, whether something already was as it sent it is not told. */
   #told(outcome: Outcome): Outcome {
     return this.#transfer.mayRead ? outcome : { ...outcome, changed: outcome.committed };
+  }
+
+  /** Under an append-only grant: what is to be read before a file may replace another. */
+  #comparisonOf(whole: WholeFile): Comparison | null {
+    const file = this.#register.files.get(whole.entry);
+    if (!this.#transfer.appendOnly || file === undefined) return null;
+    const part = this.#run.pathOf(file.part);
+    const { journal } = this.#context;
+    return comparisonOf(whole, { file, part, door: this.#door, rules: this.#transfer, journal });
   }
 
   #commitOne(whole: WholeFile): Committed {
@@ -286,8 +337,9 @@ export class Receiving {
     try {
       journal.transaction(() => {
         this.#chunks.touch();
-        for (const { entry, row } of committed) {
-          journal.addCommitted(row, this.key);
+        const { account = null } = this.#transfer;
+        for (const { entry, row, isPut } of committed) {
+          journal.addCommitted(row, { by: this.key, ...(isPut ? { account } : {}) });
           const part = this.#register.files.get(entry)?.row ?? null;
           if (part !== null) journal.dropPart(part);
         }
@@ -295,14 +347,19 @@ export class Receiving {
     } catch (thrown) {
       throw osError(thrown, "record committed files");
     }
-    for (const { entry } of committed) this.#register.files.delete(entry);
+    for (const { entry, isPut } of committed) {
+      const file = this.#register.files.get(entry);
+      if (file !== undefined) this.#charge?.settle(file.chargedBytes, { isPut });
+      this.#register.files.delete(entry);
+    }
   }
 
   /** Under a write-once grant the modes and times of what stood there before stay. */
   #finishDirectory(entry: number, directory: DirectoryToPlace): boolean {
     const stood = this.#stood.get(entry) ?? null;
     if (stood !== null && this.#transfer.writeOnce) return false;
-    return finishDirectory(directory, { ...this.#place, touched: this.#touched, stood });
+    const { modes } = this.#transfer.policy;
+    return finishDirectory(directory, { ...this.#place, modes, touched: this.#touched, stood });
   }
 
   #syncTouched(): void {

@@ -25,6 +25,7 @@ import {
 import { NEVER_NS } from "./chunk_journal.ts";
 import { DISK, type Disk, stampOf } from "./disk.ts";
 import type { DiskStore } from "./disk_store.ts";
+import { DEFAULT_POLICY } from "./store.ts";
 
 Deno.test("modes and times are restored, set-id and sticky bits are not", () =>
   inDirectory((root) => {
@@ -221,7 +222,7 @@ Deno.test("names from a peer that climb or touch .sftpx fail their entry", () =>
 Deno.test("an entry below a file or link of its own manifest is refused", () =>
   inDirectory((root) => {
     withStore(root, (store) => {
-      const { id } = store.begin(transferOf());
+      const { id } = store.begin(transferOf({ policy: { ...DEFAULT_POLICY, links: "keep" } }));
       const entries = [
         directoryEntry("d"),
         linkEntry("d/l", "/etc"),

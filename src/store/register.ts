@@ -9,15 +9,19 @@ import { escapeText } from "../base/text.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
 import { chunksOf, type OpenFile } from "./chunk_journal.ts";
 import type { Destination } from "./destination.ts";
-import { lookAt, sameStamp, stampOf } from "./disk.ts";
+import { type Disk, sameStamp, stampOf } from "./disk.ts";
 import type { Door } from "./door.ts";
 import { Frontier } from "./frontier.ts";
 import type { Journal } from "./journal.ts";
 import { DIGEST_BYTES, type PartRow } from "./journal_rows.ts";
+import { checkLink, type LinkRules } from "./links.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
+import type { NameRules } from "./names.ts";
 import type { PartsRun } from "./parts.ts";
+import { restoredMode } from "./modes.ts";
 import { PathList } from "./path_list.ts";
 import { type Found, placeFile, type PlacementQuestion } from "./placement.ts";
+import { type Charge, requireFileBound } from "./quota.ts";
 import { growthBytes, type Room, takenBytes } from "./room.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
 import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
@@ -25,6 +29,7 @@ import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
 /** What entries are registered with. */
 export interface RegisterContext {
   readonly journal: Journal;
+  readonly disk: Disk;
   readonly door: Door;
   readonly destination: Destination;
   readonly run: PartsRun;
@@ -34,8 +39,13 @@ export interface RegisterContext {
   readonly from: string | null;
   /** For each source: nothing stands there and no part is held. */
   readonly fresh: readonly boolean[];
-  readonly ignoresCase: boolean;
+  readonly names: NameRules;
+  readonly linkRules: LinkRules;
   readonly room: Room;
+  /** What the peer is charged for; null where nobody is. */
+  readonly charge: Charge | null;
+  /** The process's file mask. */
+  readonly mask: number;
 }
 
 /** A file in place whose mode is not the manifest's. */
@@ -73,7 +83,7 @@ export class Register {
   constructor(transfer: ReceiveTransfer, context: RegisterContext) {
     this.#transfer = transfer;
     this.#context = context;
-    this.#guard = new ManifestGuard(context);
+    this.#guard = new ManifestGuard(context.names, { from: context.from });
     this.frontier = new Frontier(this.files, context.from);
   }
 
@@ -106,13 +116,17 @@ export class Register {
     door.forget();
     run.forget();
     const stale: PartRow[] = [];
-    const placements = entries.map((entry, i): Placement => {
+    const { policy } = this.#transfer;
+    const rule = { policy: policy.modes, mask: this.#context.mask };
+    const placements = entries.map((offered, i): Placement => {
+      const entry = { ...offered, mode: restoredMode(offered.mode, rule) };
       this.paths.add(entry.path);
       this.frontier.add(entry.path);
       try {
         const source = sources[i] ?? -1;
         const final = destination.of(entry.path, source);
-        this.#guard.check(entry);
+        this.#guard.check(entry, final);
+        if (entry.kind === "file") requireFileBound({ ...entry, path: final }, this.#transfer);
         if (entry.kind !== "file") return this.#later(first + i, entry, final);
         const held = fresh[source] ? null : this.#held(entry);
         const stat = fresh[source] ? null : door.look(final);
@@ -132,14 +146,16 @@ export class Register {
   }
 
   #later(number: number, entry: Entry, final: string): Placement {
-    const { kind, mode, mtimeNs, target } = entry;
+    const { kind, mode, mtimeNs, target = "" } = entry;
     if (kind === "directory") {
       this.directories.set(number, { path: final, mode, mtimeNs });
-    } else {
-      const { writeOnce } = this.#transfer;
-      const scratch = this.#context.run.scratch;
-      this.links.set(number, { path: final, target: target ?? "", mtimeNs, writeOnce, scratch });
+      return { kind: "later" };
     }
+    const { linkRules: rules, door, run: { scratch } } = this.#context;
+    if (rules.policy === "skip") return { kind: "skipped" };
+    checkLink({ path: final, target }, { rules, door });
+    const { writeOnce } = this.#transfer;
+    this.links.set(number, { path: final, target, mtimeNs, writeOnce, scratch });
     return { kind: "later" };
   }
 
@@ -148,7 +164,7 @@ export class Register {
     const { journal, run, holdsParts } = this.#context;
     const row = holdsParts ? journal.part(this.#transfer.key, entry.path) : null;
     const part = row === null ? null : run.find(row.name);
-    if (row !== null && part !== null && (lookAt(part)?.nlink ?? 0n) > 1n) {
+    if (row !== null && part !== null && (this.#context.disk.look(part)?.nlink ?? 0n) > 1n) {
       // In place already, but for this name of it. It goes before the file is looked at: that moves ctime.
       this.#dropRows([row]);
       return { row: null, part: null, stray: null };
@@ -160,7 +176,8 @@ export class Register {
   }
 
   #find(question: PlacementQuestion): Found {
-    return placeFile(question, { rules: this.#transfer, journal: this.#context.journal });
+    const { journal, disk } = this.#context;
+    return placeFile(question, { rules: this.#transfer, journal, disk });
   }
 
   #open(
@@ -175,7 +192,7 @@ export class Register {
     const { path, sizeBytes, mode, mtimeNs } = entry;
     if (found.kind === "unchanged") {
       const { digest, stat } = found;
-      if (Number(stat.mode & 0o777n) !== (mode & 0o777)) {
+      if (Number(stat.mode & 0o7777n) !== mode) {
         const standing = stampOf(stat);
         this.modes.set(number, { entry: number, final, mode, mtimeNs, digest, standing });
       }
@@ -203,6 +220,7 @@ export class Register {
       standing: found.kind === "stands" ? found.standing : null,
       isStray: stray !== undefined,
       growthBytes: growthBytes(entry, standing),
+      chargedBytes: this.#charged({ final, sizeBytes, found }),
       row: held?.id ?? null,
       isStale: held !== null && !sameStamp(held.stamp, stamp),
       // What stands may be the same: a resume need not begin with comparing it.
@@ -239,9 +257,23 @@ export class Register {
     }
   }
 
+  /** By how much the peer's account grows with a file in place. */
+  #charged(
+    { final, sizeBytes, found }: {
+      readonly final: string;
+      readonly sizeBytes: number;
+      readonly found: Exclude<Found, { kind: "unchanged" }>;
+    },
+  ): number {
+    const row = found.kind === "held" ? found.row : found.stale;
+    const heldBytes = row?.sizeBytes ?? 0;
+    return this.#context.charge?.add({ final, sizeBytes, heldBytes }) ?? 0;
+  }
+
   /** Throws `no_space` where all that is open, with the entries from `first` on, cannot fit. */
   #checkRoom(first: number): void {
-    const { room } = this.#context;
+    const { room, charge } = this.#context;
+    charge?.check();
     const left = (file: OpenFile, isNew: boolean) =>
       file.growthBytes - (isNew ? 0 : this.#takenBytes(file));
     for (let entry = first; entry < this.#next; entry++) {
@@ -255,7 +287,7 @@ export class Register {
   #takenBytes({ part, growthBytes, sizeBytes }: OpenFile): number {
     if (growthBytes <= 0) return 0;
     const path = this.#context.run.find(part);
-    const stat = path === null ? null : lookAt(path);
+    const stat = path === null ? null : this.#context.disk.look(path);
     return stat === null ? 0 : Math.min(takenBytes(stat), sizeBytes);
   }
 

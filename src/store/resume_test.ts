@@ -16,6 +16,7 @@ import {
   listTree,
   makeTree,
   MTIME_NS,
+  NAMES,
   PEER,
   pruneAll,
   SENDER_NOW_NS,
@@ -27,6 +28,7 @@ import {
 import { DISK } from "./disk.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { Journal } from "./journal.ts";
+import { Quotas } from "./quota.ts";
 import { type ReceiveContext, Receiving } from "./receive.ts";
 import { Room } from "./room.ts";
 import { openState } from "./schema.ts";
@@ -398,7 +400,8 @@ Deno.test("begin and register read no more rows of many parts than of what is as
       const hold = { claim() {}, discard() {} } as unknown as ReceiveContext["hold"];
       const room = new Room(root);
       const context = { root, partsDirectory: parts, journal, hold, room, disk: DISK };
-      const receiving = new Receiving(transfer, { ...context, ignoresCase: false });
+      const quotas = new Quotas();
+      const receiving = new Receiving(transfer, { ...context, names: NAMES, mask: 0, quotas });
       assert.deepEqual([receiving.from, receiving.fresh], [frontier, [false]]);
       assert.ok(rows() - before < 10, `begin read ${rows() - before} rows`);
       const entries = [directoryEntry("d"), fileEntry(frontier, 2 * CHUNK_BYTES)];

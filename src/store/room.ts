@@ -109,7 +109,7 @@ export function freeBytes(directory: string): number | null {
 }
 
 /** `3.21 GB`: three digits. */
-function sizeText(bytes: number): string {
+export function sizeText(bytes: number): string {
   const units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
   let value = bytes;
   let unit = 0;

@@ -5,7 +5,7 @@ import * as fs from "node:fs";
 import { dirname } from "node:path";
 import type { FileLock } from "../runtime/database.ts";
 import { besideOf } from "./commit.ts";
-import { type Disk, lookAt } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 
 /** Less than a state takes when it is new. */
 const STATE_BYTES = 128 * 1024;
@@ -57,9 +57,9 @@ export function removeLeftovers(
   { disk, nowMs }: { readonly disk: Disk; readonly nowMs: () => number },
 ): void {
   const beforeNs = BigInt(nowMs() - MAKING_MS) * 1_000_000n;
-  for (const name of fs.readdirSync(root)) {
+  for (const { name } of disk.list(root)) {
     if (!LEFTOVER_NAME.test(name)) continue;
-    const stat = lookAt(`${root}/${name}`);
+    const stat = disk.look(`${root}/${name}`);
     // Its ctime: a part has its file's own mtime by then.
     if (stat !== null && stat.ctimeNs < beforeNs) disk.removeTree(`${root}/${name}`);
   }

@@ -6,7 +6,7 @@ import { type Database, openDatabase, openDatabaseReadOnly } from "../runtime/da
 import { isDamage } from "../base/os_error.ts";
 
 /** Version of the tables; any other is dropped and begun anew. */
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 
 const TABLES = `
 CREATE TABLE transfers (
@@ -20,10 +20,12 @@ CREATE TABLE transfers (
   touched_ns  INTEGER NOT NULL,
   frontier    TEXT,
   sum         INTEGER NOT NULL,
-  attempt     INTEGER NOT NULL
+  attempt     INTEGER NOT NULL,
+  account     BLOB
 ) WITHOUT ROWID;
 CREATE INDEX transfers_touched ON transfers (touched_ns);
 CREATE INDEX transfers_peer ON transfers (peer, touched_ns);
+CREATE INDEX transfers_account ON transfers (account) WHERE account IS NOT NULL;
 CREATE TABLE parts (
   id          INTEGER PRIMARY KEY,
   key         BLOB NOT NULL,
@@ -63,8 +65,11 @@ CREATE TABLE committed (
   mtime_ns    INTEGER NOT NULL,
   stamp       BLOB NOT NULL,
   sum         INTEGER NOT NULL,
-  attempt     INTEGER
+  attempt     INTEGER,
+  account     BLOB,
+  bytes       INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX committed_account ON committed (account, path, bytes) WHERE account IS NOT NULL;
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 

@@ -18,6 +18,7 @@ export class StoreService {
         this.#walks.set(request.walk, walk(request.sources, request.options));
         return null;
       case "walk_end":
+        this.#walks.get(request.walk)?.return();
         this.#walks.delete(request.walk);
         return null;
       case "open":

@@ -4,13 +4,15 @@
 
 import * as fs from "node:fs";
 import process from "node:process";
-import { lookAt } from "./disk.ts";
+import { DISK, type Disk } from "./disk.ts";
 import { isDamage, osCode, osError } from "../base/os_error.ts";
 import type { Interrupted } from "./interrupted.ts";
 import { Journal, type JournalReader } from "./journal.ts";
+import { doesIgnoreCase, mayIgnoreForm, type NameRules, nameRules } from "./names.ts";
 import { salvage } from "./salvage.ts";
 import { openState, openStateReadOnly } from "./schema.ts";
 import { refusalOf, refuseContents } from "./planted.ts";
+import { openRootDisk, ownDisk, type RootDisk } from "./root_disk.ts";
 import { isLocked, STATE_NAME } from "./state_directory.ts";
 
 const NOTHING: JournalReader = {
@@ -23,37 +25,61 @@ const NOTHING: JournalReader = {
   held: () => ({ ranges: [], digests: new Uint8Array(0) }),
   committed: () => null,
   isOwn: () => false,
+  chargedBytes: () => null,
 };
 
 export class StandingState {
   /** Real path of the root; as given where it does not exist. */
   readonly root: string;
-  readonly ignoresCase: boolean;
+  readonly names: NameRules;
+  readonly #held: RootDisk;
   #journal: Journal | null = null;
   /** The journal was opened as it lay; whoever writes to it now is not seen. */
   #isFixed = false;
 
-  private constructor(root: string, exists: boolean) {
+  private constructor(root: string, { exists, held }: {
+    readonly exists: boolean;
+    readonly held: RootDisk;
+  }) {
     this.root = root;
+    this.#held = held;
     const database = `${this.#path}/state.db`;
-    if (lookAt(database) === null) this.ignoresCase = exists && doesIgnoreCase(root);
-    else this.ignoresCase = lookAt(`${this.#path}/STATE.DB`) !== null;
+    const ignoresCase = this.disk.look(database) === null
+      ? exists && doesIgnoreCase(root)
+      : this.disk.look(`${this.#path}/STATE.DB`) !== null;
+    this.names = nameRules({ ignoresCase, ignoresForm: mayIgnoreForm });
   }
 
   /** Opens the state of a root, both of which may be absent. */
   static open(root: string): StandingState {
     try {
       const exists = isDirectory(root);
-      const state = new StandingState(exists ? fs.realpathSync(root) : root, exists);
+      const real = exists ? fs.realpathSync(root) : root;
+      return StandingState.#hold(real, { exists });
+    } catch (thrown) {
+      throw osError(thrown, `open the state in "${root}"`, { scope: root });
+    }
+  }
+
+  static #hold(real: string, { exists }: { readonly exists: boolean }): StandingState {
+    const held = exists ? openRootDisk(real, { readOnly: true }) : ownDisk(DISK);
+    try {
+      const state = new StandingState(real, { exists, held });
       state.#refusePlanted();
       return state;
     } catch (thrown) {
-      throw osError(thrown, `open the state in "${root}"`);
+      held[Symbol.dispose]();
+      throw thrown;
     }
   }
 
   get partsDirectory(): string {
     return `${this.#path}/parts`;
+  }
+
+  /** What the root is looked at through. */
+  get disk(): Disk {
+    return this.#held.disk;
   }
 
   /** Answers as the journal does at the moment of each question. */
@@ -68,6 +94,7 @@ export class StandingState {
       held: (part, chunks) => this.#current.held(part, chunks),
       committed: (path) => this.#current.committed(path),
       isOwn: (path, key) => this.#current.isOwn(path, key),
+      chargedBytes: (path, account) => this.#current.chargedBytes(path, account),
     };
   }
 
@@ -92,6 +119,11 @@ export class StandingState {
   }
 
   close(): void {
+    this.#drop();
+    this.#held[Symbol.dispose]();
+  }
+
+  #drop(): void {
     this.#journal?.close();
     this.#journal = null;
   }
@@ -109,9 +141,9 @@ export class StandingState {
   #open(): void {
     const path = `${this.#path}/state.db`;
     if (this.#journal !== null && !(this.#isFixed && fs.existsSync(`${path}-wal`))) return;
-    this.close();
+    this.#drop();
     this.#refusePlanted();
-    const opened = lookAt(path) === null ? null : openStateReadOnly(path);
+    const opened = this.disk.look(path) === null ? null : openStateReadOnly(path);
     if (opened === null) return this.#salvage();
     this.#journal = new Journal(opened.database, { readOnly: true });
     this.#isFixed = opened.isFixed;
@@ -119,22 +151,22 @@ export class StandingState {
 
   /** Looks at the parts as a transfer would that begins the state anew, and keeps it in memory. */
   #salvage(): void {
-    this.close();
-    if (lookAt(this.partsDirectory) === null) return;
+    this.#drop();
+    if (this.disk.look(this.partsDirectory) === null) return;
     this.#journal = new Journal(openState(":memory:"));
     this.#isFixed = true;
-    salvage(this.#journal, this.partsDirectory);
+    salvage(this.#journal, { partsDirectory: this.partsDirectory, disk: this.disk });
   }
 
   /** As a transfer would refuse it; whose it is can be told only where the user has a number. */
   #refusePlanted(): void {
-    const stat = lookAt(this.#path);
+    const stat = this.disk.look(this.#path);
     if (stat === null) return;
     const refuse = refusalOf(this.#path);
     if (!stat.isDirectory()) refuse("it is not a directory");
     const user = userNumber();
     if (user !== null && stat.uid !== BigInt(user)) refuse("it belongs to another user");
-    refuseContents(this.#path, refuse);
+    refuseContents(this.#path, { refuse, disk: this.disk });
   }
 }
 
@@ -155,20 +187,4 @@ function userNumber(): number | null {
   } catch {
     return null;
   }
-}
-
-/** Whether a directory finds one of its names, or its own, spelled in the other case too. */
-function doesIgnoreCase(directory: string): boolean {
-  const name = fs.readdirSync(directory).find((name) => otherCase(name) !== name);
-  const path = name === undefined ? directory : `${directory}/${name}`;
-  const cut = path.lastIndexOf("/") + 1;
-  const found = lookAt(path.slice(0, cut) + otherCase(path.slice(cut)));
-  const stat = lookAt(path);
-  return found !== null && stat !== null && found.dev === stat.dev && found.ino === stat.ino &&
-    otherCase(path.slice(cut)) !== path.slice(cut);
-}
-
-function otherCase(name: string): string {
-  const upper = name.toUpperCase();
-  return upper === name ? name.toLowerCase() : upper;
 }

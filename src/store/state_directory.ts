@@ -12,8 +12,11 @@ import { besideOf } from "./commit.ts";
 import { isDiskFailure, osCode, osError } from "../base/os_error.ts";
 import type { Interrupted } from "./interrupted.ts";
 import { Journal, type JournalReader } from "./journal.ts";
+import { maskAt } from "./modes.ts";
+import { doesIgnoreForm, type NameRules, nameRules } from "./names.ts";
 import { forgetNames } from "./part_names.ts";
 import { refusePlanted } from "./planted.ts";
+import { openRootDisk, ownDisk, type RootDisk } from "./root_disk.ts";
 import {
   hasRoom,
   makeRoot,
@@ -44,15 +47,19 @@ export interface StateOptions {
   readonly nowMs?: () => number;
 }
 
+/** With the disk that is given back when the state is closed. */
+interface OpenOptions extends Required<StateOptions> {
+  readonly held: RootDisk;
+}
+
 export class StateDirectory {
   /** Real path of the root. */
   readonly root: string;
   readonly journal: Journal;
-  /** Whether two names that differ in case only are one file here. */
-  readonly ignoresCase: boolean;
+  readonly names: NameRules;
   readonly #path: string;
   readonly #lock: FileLock;
-  readonly #options: Required<StateOptions>;
+  readonly #options: OpenOptions;
   readonly #claims: Omit<ConstructorParameters<typeof Hold>[2], "isLocked">;
   readonly #sweep: Sweep;
   /** Leftovers beside the state are to be removed at the end. */
@@ -61,7 +68,7 @@ export class StateDirectory {
   private constructor(root: string, path: string, from: {
     readonly lock: FileLock;
     readonly deadRuns: readonly string[];
-    readonly options: Required<StateOptions>;
+    readonly options: OpenOptions;
   }) {
     this.root = root;
     this.#path = path;
@@ -69,8 +76,10 @@ export class StateDirectory {
     this.#options = from.options;
     const database = openState(`${path}/state.db`);
     this.journal = new Journal(database);
-    this.ignoresCase = lookAt(`${path}/STATE.DB`) !== null;
-    this.#claims = { database, ignoresCase: this.ignoresCase };
+    const ignoresCase = lookAt(`${path}/STATE.DB`) !== null;
+    const ignoresForm = () => doesIgnoreForm(path, from.options.disk);
+    this.names = nameRules({ ignoresCase, ignoresForm });
+    this.#claims = { database, ignoresCase };
     const { partsDirectory, journal } = this;
     this.#sweep = new Sweep(from.deadRuns, { partsDirectory, journal, disk: from.options.disk });
   }
@@ -81,20 +90,27 @@ export class StateDirectory {
     try {
       makeRoot(root, disk);
       const real = fs.realpathSync(root);
-      for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
-        const state = StateDirectory.#tryOpen(real, { keepForMs, disk, nowMs });
-        if (state === null) continue;
-        state.#begin();
-        return state;
-      }
+      const held = options.disk === undefined ? openRootDisk(real) : ownDisk(disk);
+      const state = StateDirectory.#open(real, { keepForMs, disk: held.disk, nowMs, held });
+      if (state !== null) return state;
     } catch (thrown) {
       const attempted = `open the state in "${root}"`;
       const trouble = isDiskFailure(thrown) ? troubleAt(besideOf(`${root}/`), disk) : null;
-      const error = osError(trouble ?? thrown, attempted);
+      const error = osError(trouble ?? thrown, attempted, { scope: root });
       if (error.code !== "io" || hasRoom(root)) throw error;
       throw new SftpxError("no_space", `Cannot ${attempted}: the disk is full`, { cause: thrown });
     }
     throw new SftpxError("busy", `Cannot open the state in "${root}": others keep removing it`);
+  }
+
+  /** What the root is used through. */
+  get disk(): Disk {
+    return this.#options.disk;
+  }
+
+  /** The process's file mask, as a file made here shows it where nothing else tells. */
+  get mask(): number {
+    return maskAt(besideOf(`${this.#path}/`), { disk: this.#options.disk });
   }
 
   /** The journal as a dry run reads it. */
@@ -195,6 +211,7 @@ export class StateDirectory {
       throw osError(thrown, "close the state");
     } finally {
       this.#lock.close();
+      this.#options.held[Symbol.dispose]();
     }
   }
 
@@ -244,10 +261,24 @@ export class StateDirectory {
     return FileLock.alone(`${locks}/${toHex(key)}`);
   }
 
+  /** Null where others keep removing it; then, as where it fails, nothing is held. */
+  static #open(root: string, options: OpenOptions): StateDirectory | null {
+    let opened: StateDirectory | null = null;
+    try {
+      for (let attempt = 0; attempt < OPEN_ATTEMPTS && opened === null; attempt++) {
+        opened = StateDirectory.#tryOpen(root, options);
+      }
+      if (opened !== null) opened.#begin();
+      return opened;
+    } finally {
+      if (opened === null) options.held[Symbol.dispose]();
+    }
+  }
+
   /** Null when another process removed the directory meanwhile. */
-  static #tryOpen(root: string, options: Required<StateOptions>): StateDirectory | null {
+  static #tryOpen(root: string, options: OpenOptions): StateDirectory | null {
     const path = `${root}/${STATE_NAME}`;
-    const isMade = lookAt(path) === null;
+    const isMade = options.disk.look(path) === null;
     let lock: FileLock | null;
     try {
       lock = openLock(path, options.disk);
@@ -290,7 +321,7 @@ export function isLocked(state: string, key: Uint8Array): boolean {
 /** Makes the directory and opens its lock; null when it was removed in between. */
 function openLock(path: string, disk: Disk): FileLock | null {
   try {
-    if (lookAt(path) === null) disk.makeDirectory(path, { recursive: true, mode: 0o700 });
+    if (disk.look(path) === null) disk.makeDirectory(path, { recursive: true, mode: 0o700 });
     refusePlanted(path, disk);
     return new FileLock(`${path}/lock`);
   } catch (thrown) {

@@ -23,8 +23,9 @@ export interface WalkSource {
   readonly contents: boolean;
   /** The source itself may be a link and is followed (`link/`). Links below it never are. */
   readonly follow: boolean;
-  /** `path` was seen to lead through no link: the walk is refused if one came since (I5). */
-  readonly real?: boolean;
+  /** Real path of the directory that a peer's `path` was seen to lie below, through no link: the walk is
+   * refused if one came since, and is confined to it (I5). */
+  readonly root?: string;
 }
 
 /** What of its sources a walk names. */
@@ -36,6 +37,8 @@ export interface WalkOptions {
   readonly files?: readonly string[];
   /** False stops at what a source's own directory holds; true by default. */
   readonly recursive?: boolean;
+  /** False passes over links with a notice each; true by default. */
+  readonly links?: boolean;
   /** First whatever `isFromOn` this path, then the rest; each of the two in ascending order. */
   readonly from?: string;
 }
@@ -79,6 +82,9 @@ export interface ReceivePolicy {
   readonly paranoid: boolean;
 }
 
+/** What holds where the user said nothing. */
+export const DEFAULT_POLICY: ReceivePolicy = { links: "refuse", modes: "safe", paranoid: false };
+
 /** A receiving transfer as the store needs to know it. */
 export interface ReceiveTransfer {
   /** Resume key, 32 bytes: hash of peer identity, direction, destination and given names. */
@@ -90,8 +96,17 @@ export interface ReceiveTransfer {
   readonly chunkBytes: number;
   readonly checksum: boolean;
   readonly policy: ReceivePolicy;
+  /** Path under the store's root that links are not to leave; the root itself by default. */
+  readonly linkRoot?: string;
   /** An existing file is never replaced. */
   readonly writeOnce: boolean;
+  /** With `writeOnce`: a file may be replaced by one that begins with all of it. Absent for no. */
+  readonly appendOnly?: boolean;
+  /** Who is charged for what it keeps, 32 bytes; absent where nobody is. */
+  readonly account?: Uint8Array;
+  /** Bytes that its account may keep under the root, and of one file; absent for no bound. */
+  readonly quotaBytes?: number;
+  readonly maxFileBytes?: number;
   /** The peer may learn what stands here. Else nothing that it did not send itself is answered with
    * a digest: every file it offers is new, or held from its own earlier attempt. */
   readonly mayRead: boolean;
@@ -140,6 +155,8 @@ export type Placement =
   }
   /** Directories and links: placed when the manifest is closed. */
   | { readonly kind: "later" }
+  /** A link, and this end takes none. */
+  | { readonly kind: "skipped" }
   | { readonly kind: "failed"; readonly code: ErrorCode; readonly message: string };
 
 /** Consecutive chunks with their digests, 32 bytes each. */
@@ -177,6 +194,21 @@ export interface WholeFile {
   readonly synced: boolean;
   /** The file that stands there is the same: keep it, set its mode and time only. */
   readonly keep: boolean;
+  /**
+   * Under an append-only transfer: what was seen to stand there and to be the beginning of the part;
+   * null where it is not; absent where nothing was compared yet.
+   */
+  readonly begins?: Stamp | null;
+}
+
+/** A file that stands where a part is to go, to be compared with the beginning of it. */
+export interface Comparison {
+  readonly entry: number;
+  /** Absolute path of the part. */
+  readonly part: string;
+  /** Absolute path of what stands there, and what was seen. */
+  readonly path: string;
+  readonly stamp: Stamp;
 }
 
 /** What became of some entries. */
@@ -185,6 +217,8 @@ export interface Outcome {
   /** Entries made, replaced, or given another mode or time; some may have been committed before. */
   readonly changed: readonly number[];
   readonly failures: readonly EntryFailure[];
+  /** Files of a `commit` that nothing was done with: it is called again when these are compared. */
+  readonly compare?: readonly Comparison[];
 }
 
 /** What can be resumed under a root. */

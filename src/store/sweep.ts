@@ -2,9 +2,8 @@
 // time, since there may be many. It enters no link, and only runs that were there while this process was
 // alone in the state: nobody adds a part, or a row about one, to a run that is not its own.
 
-import * as fs from "node:fs";
 import { osCode } from "../base/os_error.ts";
-import { type Disk, lookAt } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 import type { Journal } from "./journal.ts";
 import { NAMES_FILE, PartPaths, removeIfEmpty, removeIfNameless } from "./part_paths.ts";
 
@@ -28,7 +27,7 @@ export class Sweep {
   constructor(runs: readonly string[], context: SweepContext) {
     this.#steps = sweep(runs, context);
     this.#context = context;
-    this.#paths = new PartPaths(context.partsDirectory);
+    this.#paths = new PartPaths(context.partsDirectory, context.disk);
   }
 
   /** Takes parts of which no row tells any more, in the order of their names. */
@@ -55,11 +54,10 @@ export class Sweep {
   }
 
   #remove(name: string): void {
-    const { disk } = this.#context;
     const shard = name.slice(0, name.lastIndexOf("/"));
-    this.#paths.remove(name, disk);
+    this.#paths.remove(name);
     // The last one of its directory, as far as they come in order.
-    if (!this.#doomed.at(-1)?.startsWith(`${shard}/`)) this.#paths.removeEmpty(shard, disk);
+    if (!this.#doomed.at(-1)?.startsWith(`${shard}/`)) this.#paths.removeEmpty(shard);
   }
 }
 
@@ -95,7 +93,7 @@ function* sweepRun(
   const directory = `${partsDirectory}/${run}`;
   let isEmpty = true;
   for (const shard of directoriesIn(directory, { disk, spare: [NAMES_FILE] })) {
-    for (const name of namesIn(`${directory}/${shard}`)) {
+    for (const name of namesIn(`${directory}/${shard}`, disk)) {
       if (keep.has(`${run}/${shard}/${name}`)) continue;
       disk.removeTree(`${directory}/${shard}/${name}`);
       yield;
@@ -111,10 +109,10 @@ function directoriesIn(
   directory: string,
   { disk, spare }: { readonly disk: Disk; readonly spare: readonly string[] },
 ): string[] {
-  if (!(lookAt(directory)?.isDirectory() ?? false)) return [];
+  if (!(disk.look(directory)?.isDirectory() ?? false)) return [];
   const names: string[] = [];
-  for (const name of namesIn(directory)) {
-    const stat = lookAt(`${directory}/${name}`);
+  for (const name of namesIn(directory, disk)) {
+    const stat = disk.look(`${directory}/${name}`);
     if (stat?.isDirectory()) names.push(name);
     else if (!spare.includes(name) || !stat?.isFile()) disk.remove(`${directory}/${name}`);
   }
@@ -122,9 +120,9 @@ function directoriesIn(
 }
 
 /** None where the directory is gone: another process may sweep as well. */
-function namesIn(directory: string): string[] {
+function namesIn(directory: string, disk: Disk): string[] {
   try {
-    return fs.readdirSync(directory);
+    return disk.list(directory).map(({ name }) => name);
   } catch (thrown) {
     if (osCode(thrown) === "ENOENT") return [];
     throw thrown;

@@ -1,9 +1,8 @@
 // What is done in `.sftpx` by a process that is alone in it: a damaged state is dropped and its parts
 // salvaged, locks and claims of the dead go, and a file that many rows left empty shrinks.
 
-import * as fs from "node:fs";
 import type { Database } from "../runtime/database.ts";
-import { type Disk, lookAt } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 import { Journal } from "./journal.ts";
 import { isTrue, partSum, transferSum } from "./journal_rows.ts";
 import { dropState, openStateAlone, UnusableState } from "./schema.ts";
@@ -36,18 +35,20 @@ export interface Tidied {
 export function tidy(path: string, { disk, isLast = false }: TidyOptions): Tidied {
   const state = `${path}/state.db`;
   const parts = `${path}/parts`;
-  if (lookAt(`${path}/${DAMAGED_NAME}`) !== null) {
+  if (disk.look(`${path}/${DAMAGED_NAME}`) !== null) {
     dropState(state);
     disk.remove(`${path}/${DAMAGED_NAME}`);
   }
   const database = openStateAlone(state, isLast ? () => {} : checkRows);
   const journal = new Journal(database);
   try {
-    salvage(journal, parts);
+    salvage(journal, { partsDirectory: parts, disk });
     database.exec("DELETE FROM claims");
-    fs.rmSync(`${path}/locks`, { recursive: true, force: true });
+    disk.removeTree(`${path}/locks`);
     shrink(database);
-    const { hasResumable: isResumable, hasRecords } = journal;
+    const { hasRecords, hasCharges } = journal;
+    // Who is charged for what stands there is not forgotten with the last transfer.
+    const isResumable = journal.hasResumable || hasCharges;
     const isEmpty = !isResumable && !hasRecords;
     return { isResumable, isEmpty, deadRuns: runsOfParts(parts, disk) };
   } finally {

@@ -12,15 +12,15 @@ export class TransferTable {
   }
 
   /** A row left by parts since dropped takes the new chunk size and keeps its beginning. */
-  add(row: TransferRow): void {
+  add(row: TransferRow, account: Uint8Array | null = null): void {
     const given = JSON.stringify(row.given);
     const { key, destination, peer, startedNs, touchedNs, frontier, moreGiven = 0 } = row;
     const sum = transferSum({ key, destination, chunk_bytes: BigInt(row.chunkBytes), peer, given });
     this.#sql(
-      "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, random()) " +
+      "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, random(), ?) " +
         "ON CONFLICT (key) DO UPDATE SET destination = excluded.destination, " +
         "chunk_bytes = excluded.chunk_bytes, peer = excluded.peer, given = excluded.given, " +
-        "more_given = excluded.more_given, touched_ns = excluded.touched_ns, frontier = excluded.frontier, sum = excluded.sum",
+        "more_given = excluded.more_given, touched_ns = excluded.touched_ns, frontier = excluded.frontier, sum = excluded.sum, account = excluded.account",
     ).run(
       key,
       destination,
@@ -32,6 +32,7 @@ export class TransferTable {
       touchedNs,
       frontier,
       sum,
+      account,
     );
   }
 

@@ -2,16 +2,19 @@
 // after all files, and directory modes and times last, deepest first, for whatever is put into a
 // directory moves its time and needs its write permission.
 
-import * as fs from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { escapeText } from "../base/text.ts";
 import type { Place } from "./commit.ts";
 import { besideOf } from "./commit.ts";
-import { type Disk, lookAt, MODE_MASK, sameModeAndTime } from "./disk.ts";
+import { type Disk, sameModeAndTime } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
+import { restoredDirectoryMode, SHARING_BITS } from "./modes.ts";
 import { writtenOnce } from "./placement.ts";
+import type { ModePolicy } from "./store.ts";
 
 /** Read, write and search for the owner: what placing entries into a directory takes. */
 export const OWNER_ALL = 0o700;
+const PERMISSION_BITS = 0o777;
 
 export interface DirectoryToPlace {
   readonly path: string;
@@ -35,13 +38,15 @@ export interface LinkToPlace {
 export function placeDirectory(
   directory: DirectoryToPlace,
   { disk, door, writeOnce }: Place & { readonly writeOnce: boolean },
-): fs.BigIntStats | null {
+): BigIntStats | null {
   try {
     const stat = door.look(directory.path);
     const absolute = door.enterDirectory(directory.path);
     if (stat === null) {
       // Never more open than it will be, not even for the time of the transfer.
-      disk.setMode(absolute, (directory.mode & MODE_MASK) | OWNER_ALL);
+      // What it has of its parent for sharing stays; what the peer sent of that comes last.
+      const sharing = Number(disk.look(absolute)?.mode ?? 0n) & SHARING_BITS;
+      disk.setMode(absolute, (directory.mode & PERMISSION_BITS) | sharing | OWNER_ALL);
     } else if (!writeOnce && (Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
       // A read-only directory that was sent before must take its new entries; `finish` closes it.
       disk.setMode(absolute, Number(stat.mode & 0o7777n) | OWNER_ALL);
@@ -59,17 +64,20 @@ export function placeDirectory(
  */
 export function finishDirectory(
   directory: DirectoryToPlace,
-  { disk, door, touched, stood }: Place & {
+  { disk, door, modes, touched, stood }: Place & {
+    readonly modes: ModePolicy;
     readonly touched: Set<string>;
-    readonly stood: fs.BigIntStats | null;
+    readonly stood: BigIntStats | null;
   },
 ): boolean {
   try {
     const absolute = door.enterDirectory(directory.path);
-    const { mode, mtimeNs } = directory;
+    const { mtimeNs } = directory;
+    const standing = Number(disk.look(absolute)?.mode ?? 0n);
+    const mode = restoredDirectoryMode(directory.mode, { policy: modes, standing });
     disk.finish(absolute, { mode, mtimeNs, sync: touched.has(absolute) });
     touched.delete(absolute);
-    const now = lookAt(absolute);
+    const now = disk.look(absolute);
     return stood === null || now === null || !sameModeAndTime(stood, now);
   } catch (thrown) {
     throw osError(thrown, `finish directory "${escapeText(directory.path)}"`);
@@ -84,11 +92,11 @@ export function placeLink(link: LinkToPlace, { disk, door }: Place): boolean {
   const attempted = `place link "${escapeText(link.path)}"`;
   try {
     const target = door.enter(link.path);
-    const stat = lookAt(target);
-    if (stat?.isSymbolicLink() && fs.readlinkSync(target) === link.target) {
+    const stat = disk.look(target);
+    if (stat?.isSymbolicLink() && disk.readLink(target) === link.target) {
       if (link.writeOnce) return false;
       disk.setTime(target, link.mtimeNs);
-      const now = lookAt(target);
+      const now = disk.look(target);
       return now === null || !sameModeAndTime(stat, now);
     }
     if (link.writeOnce) createOnce(link, target, disk);

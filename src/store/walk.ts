@@ -4,18 +4,18 @@
 // the place of a directory meanwhile (I5); special files are left out with a notice, and `.sftpx` is
 // never seen.
 
-import * as fs from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
 import type { ErrorCode } from "../base/errors.ts";
 import { Filter } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
 import { isReservedName, pathProblem } from "../base/path.ts";
 import { escapeText, REPLACEMENT } from "../base/text.ts";
-import { lookAt } from "./disk.ts";
 import { osCode } from "../base/os_error.ts";
 import { type PathTree, pathTree } from "./path_tree.ts";
 import { BatchInTheMaking } from "./walk_batch.ts";
 import { WalkDirectory } from "./walk_directory.ts";
+import { WalkDisks } from "./walk_disks.ts";
 import { entryOf, notRead, notSent } from "./walk_entry.ts";
 import { add, insert, type Item, joined, type Origin, sorted } from "./walk_items.ts";
 import { WalkSections } from "./walk_sections.ts";
@@ -27,7 +27,7 @@ export function* walk(
   sources: readonly WalkSource[],
   options: WalkOptions & { readonly nowMs?: () => number } = {},
 ): Generator<WalkBatch, void> {
-  const walker = new Walker(sources, options);
+  using walker = new Walker(sources, options);
   for (const top of walker.sections()) {
     const stack = [top];
     for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
@@ -61,12 +61,14 @@ interface Within {
   readonly isIn: (name: string) => boolean;
 }
 
-class Walker {
+class Walker implements Disposable {
+  readonly #disks = new WalkDisks();
   readonly #batch = new BatchInTheMaking();
   readonly #given: readonly WalkSource[];
   readonly #filter: Filter;
   readonly #listed: PathTree | null;
   readonly #recursive: boolean;
+  readonly #links: boolean;
   readonly #nowMs: () => number;
   readonly #sections: WalkSections;
   #step = 0;
@@ -76,7 +78,7 @@ class Walker {
     sources: readonly WalkSource[],
     options: WalkOptions & { readonly nowMs?: () => number },
   ) {
-    const { filters = [], files, from = null, recursive = true } = options;
+    const { filters = [], files, from = null, recursive = true, links = true } = options;
     const { nowMs = () => performance.now() } = options;
     if (files !== undefined && (sources.length !== 1 || sources[0]?.contents !== true)) {
       throw new TypeError("Cannot walk listed files: they are of one source, its contents");
@@ -85,9 +87,14 @@ class Walker {
     this.#filter = new Filter(filters);
     this.#listed = files === undefined ? null : pathTree(files);
     this.#recursive = recursive;
+    this.#links = links;
     this.#sections = new WalkSections(from);
     this.#nowMs = nowMs;
     this.#stepBeganMs = nowMs();
+  }
+
+  [Symbol.dispose](): void {
+    this.#disks[Symbol.dispose]();
   }
 
   get batch(): BatchInTheMaking {
@@ -157,10 +164,14 @@ class Walker {
   }
 
   #originOf(source: WalkSource, index: number): Origin {
-    const { contents, name, real = false } = source;
-    const { path, stat } = findSource(source);
-    if (contents) return { path, source: index, directory: this.#directory(path, name, stat) };
-    return { path, source: index, directory: real ? this.#directory(dirname(path), name) : null };
+    const { contents, name, root } = source;
+    const disk = this.#disks.of(source);
+    const { path, stat } = findSource(source, disk);
+    const origin = { path, source: index, disk };
+    if (contents) return { ...origin, directory: this.#directory({ path, disk }, name, stat) };
+    if (root === undefined || path === root) return { ...origin, directory: null };
+    const above = { path: dirname(path), disk };
+    return { ...origin, directory: this.#directory(above, name, statAt(above)) };
   }
 
   /** Items of a directory, merged over its origins; last one first. */
@@ -205,7 +216,7 @@ class Walker {
       const stat = this.#stat(item, origin);
       if (stat === null || excluded(stat.isDirectory())) continue;
       if (!stat.isDirectory() && this.#isOnlyAbove(item, stat)) continue;
-      const opened = () => ({ ...origin, directory: this.#directory(origin.path, path, stat) });
+      const opened = () => ({ ...origin, directory: this.#directory(origin, path, stat) });
       if (!taken) {
         taken = this.#emit(path, origin, stat);
         if (taken && stat.isDirectory()) directories.push(opened());
@@ -240,7 +251,7 @@ class Walker {
     return origins.every((origin) => {
       let isDirectory = false;
       try {
-        isDirectory = lookAt(origin.path)?.isDirectory() ?? false;
+        isDirectory = origin.disk.look(origin.path)?.isDirectory() ?? false;
       } catch {
         // What cannot even be looked at is no directory to the filter.
       }
@@ -249,7 +260,7 @@ class Walker {
   }
 
   /** Refuses what was listed below a thing that is no directory; whether that was all of it. */
-  #isOnlyAbove({ path, listed }: Item, stat: fs.BigIntStats): boolean {
+  #isOnlyAbove({ path, listed }: Item, stat: BigIntStats): boolean {
     if (listed === null) return false;
     const [code, found] = stat.isSymbolicLink()
       ? ["refused", "a link"] as const
@@ -273,7 +284,7 @@ class Walker {
   }
 
   #list(path: string, origin: Origin, { items, isIn }: Within): void {
-    for (const name of fs.readdirSync(origin.path)) {
+    for (const { name } of origin.disk.list(origin.path)) {
       if (!isIn(name)) continue;
       const below = joined(origin.path, name);
       const known = items.get(name)?.at(-1);
@@ -286,8 +297,8 @@ class Walker {
     }
   }
 
-  #directory(path: string, shown: string, stat = statOf(path)): WalkDirectory {
-    return new WalkDirectory(path, { shown, stat, step: this.#step });
+  #directory(at: Pick<Origin, "path" | "disk">, shown: string, stat: BigIntStats): WalkDirectory {
+    return new WalkDirectory(at, { shown, stat, step: this.#step });
   }
 
   /** Whether the directory of an origin is still the one seen; says once when it is not. */
@@ -298,10 +309,10 @@ class Walker {
     return false;
   }
 
-  #stat({ path, listed }: Item, origin: Origin): fs.BigIntStats | null {
+  #stat({ path, listed }: Item, origin: Origin): BigIntStats | null {
     if (!this.#isThere(origin)) return null;
     try {
-      return statOf(origin.path);
+      return statAt(origin);
     } catch (thrown) {
       if (this.#filter.excludes(path, false)) return null;
       if (osCode(thrown) !== "ENOENT") {
@@ -320,8 +331,16 @@ class Walker {
   }
 
   /** Takes one found thing into the batch; false when it was left out. */
-  #emit(path: string, origin: Origin, stat: fs.BigIntStats): boolean {
-    const { entry, notice } = entryOf(path, origin.path, stat);
+  #emit(path: string, origin: Origin, stat: BigIntStats): boolean {
+    if (!this.#links && stat.isSymbolicLink()) {
+      this.#batch.note({
+        path,
+        code: null,
+        message: `Skipped "${escapeText(path)}": it is a link`,
+      });
+      return false;
+    }
+    const { entry, notice } = entryOf(path, origin, stat);
     if (entry === null) this.#batch.note(notice);
     else this.#batch.add(origin, entry);
     return entry !== null;
@@ -336,8 +355,10 @@ class Walker {
   }
 }
 
-function statOf(path: string): fs.BigIntStats {
-  return fs.lstatSync(path, { bigint: true });
+function statAt({ path, disk }: Pick<Origin, "path" | "disk">): BigIntStats {
+  const stat = disk.look(path);
+  if (stat === null) throw Object.assign(new Error("ENOENT: it is gone"), { code: "ENOENT" });
+  return stat;
 }
 
 /** The components above were checked when they were visited; only lengths add up. */

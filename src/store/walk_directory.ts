@@ -5,20 +5,22 @@
 import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
 import { SftpxError } from "../base/errors.ts";
+import { isNotCapable } from "../base/os_error.ts";
 import { escapeText } from "../base/text.ts";
-import { lookAt } from "./disk.ts";
+import { type Disk, lookAt } from "./disk.ts";
 
 export class WalkDirectory {
   readonly path: string;
   /** Path as it travels; for what has none, the name of its source. */
   readonly shown: string;
+  readonly #disk: Disk;
   readonly #device: bigint;
   readonly #inode: bigint;
   /** Step in which it was last seen to stand; null once something else did. */
   #seenIn: number | null;
 
   constructor(
-    path: string,
+    { path, disk }: { readonly path: string; readonly disk: Disk },
     { shown, stat, step }: {
       readonly shown: string;
       /** What was seen at the path in this step. */
@@ -27,6 +29,7 @@ export class WalkDirectory {
     },
   ) {
     this.path = path;
+    this.#disk = disk;
     this.shown = shown;
     this.#device = stat.dev;
     this.#inode = stat.ino;
@@ -47,7 +50,7 @@ export class WalkDirectory {
 
   #isThere(): boolean {
     try {
-      const stat = lookAt(this.path);
+      const stat = this.#disk.look(this.path);
       return stat !== null && stat.dev === this.#device && stat.ino === this.#inode;
     } catch {
       // A directory above it is none any more, or may not be entered.
@@ -62,7 +65,20 @@ export function refuseLinks(
   { itself, name }: { readonly itself: boolean; readonly name: string },
 ): void {
   for (let at = itself ? path : dirname(path); dirname(at) !== at; at = dirname(at)) {
-    if (lookAt(at)?.isSymbolicLink() !== true) continue;
+    if (!isLink(at)) continue;
     throw new SftpxError("refused", `Cannot read "${escapeText(name)}": it leads through a link`);
+  }
+}
+
+/**
+ * What the runtime may not look at lies above what it was given, and so above every served root: no peer
+ * put anything there.
+ */
+function isLink(path: string): boolean {
+  try {
+    return lookAt(path)?.isSymbolicLink() === true;
+  } catch (thrown) {
+    if (isNotCapable(thrown)) return false;
+    throw thrown;
   }
 }

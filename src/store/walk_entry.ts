@@ -1,16 +1,21 @@
 // What a walk found at a path, as an entry that travels, or as the notice that it does not.
 
-import * as fs from "node:fs";
-import { encodeUtf8 } from "../base/bytes.ts";
+import type { BigIntStats } from "node:fs";
 import type { ErrorCode } from "../base/errors.ts";
-import { LIMITS } from "../base/limits.ts";
+import { targetProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry } from "../wire/messages.ts";
-import { specialName, stampOf } from "./disk.ts";
+import { type Disk, specialName, stampOf } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
 import type { WalkNotice } from "./store.ts";
 
 const BLOCK_BYTES = 512n;
+
+/** Where something was found, and what it is read through. */
+export interface FoundAt {
+  readonly path: string;
+  readonly disk: Disk;
+}
 
 /** An entry, or why there is none. */
 export type FoundEntry =
@@ -18,7 +23,7 @@ export type FoundEntry =
   | { readonly entry: null; readonly notice: WalkNotice };
 
 /** The entry of `path`, where `stat` was seen at the absolute path `at`. */
-export function entryOf(path: string, at: string, stat: fs.BigIntStats): FoundEntry {
+export function entryOf(path: string, at: FoundAt, stat: BigIntStats): FoundEntry {
   const common = { path, mtimeNs: stat.mtimeNs, mode: Number(stat.mode & 0o7777n) };
   if (stat.isFile()) {
     const stamp = stampOf(stat);
@@ -51,21 +56,15 @@ function found(entry: Entry): FoundEntry {
   return { entry, notice: null };
 }
 
-function targetOf(path: string, at: string): string | WalkNotice {
+function targetOf(path: string, at: FoundAt): string | WalkNotice {
   let target: string;
   try {
-    target = fs.readlinkSync(at);
+    target = at.disk.readLink(at.path);
   } catch (thrown) {
     // Deno has no code for a target that is not UTF-8, only words.
     if (osCode(thrown) !== "") return notRead(path, "source_unreadable", thrown);
     return notSent(path, "bad_name", "what it leads to is not UTF-8");
   }
-  // A UTF-16 unit is at most three bytes of UTF-8.
-  if (target.length * 3 <= LIMITS.linkTargetBytes) return target;
-  if (encodeUtf8(target).byteLength <= LIMITS.linkTargetBytes) return target;
-  return notSent(
-    path,
-    "bad_name",
-    `it leads to more than ${LIMITS.linkTargetBytes} bytes of path`,
-  );
+  const problem = targetProblem(target);
+  return problem === null ? target : notSent(path, "bad_name", problem);
 }

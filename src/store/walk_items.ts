@@ -2,6 +2,7 @@
 // Sorting only; looks at no disk.
 
 import { comparePaths } from "../base/path.ts";
+import type { Disk } from "./disk.ts";
 import type { PathTree } from "./path_tree.ts";
 import type { WalkDirectory } from "./walk_directory.ts";
 
@@ -12,6 +13,8 @@ const UNORDERED = /[\ud800-\uffff]/;
 export interface Origin {
   readonly path: string;
   readonly source: number;
+  /** What it is looked at and read through. */
+  readonly disk: Disk;
   /** Where its name was read; of an item of `contents`, where the names in it are. Null for a source
    * that a user names: it is what its path leads to. */
   readonly directory: WalkDirectory | null;

@@ -213,3 +213,26 @@ Deno.test("walk() takes a list of a hundred thousand paths without going over it
     const { paths, notices } = walked([contentsOf(root)], { files: [...files, "d/there"] });
     assert.deepEqual([paths, notices.length], [["d", "d/there"], files.length]);
   }));
+
+Deno.test("walk() passes over links where it is told to, and says so of each", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/f", "d/l->f", "m->d", "o->/etc"]);
+    const { paths, notices } = walked([contentsOf(root)], { links: false });
+    assert.deepEqual(paths, ["d", "d/f"]);
+    assert.deepEqual(notices, [["d/l", null], ["m", null], ["o", null]]);
+    assert.equal(walked([contentsOf(root)], {}).paths.length, 5);
+    // Excluded, they are not even that.
+    assert.deepEqual(walked([contentsOf(root)], { ...without("m"), links: false }).notices, [
+      ["d/l", null],
+      ["o", null],
+    ]);
+  }));
+
+Deno.test("walk() sends no link whose target no receiver takes", () =>
+  inDirectory((root) => {
+    const targets = ["a\nb", "\x1b[2J", "a\u202eb", "..\\a"];
+    targets.forEach((target, i) => fs.symlinkSync(target, join(root, `l${i}`)));
+    const { paths, notices } = walked([contentsOf(root)], {});
+    assert.deepEqual(paths, []);
+    assert.deepEqual(notices, targets.map((_, i) => [`l${i}`, "bad_name"]));
+  }));

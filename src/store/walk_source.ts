@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { osCode, osError } from "../base/os_error.ts";
+import type { Disk } from "./disk.ts";
 import { refuseLinks } from "./walk_directory.ts";
 import type { WalkSource } from "./store.ts";
 
@@ -15,11 +16,12 @@ export interface FoundSource {
 }
 
 /** Looks at a source; throws when it is not as it is to be. */
-export function findSource(source: WalkSource): FoundSource {
-  const { contents, name, real = false } = source;
+export function findSource(source: WalkSource, disk: Disk): FoundSource {
+  const { contents, name, root } = source;
   const path = source.follow ? fs.realpathSync(source.path) : source.path;
-  const stat = fs.lstatSync(path, { bigint: true });
-  if (real) refuseLinks(path, { itself: contents, name });
+  if (root !== undefined) refuseLinks(path, { itself: contents, name });
+  const stat = disk.look(path);
+  if (stat === null) throw Object.assign(new Error("ENOENT: it is gone"), { code: "ENOENT" });
   if (contents && !stat.isDirectory()) {
     throw new SftpxError(
       "source_missing",

@@ -129,7 +129,7 @@ Deno.test("walk() refuses a source that was real and leads through a link by now
   inDirectory((root) => {
     makeTree(root, ["d/e/f", "outside/e/f", "other", "d/l->e"]);
     const at = (path: string) => join(root, path);
-    const real = (source: WalkSource): WalkSource => ({ ...source, real: true });
+    const real = (source: WalkSource): WalkSource => ({ ...source, root });
     const link = new SlowWalk([real(named(at("d/l"), "l"))]).until(null);
     assert.deepEqual(link.paths, ["l"], "a source may be a link itself");
     const refused = { code: "refused", message: /^Cannot read "[cef]": it leads through a link$/ };
@@ -148,7 +148,7 @@ Deno.test("walk() looks for links above a source also when its turn comes late",
   inDirectory((root) => {
     makeTree(root, ["a", "d/z", "outside/z"]);
     const real = [named(join(root, "a"), "a"), named(join(root, "d/z"), "z")]
-      .map((source) => ({ ...source, real: true }));
+      .map((source) => ({ ...source, root }));
     const walking = new SlowWalk(real).until("a");
     swap(join(root, "d"), join(root, "outside"));
     walking.until(null);

@@ -36,12 +36,19 @@ export function formatAddress(hostname: string, port: number): string {
   return plain.includes(":") ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
+export interface ResolveOptions {
+  readonly signal?: AbortSignal;
+  /** Whether the runtime lets a host and port (`example.org:4443`, `[::]:0`) be used. */
+  readonly mayUse?: (host: string) => boolean;
+}
+
 /** Every address of a host name, IPv6 and IPv4 in turn. Throws `unreachable` and `permission`. */
 export async function resolveAddresses(
   hostname: string,
   port: number,
-  options: { readonly signal?: AbortSignal } = {},
+  options: ResolveOptions = {},
 ): Promise<Address[]> {
+  const { mayUse = () => true } = options;
   options.signal?.throwIfAborted();
   const literal = hostname.replace(/^\[(.*)\]$/, "$1");
   // A scope ("fe80::1%eth0") is no literal to isIP() in every runtime; the resolver takes it.
@@ -54,10 +61,7 @@ export async function resolveAddresses(
   } catch (thrown) {
     if (options.signal?.aborted) throw options.signal.reason;
     const code = (thrown as { code?: unknown }).code;
-    if (code === "EPERM") {
-      const text = `Cannot connect to "${shown}": run again with --allow-net`;
-      throw new SftpxError("permission", text, { cause: thrown });
-    }
+    if (code === "EPERM") return byName(hostname, port, { mayUse, cause: thrown });
     const state = code === "ENOTFOUND" ? "the name is unknown" : "the name cannot be resolved";
     throw new SftpxError("unreachable", `Cannot connect to "${shown}": ${state}`, {
       cause: thrown,
@@ -68,7 +72,30 @@ export async function resolveAddresses(
     port,
     family: entry.family === 6 ? 6 : 4,
   }));
+  // The name was granted, and none of its addresses was.
+  const mayDial = addresses.some((to) => mayUse(formatAddress(to.hostname, port)));
+  if (!mayDial && mayUse(`${hostname}:${port}`)) return byName(hostname, port, { mayUse });
   return alternate(addresses).slice(0, LIMITS.dialAddresses);
+}
+
+/**
+ * A name that the runtime is to look up by itself, from each kind of socket that may be opened. Deno's
+ * grant of `example.org:4443` is for connecting to that name, and neither for looking it up nor for its
+ * addresses.
+ */
+function byName(
+  hostname: string,
+  port: number,
+  { mayUse, cause }: Required<Pick<ResolveOptions, "mayUse">> & { readonly cause?: unknown },
+): Address[] {
+  const families = ([[6, "[::]:0"], [4, "0.0.0.0:0"]] as const)
+    .filter(([, socket]) => mayUse(socket)).map(([family]) => family);
+  if (families.length > 0 && mayUse(`${hostname}:${port}`)) {
+    return families.map((family) => ({ hostname, port, family }));
+  }
+  const flag = escapeText(`--allow-net=0.0.0.0:0,[::]:0,${hostname}:${port}`);
+  const text = `Cannot connect to "${escapeText(hostname)}": run again with ${flag}`;
+  throw new SftpxError("permission", text, { cause });
 }
 
 /**
@@ -146,7 +173,13 @@ function alternate(addresses: readonly Address[]): Address[] {
 
 /** A server that answered with the wrong identity says more than an address without an answer. */
 function mostTelling(errors: readonly unknown[]): SftpxError {
-  const ranked: readonly ErrorCode[] = ["identity_mismatch", "version", "failed", "permission"];
+  const ranked: readonly ErrorCode[] = [
+    "identity_mismatch",
+    "version",
+    "failed",
+    "permission",
+    "busy",
+  ];
   const translated = errors.map((thrown) => toSftpxError(thrown));
   for (const code of ranked) {
     const found = translated.find((error) => error.code === code);

@@ -97,3 +97,21 @@ function connection() {
 function refused(code: "identity_mismatch" | "unreachable"): SftpxError {
   return new SftpxError(code, "Cannot connect");
 }
+
+Deno.test("a name that may be used, and none of its addresses, is left to the runtime to look up", async () => {
+  const given = (...hosts: readonly string[]) => (host: string) => hosts.includes(host);
+  const found = async (mayUse: (host: string) => boolean) =>
+    (await resolveAddresses("localhost", 4, { mayUse })).map(({ hostname, family }) =>
+      `${hostname} ${family}`
+    );
+  assert.deepEqual(await found(given("localhost:4", "0.0.0.0:0")), ["localhost 4"]);
+  assert.deepEqual(await found(given("localhost:4", "0.0.0.0:0", "[::]:0")), [
+    "localhost 6",
+    "localhost 4",
+  ]);
+  assert.ok((await found(() => true)).every((address) => !address.startsWith("localhost")));
+  await assert.rejects(found(given("localhost:4")), {
+    code: "permission",
+    message: /--allow-net=0\.0\.0\.0:0,\[::\]:0,localhost:4$/,
+  });
+});

@@ -35,6 +35,11 @@ export function denoQuicTransport(options: DenoQuicOptions = {}): Transport {
     keepAliveMs: options.keepAliveMs ?? LIMITS.keepAliveMs,
     handshakeMs: options.handshakeMs ?? LIMITS.handshakeMs,
     halfOpenPeers: options.halfOpenPeers ?? LIMITS.halfOpenPeers,
+    halfOpenPerAddress: options.halfOpenPerAddress ?? LIMITS.halfOpenPerAddress,
+    arrivals: options.arrivals ?? {
+      burst: LIMITS.arrivalsAtOnce,
+      perSecond: LIMITS.arrivalsPerSecond,
+    },
   };
   return {
     name: "deno-quic",
@@ -63,7 +68,7 @@ async function connect(options: ConnectOptions, settings: Settings): Promise<Con
   }
   const limits = signal === undefined ? {} : { signal };
   try {
-    const addresses = await resolveAddresses(hostname, port, limits);
+    const addresses = await resolveAddresses(hostname, port, { ...limits, mayUse });
     return await dialFirst(
       addresses,
       (address, lost) => dial(address, lost, { options, settings }),
@@ -75,6 +80,11 @@ async function connect(options: ConnectOptions, settings: Settings): Promise<Con
       cause: thrown,
     });
   }
+}
+
+/** Asked without a question. */
+function mayUse(host: string): boolean {
+  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
 }
 
 /** One attempt at one address, over an endpoint (a UDP socket) of its own. */
@@ -115,7 +125,7 @@ async function dial(
 
 // deno-lint-ignore require-await -- every failure is a rejection
 async function listen(options: ListenOptions, settings: Settings): Promise<Listener> {
-  const { hostname, port, signal } = options;
+  const { hostname, port, screen, signal } = options;
   const shown = escapeText(formatAddress(hostname, port));
   const obstacle = unavailable();
   if (obstacle !== null) {
@@ -133,7 +143,7 @@ async function listen(options: ListenOptions, settings: Settings): Promise<Liste
       // The receive window of a connection is unlimited in this stack: streams are what bounds it.
       maxConcurrentBidirectionalStreams: 1,
     });
-    return new QuicListener(endpoint, incoming, { limits: settings, signal });
+    return new QuicListener(endpoint, incoming, { limits: settings, screen, signal });
   } catch (thrown) {
     endpoint?.close();
     throw translateListen(thrown, shown);

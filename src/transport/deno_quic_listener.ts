@@ -1,16 +1,29 @@
 // The server's end of Deno's QUIC. Shakes hands with many peers at once and hands over those that
 // succeeded; one peer's handshake never holds up another's. Bounds what peers that have proved nothing
-// may take, and leaves the rest unanswered.
+// may take: how often they come, how many there are, from one address and in all, and for how long.
 
-import type { Connection, HostPort, Listener } from "./transport.ts";
+import { sourceOf } from "../base/address.ts";
+import { Places } from "../base/places.ts";
+import { type Rate, TokenBucket } from "../base/token_bucket.ts";
+import type { Connection, HostPort, Listener, Screen } from "./transport.ts";
 import { QuicConnection } from "./deno_quic_connection.ts";
 
 /** What peers may take before anybody took their connection. */
 export interface ShakeLimits {
   /** Longest handshake of a peer. */
   readonly handshakeMs: number;
-  /** Handshakes under way and connections not yet taken; more are dropped unanswered. */
+  /** Handshakes under way; of more the oldest is given up. */
   readonly halfOpenPeers: number;
+  readonly halfOpenPerAddress: number;
+  /** Handshakes begun, from anywhere; more are left unanswered, and their peers try again. */
+  readonly arrivals: Rate;
+}
+
+interface ListenerOptions {
+  readonly limits: ShakeLimits;
+  /** Asked before a peer's handshake goes on. */
+  readonly screen?: Screen | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 export class QuicListener implements Listener {
@@ -18,8 +31,11 @@ export class QuicListener implements Listener {
   readonly #endpoint: Deno.QuicEndpoint;
   readonly #listener: Deno.QuicListener;
   readonly #limits: ShakeLimits;
+  readonly #screen: Screen;
+  readonly #arrivals: TokenBucket;
   /** Handshakes under way, and how to stop waiting for one. */
   readonly #shaking = new Map<QuicConnection, () => void>();
+  readonly #halfOpen: Places<QuicConnection>;
   /** Connections that nobody has taken yet. */
   readonly #ready: QuicConnection[] = [];
   readonly #waiting: ((connection: Connection | null) => void)[] = [];
@@ -31,15 +47,19 @@ export class QuicListener implements Listener {
   constructor(
     endpoint: Deno.QuicEndpoint,
     listener: Deno.QuicListener,
-    options: { readonly limits: ShakeLimits; readonly signal: AbortSignal | undefined },
+    { limits, screen = () => true, signal }: ListenerOptions,
   ) {
     this.#endpoint = endpoint;
     this.#listener = listener;
-    this.#limits = options.limits;
+    this.#limits = limits;
+    this.#screen = screen;
+    this.#arrivals = new TokenBucket(limits.arrivals, performance.now());
+    const { halfOpenPeers: most, halfOpenPerAddress: mostPerSource } = limits;
+    this.#halfOpen = new Places({ most, mostPerSource, graceMs: 0 });
     this.address = { hostname: endpoint.addr.hostname, port: endpoint.addr.port };
     const onAbort = () => this.close();
-    options.signal?.addEventListener("abort", onAbort);
-    this.#forget = () => options.signal?.removeEventListener("abort", onAbort);
+    signal?.addEventListener("abort", onAbort);
+    this.#forget = () => signal?.removeEventListener("abort", onAbort);
     this.#run();
   }
 
@@ -73,13 +93,20 @@ export class QuicListener implements Listener {
         // Only a closed endpoint ends it.
         return this.close();
       }
-      // Not even a refusal is sent: an answer to a forged address would be amplification.
-      if (this.#closed || this.#shaking.size + this.#ready.length >= this.#limits.halfOpenPeers) {
-        incoming.ignore();
-      } else {
-        this.#shake(incoming);
-      }
+      // Not even a refusal is sent: whoever is real repeats its first packet, and an answer to a
+      // forged address goes to somebody else. It is also the cheapest there is.
+      if (this.#isFull()) incoming.ignore();
+      else this.#shake(incoming);
     }
+  }
+
+  /** Whose the first packet is, only `accept` tells: what comes before it is the same for all. */
+  #isFull(): boolean {
+    if (this.#closed || this.#ready.length >= this.#limits.halfOpenPeers) return true;
+    const nowMs = performance.now();
+    if (!this.#arrivals.has(nowMs)) return true;
+    this.#arrivals.spend(1, nowMs);
+    return false;
   }
 
   /** Never throws: a peer that fails its handshake is nobody's business (one ALPN short, say). */
@@ -97,6 +124,9 @@ export class QuicListener implements Listener {
       this.#live--;
       this.#closeEndpoint();
     });
+    // One that fails commonly settles as a complete one does; `closed` tells them apart.
+    const shaken = conn.handshake.catch(() => {});
+    if (!this.#letIn(connection)) return connection.close("busy", "");
     const stopped = Promise.withResolvers<void>();
     let timer = setTimeout(
       () => connection.close("unreachable", "the handshake took too long"),
@@ -106,14 +136,25 @@ export class QuicListener implements Listener {
       clearTimeout(timer);
       stopped.resolve();
     });
-    await Promise.race([conn.handshake, connection.closed, stopped.promise]);
+    await Promise.race([shaken, connection.closed, stopped.promise]);
     clearTimeout(timer);
-    // A failed handshake settles as a complete one does; `closed` follows within the turn.
+    // `closed` follows a failure within the turn.
     timer = setTimeout(stopped.resolve, 0);
     await Promise.race([connection.closed, stopped.promise]);
     clearTimeout(timer);
     this.#shaking.delete(connection);
+    this.#halfOpen.leave(connection);
     if (!this.#closed && !connection.ended) this.#deliver(connection);
+  }
+
+  /** Takes a place for its handshake; of too many, the one that stands there longest gives way. */
+  #letIn(connection: QuicConnection): boolean {
+    const { remoteAddress } = connection;
+    if (!this.#screen(remoteAddress)) return false;
+    const at = { source: sourceOf(remoteAddress), nowMs: performance.now() };
+    const entered = this.#halfOpen.enter(connection, at);
+    entered?.out?.close("busy", "");
+    return entered !== null;
   }
 
   #deliver(connection: QuicConnection): void {

@@ -4,7 +4,7 @@
 
 import { SftpxError } from "../base/errors.ts";
 import { formatAddress } from "./addresses.ts";
-import { lost, otherProtocol, portTaken } from "./quic_errors.ts";
+import { lost, otherProtocol, portTaken, turnedAway } from "./quic_errors.ts";
 import { MemoryPipe } from "./memory_pipe.ts";
 import {
   type CloseInfo,
@@ -18,6 +18,7 @@ import {
   type Protocol,
   PROTOCOLS,
   type ReceiveStream,
+  type Screen,
   type SendStream,
   type Transport,
 } from "./transport.ts";
@@ -68,11 +69,15 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
       const link = new Link({ ...options, deliver, protocol }, nextPort++, port);
       links.set(number, link);
       link.closed.then(() => links.delete(number));
+      if (!listener.screen(link.server.remoteAddress)) {
+        link.server.close("busy", "");
+        throw turnedAway(formatAddress(hostname, port));
+      }
       listener.deliver(link.server);
       return link.client;
     },
     // deno-lint-ignore require-await -- every failure is a rejection
-    listen: async ({ hostname, port, signal }: ListenOptions) => {
+    listen: async ({ hostname, port, screen = () => true, signal }: ListenOptions) => {
       signal?.throwIfAborted();
       const bound = port === 0 ? nextPort++ : port;
       if (listeners.has(bound)) {
@@ -80,6 +85,7 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
         throw new SftpxError("io", `Cannot listen on "${shown}": ${portTaken(shown)}`);
       }
       const listener = new MemoryListener({ hostname, port: bound }, {
+        screen,
         signal,
         onClosed: () => listeners.delete(bound),
       });
@@ -96,14 +102,20 @@ export function memoryTransport(options: MemoryOptions = {}): MemoryTransport {
 
 class MemoryListener implements Listener {
   readonly address: HostPort;
+  readonly screen: Screen;
   readonly #connections = new Queue<MemoryConnection>();
   readonly #onClosed: () => void;
 
   constructor(
     address: HostPort,
-    options: { readonly signal: AbortSignal | undefined; readonly onClosed: () => void },
+    options: {
+      readonly screen: Screen;
+      readonly signal: AbortSignal | undefined;
+      readonly onClosed: () => void;
+    },
   ) {
     this.address = address;
+    this.screen = options.screen;
     const onAbort = () => this.close();
     options.signal?.addEventListener("abort", onAbort);
     this.#onClosed = () => {

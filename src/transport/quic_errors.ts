@@ -20,7 +20,10 @@ export function translateDial(thrown: unknown, shown: string): SftpxError {
   const text = foreignText(thrown);
   const cause = { cause: thrown };
   if (isPermission(thrown)) {
-    return new SftpxError("permission", `${action}: run again with --allow-net`, cause);
+    // A client's own socket is asked for as well, and on it only the family shows.
+    const own = shown.startsWith("[") ? "[::]:0" : "0.0.0.0:0";
+    const found = `run again with --allow-net=${own},${shown}`;
+    return new SftpxError("permission", `${action}: ${found}`, cause);
   }
   if (/^the cryptographic handshake failed.*invalid peer certificate/.test(text)) {
     const clocks = clocksApart(text);
@@ -31,9 +34,25 @@ export function translateDial(thrown: unknown, shown: string): SftpxError {
     return new SftpxError("identity_mismatch", `${action}: ${found}`, { ...cause, remote: true });
   }
   if (/handshake failed: error 120\b/.test(text)) return otherProtocol(shown, thrown);
+  if (TURNED_AWAY.test(text)) return turnedAway(shown, thrown);
   const found = text === "timed out" ? `no answer; ${SILENCE}` : text;
   return new SftpxError("unreachable", `${action}: ${found}`, cause);
 }
+
+/**
+ * The server has no time for this client now. Nothing proves that it was the server: whoever is on the
+ * path can keep a client waiting so, as they could by dropping its packets.
+ */
+export function turnedAway(shown: string, thrown?: unknown): SftpxError {
+  return new SftpxError(
+    "busy",
+    `Cannot connect to "${shown}": too many peers are at the server's door`,
+    { cause: thrown, remote: true },
+  );
+}
+
+/** What a server's close looks like from within the handshake: QUIC keeps its reason back till then. */
+const TURNED_AWAY = /connection to be closed during the handshake$/;
 
 /** The server agreed to no protocol that was offered. */
 export function otherProtocol(shown: string, thrown?: unknown): SftpxError {
@@ -70,7 +89,7 @@ export function translateListen(thrown: unknown, shown: string): SftpxError {
   const action = `Cannot listen on "${shown}"`;
   const cause = { cause: thrown };
   if (isPermission(thrown)) {
-    return new SftpxError("permission", `${action}: run again with --allow-net`, cause);
+    return new SftpxError("permission", `${action}: run again with --allow-net=${shown}`, cause);
   }
   const code = (thrown as { code?: unknown }).code;
   if (code === "EADDRINUSE") return new SftpxError("io", `${action}: ${portTaken(shown)}`, cause);

@@ -57,8 +57,16 @@ export interface ListenOptions {
   readonly certificatePem: string;
   readonly keyPem: string;
   readonly congestion?: Congestion;
+  /** Everybody may come in where it is absent. */
+  readonly screen?: Screen;
   readonly signal?: AbortSignal;
 }
+
+/**
+ * Whether a peer of this address may shake hands, asked once for each connection before its handshake
+ * goes on. One that may not is closed as `busy`.
+ */
+export type Screen = (remoteAddress: string) => boolean;
 
 export interface Listener {
   /** The address bound, with the port picked. */

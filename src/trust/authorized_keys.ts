@@ -4,13 +4,14 @@
 //
 //   # everything
 //   IDENTITY laptop
-//   # may push only; may push but never replace a file
+//   # may push only; may push but never replace a file; below one place, and for a time
 //   write IDENTITY ci runner
-//   write-once IDENTITY drop box
+//   write-once,quota=10GB IDENTITY drop box
+//   read root="shared files" from=192.0.2.0/24 expires=2031-12-31 IDENTITY reader
 
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
-import { type Access, type Grant, grantOfAccess } from "./grant.ts";
+import type { Grant } from "./grant.ts";
 import { IDENTITY_NAME_CHARS, identityName } from "./identity.ts";
 import {
   badLine,
@@ -22,18 +23,28 @@ import {
   withLine,
   withoutLines,
 } from "./key_line.ts";
+import {
+  type AddressRange,
+  isFrom,
+  type KeyRestrictions,
+  parseRestrictions,
+  RestrictionProblem,
+  restrictionWords,
+} from "./restrictions.ts";
 import { editTrustFile } from "./trust_edit.ts";
 import { readTrustFile } from "./trust_file.ts";
 
 const FILE = { what: "authorized keys", secret: false } as const;
-const RESTRICTIONS = ["read", "write", "write-once"] as const;
-type Restriction = typeof RESTRICTIONS[number];
+/** A word that may be an identity: as long as one, and no `name=value`. */
+const IDENTITY_LIKE = new RegExp(`(?<=^|[ \\t,])[^ \\t",=]{${IDENTITY_NAME_CHARS}}(?=[ \\t]|$)`);
 
 /** A line of the file. */
-export interface AuthorizedKey {
+export interface AuthorizedKey extends KeyRestrictions {
   /** 52 base32 characters. */
   readonly identity: string;
   readonly grant: Grant;
+  /** Where its holder may come from; null for anywhere. */
+  readonly from: readonly AddressRange[] | null;
   readonly comment: string;
   /** 1-based. */
   readonly line: number;
@@ -68,6 +79,16 @@ export class AuthorizedKeys {
   }
 }
 
+/** Why a key that is listed does not let its holder in now; null where it does. */
+export function keyRefusal(
+  { from, expiresMs }: Pick<AuthorizedKey, "from" | "expiresMs">,
+  { address, nowMs }: { readonly address: string; readonly nowMs: number },
+): string | null {
+  if (expiresMs !== null && expiresMs <= nowMs) return "this key has expired (expires=)";
+  if (from !== null && !isFrom(address, from)) return "this key is not for its address (from=)";
+  return null;
+}
+
 /** Reads the file. Throws `usage` on a line it cannot use, `failed` when there is no file. */
 export async function loadAuthorizedKeys(path: string): Promise<AuthorizedKeys> {
   const text = await readTrustFile(path, FILE);
@@ -86,14 +107,12 @@ export function parseAuthorizedKeys(
   const file: KeyFile = { what: FILE.what, path: options.path };
   const keys = new Map<string, AuthorizedKey>();
   for (const line of keyLines(text)) {
-    const at = line.words.findIndex((word) => word.length === IDENTITY_NAME_CHARS);
-    const before = at < 0 ? line.words : line.words.slice(0, at);
-    const restrictions = new Set(before.map((word) => restriction(word, line, file)));
-    if (at < 0) throw badLine("it names no identity", line, file);
-    const identity = identityName(keyWord(line.words[at]!, line, file));
+    const { before, word, comment } = partsOf(line.text);
+    const restrictions = restrictionsIn(before, line, file);
+    if (word === null) throw badLine("it names no identity", line, file);
+    const identity = identityName(keyWord(word, line, file));
     if (keys.has(identity)) throw badLine("its identity stands on an earlier line", line, file);
-    const comment = line.words.slice(at + 1).join(" ");
-    keys.set(identity, { identity, grant: grantOf(restrictions), comment, line: line.number });
+    keys.set(identity, { ...restrictions, identity, comment, line: line.number });
   }
   return new AuthorizedKeys(keys);
 }
@@ -104,15 +123,15 @@ export function parseAuthorizedKeys(
  */
 export function authorizeKey(
   path: string,
-  options: { readonly identity: Uint8Array; readonly access: Access; readonly comment: string },
+  options: KeyRestrictions & { readonly identity: Uint8Array; readonly comment: string },
 ): Promise<boolean> {
-  const { identity, access } = options;
-  const words = [access === "both" ? "" : access, identityName(identity)];
+  const { identity } = options;
+  const words = [...restrictionWords(options), identityName(identity)];
   const line = [...words, commentText(options.comment)].filter((word) => word !== "").join(" ");
   return editTrustFile(path, (text) => {
     const key = parseAuthorizedKeys(text, { path }).find(identity);
     if (key === null) return withLine(text, line);
-    if (isSameGrant(key.grant, grantOfAccess(access))) return null;
+    if (restrictionWords(key).join() === restrictionWords(options).join()) return null;
     throw new SftpxError(
       "failed",
       `Cannot authorize ${key.identity}: line ${key.line} of "${escapeText(path)}" grants it ` +
@@ -129,26 +148,25 @@ export function revokeKey(path: string, identity: Uint8Array): Promise<boolean> 
   }, FILE);
 }
 
-function restriction(word: string, line: KeyLine, file: KeyFile): Restriction {
-  const known = RESTRICTIONS.find((name) => name === word);
-  if (known !== undefined) return known;
-  const shown = escapeText(word, 64);
-  throw badLine(`"${shown}" is neither a known restriction nor an identity`, line, file);
+/** What a line is made of: restrictions, the identity, and a comment. */
+function partsOf(
+  text: string,
+): { readonly before: string; readonly word: string | null; readonly comment: string } {
+  // Nothing within quotes is an identity.
+  const found = IDENTITY_LIKE.exec(
+    text.replace(/"(?:[^"\\]|\\.)*"/g, (quoted) => "=".repeat(quoted.length)),
+  );
+  if (found === null) return { before: text, word: null, comment: "" };
+  const end = found.index + found[0].length;
+  const comment = text.slice(end).trim().replace(/[ \t]+/g, " ");
+  return { before: text.slice(0, found.index), word: text.slice(found.index, end), comment };
 }
 
-/** No restriction means everything; any one means only what is named. */
-function grantOf(restrictions: ReadonlySet<Restriction>): Grant {
-  if (restrictions.size === 0) return grantOfAccess("both");
-  const writeOnce = restrictions.has("write-once"); // the stricter of two wins
-  return {
-    read: restrictions.has("read"),
-    write: writeOnce || restrictions.has("write"),
-    writeOnce,
-    root: "",
-  };
-}
-
-function isSameGrant(a: Grant, b: Grant): boolean {
-  return a.read === b.read && a.write === b.write && a.writeOnce === b.writeOnce &&
-    a.root === b.root;
+function restrictionsIn(before: string, line: KeyLine, file: KeyFile): KeyRestrictions {
+  try {
+    return parseRestrictions(before);
+  } catch (thrown) {
+    if (!(thrown instanceof RestrictionProblem)) throw thrown;
+    throw badLine(thrown.message, line, { ...file, cause: thrown });
+  }
 }

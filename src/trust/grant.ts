@@ -11,6 +11,12 @@ export interface Grant {
   readonly write: boolean;
   /** May push, and never replaces a file that stands there. */
   readonly writeOnce: boolean;
+  /** May push, and replaces a file only by one that begins with all of it; absent for no. */
+  readonly appendOnly?: boolean;
+  /** Bytes that its holder's transfers may keep there; absent for no bound. */
+  readonly quotaBytes?: number;
+  /** Bytes of one file that it may push; absent for no bound. */
+  readonly maxFileBytes?: number;
   /** Where it holds: a path under the served root with `/`, no `/` at its ends; empty for all of it. */
   readonly root: string;
 }
@@ -22,10 +28,12 @@ export type Shown = "ticket" | "key";
 export interface Admitted<G = Grant> {
   readonly grant: G;
   readonly by: Shown;
+  /** Who is charged for what is kept, 32 bytes; absent for the client's own identity. */
+  readonly account?: Uint8Array;
 }
 
 /** What `serve --access` may say. */
-export type Access = "read" | "write" | "write-once" | "both";
+export type Access = "read" | "write" | "write-once" | "append-only" | "both";
 
 /** The grant of an access word. */
 export function grantOfAccess(access: Access): Grant {
@@ -33,13 +41,15 @@ export function grantOfAccess(access: Access): Grant {
     read: access === "read" || access === "both",
     write: access !== "read",
     writeOnce: access === "write-once",
+    ...(access === "append-only" ? { appendOnly: true } : {}),
     root: "",
   };
 }
 
 /** The access word of a grant, wherever it holds. */
-export function accessOf({ read, write, writeOnce }: Omit<Grant, "root">): Access {
+export function accessOf({ read, write, writeOnce, appendOnly }: Omit<Grant, "root">): Access {
   if (writeOnce) return "write-once";
+  if (appendOnly) return "append-only";
   if (!write) return "read";
   return read ? "both" : "write";
 }
@@ -69,8 +79,17 @@ export function narrowGrant(a: Grant, b: Grant): Grant {
     read: root !== null && a.read && b.read,
     write: root !== null && a.write && b.write,
     writeOnce: a.writeOnce || b.writeOnce,
+    ...(a.appendOnly || b.appendOnly ? { appendOnly: true } : {}),
+    ...lower("quotaBytes", a, b),
+    ...lower("maxFileBytes", a, b),
     root: root ?? a.root,
   };
+}
+
+/** The tighter of two bounds; nothing where neither has one. */
+function lower(name: "quotaBytes" | "maxFileBytes", a: Grant, b: Grant): Partial<Grant> {
+  const bounds = [a[name], b[name]].filter((bound) => bound !== undefined);
+  return bounds.length === 0 ? {} : { [name]: Math.min(...bounds) };
 }
 
 /** The deeper of two roots, one above the other; null where they share nothing. */

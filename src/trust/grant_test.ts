@@ -98,3 +98,12 @@ Deno.test("narrowGrant() reaches no path that either root leaves out", () => {
     assert.equal(holds(narrowGrant(first, second), at), holds(first, at) && holds(second, at));
   }));
 });
+
+Deno.test("narrowGrant() keeps the tighter of two bounds, and that what grows only grows", () => {
+  const one: Grant = { ...ALL, quotaBytes: 5, appendOnly: true };
+  const other: Grant = { ...ALL, quotaBytes: 7, maxFileBytes: 3 };
+  const both = { ...ALL, appendOnly: true, quotaBytes: 5, maxFileBytes: 3 };
+  assert.deepEqual(narrowGrant(one, other), both);
+  assert.deepEqual(narrowGrant(other, one), both);
+  assert.deepEqual(narrowGrant(ALL, ALL), ALL);
+});

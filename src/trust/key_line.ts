@@ -11,6 +11,8 @@ export interface KeyLine {
   /** 1-based. */
   readonly number: number;
   readonly words: readonly string[];
+  /** All of it, without blanks at its ends. */
+  readonly text: string;
 }
 
 /** What is read, for errors. */
@@ -25,11 +27,21 @@ export function keyLines(text: string): KeyLine[] {
   const lines: KeyLine[] = [];
   // A byte order mark is dropped; only blanks and tabs separate, so that nothing else hides.
   for (const [index, raw] of text.replace(/^\ufeff/, "").split("\n").entries()) {
-    const line = raw.replace(/\r$/, "").replace(/^[ \t]+|[ \t]+$/g, "");
+    const line = withoutBlanks(raw.replace(/\r$/, ""));
     if (line === "" || line.startsWith("#")) continue;
-    lines.push({ number: index + 1, words: line.split(/[ \t]+/) });
+    lines.push({ number: index + 1, words: line.split(/[ \t]+/), text: line });
   }
   return lines;
+}
+
+/** Without blanks and tabs at either end. Not by a pattern: one would look at each run of blanks anew. */
+function withoutBlanks(line: string): string {
+  const isBlank = (at: number) => line[at] === " " || line[at] === "\t";
+  let start = 0;
+  let end = line.length;
+  while (start < end && isBlank(start)) start++;
+  while (end > start && isBlank(end - 1)) end--;
+  return line.slice(start, end);
 }
 
 /** The text with one more line at its end, in the line ending that it has. */

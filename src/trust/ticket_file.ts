@@ -9,13 +9,13 @@ import { toHex } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { type Database, inTransaction, openDatabase } from "../runtime/database.ts";
-import { TICKET_TABLES } from "./ticket_record.ts";
+import { ADDED_COLUMNS, TICKET_TABLES } from "./ticket_record.ts";
 import { hasCode, POSIX, refuseLooseMode, trustError } from "./trust_file.ts";
 
 const FILE = { what: "ticket book", secret: true } as const;
 /** "sftp" in ASCII: what SQLite's header says of whose file this is. */
 const APPLICATION_ID = 0x73667470;
-const VERSION = 1;
+const VERSION = 2;
 /** What SQLite keeps beside a database; as private as itself. */
 const SIDECARS = ["-wal", "-shm", "-journal"] as const;
 
@@ -39,6 +39,7 @@ export function openTicketFile(path: string): Database {
     for (const suffix of ["", ...SIDECARS]) refuseUnusable(path, suffix);
     const database = openDatabase(path);
     try {
+      upgrade(database);
       requireSound(database, path);
       // A lost commit could give a spent use back: NORMAL, which openDatabase() chose, may lose one.
       database.exec("PRAGMA synchronous = FULL");
@@ -64,6 +65,22 @@ export function ticketFileError(
     }
   }
   return trustError(thrown, { action: `${action} ${FILE.what}`, path });
+}
+
+/** A book of version 1 knows no quota and no growing files: it gets their columns, and keeps its rows. */
+function upgrade(database: Database): void {
+  if (numberOf(database, "application_id") !== APPLICATION_ID) return;
+  if (numberOf(database, "user_version") !== 1) return;
+  inTransaction(database, () => {
+    // Another process may have done it meanwhile.
+    if (numberOf(database, "user_version") !== 1) return;
+    for (const column of ADDED_COLUMNS) database.exec(`ALTER TABLE tickets ADD COLUMN ${column}`);
+    database.exec(`PRAGMA user_version = ${VERSION}`);
+  });
+}
+
+function numberOf(database: Database, pragma: string): unknown {
+  return database.prepare(`PRAGMA ${pragma}`).get()?.[pragma];
 }
 
 /** Builds the whole file under another name and publishes it, unless somebody else was first. */

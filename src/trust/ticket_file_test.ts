@@ -43,6 +43,9 @@ Deno.test("a book holds no row that its reader could not take at its word", () =
         "2",
         "0",
         "NULL",
+        "0",
+        "NULL",
+        "NULL",
       ];
       return `INSERT INTO tickets VALUES (${Object.values({ ...good, ...change }).join()})`;
     };
@@ -59,6 +62,9 @@ Deno.test("a book holds no row that its reader could not take at its word", () =
         { 9: "'soon'" },
         { 10: "7" },
         { 11: "'open'" },
+        { 12: "2" },
+        { 13: "-1" },
+        { 14: "'large'" },
       ];
       for (const change of bad) {
         assert.throws(() => database.exec(row(change)), JSON.stringify(change));
@@ -123,3 +129,27 @@ Deno.test("ticketFileError() says in the book's own words what SQLite found", ()
   const mistake = new RangeError("a mistake");
   assert.equal(ticketFileError(mistake, options), mistake);
 });
+
+Deno.test("openTicketFile() gives a book of version 1 what it lacks, and keeps its tickets", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "tickets.db");
+    const old = openTicketFile(path);
+    for (const column of ["append_only", "quota", "max_file"]) {
+      old.exec(`ALTER TABLE tickets DROP COLUMN ${column}`);
+    }
+    const id = "a".repeat(64);
+    old.exec(`INSERT INTO tickets VALUES ('${id}', '/', '', 1, 1, 0, 2, 1, 1, 9, 1, NULL)`);
+    old.exec("PRAGMA user_version = 1");
+    old.close();
+    for (let opening = 0; opening < 2; opening++) {
+      const database = openTicketFile(path);
+      try {
+        const row = database.prepare("SELECT * FROM tickets").get();
+        const { spent, append_only: growing, quota, max_file: most } = row ?? {};
+        assert.deepEqual([spent, growing, quota, most], [1, 0, null, null]);
+      } finally {
+        database.close();
+      }
+    }
+    return Promise.resolve();
+  }));

@@ -4,6 +4,13 @@
 import { SftpxError } from "../base/errors.ts";
 import type { Grant } from "./grant.ts";
 
+/** What version 2 of the tables added to `tickets`. */
+export const ADDED_COLUMNS: readonly string[] = [
+  "  append_only INTEGER NOT NULL DEFAULT 0 CHECK (append_only IN (0, 1))",
+  "  quota      INTEGER CHECK (quota >= 0)",
+  "  max_file   INTEGER CHECK (max_file >= 0)",
+];
+
 /** The tables of a book. What they constrain, a reader may rely on. */
 export const TICKET_TABLES = `
 CREATE TABLE tickets (
@@ -18,7 +25,8 @@ CREATE TABLE tickets (
   created_ms INTEGER NOT NULL,
   expires_ms INTEGER NOT NULL,
   standing   INTEGER NOT NULL CHECK (standing IN (0, 1)),
-  closed     TEXT CHECK (closed IN ('revoked', 'ended'))
+  closed     TEXT CHECK (closed IN ('revoked', 'ended')),
+${ADDED_COLUMNS.join(",\n")}
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tickets_root ON tickets (root);
 CREATE TABLE holds (
@@ -89,6 +97,9 @@ export function ticketRecord(row: Row, holds: readonly Row[]): TicketRecord {
       read: row.read === 1,
       write: row.write === 1,
       writeOnce: row.write_once === 1,
+      ...(row.append_only === 1 ? { appendOnly: true } : {}),
+      ...(row.quota === null ? {} : { quotaBytes: Number(row.quota) }),
+      ...(row.max_file === null ? {} : { maxFileBytes: Number(row.max_file) }),
       root: String(row.path),
     },
     uses,

@@ -73,7 +73,7 @@ export class TicketTable {
   insert({ id, root, grant, uses, createdMs, expiresMs, standing }: TicketRecord): void {
     this.#run(
       "INSERT INTO tickets VALUES (:id, :root, :path, :read, :write, :writeOnce, :uses, 0, " +
-        ":createdMs, :expiresMs, :standing, NULL)",
+        ":createdMs, :expiresMs, :standing, NULL, :appendOnly, :quota, :maxFile)",
       {
         id,
         root,
@@ -81,6 +81,9 @@ export class TicketTable {
         read: Number(grant.read),
         write: Number(grant.write),
         writeOnce: Number(grant.writeOnce),
+        appendOnly: Number(grant.appendOnly ?? false),
+        quota: grant.quotaBytes ?? null,
+        maxFile: grant.maxFileBytes ?? null,
         uses,
         createdMs,
         expiresMs,

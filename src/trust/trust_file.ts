@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { decodeUtf8, toHex } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
+import { isNotCapable, missingFlag } from "../base/os_error.ts";
 import { LIMITS } from "../base/limits.ts";
 import { escapeText } from "../base/text.ts";
 
@@ -197,10 +198,13 @@ export function trustError(
   { action, path }: { readonly action: string; readonly path: string },
 ): SftpxError {
   if (thrown instanceof SftpxError) return thrown;
-  const denied = hasCode(thrown, "EACCES", "EPERM", "EROFS") ||
-    (thrown instanceof Error && thrown.name === "NotCapable");
+  const denied = hasCode(thrown, "EACCES", "EPERM", "EROFS") || isNotCapable(thrown);
   const code: ErrorCode = denied ? "permission" : hasCode(thrown, "ENOSPC") ? "no_space" : "io";
-  const message = `Cannot ${action} "${escapeText(path)}": ${found(thrown)}`;
+  // Made beside its name and then renamed: what is needed is the directory.
+  const scope = action.startsWith("load") ? path : dirname(path);
+  const flag = missingFlag(thrown, scope);
+  const state = flag === null ? found(thrown) : `Deno may not, run again with ${flag}`;
+  const message = `Cannot ${action} "${escapeText(path)}": ${state}`;
   return new SftpxError(code, message, { cause: thrown });
 }
 

@@ -58,9 +58,15 @@ export class ControlDecoder {
   #start = 0;
   #end = 0;
   #failure: SftpxError | null = null;
+  #lastBytes = 0;
 
   constructor(limits: ControlLimits = {}) {
     this.#allowedBytes = limits.limitBytes ?? LIMITS.unauthenticatedBytes;
+  }
+
+  /** Bytes of the message that `next` answered last, header included. */
+  get lastBytes(): number {
+    return this.#lastBytes;
   }
 
   /** The peer is authenticated: from here on only each message is bounded, not their sum. */
@@ -109,6 +115,7 @@ export class ControlDecoder {
       const bodyStart = this.#start + CONTROL_HEADER_BYTES;
       this.#start = bodyStart + bodyBytes;
       if (type !== undefined) {
+        this.#lastBytes = CONTROL_HEADER_BYTES + bodyBytes;
         return this.#decode(type, this.#held.subarray(bodyStart, this.#start));
       }
     }

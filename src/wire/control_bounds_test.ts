@@ -355,10 +355,11 @@ Deno.test("every value is held to its limit and one past it", () => {
     ["planned", at("f"), [0, LIMITS.entriesPerTransfer - 7], [LIMITS.entriesPerTransfer - 6, -1]],
     ["planned", at("s"), [
       many(LIMITS.entriesPerMessage, { a: 6, c: text(LIMITS.wordBytes), m: text(1024) }),
-      [{ a: 0 }, { a: 5 }],
+      [{ a: 0 }, { a: 5 }, { a: 7 }],
     ], [
       many(LIMITS.entriesPerMessage + 1, { a: 0 }),
-      [{ a: 7 }],
+      [{ a: 8 }],
+      [{ a: 7, c: "io", m: "No" }],
       [{ a: 6 }],
       [{ a: 6, c: "io" }],
       [{ a: 6, m: "No" }],

@@ -3,7 +3,7 @@
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { LIMITS } from "../base/limits.ts";
-import { isReservedName, pathProblem } from "../base/path.ts";
+import { isReservedName, isReservedShortName, pathProblem, targetProblem } from "../base/path.ts";
 import type { Entry } from "./messages.ts";
 
 /** Why an entry from a peer cannot be placed, as the end of a sentence; null if it can. */
@@ -17,7 +17,8 @@ export function entryProblem(entry: Entry): string | null {
       if (entry.target !== undefined) return "it is a directory with a link target";
       return emptyProblem(entry);
     case "link":
-      return targetProblem(entry.target) ?? emptyProblem(entry);
+      if ((entry.target ?? "") === "") return "it is a link without a target";
+      return targetProblem(entry.target ?? "") ?? emptyProblem(entry);
   }
 }
 
@@ -32,7 +33,9 @@ export function requestProblem(path: string): string | null {
   const names = path.split("/");
   if (names.length > LIMITS.pathDepth) return `it is deeper than ${LIMITS.pathDepth} levels`;
   if (names.includes("..")) return 'it has a component ".."';
-  if (names.some(isReservedName)) return "it has a component reserved for sftpx";
+  if (names.some((name) => isReservedName(name) || isReservedShortName(name))) {
+    return "it has a component reserved for sftpx";
+  }
   return null;
 }
 
@@ -57,14 +60,5 @@ function emptyProblem(entry: Entry): string | null {
   if (entry.sizeBytes !== 0) return `it is a ${entry.kind} with a size`;
   if (entry.stamp !== undefined) return `it is a ${entry.kind} with a stamp`;
   if (entry.sparse === true) return `it is a ${entry.kind} with holes`;
-  return null;
-}
-
-function targetProblem(target: string | undefined): string | null {
-  if (target === undefined || target === "") return "it is a link without a target";
-  if (target.includes("\0")) return "its target has a NUL character";
-  if (utf8Bytes(target) > LIMITS.linkTargetBytes) {
-    return `its target is longer than ${LIMITS.linkTargetBytes} bytes`;
-  }
   return null;
 }

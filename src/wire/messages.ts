@@ -70,7 +70,10 @@ export type Verdict =
 /** An entry that cannot be sent or placed, with the reason. */
 export interface EntryFailure {
   readonly entry: number;
-  /** A code of base/errors; an unknown one is read as `failed`. */
+  /**
+   * A code of base/errors; an unknown one is read as `failed`. From a receiver, of a link, `skipped`
+   * says that it takes no links: that entry is neither in place nor failed.
+   */
   readonly code: string;
   readonly message: string;
 }
@@ -319,7 +322,9 @@ export type PlanAction =
   /** A part of it is held from an attempt before. */
   | "resume"
   /** It would fail, for the reason given. */
-  | "fail";
+  | "fail"
+  /** A link, and the receiving side takes none. */
+  | "skip";
 
 /** One line of a plan. */
 export interface PlanStep {

@@ -167,6 +167,7 @@ export const planStep = record<M.PlanStep>({
       compare: 4,
       resume: 5,
       fail: 6,
+      skip: 7,
     }),
   ),
   code: optional("c", shortWord),

@@ -68,6 +68,10 @@ export class RecordingDisk implements Disk, Ground {
     return this.#options.sabotage ?? null;
   }
 
+  look = DISK.look;
+  list = DISK.list;
+  readLink = DISK.readLink;
+
   syncFile(path: string): void {
     this.#begin("syncFile", path);
     DISK.syncFile(path);
@@ -84,7 +88,7 @@ export class RecordingDisk implements Disk, Ground {
     this.#begin("finish", path);
     const isDone = DISK.finish(path, finish);
     if (!isDone) return false;
-    this.#data(path, { kind: "attributes", mode: finish.mode & 0o777, mtimeNs: finish.mtimeNs });
+    this.#data(path, { kind: "attributes", mode: finish.mode, mtimeNs: finish.mtimeNs });
     const isDirectory = this.history.node(this.#nodeAt(path)).kind === "directory";
     const { sabotage } = this.#options;
     const isSkipped = isDirectory
@@ -121,9 +125,9 @@ export class RecordingDisk implements Disk, Ground {
     this.#data(path, { kind: "size", sizeBytes });
   }
 
-  probe(path: string): fs.BigIntStats {
+  probe(path: string, mode?: number): fs.BigIntStats {
     this.#begin("probe", path);
-    return DISK.probe(path);
+    return DISK.probe(path, mode);
   }
 
   copy(from: string, to: string): void {

@@ -23,7 +23,7 @@ Deno.test("a realistic tree survives a push and a pull", async (t) => {
   await using scratch = await Scratch.open();
   await makeTree(scratch.path("tree"), REALISTIC);
   const sent = await readTree(scratch.path("tree"));
-  const server = await scratch.serve("root");
+  const server = await scratch.serve("root", ["--links", "keep"]);
 
   await t.step("a push keeps bytes, modes, times, links and names", async () => {
     const { code, summary, stderr } = await scratch.transfer([
@@ -46,6 +46,8 @@ Deno.test("a realistic tree survives a push and a pull", async (t) => {
       "get",
       `${server.ticket}/tree/`,
       scratch.path("back"),
+      "--links",
+      "keep",
     ]);
     assert.equal(code, 0, stderr);
     assert.deepEqual(await readTree(scratch.path("back"), { except: [] }), sent);

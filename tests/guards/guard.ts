@@ -15,4 +15,6 @@ export interface Guard {
   readonly test: string;
   /** Name of the test that fails, or a part of it; of all in the file where it is absent. */
   readonly name?: string;
+  /** Without it the test may also never end: the runner ends it after a while. */
+  readonly hangs?: true;
 }

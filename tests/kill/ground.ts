@@ -95,7 +95,9 @@ export class Ground {
     const cwd = this.#path(end === "client" ? "client" : ".");
     const home = this.#path(`${end}-home`);
     this.commands.push(
-      `(cd ${quoted(cwd)} && SFTPX_HOME=${quoted(home)} sftpx ${args.map(quoted).join(" ")})`,
+      `(cd ${quoted(cwd)} && SFTPX_LINKS=keep SFTPX_HOME=${quoted(home)} sftpx ${
+        args.map(quoted).join(" ")
+      })`,
     );
     const tool = new Tool({ args, cwd, home, onLine });
     this.#tools.push(tool);

@@ -43,7 +43,12 @@ export class Tool {
     this.#onLine = onLine;
     this.#child = spawn(program, [...before, ...args], {
       cwd,
-      env: { ...ownEnvironment(), DENO_NO_UPDATE_CHECK: "1", SFTPX_HOME: home },
+      env: {
+        ...ownEnvironment(),
+        DENO_NO_UPDATE_CHECK: "1",
+        SFTPX_LINKS: "keep",
+        SFTPX_HOME: home,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     read(this.#child.stdout, (text) => this.#take(text));

@@ -85,8 +85,8 @@ Deno.test("first contacts stand at the door as strangers do", async () => {
   for (let i = 0; i < LIMITS.unauthenticatedPerAddress; i++) {
     waiting.push(await dial(place, server));
   }
-  await assert.rejects(learnIdentity(reach(place, server)), {
-    code: "limit",
+  await assert.rejects(learnIdentity({ ...reach(place, server), waitsForBusy: false }), {
+    code: "busy",
     message: /closed the connection: .*too many peers are at the door$/,
   });
   const left = waiting.map((connection) => {

@@ -4,7 +4,7 @@ import { mkdir, readFile, realpath, symlink } from "node:fs/promises";
 import type { Remote } from "../../src/session/options.ts";
 import { type Access, grantOfAccess } from "../../src/trust/grant.ts";
 import { TicketBook, ticketBookPath } from "../../src/trust/ticket_book.ts";
-import { directory, file, makeFile, makeTree, readTree } from "../e2e/trees.ts";
+import { directory, file, link, makeFile, makeTree, readTree } from "../e2e/trees.ts";
 import { assertDone, codeOf, Place, planOf, type RunningServer } from "./place.ts";
 import { offerOf, rawClient, requestOf } from "./raw_peer.ts";
 
@@ -53,6 +53,17 @@ Deno.test("under a grant for a directory, a pull's paths are below it", async ()
 });
 
 const OUT = ["../outside", "../../outside", "../boxes/other", "sub/../../outside"];
+
+Deno.test("under a grant for a directory, no link is made that leads out of it", async () => {
+  await using here = await scene("in/box");
+  const { place, server, remote } = here;
+  const tree = { "f": file(""), "in": link("../a"), "out": link("../../outside") };
+  await makeTree(place.path("tree"), tree);
+  const summary = await place.push(["tree"], remote()).summary;
+  assert.deepEqual([codeOf(summary), summary.failed], ["partial", 1]);
+  const made = Object.keys(await readTree(`${server.root}/in/box/tree`));
+  assert.deepEqual(made, ["f", "in"]);
+});
 
 for (const path of OUT) {
   Deno.test(`under a grant for a directory, nobody pulls or pushes "${path}"`, async () => {

@@ -20,6 +20,7 @@ import type {
   TransferOptions,
   TransferSummary,
 } from "../../src/session/options.ts";
+import { DEFAULT_POLICY } from "../../src/session/options.ts";
 import { serve } from "../../src/session/serve.ts";
 import { type MemoryOptions, memoryTransport } from "../../src/transport/memory.ts";
 import type { MemoryTransport } from "../../src/transport/memory.ts";
@@ -100,12 +101,11 @@ export class RunningServer {
 
   /** Settles once what a transfer has stored so far was given to the journal. */
   async journalled(): Promise<void> {
-    const grows = (event: ServeEvent) =>
-      event.kind === "transfer" && event.event.kind === "progress" && event.event.bytesDone > 0;
-    await this.events.until(grows);
-    // A progress report comes with each tick of the journal's clock.
-    const ticks = Math.ceil(LIMITS.journalMs / PROGRESS_MS) + 1;
-    for (let tick = 0; tick < ticks; tick++) await this.events.next(grows);
+    await ticked(
+      this.events,
+      (event) =>
+        event.kind === "transfer" && event.event.kind === "progress" && event.event.bytesDone > 0,
+    );
   }
 
   /** As a signal does. */
@@ -113,6 +113,18 @@ export class RunningServer {
     this.#stop.abort(new SftpxError("terminated", "The server stops"));
     return await this.handle.ended;
   }
+}
+
+/** Settles once what a pull has stored so far was given to its journal. */
+export async function journalled({ events }: ClientRun): Promise<void> {
+  await ticked(events, (event) => event.kind === "progress" && event.bytesDone > 0);
+}
+
+/** Waits for as many reports as the journal's clock may need: one comes with each tick. */
+async function ticked<E>(events: EventLog<E>, grows: (event: E) => boolean): Promise<void> {
+  await events.until(grows);
+  const ticks = Math.ceil(LIMITS.journalMs / PROGRESS_MS) + 1;
+  for (let tick = 0; tick < ticks; tick++) await events.next(grows);
 }
 
 /** A client's run: its end, and what it told. */
@@ -124,7 +136,11 @@ export interface ClientRun {
 /** How often a transfer reports. */
 const PROGRESS_MS = 200;
 
-export type Overrides = Partial<Omit<TransferOptions, "onEvent">> & { readonly home?: string };
+export type Overrides =
+  & Partial<Omit<TransferOptions, "onEvent">>
+  & Partial<Pick<PullOptions, "policy">>
+  & Pick<PushOptions, "links">
+  & { readonly home?: string };
 
 /** A directory and a network that are gone at the end. */
 export class Place implements AsyncDisposable {
@@ -160,6 +176,7 @@ export class Place implements AsyncDisposable {
       once: false,
       timeoutMs: 10_000,
       keepForMs: LIMITS.keepForMs,
+      policy: DEFAULT_POLICY,
       authorizedKeysPath: null,
       mintTicket: true,
       workerCount: 1,
@@ -197,6 +214,7 @@ export class Place implements AsyncDisposable {
       ...this.#options(overrides, events),
       remotes,
       keepForMs: LIMITS.keepForMs,
+      policy: overrides.policy ?? DEFAULT_POLICY,
       destination: destination.startsWith("/") ? destination : this.path(destination),
     };
     return { events, summary: pull(options) };

@@ -202,7 +202,7 @@ Deno.test("a plan goes no faster than its reader: what is ahead of it is refused
 
 /** Of a size that cannot be taken, so that its step has a reason. */
 function entryOf(index: number): Entry {
-  const sizeBytes = Number.MAX_SAFE_INTEGER;
+  const sizeBytes = LIMITS.chunksPerFile * 65_536 + 1;
   const stamp = { device: 1n, inode: 1n, sizeBytes, mtimeNs: 1n, ctimeNs: 1n };
   const path = String(index).padStart(7, "0");
   return { path, kind: "file", sizeBytes, mtimeNs: 1n, mode: 0o644, stamp };

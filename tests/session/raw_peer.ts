@@ -7,6 +7,7 @@ import { ControlChannel } from "../../src/session/control_channel.ts";
 import { clientHandshake, serverHandshake } from "../../src/session/handshake.ts";
 import type { Remote } from "../../src/session/options.ts";
 import type { Connection, ControlStream, Transport } from "../../src/transport/transport.ts";
+import { anchorPem } from "../../src/trust/certificate.ts";
 import { generateIdentity, type Identity } from "../../src/trust/identity.ts";
 import { encodeMessage } from "../../src/wire/control.ts";
 import type { Message, Offer, Request, Welcome } from "../../src/wire/messages.ts";
@@ -79,7 +80,10 @@ export async function rawClient(
   identity?: Identity,
 ): Promise<RawPeer & { readonly welcome: Welcome }> {
   const own = identity ?? await generateIdentity();
-  const connection = await transport.connect({ ...remote.addresses[0]!, anchorPem: "" });
+  const connection = await transport.connect({
+    ...remote.addresses[0]!,
+    anchorPem: anchorPem(remote.identity),
+  });
   const stream = await connection.openControl();
   const channel = new ControlChannel(stream);
   const welcome = await clientHandshake(channel, {

@@ -9,6 +9,8 @@ import { chunkDigest } from "../../src/engine/_fixture.ts";
 
 /** A part: what programs read, and what a power cut would leave. */
 export class ModelPart {
+  /** Its bytes changed though nobody wrote: what the journal says of them is no longer ours to keep. */
+  isDamaged = false;
   bytes = new Uint8Array(0);
   #durable = new Uint8Array(0);
   #unsynced: { readonly atBytes: number; readonly bytes: Uint8Array }[] = [];
@@ -100,6 +102,7 @@ export class ModelDisk {
   /** Everything the journal claims must be what a power cut would leave (I2). */
   checkJournal(): void {
     for (const [path, { part, chunkBytes, chunks, stamp }] of this.journal) {
+      if (this.parts.get(part)?.isDamaged) continue;
       const durable = this.parts.get(part)?.durable ?? new Uint8Array(0);
       for (const [chunk, digest] of chunks) {
         const end = Math.min((chunk + 1) * chunkBytes, stamp.sizeBytes);

@@ -27,6 +27,8 @@ export interface ReceivingOptions {
   readonly store: ModelStore;
   readonly offer: Offer;
   readonly localDelete: boolean;
+  /** Reads again what is whole; what it does to a part's bytes before, by the path of the entry. */
+  readonly paranoid: ((path: string, bytes: Uint8Array) => void) | null;
   readonly crashStep: number;
   /** Chunks the disk takes before it is full. */
   readonly roomChunks: number;
@@ -71,6 +73,7 @@ export class ReceivingSide extends Side {
       chunkBytes,
       hashing: HASHING,
       localDelete: options.localDelete,
+      paranoid: options.paranoid !== null,
       tellEntries: true,
       from,
       ...(options.journalChunks === null
@@ -162,6 +165,14 @@ export class ReceivingSide extends Side {
           store.forget(action.chunks);
           return () => receiver.forgotten();
         });
+      case "reread":
+        for (const { entry, path } of action.files) this.#reread(entry, path);
+        return;
+      case "distrust":
+        return this.#call(() => {
+          store.forget(action.chunks);
+          return () => {};
+        });
       case "journal":
         return this.#call(() => {
           store.journal(structuredClone(action.runs), action.leaveOut);
@@ -240,6 +251,25 @@ export class ReceivingSide extends Side {
           digests.push(chunkDigest(node.bytes.subarray(at, at + chunkBytes)));
         }
         this.#receiver.digested(entry, concatBytes(digests));
+      }));
+  }
+
+  #reread(entry: number, path: string): void {
+    const { clock, random, disk, store: { chunkBytes } } = this.#options;
+    clock.after(random.below(50), () =>
+      this.input(() => {
+        const node = disk.finals.get(path);
+        const bytes = node?.kind === "file" ? node.bytes : disk.parts.get(path)?.bytes ?? null;
+        if (bytes === null) return this.#receiver.reread(entry, null);
+        const before = bytes.slice();
+        this.#options.paranoid?.(this.#options.store.pathOf(entry) ?? "", bytes);
+        const part = disk.parts.get(path);
+        if (part !== undefined && !equalBytes(before, bytes)) part.isDamaged = true;
+        const digests: Uint8Array[] = [];
+        for (let at = 0; at < bytes.byteLength; at += chunkBytes) {
+          digests.push(chunkDigest(bytes.subarray(at, at + chunkBytes)));
+        }
+        this.#receiver.reread(entry, concatBytes(digests));
       }));
   }
 

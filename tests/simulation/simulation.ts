@@ -31,6 +31,8 @@ export interface AttemptOptions {
   readonly delete?: boolean;
   /** The receiver deletes of its own accord. */
   readonly localDelete?: boolean;
+  /** The receiver reads again what is whole; what becomes of a part's bytes before. */
+  readonly paranoid?: (path: string, bytes: Uint8Array) => void;
   readonly losses?: number;
   readonly crash?: { readonly side: "sender" | "receiver"; readonly step: number };
   /** Paths at which a commit finds something in its way. */
@@ -47,6 +49,11 @@ export interface AttemptOptions {
     readonly receiver?: Lie<Message>;
     readonly frame?: Lie<SimulatedFrame>;
   };
+  /**
+   * Records lie about chunks that the receiver has: it passes over them, and what it then acknowledges
+   * is not held against them.
+   */
+  readonly passesOver?: boolean;
 }
 
 export interface Attempt {
@@ -129,6 +136,7 @@ export function runAttempt(options: AttemptOptions): Attempt {
     store,
     offer,
     localDelete: options.localDelete === true,
+    paranoid: options.paranoid ?? null,
     crashStep: crashStep("receiver"),
     roomChunks: options.roomChunks ?? Infinity,
     journalChunks: options.journalChunks ?? null,
@@ -154,7 +162,7 @@ export function runAttempt(options: AttemptOptions): Attempt {
       lie: lies?.frame,
       deliver: (lane, frame) => {
         heardMs = clock.nowMs;
-        acknowledged.arrived(frame);
+        acknowledged.arrived(options.passesOver === true ? { ...frame, records: [] } : frame);
         receiving.arrive(lane, frame);
         if (!random.chance(0.05)) return;
         clock.after(random.below(300), () => receiving.arrive(lane, frame));

@@ -232,3 +232,68 @@ Deno.test("a fresh transfer scans, moves and commits; one onto what stands there
     assert.ok(seen.has(way), [...seen].join("; "));
   }
 });
+
+Deno.test("what is read again before it is committed ends as it does unread", () => {
+  forSeeds(60, (seed) => {
+    const world = makeWorld(seed);
+    if (seed % 2 === 0) standSome(world, 0.5);
+    let reread = 0;
+    const paranoid = () => reread++;
+    const attempt = attemptIn(world, { paranoid, losses: seed % 3, atomic: seed % 4 === 0 });
+    assertDone(attempt, world.disk);
+    assert.equal(failedPaths(attempt).size, 0);
+    assert.ok(
+      seed % 2 === 0 || reread > 0 || world.source.files.every((file) => file.bytes.length === 0),
+    );
+  });
+});
+
+Deno.test("a bit that flips before the commit fails its entry alone, which is sent anew", () => {
+  let flipped = 0;
+  forSeeds(80, (seed) => {
+    const world = makeWorld(seed);
+    const victim = world.random.pick(world.source.files).entry.path;
+    let isFlipped = false;
+    const paranoid = (path: string, bytes: Uint8Array) => {
+      if (path !== victim) return;
+      isFlipped = true;
+      bytes[bytes.byteLength >> 1]! ^= 1;
+    };
+    const attempt = attemptIn(world, { paranoid, journalChunks: 2 });
+    assertDone(attempt, world.disk);
+    if (!isFlipped) return;
+    flipped++;
+    assert.deepEqual(attempt.receiving.failures.map(({ path, code }) => [path, code]), [
+      [victim, "integrity"],
+    ]);
+    assert.equal(world.disk.finals.has(victim), false, "nothing of it has its name");
+    const again = attemptIn(world, { attempt: 1, paranoid: () => {} });
+    assertDone(again, world.disk);
+    assert.equal(failedPaths(again).size, 0);
+    assert.equal(
+      [...again.sending.sentRaw.keys()].some((name) => name.startsWith(`${victim} `)),
+      true,
+    );
+  });
+  assert.ok(flipped > 40, `only ${flipped}`);
+});
+
+Deno.test("with atomic, a bit that flips before the commit keeps every entry from its name", () => {
+  let flipped = 0;
+  forSeeds(40, (seed) => {
+    const world = makeWorld(seed);
+    const victim = world.random.pick(world.source.files).entry.path;
+    let isFlipped = false;
+    const paranoid = (path: string, bytes: Uint8Array) => {
+      if (path !== victim) return;
+      isFlipped = true;
+      bytes[0]! ^= 1;
+    };
+    const attempt = attemptIn(world, { paranoid, atomic: true });
+    if (!isFlipped) return;
+    flipped++;
+    assert.equal(attempt.receiver.error?.code, "integrity");
+    assert.equal(world.disk.finals.size, 0);
+  });
+  assert.ok(flipped > 20, `only ${flipped}`);
+});

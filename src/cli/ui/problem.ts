@@ -10,7 +10,7 @@ import { styled } from "./style.ts";
 /** Longest message shown whole. */
 const MESSAGE_CHARS = 1000;
 
-/** The peer's fault, but mostly found here: nobody's words are passed on. */
+/** The peer's fault, but found here; a peer's own words under these codes say whose they are. */
 const FOUND_HERE: ReadonlySet<ErrorCode> = new Set(["identity_mismatch", "version", "protocol"]);
 
 /** `error: ...` and, on its own line, the advice of the table unless nobody here can follow it. */

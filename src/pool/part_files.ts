@@ -1,0 +1,104 @@
+// Opens parts to be written. A part lies in directories that somebody may swap for links while a transfer
+// runs: what is opened by its path must be the very file that lies beneath the root (I5), or nothing is
+// written. Where the root can be held open the kernel says which file that is; elsewhere the path is
+// looked at again once the file is open.
+
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { SftpxError } from "../base/errors.ts";
+import { Beneath, BENEATH_NAME, mayHold } from "../runtime/beneath.ts";
+import { KernelCalls } from "../runtime/kernel_memory.ts";
+import { isRealPath } from "../runtime/real_path.ts";
+import { isSameOpen, PART_FLAGS, PART_MODE, systemCode } from "./files.ts";
+
+/** What of a part's path is below its root (FORMAT, "Where things lie"). */
+const STATE_PART = "/.sftpx/parts/";
+
+export class PartFiles implements Disposable {
+  readonly #calls: KernelCalls | null;
+  /** The last root asked for, and whether it may be held. */
+  #known: { readonly root: string; readonly isHeld: boolean } | null = null;
+
+  readonly #openPath: (path: string) => number;
+
+  /** `without` may name `openat2`, to leave it out; what opens a path is replaced in tests. */
+  constructor(
+    { without = [], openPath = openStanding }: {
+      readonly without?: readonly string[];
+      readonly openPath?: (path: string) => number;
+    } = {},
+  ) {
+    this.#openPath = openPath;
+    this.#calls = without.includes(BENEATH_NAME) ? null : KernelCalls.open();
+  }
+
+  /** A descriptor of `node:fs` for reading and writing; the part is made when it is absent. */
+  open(path: string): number {
+    const cut = path.lastIndexOf(STATE_PART);
+    const root = cut < 0 ? dirname(path) : path.slice(0, cut) || "/";
+    const calls = this.#callsFor(root);
+    if (calls === null) return openChecked(path);
+    using beneath = Beneath.through(calls, root);
+    const below = path.slice(root.endsWith("/") ? root.length : root.length + 1);
+    // It stays open while it is compared: its inode is nobody else's meanwhile.
+    return beneath.use(below, "part", (part) => {
+      const { dev, ino } = part.look();
+      const fd = this.#openPath(path);
+      if (isSameOpen(fd, { dev, ino })) return fd;
+      fs.closeSync(fd);
+      throw swapped();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#calls?.[Symbol.dispose]();
+  }
+
+  #callsFor(root: string): KernelCalls | null {
+    if (this.#known?.root !== root) this.#known = { root, isHeld: mayHold(root, "write") };
+    return this.#known.isHeld ? this.#calls : null;
+  }
+}
+
+function openStanding(path: string): number {
+  return fs.openSync(path, PART_FLAGS);
+}
+
+/** Opens a part by its path; what it is and where it lies is looked at afterwards. */
+function openChecked(path: string): number {
+  const [fd, isMade] = openOrMake(path);
+  // Twice: a link that is put there and taken away again had to be timed four times.
+  if (isWhere(fd, path) && isWhere(fd, path)) return fd;
+  if (isMade) removeMade(fd, path);
+  fs.closeSync(fd);
+  throw swapped();
+}
+
+function openOrMake(path: string): readonly [fd: number, isMade: boolean] {
+  try {
+    return [openStanding(path), false];
+  } catch (thrown) {
+    if (systemCode(thrown) !== "ENOENT") throw thrown;
+  }
+  const { O_CREAT, O_EXCL } = fs.constants;
+  return [fs.openSync(path, PART_FLAGS | O_CREAT | O_EXCL, PART_MODE), true];
+}
+
+function isWhere(fd: number, path: string): boolean {
+  const stat = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat !== undefined && isSameOpen(fd, stat) && isRealPath(dirname(path));
+}
+
+/** Takes back what was made elsewhere, if its path still leads there. */
+function removeMade(fd: number, path: string): void {
+  try {
+    const stat = fs.lstatSync(path, { bigint: true });
+    if (isSameOpen(fd, stat)) fs.unlinkSync(path);
+  } catch {
+    // An empty file stays behind; nothing was written to it.
+  }
+}
+
+function swapped(): SftpxError {
+  return new SftpxError("conflict", "Cannot write chunk: a link took the place of a directory");
+}

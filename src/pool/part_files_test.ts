@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { doorName } from "../runtime/beneath.ts";
+import { PartFiles } from "./part_files.ts";
+import { Scratch } from "./testing/fixture.ts";
+
+/** A test with and without the kernel's door. */
+function onEach(name: string, body: (parts: PartFiles, at: Ground) => void): void {
+  for (const without of [[], ["openat2"]]) {
+    const door = without.length > 0 ? "path checks" : "openat2";
+    Deno.test({
+      name: `by ${door}: ${name}`,
+      ignore: door === "openat2" && doorName() !== door,
+      fn: () => {
+        using scratch = new Scratch();
+        using parts = new PartFiles({ without });
+        body(parts, new Ground(fs.realpathSync(scratch.path)));
+      },
+    });
+  }
+}
+
+/** A root with a directory of parts, and beside it one of somebody else's. */
+class Ground {
+  readonly shard: string;
+  readonly outside: string;
+
+  constructor(directory: string) {
+    this.shard = join(directory, "root/.sftpx/parts/0123456789abcdef/0");
+    this.outside = join(directory, "outside");
+    fs.mkdirSync(this.shard, { recursive: true });
+    fs.mkdirSync(this.outside);
+  }
+
+  /** Puts a link in the place of a directory of the part. */
+  swap(directory: string): void {
+    fs.renameSync(directory, `${directory}.away`);
+    fs.symlinkSync(this.outside, directory);
+  }
+}
+
+onEach("a part is made for this user alone, and found again", (parts, { shard }) => {
+  const path = join(shard, "a");
+  const first = parts.open(path);
+  fs.writeSync(first, "abc");
+  fs.closeSync(first);
+  assert.equal(fs.statSync(path).mode & 0o777, 0o600);
+  const second = parts.open(path);
+  const read = new Uint8Array(3);
+  fs.readSync(second, read, 0, 3, 0);
+  fs.closeSync(second);
+  assert.equal(new TextDecoder().decode(read), "abc");
+});
+
+for (const depth of [0, 1, 2]) {
+  onEach(`nothing is made or opened through a link ${depth} above a part`, (parts, ground) => {
+    const names = ["0", "0123456789abcdef"].slice(0, depth).reverse();
+    const directory = join(ground.shard, ...names.map(() => ".."));
+    const below = join(ground.outside, ...names);
+    ground.swap(directory);
+    fs.mkdirSync(below, { recursive: true });
+    fs.writeFileSync(join(below, "standing"), "theirs");
+    for (const name of ["standing", "new"]) {
+      assert.throws(() => parts.open(join(ground.shard, name)), name);
+    }
+    assert.deepEqual(fs.readdirSync(below), ["standing"]);
+    assert.equal(fs.readFileSync(join(below, "standing"), "utf8"), "theirs");
+  });
+}
+
+onEach("a link, a directory and a pipe in the place of a part are refused", (parts, ground) => {
+  fs.writeFileSync(join(ground.outside, "f"), "theirs");
+  fs.symlinkSync(join(ground.outside, "f"), join(ground.shard, "link"));
+  fs.symlinkSync(join(ground.outside, "absent"), join(ground.shard, "dangling"));
+  fs.mkdirSync(join(ground.shard, "directory"));
+  for (const name of ["link", "dangling", "directory"]) {
+    assert.throws(() => parts.open(join(ground.shard, name)), name);
+  }
+  assert.deepEqual(fs.readdirSync(ground.outside), ["f"]);
+});
+
+Deno.test({
+  name: "the file that a path leads to is not written to when the kernel's is another one",
+  ignore: doorName() !== "openat2",
+  fn: () => {
+    using scratch = new Scratch();
+    const ground = new Ground(fs.realpathSync(scratch.path));
+    // Swapped between the kernel's open and that of the path.
+    using parts = new PartFiles({
+      openPath: (path) => {
+        ground.swap(ground.shard);
+        fs.writeFileSync(join(ground.outside, "a"), "theirs");
+        return fs.openSync(path, "r+");
+      },
+    });
+    assert.throws(() => parts.open(join(ground.shard, "a")), { code: "conflict" });
+  },
+});
+
+Deno.test({
+  name: "PartFiles keeps no descriptor between two parts",
+  ignore: !fs.existsSync("/proc/self/fd"),
+  fn: () => {
+    using scratch = new Scratch();
+    const directory = fs.realpathSync(scratch.path);
+    const { shard } = new Ground(directory);
+    using parts = new PartFiles();
+    fs.closeSync(parts.open(join(shard, "a")));
+    fs.closeSync(parts.open(join(shard, "b")));
+    assert.throws(() => parts.open(join(shard, "absent/b")));
+    assert.deepEqual(fs.readdirSync("/proc/self/fd").filter((fd) => leadsTo(fd, directory)), []);
+  },
+});
+
+/** Whether a descriptor is of something in a directory; other tests of this process have their own. */
+function leadsTo(fd: string, directory: string): boolean {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(directory);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { Beneath, doorName, mayHold } from "./beneath.ts";
+import { Kernel } from "./kernel.ts";
+
+/** A test in a directory that is held; passed over where this system has no such door. */
+function held(name: string, body: (beneath: Beneath, root: string) => void): void {
+  Deno.test({
+    name,
+    ignore: doorName() !== "openat2",
+    fn: () => {
+      const root = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "sftpx-beneath-")));
+      try {
+        using beneath = Beneath.open(root, "write");
+        assert.ok(beneath !== null);
+        body(beneath, root);
+      } finally {
+        fs.rmSync(root, { recursive: true, force: true });
+      }
+    },
+  });
+}
+
+held(
+  "no way leads out: not up, not by an absolute path, not through a link (I5)",
+  (beneath, root) => {
+    fs.symlinkSync("/etc", join(root, "absolute"));
+    fs.symlinkSync("..", join(root, "up"));
+    fs.symlinkSync(".", join(root, "in"));
+    fs.symlinkSync("/proc/self/root", join(root, "magic"));
+    fs.writeFileSync(join(root, "f"), "");
+    for (const path of ["absolute/passwd", "up/x", "in/f", "magic/etc/passwd", "absolute"]) {
+      assert.throws(() => beneath.use(path, "read", () => {}), { code: "ELOOP" }, path);
+    }
+    for (const path of ["../x", "/etc/passwd", "in/../../x"]) {
+      assert.throws(() => beneath.use(path, "read", () => {}), /EXDEV|ELOOP/, path);
+      assert.throws(() => beneath.look(path), /EXDEV|ELOOP/, path);
+    }
+  },
+);
+
+held("what was held stays what it is when its path leads elsewhere", (beneath, root) => {
+  const moved = `${root}-moved`;
+  fs.renameSync(root, moved);
+  fs.mkdirSync(root);
+  try {
+    beneath.makeDirectory("d", 0o700);
+    assert.deepEqual(fs.readdirSync(moved), ["d"]);
+    assert.deepEqual(fs.readdirSync(root), []);
+  } finally {
+    fs.rmSync(moved, { recursive: true });
+  }
+});
+
+held("errors are those of node:fs, every time", (beneath, root) => {
+  fs.writeFileSync(join(root, "f"), "");
+  const cases: readonly (readonly [string, () => unknown])[] = [
+    ["ENOENT", () => beneath.list("absent")],
+    ["ENOTDIR", () => beneath.look("f/x")],
+    ["ENOTDIR", () => beneath.list("f")],
+    ["EEXIST", () => beneath.makeDirectory("f", 0o700)],
+    ["EINVAL", () => beneath.readLink("f")],
+    ["ENOTDIR", () => beneath.removeDirectory("f")],
+    ["ENAMETOOLONG", () => beneath.look("x".repeat(300))],
+  ];
+  for (let round = 0; round < 200; round++) {
+    for (const [code, call] of cases) assert.throws(call, { code });
+  }
+});
+
+held("lists a directory of many names whole, as they are spelled", (beneath, root) => {
+  const names = Array.from({ length: 5000 }, (_, i) => `${i}-${"é\ufeff".repeat(20)}`);
+  for (const name of names) fs.writeFileSync(join(root, name), "");
+  assert.deepEqual(beneath.list("").map(({ name }) => name).sort(), names.sort());
+});
+
+held("a target that is not UTF-8 is told without a code, as the runtime does", (beneath, root) => {
+  beneath.symlink("\ufeffé/x", "l");
+  assert.equal(beneath.readLink("l"), "\ufeffé/x");
+  assert.equal(fs.readlinkSync(join(root, "l")), "\ufeffé/x");
+});
+
+held("a pipe is opened without waiting for its other end", (beneath, root) => {
+  const made = new Deno.Command("mkfifo", { args: [join(root, "pipe")] }).outputSync();
+  if (!made.success) return;
+  assert.ok(beneath.use("pipe", "read", (file) => file.look().isFIFO()));
+});
+
+Deno.test("without the right to read or write a directory, or by wish, none is held", () => {
+  const before = process.env["SFTPX_WITHOUT"];
+  try {
+    process.env["SFTPX_WITHOUT"] = "other,openat2";
+    assert.equal(mayHold("/", "read"), false);
+    assert.equal(Beneath.open("/", "read"), null);
+    assert.equal(doorName(), "path checks");
+  } finally {
+    if (before === undefined) delete process.env["SFTPX_WITHOUT"];
+    else process.env["SFTPX_WITHOUT"] = before;
+  }
+});
+
+for (
+  const [flags, expected] of [
+    [["--allow-read", "--allow-env"], "path checks null null"],
+    [["--allow-read", "--allow-env", "--allow-ffi"], `${doorName()} ${heldOr("held")} null`],
+    [["--allow-ffi", "--allow-env"], `${doorName()} null null`],
+    [["--allow-read", "--allow-write", "--allow-ffi"], `${doorName()} ${heldOr("held held")}`],
+  ] as const
+) {
+  Deno.test(`with ${flags.join(" ")} and no more, a directory is held as far as it may be`, () => {
+    const url = new URL("./beneath.ts", import.meta.url).href;
+    const code = `import { Beneath, doorName } from ${JSON.stringify(url)};
+      const of = (use) => Beneath.open("/tmp", use) === null ? "null" : "held";
+      console.log(doorName(), of("read"), of("write"));`;
+    const args = [
+      "run",
+      "--no-prompt",
+      "--no-check",
+      ...flags,
+      `data:text/javascript,${encodeURIComponent(code)}`,
+    ];
+    const { stdout, stderr } = new Deno.Command(process.execPath, { args }).outputSync();
+    const text = new TextDecoder().decode(stdout).trim();
+    assert.equal(text, expected, new TextDecoder().decode(stderr));
+  });
+}
+
+function heldOr(text: string): string {
+  return doorName() === "openat2" ? text : text.replaceAll("held", "null");
+}
+
+Deno.test("Kernel.open() leaves nothing behind where it is closed", () => {
+  for (let i = 0; i < 3; i++) Kernel.open()?.[Symbol.dispose]();
+});

@@ -1,0 +1,163 @@
+// What a system call takes and gives, laid out in the kernel's block of memory: two paths, the structs of
+// `openat2`, `utimensat` and `statx`, and a buffer for everything longer. Each is good until the next call.
+
+import { constants } from "node:os";
+import { BeneathStats } from "./beneath_stats.ts";
+import { Kernel, systemError } from "./kernel.ts";
+
+/** Twice what the kernel takes: what is longer is refused by it, with its own error. */
+const PATH_BYTES = 8192;
+const FIRST_AT = 0;
+const SECOND_AT = PATH_BYTES;
+const HOW_AT = 2 * PATH_BYTES;
+const TIMES_AT = HOW_AT + 64;
+const STATX_AT = HOW_AT + 128;
+const DATA_AT = 3 * PATH_BYTES;
+/** Size of `struct open_how`. */
+export const HOW_BYTES = 24;
+const STATX_BYTES = 256;
+/** `tv_nsec` that means the moment of the call. */
+const UTIME_NOW = 0x3fffffffn;
+const SECOND_NS = 1_000_000_000n;
+
+/** Layout of `struct linux_dirent64`, and the kind of a directory in it. */
+const RECORD_BYTES_AT = 16;
+const KIND_AT = 18;
+const NAME_AT = 19;
+const DT_UNKNOWN = 0;
+const DT_DIRECTORY = 4;
+const DT_REGULAR = 8;
+
+/** A name in a directory. */
+export interface Listed {
+  readonly name: string;
+  /** Null where the file system leaves it to a look. */
+  readonly kind: "directory" | "file" | "other" | null;
+}
+
+/** The kernel, and how its memory is laid out: kept by who opens many directories one after the other. */
+export class KernelCalls implements Disposable {
+  readonly kernel: Kernel;
+  readonly memory: KernelMemory;
+
+  private constructor(kernel: Kernel) {
+    this.kernel = kernel;
+    this.memory = new KernelMemory(kernel);
+  }
+
+  /** Null where `Kernel.open` has none. */
+  static open(): KernelCalls | null {
+    const kernel = Kernel.open();
+    return kernel === null ? null : new KernelCalls(kernel);
+  }
+
+  [Symbol.dispose](): void {
+    this.kernel[Symbol.dispose]();
+  }
+}
+
+export class KernelMemory {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #address: number;
+  readonly #view: DataView<ArrayBuffer>;
+  readonly #stat: DataView<ArrayBuffer>;
+  readonly #encoder = new TextEncoder();
+  /** As the runtime names what is not UTF-8: such a name leads nowhere. */
+  readonly #names = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #targets = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+
+  constructor({ memory, address }: Pick<Kernel, "memory" | "address">) {
+    this.#bytes = memory;
+    this.#address = address;
+    this.#view = new DataView(memory.buffer);
+    this.#stat = new DataView(memory.buffer, STATX_AT, STATX_BYTES);
+  }
+
+  /** Address of a path, the call's only or first one. */
+  first(path: string): number {
+    return this.#put(path, FIRST_AT);
+  }
+
+  second(path: string): number {
+    return this.#put(path, SECOND_AT);
+  }
+
+  /** Address of a `struct open_how`. */
+  how(flags: number, mode: number, resolve: number): number {
+    this.#view.setBigUint64(HOW_AT, BigInt(flags), true);
+    this.#view.setBigUint64(HOW_AT + 8, BigInt(mode), true);
+    this.#view.setBigUint64(HOW_AT + 16, BigInt(resolve), true);
+    return this.#address + HOW_AT;
+  }
+
+  /** Address of two `struct timespec`: now, and a time of modification. */
+  times(mtimeNs: bigint): number {
+    this.#view.setBigInt64(TIMES_AT, 0n, true);
+    this.#view.setBigInt64(TIMES_AT + 8, UTIME_NOW, true);
+    this.#view.setBigInt64(TIMES_AT + 16, mtimeNs / SECOND_NS, true);
+    this.#view.setBigInt64(TIMES_AT + 24, mtimeNs % SECOND_NS, true);
+    return this.#address + TIMES_AT;
+  }
+
+  /** Address that `statx` writes to. */
+  get statx(): number {
+    return this.#address + STATX_AT;
+  }
+
+  stats(): BeneathStats {
+    return new BeneathStats(this.#stat);
+  }
+
+  /** Address and length of the buffer for everything longer. */
+  get data(): number {
+    return this.#address + DATA_AT;
+  }
+
+  get dataBytes(): number {
+    return this.#bytes.length - DATA_AT;
+  }
+
+  /** Puts bytes into the buffer, as many as fit; answers how many. */
+  fill(bytes: Uint8Array): number {
+    const taken = bytes.subarray(0, this.dataBytes);
+    this.#bytes.set(taken, DATA_AT);
+    return taken.length;
+  }
+
+  /** The text in the first bytes of the buffer; throws where it is not UTF-8. */
+  text(lengthBytes: number): string {
+    return this.#targets.decode(this.#bytes.subarray(DATA_AT, DATA_AT + lengthBytes));
+  }
+
+  /** The records of `getdents64` in the first bytes of the buffer. */
+  *listed(lengthBytes: number): Generator<Listed> {
+    for (let at = DATA_AT; at < DATA_AT + lengthBytes;) {
+      const next = at + this.#view.getUint16(at + RECORD_BYTES_AT, true);
+      const end = this.#bytes.indexOf(0, at + NAME_AT);
+      const name = this.#names.decode(this.#bytes.subarray(at + NAME_AT, end));
+      const kind = kindOf(this.#bytes[at + KIND_AT] ?? DT_UNKNOWN);
+      if (name !== "." && name !== "..") yield { name, kind };
+      at = next;
+    }
+  }
+
+  #put(path: string, at: number): number {
+    const place = this.#bytes.subarray(at, at + PATH_BYTES);
+    const { read, written } = this.#encoder.encodeInto(path, place);
+    if (read < path.length || written === PATH_BYTES) {
+      throw systemError("open", constants.errno.ENAMETOOLONG);
+    }
+    // The kernel would take what stands before it for the whole.
+    if (path.includes("\0")) {
+      throw Object.assign(new Error("a path with a NUL"), { code: "ERR_INVALID_ARG_VALUE" });
+    }
+    place[written] = 0;
+    return this.#address + at;
+  }
+}
+
+function kindOf(type: number): Listed["kind"] {
+  if (type === DT_UNKNOWN) return null;
+  if (type === DT_DIRECTORY) return "directory";
+  return type === DT_REGULAR ? "file" : "other";
+}

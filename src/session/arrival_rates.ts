@@ -1,0 +1,58 @@
+// How often peers may come to the door, by their address: a bucket for each IPv4 address or IPv6 /64, and
+// one for each IPv6 /48. Whoever fails there comes less often. What is remembered is bounded; who comes
+// from where nobody came from lately comes freely, and all together are the listener's to bound.
+
+import { siteOf, sourceOf } from "../base/address.ts";
+import { LIMITS } from "../base/limits.ts";
+import { type Rate, TokenBucket } from "../base/token_bucket.ts";
+
+const PER_ADDRESS: Rate = {
+  burst: LIMITS.arrivalsAtOncePerAddress,
+  perSecond: LIMITS.arrivalsPerSecondPerAddress,
+};
+const PER_SITE: Rate = {
+  burst: PER_ADDRESS.burst * LIMITS.addressesPerSite,
+  perSecond: PER_ADDRESS.perSecond * LIMITS.addressesPerSite,
+};
+
+export class ArrivalRates {
+  /** The one that came least lately first. */
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  /** Addresses and sites that are remembered. */
+  get remembered(): number {
+    return this.#buckets.size;
+  }
+
+  /** Whether a peer may come in now; counts it if so. */
+  arrive(remoteAddress: string, nowMs: number): boolean {
+    const buckets = this.#bucketsOf(remoteAddress, nowMs);
+    if (!buckets.every((bucket) => bucket.has(nowMs))) return false;
+    for (const bucket of buckets) bucket.spend(1, nowMs);
+    return true;
+  }
+
+  /** A peer from there was refused, or broke the protocol. */
+  fail(remoteAddress: string, nowMs: number): void {
+    for (const bucket of this.#bucketsOf(remoteAddress, nowMs)) {
+      bucket.spend(LIMITS.arrivalsPerFailure, nowMs);
+    }
+  }
+
+  #bucketsOf(remoteAddress: string, nowMs: number): readonly TokenBucket[] {
+    const site = siteOf(remoteAddress);
+    const own = this.#bucket(`host ${sourceOf(remoteAddress)}`, PER_ADDRESS, nowMs);
+    return site === null ? [own] : [own, this.#bucket(`site ${site}`, PER_SITE, nowMs)];
+  }
+
+  #bucket(key: string, rate: Rate, nowMs: number): TokenBucket {
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(rate, nowMs);
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    for (const oldest of this.#buckets.keys()) {
+      if (this.#buckets.size <= LIMITS.rememberedAddresses) break;
+      this.#buckets.delete(oldest);
+    }
+    return bucket;
+  }
+}

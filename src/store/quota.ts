@@ -1,0 +1,213 @@
+// How many bytes lie in a root because of one holder of a grant: what it put in place, by our records,
+// and what is held or under way of its transfers. Counted before a byte is written, over all transfers
+// that run, so that together they never pass its quota. Tells a holder its own figures and no others.
+
+import { toHex } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import { escapeText } from "../base/text.ts";
+import type { Door } from "./door.ts";
+import type { Journal } from "./journal.ts";
+import { sizeText } from "./room.ts";
+import type { ReceiveTransfer } from "./store.ts";
+
+/** Records looked at in one step, to see whether their files are still there. */
+const ROWS_AT_ONCE = 1024;
+
+/** What one holder's running transfers share. */
+interface Account {
+  readonly id: Uint8Array;
+  readonly charges: Set<Charge>;
+  /** In place, and held of transfers that do not run. */
+  usedBytes: number;
+  /** Something changed that `usedBytes` does not know. */
+  isStale: boolean;
+}
+
+/** The accounts of one root, as far as their transfers run in this process. */
+export class Quotas {
+  readonly #accounts = new Map<string, Account>();
+
+  /** Begins to count for a transfer, until it is discarded; null for one that nobody is charged for. */
+  open(
+    { account: id, quotaBytes, key }: ReceiveTransfer,
+    context: { readonly journal: Journal; readonly door: Door },
+  ): Charge | null {
+    if (id === undefined) return null;
+    const name = toHex(id);
+    const account = this.#accounts.get(name) ??
+      { id, charges: new Set(), usedBytes: 0, isStale: true };
+    this.#accounts.set(name, account);
+    const charge = new Charge(account, {
+      ...context,
+      key,
+      quotaBytes: quotaBytes ?? null,
+      onEnd: () => {
+        if (account.charges.size === 0 && this.#accounts.get(name) === account) {
+          this.#accounts.delete(name);
+        }
+      },
+    });
+    account.charges.add(charge);
+    account.isStale = true;
+    return charge;
+  }
+
+  /** Files in place went, whosever they were. */
+  changed(): void {
+    for (const account of this.#accounts.values()) account.isStale = true;
+  }
+}
+
+interface ChargeContext {
+  readonly journal: Journal;
+  readonly door: Door;
+  /** Resume key of the transfer. */
+  readonly key: Uint8Array;
+  readonly quotaBytes: number | null;
+  readonly onEnd: () => void;
+}
+
+/** What one running transfer adds to its account. */
+export class Charge {
+  readonly #account: Account;
+  readonly #context: ChargeContext;
+  /** Files registered and not in place, less what of the holder's own they replace. */
+  #openBytes = 0;
+  /** Parts of an attempt before that are not registered yet. */
+  #heldBytes: number;
+  /** Files of the holder's own that are being replaced: they are counted as theirs until then. */
+  readonly #replaced = new Set<string>();
+
+  constructor(account: Account, context: ChargeContext) {
+    this.#account = account;
+    this.#context = context;
+    this.#heldBytes = context.journal.heldBytes(context.key);
+    if (this.#heldBytes > 0) context.journal.charge(context.key, account.id);
+  }
+
+  get key(): Uint8Array {
+    return this.#context.key;
+  }
+
+  get bytes(): number {
+    return this.#openBytes + this.#heldBytes;
+  }
+
+  isReplacing(path: string): boolean {
+    return this.#replaced.has(path);
+  }
+
+  /** Throws `no_space` when so much cannot fit. Counts nothing: it is known before its files are. */
+  foresee(neededBytes: number): void {
+    if (neededBytes > 0) this.#require(neededBytes);
+  }
+
+  /** Counts a file that is registered; answers by how much its account grows with it. */
+  add(
+    { final, sizeBytes, heldBytes }: {
+      readonly final: string;
+      readonly sizeBytes: number;
+      /** Size of a part of it that is held from before. */
+      readonly heldBytes: number;
+    },
+  ): number {
+    const { journal, quotaBytes } = this.#context;
+    const ownBytes = quotaBytes === null ? 0 : journal.chargedBytes(final, this.#account.id) ?? 0;
+    if (ownBytes > 0) this.#replaced.add(final);
+    const growthBytes = sizeBytes - ownBytes;
+    this.#openBytes += growthBytes;
+    this.#heldBytes = Math.max(0, this.#heldBytes - heldBytes);
+    return growthBytes;
+  }
+
+  /** Throws `no_space` when what was counted is more than the quota. */
+  check(): void {
+    this.#require(0);
+  }
+
+  /** A file is in place, or what stood there was kept: it is no longer under way. */
+  settle(growthBytes: number, { isPut }: { readonly isPut: boolean }): void {
+    this.#openBytes -= growthBytes;
+    if (isPut) this.#account.usedBytes += growthBytes;
+  }
+
+  discard(): void {
+    this.#account.charges.delete(this);
+    this.#account.isStale = true;
+    this.#context.onEnd();
+  }
+
+  #require(moreBytes: number): void {
+    const { quotaBytes } = this.#context;
+    if (quotaBytes === null) return;
+    if (this.#account.isStale) this.#count();
+    const fits = () => this.#totalBytes() + moreBytes <= quotaBytes;
+    if (fits()) return;
+    // What somebody else removed gives back as well.
+    this.#lookForGone(fits);
+    if (fits()) return;
+    // What is held from before may be gone on with, and nothing else.
+    if (moreBytes + this.#openBytes <= 0) return;
+    const usedBytes = this.#totalBytes() - this.#openBytes;
+    const neededBytes = this.#openBytes + moreBytes;
+    throw new SftpxError(
+      "no_space",
+      `Cannot take it: the quota is ${sizeText(quotaBytes)}, ${sizeText(usedBytes)} of it are ` +
+        `used, and ${sizeText(neededBytes)} are needed`,
+    );
+  }
+
+  #totalBytes(): number {
+    return this.#account.charges.values().reduce((sum, { bytes }) => sum + bytes, 0) +
+      this.#account.usedBytes;
+  }
+
+  #count(): void {
+    const { journal } = this.#context;
+    const { charges, id } = this.#account;
+    const running = charges.values().reduce((sum, { key }) => sum + journal.heldBytes(key), 0);
+    this.#account.usedBytes = journal.usedBytes(id) - running;
+    this.#account.isStale = false;
+  }
+
+  /** Goes through what the holder put in place until enough of it is found to be gone. */
+  #lookForGone(isEnough: () => boolean): void {
+    const { journal, door } = this.#context;
+    const untilMs = performance.now() + LIMITS.quotaLookMs;
+    for (let after = ""; performance.now() < untilMs && !isEnough();) {
+      const paths = journal.chargedPaths(this.#account.id, { after, most: ROWS_AT_ONCE });
+      if (paths.length === 0) return;
+      after = paths.at(-1)!;
+      const gone = paths.filter((path) => isGone(path, door) && !this.#isReplaced(path));
+      if (gone.length === 0) continue;
+      journal.transaction(() => gone.forEach((path) => journal.dropCommitted(path)));
+      this.#count();
+    }
+  }
+
+  #isReplaced(path: string): boolean {
+    return this.#account.charges.values().some((charge) => charge.isReplacing(path));
+  }
+}
+
+/** Whether no file stands there any more; what cannot be looked at may be there. */
+function isGone(path: string, door: Door): boolean {
+  try {
+    const stat = door.look(path);
+    return stat === null || !stat.isFile();
+  } catch (thrown) {
+    return thrown instanceof SftpxError &&
+      (thrown.code === "conflict" || thrown.code === "bad_name");
+  }
+}
+
+/** Refuses a file that is larger than the grant lets one be. */
+export function requireFileBound(
+  { path, sizeBytes }: { readonly path: string; readonly sizeBytes: number },
+  { maxFileBytes }: Pick<ReceiveTransfer, "maxFileBytes">,
+): void {
+  if (maxFileBytes === undefined || sizeBytes <= maxFileBytes) return;
+  const found = `it is larger than the ${sizeText(maxFileBytes)} that the grant allows (max-file)`;
+  throw new SftpxError("refused", `Cannot place "${escapeText(path)}": ${found}`);
+}

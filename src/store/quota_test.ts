@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import {
+  CHUNK_BYTES,
+  digest,
+  directoryEntry,
+  fileEntry,
+  fileSource,
+  fillPart,
+  inDirectory,
+  pruneAll,
+  receive,
+  transferOf,
+  withStore,
+} from "./_fixture.ts";
+import { SftpxError } from "../base/errors.ts";
+import type { DiskStore } from "./disk_store.ts";
+import type { ReceiveTransfer } from "./store.ts";
+
+const ACCOUNT = new Uint8Array(32).fill(3);
+const OTHER = new Uint8Array(32).fill(4);
+
+/** A transfer of one directory, of an account with 1000 bytes. */
+function charged(name: string, more: Partial<ReceiveTransfer> = {}): ReceiveTransfer {
+  const key = new Uint8Array(32).fill(9);
+  key.set(new TextEncoder().encode(name).subarray(0, 32));
+  const sources = [{ name, kind: "directory", contents: false }] as const;
+  return transferOf({
+    key,
+    sources,
+    given: [name],
+    account: ACCOUNT,
+    quotaBytes: 1000,
+    ...more,
+  });
+}
+
+/** Puts files into a directory; `ok`, or the code that ended it. */
+function put(
+  store: DiskStore,
+  transfer: ReceiveTransfer,
+  sizes: Record<string, number>,
+): string {
+  const name = transfer.sources[0]!.name;
+  const contents: Record<string, string> = {};
+  const files = Object.keys(sizes).sort().map((file) => {
+    contents[`${name}/${file}`] = "x".repeat(sizes[file]!);
+    return fileEntry(`${name}/${file}`, sizes[file]!);
+  });
+  try {
+    const entries = [directoryEntry(name), ...files];
+    const { failures, placements } = receive(store, transfer, { entries, contents });
+    const failed = [...failures, ...placements.filter((one) => one.kind === "failed")];
+    return failed.length === 0 ? "ok" : failed.map(({ code }) => code).join();
+  } catch (thrown) {
+    return thrown instanceof SftpxError ? thrown.code : String(thrown);
+  } finally {
+    abandonAll(store);
+  }
+}
+
+/** What a refused transfer left open. */
+function abandonAll(store: DiskStore): void {
+  for (let id = 1; id < 100; id++) {
+    try {
+      store.abandon(id);
+    } catch {
+      // It is over.
+    }
+  }
+}
+
+Deno.test("a quota takes what fits, to the byte, and refuses the next before it is written", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      assert.equal(put(store, charged("a"), { f: 600 }), "ok");
+      assert.equal(put(store, charged("b"), { f: 401 }), "no_space");
+      assert.equal(fs.existsSync(join(root, "b")), false);
+      assert.equal(put(store, charged("b"), { f: 400 }), "ok");
+      assert.equal(put(store, charged("c"), { f: 1 }), "no_space");
+      assert.equal(put(store, charged("c"), { f: 0 }), "ok", "an empty file takes nothing");
+    });
+  }));
+
+Deno.test("a quota counts over restarts, and what others put there does not count", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      assert.equal(put(store, charged("a"), { f: 900 }), "ok");
+      assert.equal(put(store, charged("b", { account: OTHER }), { f: 900 }), "ok");
+    });
+    // Closed without a word of keeping it: who is charged is remembered all the same.
+    withStore(root, (store) => {
+      assert.equal(put(store, charged("c"), { f: 101 }), "no_space");
+      assert.equal(put(store, charged("c"), { f: 100 }), "ok");
+    });
+  }));
+
+Deno.test("a quota says what is used and needed of it, and nothing of others", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      put(store, charged("a"), { f: 600 });
+      put(store, charged("b", { account: OTHER, quotaBytes: undefined! }), { f: 777 });
+      const sources = [{ ...fileSource("f"), sizeBytes: 500 }];
+      assert.throws(() => store.begin(charged("x", { sources, mayRead: false })), {
+        code: "no_space",
+        message:
+          "Cannot take it: the quota is 1.00 kB, 600 bytes of it are used, and 500 bytes are needed",
+      });
+    });
+  }));
+
+Deno.test("what is replaced, removed by the peer, or gone gives back", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      assert.equal(put(store, charged("a"), { f: 600, g: 400 }), "ok");
+      assert.equal(put(store, charged("a", { checksum: true }), { f: 600 }), "ok", "the same");
+      assert.equal(put(store, charged("a"), { f: 500 }), "ok", "a smaller one in its place");
+      assert.equal(put(store, charged("b"), { f: 101 }), "no_space");
+      assert.equal(put(store, charged("b"), { f: 100 }), "ok");
+      const { id } = store.begin(charged("a"));
+      const entries = [directoryEntry("a"), fileEntry("a/f", 500)];
+      store.register(id, 0, entries, [0, 0]);
+      store.placeDirectories(id);
+      assert.deepEqual(pruneAll(store, id, []).deleted, ["a/g"]);
+      store.finish(id);
+      assert.equal(put(store, charged("c"), { f: 401 }), "no_space");
+      assert.equal(put(store, charged("c"), { f: 400 }), "ok", "what --delete removed");
+      fs.rmSync(join(root, "b/f"));
+      assert.equal(put(store, charged("d"), { f: 101 }), "no_space");
+      assert.equal(put(store, charged("d"), { f: 100 }), "ok", "what somebody else removed");
+      assert.equal(put(store, charged("c", { account: OTHER }), { f: 900 }), "ok");
+      assert.equal(put(store, charged("e"), { f: 400 }), "ok", "what another peer replaced");
+    });
+  }));
+
+Deno.test("transfers of one account that run at once never pass its quota together", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const begin = (name: string, sizeBytes: number) => {
+        const { id } = store.begin(charged(name));
+        const entries = [directoryEntry(name), fileEntry(`${name}/f`, sizeBytes)];
+        try {
+          return { id, placement: store.register(id, 0, entries, [0, 0])[1] };
+        } catch (thrown) {
+          assert.equal((thrown as SftpxError).code, "no_space");
+          store.abandon(id);
+          return null;
+        }
+      };
+      const one = begin("a", 600);
+      assert.ok(one !== null);
+      assert.equal(begin("b", 500), null, "before a byte of the first is written");
+      const other = begin("c", 400);
+      assert.ok(other !== null);
+      store.abandon(one.id);
+      assert.ok(begin("d", 600) !== null, "the first gave up");
+      assert.equal(begin("e", 1), null);
+    });
+  }));
+
+Deno.test("parts that are held count, are gone on with, and give back when they are forgotten", () =>
+  inDirectory((root) => {
+    const quotaBytes = 3 * CHUNK_BYTES;
+    const sized = (name: string) => charged(name, { quotaBytes });
+    withStore(root, (store) => {
+      const entries = (name: string) => [
+        directoryEntry(name),
+        fileEntry(`${name}/f`, 2 * CHUNK_BYTES),
+      ];
+      const { id } = store.begin(sized("a"));
+      const placement = store.register(id, 0, entries("a"), [0, 0])[1];
+      fillPart(placement, new Uint8Array(2 * CHUNK_BYTES));
+      store.journal(id, [{ entry: 1, first: 0, digests: digest(1), synced: false }]);
+      store.abandon(id);
+      const refused = store.begin(sized("b"));
+      assert.throws(() => store.register(refused.id, 0, entries("b"), [0, 0]), {
+        code: "no_space",
+      });
+      store.abandon(refused.id);
+      const again = store.begin(sized("a"));
+      assert.equal(store.register(again.id, 0, entries("a"), [0, 0])[1]?.kind, "held");
+      store.abandon(again.id);
+      store.clean({ beforeNs: null });
+      const then = store.begin(sized("b"));
+      assert.equal(store.register(then.id, 0, entries("b"), [0, 0])[1]?.kind, "new");
+      store.abandon(then.id);
+    });
+  }));
+
+Deno.test("a broken-off transfer with other files does not keep its old parts for nothing", () =>
+  inDirectory((root) => {
+    const quotaBytes = 3 * CHUNK_BYTES;
+    withStore(root, (store) => {
+      const attempt = (file: string) => {
+        const { id } = store.begin(charged("a", { quotaBytes }));
+        try {
+          const entries = [directoryEntry("a"), fileEntry(`a/${file}`, 2 * CHUNK_BYTES)];
+          const placement = store.register(id, 0, entries, [0, 0])[1];
+          fillPart(placement, new Uint8Array(2 * CHUNK_BYTES));
+          store.journal(id, [{ entry: 1, first: 0, digests: digest(1), synced: false }]);
+          return "ok";
+        } catch (thrown) {
+          return (thrown as SftpxError).code;
+        } finally {
+          store.abandon(id);
+        }
+      };
+      assert.deepEqual(["f", "g", "f"].map(attempt), ["ok", "no_space", "ok"]);
+    });
+  }));
+
+Deno.test("a file larger than the grant lets one be fails alone, in a plan too", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const transfer = charged("a", { maxFileBytes: 100 });
+      assert.equal(put(store, transfer, { f: 100, g: 101 }), "refused");
+      assert.equal(fs.statSync(join(root, "a/f")).size, 100);
+      assert.equal(fs.existsSync(join(root, "a/g")), false);
+      const { id } = store.begin({ ...transfer, dryRun: true });
+      const entries = [directoryEntry("a"), fileEntry("a/g", 101), fileEntry("a/h", 100)];
+      const steps = store.plan(id, 0, entries, [0, 0, 0]);
+      assert.deepEqual(steps.map(({ action }) => action).slice(1), ["fail", "create"]);
+      assert.match(steps[1]?.message ?? "", /max-file/);
+      store.abandon(id);
+    });
+  }));

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { inDirectory, makeTree } from "./_fixture.ts";
+import { WalkDisks } from "./walk_disks.ts";
+import { doorName } from "../runtime/beneath.ts";
+
+const SOURCE = { name: "d", contents: true, follow: false } as const;
+
+Deno.test({
+  name: "what a peer walks is confined to its root by the kernel, within a step too (I5)",
+  ignore: doorName() !== "openat2",
+  fn: () =>
+    inDirectory((directory) => {
+      makeTree(directory, ["root/d/f", "out/d/secret", "out/l->secret"]);
+      const root = join(directory, "root");
+      using disks = new WalkDisks();
+      const disk = disks.of({ ...SOURCE, path: join(root, "d"), root });
+      assert.deepEqual(disk.list(join(root, "d")).map(({ name }) => name), ["f"]);
+      fs.renameSync(join(root, "d"), join(root, "away"));
+      fs.symlinkSync("../out", join(root, "d"));
+      assert.throws(() => disk.list(join(root, "d")), /ELOOP|ENOTDIR/);
+      assert.throws(() => disk.look(join(root, "d/l")), { code: "ELOOP" });
+      assert.throws(() => disk.readLink(join(root, "d/l")), { code: "ELOOP" });
+    }),
+});
+
+Deno.test("what a user names is followed wherever it leads", () =>
+  inDirectory((directory) => {
+    makeTree(directory, ["d/f", "l->d"]);
+    using disks = new WalkDisks();
+    const disk = disks.of({ ...SOURCE, path: join(directory, "l") });
+    assert.equal(disk.look(join(directory, "l/f"))?.isFile(), true);
+  }));
+
+Deno.test({
+  name: "a root is held once for all sources of a walk, and given back at its end",
+  ignore: doorName() !== "openat2",
+  fn: () =>
+    inDirectory((root) => {
+      const descriptors = () => fs.readdirSync("/proc/self/fd").filter(isRoot).length;
+      const isRoot = (fd: string) => {
+        try {
+          return fs.readlinkSync(`/proc/self/fd/${fd}`) === root;
+        } catch {
+          return false; // Another test's, closed meanwhile.
+        }
+      };
+      const disks = new WalkDisks();
+      const first = disks.of({ ...SOURCE, path: root, root });
+      assert.equal(disks.of({ ...SOURCE, path: root, root }), first);
+      assert.equal(descriptors(), 1);
+      disks[Symbol.dispose]();
+      assert.equal(descriptors(), 0);
+    }),
+});

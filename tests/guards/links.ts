@@ -1,0 +1,147 @@
+// Guards of links: which are made, and that none leads out of the root unless its user wants it.
+
+import type { Guard } from "./guard.ts";
+
+const LINKS = "src/store/links.ts";
+const LINKS_TEST = "src/store/links_test.ts";
+const WAYS_OUT = "leavingProblem() refuses each way out of the root";
+const TARGETS = "targetProblem() refuses what no link may lead to";
+
+export const GUARDS: readonly Guard[] = [
+  {
+    refuses: "a link to an absolute path",
+    file: LINKS,
+    text: `if (target.startsWith("/")) return "its target is absolute";`,
+    without: "",
+    test: LINKS_TEST,
+    name: WAYS_OUT,
+  },
+  {
+    refuses: "a link that climbs above the root",
+    file: LINKS,
+    text: `if (--height < 0) return "its target is outside of the root";`,
+    without: "",
+    test: LINKS_TEST,
+    name: WAYS_OUT,
+  },
+  {
+    refuses: "a link that goes up behind a name, which may be a link (CVE-2024-12088)",
+    file: LINKS,
+    text: `if (isBehindName) return "its target goes up behind a name";`,
+    without: "",
+    test: LINKS_TEST,
+    name: WAYS_OUT,
+  },
+  {
+    refuses: "a link into sftpx's own state",
+    file: LINKS,
+    text: `if (isReservedName(name)) return "its target is sftpx's own";`,
+    without: "",
+    test: LINKS_TEST,
+    name: WAYS_OUT,
+  },
+  {
+    refuses: "a link to a drive or a device of Windows",
+    file: LINKS,
+    text: `if (platformProblem(name, platform) !== null) return "its target is no name here";`,
+    without: "",
+    test: LINKS_TEST,
+    name: "leavingProblem() takes no drive",
+  },
+  {
+    refuses: "a link that leads out through one that stands there",
+    file: LINKS,
+    text: " ?? standingProblem(link, { rules, door })",
+    without: "",
+    test: LINKS_TEST,
+    name: "checkLink() sees where the links lead that stand there",
+  },
+  {
+    refuses: "a link out of a grant's root into the served one",
+    file: "src/session/served_transfer.ts",
+    text: "linkRoot: grantRoot,",
+    without: "",
+    test: "tests/session/grant_root_test.ts",
+    name: "under a grant for a directory, no link is made that leads out of it",
+  },
+  {
+    refuses: "before anything is placed a link that leads out",
+    file: "src/store/register.ts",
+    text: "checkLink({ path: final, target }, { rules, door });",
+    without: "",
+    test: "tests/session/links_test.ts",
+    name: "a push that is all or nothing is nothing where a link leads out",
+  },
+  {
+    refuses: "a link that leads out through what came since it was announced",
+    file: "src/store/receive.ts",
+    text: "checkLink(link, { rules: this.#linkRules, door: this.#door });",
+    without: "",
+    test: LINKS_TEST,
+    name: "a link is looked at again when it is made",
+  },
+  {
+    refuses: "links where the user skips them",
+    file: "src/store/register.ts",
+    text: `if (rules.policy === "skip") return { kind: "skipped" };`,
+    without: "",
+    test: LINKS_TEST,
+    name: "keep makes every link, and skip none",
+  },
+  {
+    refuses: "in a dry run what the real run refuses of links",
+    file: "src/store/plan.ts",
+    text: "checkLink({ path: final, target }, { rules: this.#linkRules, door: this.#door });",
+    without: "",
+    test: LINKS_TEST,
+    name: "a dry run says of links what the real run does",
+  },
+  {
+    refuses: "a receiver's word that it skipped what is no link",
+    file: "src/engine/send_outcome.ts",
+    text: `code === SKIPPED && this.#log.describe(entry).kind === "link"`,
+    without: "code === SKIPPED",
+    test: "src/engine/sender_test.ts",
+    name: "no file or directory is skipped",
+  },
+  {
+    refuses: "a target that speaks to a terminal or reads otherwise than it is",
+    file: "src/wire/entry.ts",
+    text: `return targetProblem(entry.target ?? "") ?? emptyProblem(entry);`,
+    without: "return emptyProblem(entry);",
+    test: "src/wire/entry_test.ts",
+    name: "entryProblem() refuses an entry at odds with its kind",
+  },
+  {
+    refuses: "a target longer than a file system takes",
+    file: "src/base/path.ts",
+    text: "if (utf8Bytes(target) > LIMITS.linkTargetBytes) {",
+    without: "if (target.length < 0) {",
+    test: "src/base/path_test.ts",
+    name: TARGETS,
+  },
+  {
+    refuses: "at the source a link that no receiver takes",
+    file: "src/store/walk_entry.ts",
+    text: `return problem === null ? target : notSent(path, "bad_name", problem);`,
+    without: 'return problem === undefined ? notSent(path, "bad_name", problem) : target;',
+    test: "src/store/walk_options_test.ts",
+    name: "walk() sends no link whose target no receiver takes",
+  },
+  {
+    refuses: "links at the source where its user skips them",
+    file: "src/store/walk.ts",
+    text: "if (!this.#links && stat.isSymbolicLink()) {",
+    without: "if (!this.#links && stat.isBlockDevice()) {",
+    test: "src/store/walk_options_test.ts",
+    name: "walk() passes over links where it is told to",
+  },
+  {
+    refuses: "a sender's wish where only the receiving side decides",
+    file: "src/cli/transfer_arguments.ts",
+    text: `if (settings.isTyped("links") && settings.text("links") === "refuse") {`,
+    without: "if (settings.command === null) {",
+    test: "src/cli/arguments_test.ts",
+    name: "parseCommand() lets a sender skip links",
+  },
+];

@@ -1,0 +1,149 @@
+// Real QUIC, real strangers: while they crowd the door from the clients' own address, clients get in
+// and finish, and what the server does for strangers is bounded. No clock decides: see `bench flood`.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { LIMITS } from "../../src/base/limits.ts";
+import { list } from "../../src/session/list.ts";
+import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
+import { anchorPem } from "../../src/trust/anchor.ts";
+import { flood, FLOOD_KINDS, type FloodKind } from "../../scripts/bench/flood_peers.ts";
+import { makeFile, noise } from "../e2e/trees.ts";
+import { assertDone, Place, type RunningServer } from "./place.ts";
+
+// This process has read its roots long ago; the e2e suite and root_store_test see to them.
+const TRANSPORT = { ...denoQuicTransport(), addsToRuntimeRoots: false };
+const PATIENT = { transport: TRANSPORT, timeoutMs: 30_000 };
+
+interface Crowd {
+  readonly kinds: readonly FloodKind[];
+  readonly peers: number;
+  readonly addresses: number;
+}
+
+/** Runs `work` once the crowd is at the door, and sends it home afterwards. */
+async function amid(
+  server: RunningServer,
+  crowd: Crowd,
+  work: () => Promise<void>,
+): Promise<number> {
+  const over = new AbortController();
+  const there = Promise.withResolvers<void>();
+  const { identity, addresses } = server.remote();
+  const to = { port: addresses[0]!.port, anchorPem: anchorPem(identity), pauseMs: 1000 };
+  const flooding = flood({ ...to, ...crowd, signal: over.signal }, ({ came }) => {
+    if (came >= crowd.peers) there.resolve();
+  });
+  try {
+    await there.promise;
+    await work();
+  } finally {
+    over.abort();
+  }
+  return (await flooding).came;
+}
+
+async function sendAndLook(place: Place, server: RunningServer): Promise<void> {
+  const sent = noise(3 << 20);
+  await makeFile(place.path("f"), sent);
+  const { summary } = place.push(["f"], server.remote(), { ...PATIENT, connections: 4 });
+  assertDone(await summary);
+  assert.deepEqual(new Uint8Array(await readFile(`${server.root}/f`)), sent);
+  const names: string[] = [];
+  await list({
+    ...PATIENT,
+    remote: server.remote(),
+    identityPath: place.path("client/identity"),
+    connections: 1,
+    congestion: "auto",
+    recursive: false,
+    filters: [],
+    onEntry: ({ path }) => void names.push(path),
+    onOmission: ({ message }) => assert.fail(message),
+    onEvent: () => {},
+    signal: new AbortController().signal,
+  });
+  assert.deepEqual(names, ["f"]);
+}
+
+/** Lines that a flood may cost: one an address and code at once, and one each for those that follow. */
+function assertFewLines({ events }: RunningServer, addresses: number): void {
+  const lines = events.items.filter(({ kind }) => kind === "peer_refused");
+  const codes = new Set(lines.map((line) => line.kind === "peer_refused" ? line.code : ""));
+  assert.ok(lines.length <= 2 * codes.size * addresses, `${lines.length} lines`);
+}
+
+Deno.test("a thousand half-open peers and noise keep no client out, not even from their own addresses", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ transport: TRANSPORT });
+  // The noise of all of them would be more than one process can make and take at once.
+  const kinds = ["half-open", "half-open", "half-open", "noise"] as const;
+  const crowd = { kinds, peers: 1000, addresses: 8 };
+  const came = await amid(server, crowd, () => sendAndLook(place, server));
+  assert.ok(came >= crowd.peers);
+  await server.stop();
+  assertFewLines(server, crowd.addresses + 1);
+});
+
+Deno.test("strangers of every kind keep no client out", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ transport: TRANSPORT });
+  const crowd = { kinds: FLOOD_KINDS, peers: 180, addresses: 6 };
+  await amid(server, crowd, () => sendAndLook(place, server));
+  await server.stop();
+  assertFewLines(server, crowd.addresses + 1);
+});
+
+Deno.test("a client with the most connections there are has them all, and twenty at once get in", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ transport: TRANSPORT });
+  await makeFile(place.path("f"), noise(1 << 20));
+  const whole = place.push(["f"], server.remote("whole"), {
+    ...PATIENT,
+    connections: LIMITS.connections,
+    lanes: LIMITS.connections,
+  });
+  assertDone(await whole.summary);
+  const failed = whole.events.items.filter(({ kind }) => kind === "notice");
+  assert.deepEqual(failed, []);
+  const jobs = Array.from(
+    { length: 20 },
+    (_, index) =>
+      place.push(["f"], server.remote(`job${index}`), {
+        ...PATIENT,
+        home: `job${index}`,
+        connections: 4,
+      }).summary,
+  );
+  for (const summary of await Promise.all(jobs)) assertDone(summary);
+});
+
+Deno.test("an address that came too often is waited for, and its client gets in", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ transport: TRANSPORT });
+  const { identity, addresses } = server.remote();
+  using endpoint = new Endpoint();
+  const tries = Array.from({ length: 3 * LIMITS.arrivalsAtOncePerAddress }, async () => {
+    const to = { ...addresses[0]!, serverName: "sftpx", alpnProtocols: ["sftpx/1"] };
+    try {
+      const caCerts = [anchorPem(identity)];
+      const conn = await Deno.connectQuic<false>({ ...to, caCerts, endpoint: endpoint.own });
+      conn.close();
+      await conn.closed;
+    } catch {
+      // Turned away.
+    }
+  });
+  await Promise.all(tries);
+  await server.events.until((event) => event.kind === "peer_refused" && event.code === "busy");
+  await sendAndLook(place, server);
+});
+
+/** Where raw connections come from. */
+class Endpoint implements Disposable {
+  readonly own = new Deno.QuicEndpoint({ hostname: "127.0.0.1" });
+
+  [Symbol.dispose](): void {
+    this.own.close();
+  }
+}
