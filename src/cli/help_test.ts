@@ -89,6 +89,7 @@ Deno.test("versionText() is one line, and with details what works here", () => {
       "sftpx 1.2.3",
       "  runtime    deno 2.9.6, linux x86_64",
       "  hash       blake-hash",
+      "  door       openat2",
       "  deno-quic  available",
       "  tls        not available: not in this version",
       "",

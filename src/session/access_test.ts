@@ -53,5 +53,11 @@ Deno.test("outcomeOf() is ok or the code of what went wrong", () => {
   const summary = failedSummary(error, { chunkBytes: 0, startMs: 0, dryRun: false });
   assert.equal(outcomeOf(summary).result, "no_space");
   const done = { ...summary, files: 2, bytes: 3, wireBytes: 4, error: null };
-  assert.deepEqual(outcomeOf(done), { files: 2, bytes: 3, wireBytes: 4, result: "ok" });
+  assert.deepEqual(outcomeOf(done), {
+    files: 2,
+    bytes: 3,
+    wireBytes: 4,
+    result: "ok",
+    reason: null,
+  });
 });

@@ -61,7 +61,11 @@ Deno.test("expect() turns a refusal into its error", async () => {
   const said = encodeMessage({ type: "refuse", code: "version", message: "too old" });
   await assert.rejects(new ControlChannel(scripted([said])).expect("welcome"), (thrown) => {
     assert.ok(thrown instanceof SftpxError);
-    assert.deepEqual([thrown.code, thrown.message, thrown.remote], ["version", "too old", true]);
+    assert.deepEqual([thrown.code, thrown.message, thrown.remote], [
+      "version",
+      "The peer says: too old",
+      true,
+    ]);
     return true;
   });
 });

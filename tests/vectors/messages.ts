@@ -192,6 +192,7 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
       { action: "compare" },
       { action: "resume" },
       { action: "fail", code: "conflict", message: "A directory stands there" },
+      { action: "skip" },
     ],
   },
   "plan_end": { type: "plan_end", transfer: 1, entries: 517, deleted: 2 },
