@@ -352,7 +352,7 @@ Deno.test("every value is held to its limit and one past it", () => {
     ]],
     ["deleted", at("k"), ...omissionRows],
     ["planned", at("t"), ...u32],
-    ["planned", at("f"), [0, LIMITS.entriesPerTransfer - 7], [LIMITS.entriesPerTransfer - 6, -1]],
+    ["planned", at("f"), [0, LIMITS.entriesPerTransfer - 8], [LIMITS.entriesPerTransfer - 7, -1]],
     ["planned", at("s"), [
       many(LIMITS.entriesPerMessage, { a: 6, c: text(LIMITS.wordBytes), m: text(1024) }),
       [{ a: 0 }, { a: 5 }, { a: 7 }],
