@@ -41,7 +41,7 @@ async function start({ without }: ChunkInit): Promise<Crew> {
     packer: new Packer(codecs),
     lander: new Lander(codecs, {
       direct: new DirectWriter({ without }),
-      open: (path) => parts.open(path),
+      open: (path, isNew) => parts.open(path, isNew),
     }),
     digester: new Digester(codecs),
     rereader: new Rereader(codecs, { direct: new DirectReader({ without }) }),

@@ -5,9 +5,9 @@ import type { StoreReply, StoreRequest } from "../src/store/messages.ts";
 import { StoreService } from "../src/store/service.ts";
 
 const port = workerPort<StoreRequest, StoreReply>();
-const service = new StoreService();
-
-port.receive((request) => {
-  const reply = service.handle(request);
-  if (reply !== null) port.post(reply, []);
+const service = new StoreService({
+  post: (reply) => port.post(reply, []),
+  later: () => void setTimeout(() => service.goOn(), 0),
 });
+
+port.receive((request) => service.handle(request));

@@ -1,15 +1,21 @@
-// `bench flood`: what a real transfer keeps of its speed while peers that nobody wants are at the door,
-// and what the server keeps of them afterwards. The server and the clients are the real commands; the
-// flood is a process beside them, on the same machine, and takes its own part of the cores.
+// `bench flood`: what a real transfer keeps of its speed while peers that nobody wants are at the door.
+// Each flood is measured against a quiet transfer and against a transfer while the same flood goes to
+// another server on this machine: the first ratio is the bar, the second is what the cores lose anyway.
 
 import { parseArgs } from "@std/cli/parse-args";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { anchorPem } from "../../src/trust/anchor.ts";
-import { parseIdentityName } from "../../src/trust/identity.ts";
-import { FLOOD_KINDS, type FloodCounts, type FloodKind } from "./flood_peers.ts";
-import { type Child, median, printTable, processCost, spawnDeno } from "./process.ts";
+import { FLOOD_KINDS, type FloodCounts } from "./flood_peers.ts";
+import {
+  BenchClient,
+  BenchServer,
+  type Door,
+  Flooding,
+  type FloodJob,
+  type Transfer,
+} from "./flood_scene.ts";
+import { median, printTable, processCost } from "./process.ts";
 import { descriptorsOf, residentBytes } from "./resident.ts";
 
 const USAGE = `Usage: deno task bench flood [options]
@@ -17,24 +23,14 @@ const USAGE = `Usage: deno task bench flood [options]
   --peers N      peers at once (default 1000)
   --addresses N  loopback addresses they come from (default 8)
   --pause N      milliseconds a peer that was turned away waits (default 1000)
-  --repeat N     transfers of each, the median counts (default 3)
-  --only TEXT    only floods with this in their name: ${FLOOD_KINDS.join(", ")}, all
+  --repeat N     rounds of each, the median counts (default 3)
+  --only LIST    of ${FLOOD_KINDS.join(", ")}, all
   --json         one JSON object a line`;
 
-const MAIN = new URL("../../mod.ts", import.meta.url);
-const PEERS = new URL("./flood_peers.ts", import.meta.url);
-/** The issue's bar: a transfer keeps at least half of its undisturbed speed. */
+/** A transfer keeps at least half of its undisturbed speed. */
 const BAR = 0.5;
 /** So long after a flood the server holds nothing of it: connections are idle for 15 s at most. */
 const AFTER_MS = 20_000;
-
-interface Flags {
-  readonly bytes: number;
-  readonly peers: number;
-  readonly addresses: number;
-  readonly pauseMs: number;
-  readonly repeat: number;
-}
 
 export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
@@ -46,26 +42,38 @@ export async function run(args: string[]): Promise<void> {
       addresses: "8",
       pause: "1000",
       repeat: "3",
-      only: "",
+      only: [...FLOOD_KINDS, "all"].join(","),
     },
   });
   if (flags.help) return console.log(USAGE);
   const work = mkdtempSync(join(tmpdir(), "sftpx-flood-"));
   try {
-    const scene = await Scene.open(work, {
-      bytes: Number(flags.bytes),
-      peers: Number(flags.peers),
-      addresses: Number(flags.addresses),
-      pauseMs: Number(flags.pause),
-      repeat: Number(flags.repeat),
-    });
-    // Each as it comes: all of them take minutes.
-    const rows = await scene.measure(flags.only, (row) => {
+    await using ours = await BenchServer.start(work, "ours");
+    await using other = await BenchServer.start(work, "other");
+    const client = new BenchClient(work, Number(flags.bytes));
+    const scene = new Scene({ ours, other, client });
+    await client.send(ours); // The first one warms up both ends' caches.
+    const rows: Row[] = [];
+    for (const name of flags.only.split(",")) {
+      const kinds = FLOOD_KINDS.filter((kind) => name === kind || name === "all");
+      if (kinds.length === 0) throw new RangeError(`Cannot flood with "${name}": no such kind`);
+      const job = {
+        kinds,
+        peers: Number(flags.peers),
+        addresses: Number(flags.addresses),
+        pauseMs: Number(flags.pause),
+      };
+      const rounds: Round[] = [];
+      for (let n = 0; n < Number(flags.repeat); n++) rounds.push(await scene.round(job));
+      const row = rowOf(name, rounds);
+      rows.push(row);
       if (flags.json) console.log(JSON.stringify(row));
-      else console.log(`${row["flood"]}: ${row["MB/s"]} MB/s`);
-    });
+      else console.log(`${name}: ratio ${row["ratio"]}, beside another server ${row["beside"]}`);
+    }
     if (!flags.json) printTable(rows);
-    await scene.close();
+    await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
+    const left = `${Math.round(residentBytes(ours.pid) / 1e6)} MB, ${descriptorsOf(ours.pid)} fds`;
+    if (!flags.json) console.log(`the server afterwards: ${left}`);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -73,176 +81,105 @@ export async function run(args: string[]): Promise<void> {
 
 type Row = Readonly<Record<string, string | number>>;
 
+/** One transfer, and what everybody took while it went on, in cores. */
+interface Sample extends Transfer {
+  readonly serverCores: number;
+  readonly clientCores: number;
+  readonly floodCores: number;
+  readonly perSecond: FloodCounts;
+  readonly floodPeakBytes: number;
+  readonly serverBytes: number;
+}
+
+interface Round {
+  readonly quiet: Sample;
+  /** While the flood goes to another server. */
+  readonly beside: Sample;
+  readonly flooded: Sample;
+}
+
 class Scene {
-  readonly #work: string;
-  readonly #flags: Flags;
-  readonly #server: Child;
-  readonly #ticket: string;
-  readonly #port: number;
-  readonly #anchor: string;
-  #sent = 0;
+  readonly #ours: BenchServer;
+  readonly #other: BenchServer;
+  readonly #client: BenchClient;
 
-  private constructor(work: string, flags: Flags, { server, listening }: {
-    readonly server: Child;
-    readonly listening: { ticket: string; port: number; identity: string };
+  constructor({ ours, other, client }: {
+    readonly ours: BenchServer;
+    readonly other: BenchServer;
+    readonly client: BenchClient;
   }) {
-    this.#work = work;
-    this.#flags = flags;
-    this.#server = server;
-    this.#ticket = listening.ticket;
-    this.#port = listening.port;
-    this.#anchor = anchorPem(parseIdentityName(listening.identity));
+    this.#ours = ours;
+    this.#other = other;
+    this.#client = client;
   }
 
-  static async open(work: string, flags: Flags): Promise<Scene> {
-    mkdirSync(join(work, "root"));
-    const block = crypto.getRandomValues(new Uint8Array(65_536));
-    const bytes = new Uint8Array(flags.bytes);
-    for (let at = 0; at < bytes.byteLength; at += block.byteLength) {
-      bytes.set(block.subarray(0, bytes.byteLength - at), at);
-      bytes[at] = at >> 16 & 255;
-      bytes[at + 1] = at >> 24;
-    }
-    writeFileSync(join(work, "file"), bytes);
-    const server = spawnDeno(MAIN, {
-      args: ["serve", join(work, "root"), "--json", "--quiet", "--listen", "[::]:0"],
-      env: { SFTPX_HOME: join(work, "server") },
+  /** All three close together: what else the machine does changes from minute to minute. */
+  async round(job: FloodJob): Promise<Round> {
+    return {
+      quiet: await this.#measure(null),
+      beside: await this.#during(job, this.#other.door),
+      flooded: await this.#during(job, this.#ours.door),
+    };
+  }
+
+  async #during(job: FloodJob, door: Door): Promise<Sample> {
+    await using flood = await Flooding.start(job, door);
+    return await this.#measure(flood);
+  }
+
+  async #measure(flood: Flooding | null): Promise<Sample> {
+    const cpu = () => ({
+      server: processCost(this.#ours.pid).cpuSeconds,
+      flood: flood === null ? 0 : processCost(flood.pid).cpuSeconds,
     });
-    const listening = JSON.parse(await server.line());
-    server.drain();
-    return new Scene(work, flags, { server, listening });
-  }
-
-  async close(): Promise<void> {
-    await this.#server[Symbol.asyncDispose]();
-  }
-
-  async measure(only: string, onRow: (row: Row) => void): Promise<readonly Row[]> {
-    await this.#transfers(1); // The first one warms up both ends' caches.
-    const rows: Row[] = [];
-    const take = (row: Row) => {
-      rows.push(row);
-      onRow(row);
-      return row;
-    };
-    const quiet = take(await this.#row("no flood", { base: null, kinds: [] }));
-    const floods: readonly (readonly [string, readonly FloodKind[]])[] = [
-      ...FLOOD_KINDS.map((kind) => [kind, [kind]] as const),
-      ["all", FLOOD_KINDS],
-    ];
-    const base = Number(quiet["MB/s"]);
-    for (const [name, kinds] of floods) {
-      if (name.includes(only)) take(await this.#row(name, { base, kinds }));
-    }
-    await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
-    take(await this.#row("afterwards", { base, kinds: [] }));
-    return rows;
-  }
-
-  async #row(
-    name: string,
-    { base, kinds }: { readonly base: number | null; readonly kinds: readonly FloodKind[] },
-  ): Promise<Row> {
-    await using flood = kinds.length === 0 ? null : await Flooding.start(this.#floodJob(kinds));
-    const before = processCost(this.#server.pid).cpuSeconds;
+    const [before, counted] = [cpu(), flood?.counts ?? NOBODY];
     const startMs = performance.now();
-    const speeds = await this.#transfers(this.#flags.repeat);
+    const transfer = await this.#client.send(this.#ours);
     const seconds = (performance.now() - startMs) / 1000;
-    const speed = median(speeds);
-    const ratio = base === null ? 1 : speed / base;
+    const [after, counts] = [cpu(), flood?.counts ?? NOBODY];
     return {
-      flood: name,
-      "MB/s": speed.toFixed(1),
-      ratio: ratio.toFixed(2),
-      range: `${Math.min(...speeds).toFixed(0)}..${Math.max(...speeds).toFixed(0)}`,
-      "peers/s": Math.round((flood?.counts.came ?? 0) / seconds),
-      "shook/s": Math.round((flood?.counts.shook ?? 0) / seconds),
-      "packets/s": Math.round((flood?.counts.packets ?? 0) / seconds),
-      "server CPU": ((processCost(this.#server.pid).cpuSeconds - before) / seconds).toFixed(2),
-      "server MB": Math.round(residentBytes(this.#server.pid) / 1e6),
-      "server fds": descriptorsOf(this.#server.pid),
-      bar: base === null ? "" : ratio >= BAR ? "kept" : "missed",
+      ...transfer,
+      serverCores: (after.server - before.server) / seconds,
+      clientCores: transfer.cpuSeconds / seconds,
+      floodCores: (after.flood - before.flood) / seconds,
+      perSecond: {
+        came: (counts.came - counted.came) / seconds,
+        shook: (counts.shook - counted.shook) / seconds,
+        packets: (counts.packets - counted.packets) / seconds,
+      },
+      floodPeakBytes: flood === null ? 0 : processCost(flood.pid).peakBytes,
+      serverBytes: residentBytes(this.#ours.pid),
     };
-  }
-
-  #floodJob(kinds: readonly FloodKind[]): string {
-    const { peers, addresses, pauseMs } = this.#flags;
-    const to = { port: this.#port, anchorPem: this.#anchor };
-    return JSON.stringify({ ...to, kinds, peers, addresses, pauseMs });
-  }
-
-  /** MB a second of so many transfers, told by the client. */
-  async #transfers(count: number): Promise<number[]> {
-    const speeds: number[] = [];
-    for (let n = 0; n < count; n++) {
-      const name = `copy${this.#sent++}`;
-      await using client = spawnDeno(MAIN, {
-        args: [
-          ...["send", join(this.#work, "file"), `@/${name}`],
-          ...["--json", "--quiet", "--compress", "none", "--timeout", "60s"],
-        ],
-        env: { SFTPX_HOME: join(this.#work, "client"), SFTPX_TICKET: this.#ticket },
-      });
-      speeds.push(await speedOf(client));
-      rmSync(join(this.#work, "root", name));
-    }
-    return speeds;
   }
 }
 
-/** From the first byte to the last line: what getting in takes is told by `--timeout`. */
-async function speedOf(client: Child): Promise<number> {
-  for (;;) {
-    const line = JSON.parse(await client.line());
-    if (line.event !== "summary") continue;
-    if (line.ok !== true) throw new Error(`Cannot measure: ${line.error?.message}`);
-    return line.bytes / line.seconds / 1e6;
-  }
+const NOBODY: FloodCounts = { came: 0, shook: 0, packets: 0 };
+
+function rowOf(flood: string, rounds: readonly Round[]): Row {
+  const middle = (figure: (round: Round) => number) => median(rounds.map(figure));
+  const ratios = rounds.map(({ quiet, flooded }) => ratioOf(flooded, quiet));
+  const ratio = median(ratios);
+  return {
+    flood,
+    "MB/s quiet": middle(({ quiet }) => quiet.megabytesPerSecond).toFixed(0),
+    "MB/s": middle(({ flooded }) => flooded.megabytesPerSecond).toFixed(0),
+    ratio: ratio.toFixed(2),
+    range: `${Math.min(...ratios).toFixed(2)}..${Math.max(...ratios).toFixed(2)}`,
+    beside: middle(({ quiet, beside }) => ratioOf(beside, quiet)).toFixed(2),
+    "s to get in": middle(({ flooded }) => flooded.entrySeconds).toFixed(1),
+    "quiet s": middle(({ quiet }) => quiet.entrySeconds).toFixed(1),
+    "came/s": Math.round(middle(({ flooded }) => flooded.perSecond.came)),
+    "shook/s": Math.round(middle(({ flooded }) => flooded.perSecond.shook)),
+    "packets/s": Math.round(middle(({ flooded }) => flooded.perSecond.packets)),
+    "cores: flood": middle(({ flooded }) => flooded.floodCores).toFixed(2),
+    server: middle(({ flooded }) => flooded.serverCores).toFixed(2),
+    client: middle(({ flooded }) => flooded.clientCores).toFixed(2),
+    "flood MB": Math.round(Math.max(...rounds.map((round) => round.flooded.floodPeakBytes)) / 1e6),
+    "server MB": Math.round(rounds.at(-1)!.flooded.serverBytes / 1e6),
+    bar: ratio >= BAR ? "kept" : "missed",
+  };
 }
 
-/** The flood's process, once it is under way. */
-class Flooding implements AsyncDisposable {
-  readonly #child: Child;
-  #counts: FloodCounts = { came: 0, shook: 0, packets: 0 };
-  #before: FloodCounts | null = null;
-  readonly #reading: Promise<void>;
-
-  private constructor(child: Child) {
-    this.#child = child;
-    this.#reading = this.#read();
-  }
-
-  static async start(job: string): Promise<Flooding> {
-    const env = { DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: "/dev/null" };
-    const flooding = new Flooding(spawnDeno(PEERS, { args: [job], env }));
-    while (flooding.#counts.came === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-    // Every peer has come once.
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    flooding.#before = { ...flooding.#counts };
-    return flooding;
-  }
-
-  /** Since it was under way. */
-  get counts(): FloodCounts {
-    const { came, shook, packets } = this.#counts;
-    const before = this.#before ?? { came: 0, shook: 0, packets: 0 };
-    return {
-      came: came - before.came,
-      shook: shook - before.shook,
-      packets: packets - before.packets,
-    };
-  }
-
-  async #read(): Promise<void> {
-    try {
-      for (;;) this.#counts = JSON.parse(await this.#child.line());
-    } catch {
-      // It was ended.
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child[Symbol.asyncDispose]();
-    await this.#reading;
-  }
+function ratioOf(disturbed: Transfer, quiet: Transfer): number {
+  return disturbed.megabytesPerSecond / quiet.megabytesPerSecond;
 }

@@ -66,6 +66,9 @@ export async function flood(
 ): Promise<FloodCounts> {
   const counts: Tally = { came: 0, shook: 0, packets: 0, ballast: null };
   const places = await Places.open(options);
+  // Whoever still waits to be let in is told at once: a peer that nobody answers waits for long.
+  const hangUp = () => places.hangUp();
+  options.signal.addEventListener("abort", hangUp);
   try {
     const { kinds, peers } = options;
     const openings = kinds.some((kind) => kind === "half-open" || kind === "noise")
@@ -86,6 +89,7 @@ export async function flood(
     onCounts(counts);
     return counts;
   } finally {
+    options.signal.removeEventListener("abort", hangUp);
     places.close();
   }
 }
@@ -241,10 +245,11 @@ async function recordOpenings(count: number): Promise<readonly Opening[]> {
 
 /** Where peers come from: for each address an endpoint for handshakes, and sockets for packets. */
 class Places {
-  readonly #endpoints: readonly Deno.QuicEndpoint[];
+  /** None once they hung up. */
+  readonly #endpoints: Deno.QuicEndpoint[];
   readonly #sockets: readonly Socket[];
 
-  private constructor(endpoints: readonly Deno.QuicEndpoint[], sockets: readonly Socket[]) {
+  private constructor(endpoints: Deno.QuicEndpoint[], sockets: readonly Socket[]) {
     this.#endpoints = endpoints;
     this.#sockets = sockets;
   }
@@ -267,8 +272,13 @@ class Places {
     this.#sockets[index % this.#sockets.length]!.send(packet, port, HERE, () => {});
   }
 
+  /** Ends every connection, and every try of one. */
+  hangUp(): void {
+    for (const endpoint of this.#endpoints.splice(0)) endpoint.close();
+  }
+
   close(): void {
-    for (const endpoint of this.#endpoints) endpoint.close();
+    this.hangUp();
     for (const socket of this.#sockets) socket.close();
   }
 }
@@ -309,12 +319,24 @@ export function canFlood(): boolean {
   return denoQuicTransport().unavailable() === null;
 }
 
-/** As a process of its own: `FloodOptions` but for the signal as JSON in argv; runs until it is killed. */
-if (import.meta.main) {
-  const { peers, ...given } = JSON.parse(Deno.args[0] ?? "{}");
+/** After it is asked to end, so long for saying goodbye to the server. */
+const GOODBYE_MS = 1000;
+/** What ended connections hold is given back by the collector, which does not see that it is much. */
+const COLLECT_MS = 500;
+
+/** As a process of its own: `FloodOptions` but for the signal as JSON in argv; runs until it is ended. */
+function floodForEver(job: string): void {
   const stop = new AbortController();
-  Deno.addSignalListener("SIGTERM", () => stop.abort());
-  flood({ ...given, peers, signal: stop.signal }, ({ came, shook, packets }) => {
+  Deno.addSignalListener("SIGTERM", () => {
+    stop.abort();
+    setTimeout(() => Deno.exit(0), GOODBYE_MS);
+  });
+  // There with `--expose-gc` only.
+  const { gc } = globalThis as { readonly gc?: () => void };
+  if (gc !== undefined) setInterval(gc, COLLECT_MS);
+  flood({ ...JSON.parse(job), signal: stop.signal }, ({ came, shook, packets }) => {
     console.log(JSON.stringify({ came, shook, packets }));
   }).then(() => Deno.exit(0));
 }
+
+if (import.meta.main) floodForEver(Deno.args[0] ?? "{}");

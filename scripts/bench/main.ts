@@ -14,6 +14,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     summary: "one file, disk to disk, against the pipe and scp",
     load: () => import("./file.ts"),
   },
+  small: {
+    summary: "many small files, disk to disk, with the root held open and by paths",
+    load: () => import("./small.ts"),
+  },
   hash: {
     summary: "digests of a tree with 1, 2, ... workers",
     load: () => import("./hash.ts"),

@@ -9,7 +9,10 @@ import { StoreService } from "../../src/store/service.ts";
 import { halfDo, HASTY_DISK, type StateJob } from "./resume_state.ts";
 
 const port = workerPort<StoreRequest, StoreReply>();
-const service = new StoreService();
+const service = new StoreService({
+  post: (reply) => port.post(reply, []),
+  later: () => void setTimeout(() => service.goOn(), 0),
+});
 const job: StateJob = JSON.parse(Deno.env.get("SFTPX_BENCH_JOB") ?? "null");
 let store: DiskStore | null = null;
 
@@ -17,11 +20,8 @@ port.receive((request) => {
   if (request.kind === "open") store = new DiskStore({ ...request, disk: HASTY_DISK });
   const begins = request.kind === "call" && request.method === "begin";
   if (!begins || store === null) {
-    const reply = request.kind === "open"
-      ? { kind: "answer" as const, call: request.call, value: undefined }
-      : service.handle(request);
-    if (reply !== null) port.post(reply, []);
-    return;
+    if (request.kind !== "open") return service.handle(request);
+    return port.post({ kind: "answer", call: request.call, value: undefined }, []);
   }
   const [transfer] = request.args;
   halfDo(store, transfer, job).then(

@@ -1,5 +1,6 @@
 // Network addresses as bits: what is compared, counted and limited is never their text, which has
-// many forms. An IPv4 address in an IPv6 dress is the IPv4 address (RFC 4291 mapped, RFC 6052 NAT64).
+// many forms. An IPv4 address in an IPv6 dress is the IPv4 address (RFC 4291 mapped); one behind a
+// translator (RFC 6052 NAT64) counts as the same, and is not to be let in as the same.
 
 /** An address without its port and zone. */
 export interface IpAddress {
@@ -10,6 +11,16 @@ export interface IpAddress {
 
 /** `address:port`, `[address]:port` or a bare address; null for anything else. */
 export function parseAddress(text: string): IpAddress | null {
+  const address = parseTrueAddress(text);
+  if (address === null || !startsWith(address.bytes, NAT64)) return address;
+  return { family: 4, bytes: address.bytes.slice(12) };
+}
+
+/**
+ * The same, but what comes from a translator is the IPv6 address that it is: a packet from there can be
+ * made by whoever shares a network with this machine, which a mapped address never is on the wire.
+ */
+export function parseTrueAddress(text: string): IpAddress | null {
   const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1];
   const bare = bracketed ?? (/^[^:]*:\d+$/.test(text) ? text.slice(0, text.indexOf(":")) : text);
   const plain = bare.replace(/%.*$/s, "");
@@ -79,11 +90,14 @@ function groupsOf(text: string, { isLast }: { readonly isLast: boolean }): numbe
   return groups;
 }
 
-/** ::ffff:0:0/96 and 64:ff9b::/96 are IPv4: what a dual-stack socket or a translator makes of it. */
+/** ::ffff:0:0/96 is IPv4: what a dual-stack socket makes of it. */
 function unmapped(bytes: Uint8Array): IpAddress {
-  const head = [...bytes.subarray(0, 12)];
-  const isIpv4 = [MAPPED, NAT64].some((prefix) => prefix.every((byte, at) => byte === head[at]));
-  return isIpv4 ? { family: 4, bytes: bytes.slice(12) } : { family: 6, bytes };
+  if (!startsWith(bytes, MAPPED)) return { family: 6, bytes };
+  return { family: 4, bytes: bytes.slice(12) };
+}
+
+function startsWith(bytes: Uint8Array, prefix: readonly number[]): boolean {
+  return bytes.length === 16 && prefix.every((byte, at) => byte === bytes[at]);
 }
 
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseAddress, prefixKey, siteOf, sourceOf } from "./address.ts";
+import { parseAddress, parseTrueAddress, prefixKey, siteOf, sourceOf } from "./address.ts";
 
 /** Forms of one source each. */
 const SAME: readonly (readonly string[])[] = [
@@ -66,4 +66,14 @@ Deno.test("prefixKey() compares as many bits as it is told", () => {
   assert.equal(of("10.1.2.3", 0), of("192.0.2.1", 0));
   assert.notEqual(of("10.1.2.3", 32), of("10.1.2.2", 32));
   assert.notEqual(of("::", 0), of("0.0.0.0", 0));
+});
+
+Deno.test("parseTrueAddress() takes a translator's address for the IPv6 address that it is", () => {
+  for (const text of ["[64:ff9b::192.0.2.1]:9", "64:ff9b::c000:201"]) {
+    assert.equal(parseAddress(text)?.family, 4, text);
+    assert.equal(parseTrueAddress(text)?.family, 6, text);
+  }
+  for (const text of ["192.0.2.1:9", "[::ffff:192.0.2.1]:9", "[2001:db8::1]:9", "nowhere"]) {
+    assert.deepEqual(parseTrueAddress(text), parseAddress(text), text);
+  }
 });

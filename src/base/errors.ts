@@ -34,11 +34,13 @@ export type ErrorCode =
   | "identity_mismatch"
   | "identity_unknown"
   | "refused"
+  | "unauthorized"
   | "protocol"
   | "version"
   | "limit"
   | "integrity"
   | "no_space"
+  | "quota"
   | "lost"
   | "terminated"
   | "interrupted";
@@ -69,11 +71,18 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorKind>> = {
   identity_mismatch: kind(11, 0x21, false, "Someone may be impersonating the server."),
   identity_unknown: kind(11, 0x22, false, "Pass a ticket, or --pin with the server's identity."),
   refused: kind(12, 0x30, false, "Ask whoever runs the server for a ticket or key that allows it."),
+  unauthorized: kind(
+    12,
+    0x34,
+    false,
+    "Ask whoever runs the server for a ticket, or to add your key.",
+  ),
   protocol: kind(1, 0x31, false, "The two ends do not speak the same protocol."),
   version: kind(1, 0x32, false, "Use the same sftpx version on both ends."),
   limit: kind(1, 0x33, false, null),
   integrity: kind(13, 0x40, false, null),
   no_space: kind(14, 0x41, true, "Free some space and run the same command again: it resumes."),
+  quota: kind(14, 0x42, true, "Ask whoever runs the server for more room, or send less."),
   lost: kind(20, 0x50, true, "Run the same command again: it resumes."),
   terminated: kind(20, 0x51, true, "Run the same command again: it resumes."),
   interrupted: kind(130, 0x52, true, "Run the same command again: it resumes."),

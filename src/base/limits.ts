@@ -40,6 +40,10 @@ export const LIMITS = {
    */
   arrivalsPerSecond: 512,
   arrivalsAtOnce: 512,
+  /** Between two of them: a socket's buffer holds a millisecond or two of a fast transfer. */
+  arrivalsApartMs: 1,
+  /** Longest line of them: half of the time after which a client asks again. */
+  arrivalsLineMs: 500,
   /**
    * The same for one address: eight clients of the most connections come at once; more wait. A site
    * (IPv6: /48) has four times as much, or each /64 of it would be one more.
@@ -104,6 +108,13 @@ export const LIMITS = {
   pathDepth: 512,
   /** UTF-8 bytes of a link's target. */
   linkTargetBytes: 4095,
+  /** Names looked at for one link, those of the links it leads through included: a path's deepest. */
+  linkNames: 512,
+  /**
+   * The same for all links of one transfer, which looks twice: eight names each for two million links, at
+   * a few microseconds a name.
+   */
+  linkNamesPerTransfer: 32_000_000,
   /** Entries in one Entries message. */
   entriesPerMessage: 512,
   /** Entries of one transfer: indexes travel as 32 bits; this is what memory is planned for. */

@@ -2,7 +2,7 @@
 // who came longest ago, unless even that one is too new. Whoever is honest is through in a moment;
 // whoever stays on to be in the way makes room first. No clock: the time is an argument.
 
-export interface PlacesOptions {
+interface PlacesOptions {
   readonly most: number;
   readonly mostPerSource: number;
   /** Nobody loses a place that was taken less long ago. */

@@ -29,7 +29,7 @@ export function sizeBytes(text: string): number | null {
 /** A size exactly: `2 MiB`, `1 MB`, `65537 B`. */
 export function formatSize(bytes: number): string {
   const units = [["GiB", 2 ** 30], ["GB", 1e9], ["MiB", 2 ** 20], ["MB", 1e6], ["KiB", 1024], [
-    "KB",
+    "kB",
     1e3,
   ]] as const;
   for (const [unit, factor] of units) {

@@ -7,6 +7,7 @@ import { shown } from "./shown.ts";
 const PATH_CHARS = 1000;
 
 type Access = Extract<ServeEvent, { kind: "access" }>;
+type Refused = Extract<ServeEvent, { kind: "peer_refused" }>;
 
 /**
  * `access push result=ok peer=IDENTITY address=HOST:PORT path="a/b" files=1 bytes=5 wire=20
@@ -31,6 +32,23 @@ export function accessLine(event: Access): string {
     `wire=${wireBytes}`,
     `seconds=${event.seconds.toFixed(3)}`,
     ...(reason === null ? [] : [`reason=${quoted(reason)}`]),
+  ].join(" ");
+}
+
+/**
+ * `access enter result=refused peer=IDENTITY address=HOST:PORT times=1 reason="..."`: an authorized key
+ * was turned away at the door.
+ */
+export function refusedLine(
+  { code, identity, address, count, message }: Omit<Refused, "kind">,
+): string {
+  return [
+    "access enter",
+    `result=${bare(code)}`,
+    `peer=${bare(identity ?? "")}`,
+    `address=${bare(address)}`,
+    `times=${count}`,
+    `reason=${quoted(message)}`,
   ].join(" ");
 }
 

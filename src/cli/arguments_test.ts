@@ -316,7 +316,7 @@ Deno.test("parseCommand() refuses an address that cannot be listened on", () => 
   fails("serve --advertise h:0", /port 0/);
   fails(
     "serve --access write-twice",
-    /one of read, write, write-once, append-only, both, did you mean/,
+    /one of read, write, write-once, append-only, read,write-once, read,append-only, both, did you mean/,
   );
 });
 

@@ -6,6 +6,7 @@ import type { ReceivePolicy } from "../session/options.ts";
 import type { Access, Grant } from "../trust/grant.ts";
 import type { Congestion } from "../transport/transport.ts";
 import type { CommandName } from "./commands.ts";
+import type { Expiry } from "./expiry.ts";
 import type { HostPort, RemoteTarget } from "./target.ts";
 
 /** How a command talks. */
@@ -139,7 +140,7 @@ export type TicketAction =
     readonly bounds: GrantBounds;
     /** Transfers it is good for; null for any number. */
     readonly uses: number | null;
-    readonly expiresInMs: number;
+    readonly expires: Expiry;
     /** Port 0 for the one that the root is served on. */
     readonly advertise: readonly HostPort[];
   }
@@ -167,8 +168,8 @@ export type KeysAction =
     readonly bounds: GrantBounds;
     /** Addresses and ranges that its holder may come from; null for anywhere. */
     readonly from: readonly string[] | null;
-    /** When it ends, a date or a time; null for never. */
-    readonly until: string | null;
+    /** When it ends; null for never. */
+    readonly expires: Expiry | null;
     readonly comment: string;
   }
   | { readonly kind: "revoke"; readonly identity: string }

@@ -50,7 +50,7 @@ Deno.test("ticket makes one unless told otherwise", () => {
     access: "both",
     bounds: {},
     uses: null,
-    expiresInMs: 86_400_000,
+    expires: { kind: "after", ms: 86_400_000 },
     advertise: [],
   };
   assert.deepEqual(actionOf("ticket"), plain);
@@ -69,7 +69,7 @@ Deno.test("ticket makes one unless told otherwise", () => {
       access: "append-only",
       bounds: { quotaBytes: 10e9, maxFileBytes: 2 ** 20 },
       uses: 3,
-      expiresInMs: 5_400_000,
+      expires: { kind: "after", ms: 5_400_000 },
       advertise: [{ hostname: "h", port: 0 }],
     },
   );
@@ -97,10 +97,11 @@ Deno.test("ticket refuses what it cannot do", () => {
   fails("ticket --uses 0", /must be from 1 to/);
   fails("ticket --expires 1000d", /must be from/);
   fails("ticket --expires 3", /no unit/);
+  fails("ticket --expires 2031-02-30", /no date/);
   fails("send a @ --uses 3", /Cannot use "--uses" with "send"/);
 });
 
-const UNBOUND = { path: "", bounds: {}, from: null, until: null } as const;
+const UNBOUND = { path: "", bounds: {}, from: null, expires: null } as const;
 
 Deno.test("keys reads each of its actions", () => {
   assert.deepEqual(actionOf("keys"), { kind: "list" });
@@ -120,14 +121,14 @@ Deno.test("keys reads each of its actions", () => {
     comment: "",
   });
   const bound = `keys authorize ${IDENTITY} --access read --path a/b --quota 1MB --max-file 1KB`;
-  assert.deepEqual(actionOf(`${bound} --from 192.0.2.0/24 --from ::1 --until 2031-12-31`), {
+  assert.deepEqual(actionOf(`${bound} --from 192.0.2.0/24 --from ::1 --expires 2031-12-31`), {
     kind: "authorize",
     identity: IDENTITY,
     access: "read",
     path: "a/b",
     bounds: { quotaBytes: 1e6, maxFileBytes: 1e3 },
     from: ["192.0.2.0/24", "::1"],
-    until: "2031-12-31",
+    expires: { kind: "at", ms: Date.UTC(2032, 0, 1) },
     comment: "",
   });
   assert.deepEqual(actionOf(`keys revoke ${IDENTITY}`), { kind: "revoke", identity: IDENTITY });

@@ -119,7 +119,7 @@ Deno.test("parseConfiguration() names file, line and what is wrong", async () =>
     ['timeout = ["1s"]', /"timeout" is no string/],
     [
       'access = "reed"',
-      /it is one of read, write, write-once, append-only, both, did you mean "read"/,
+      /it is one of read, write, write-once, append-only, read,write-once, read,append-only, both, did you mean "read"/,
     ],
     ["json = true", /"json" cannot stand here: it is for the command line/],
     ["help = true", /"help" cannot stand here/],

@@ -142,7 +142,8 @@ export class FirstContact {
   }
 
   async #explained(error: SftpxError, remote: Remote): Promise<SftpxError> {
-    if (error.code === "refused" && error.remote && remote.ticket === null && !this.#isIn) {
+    // Not of one whose key the server knows and refuses: this line would give it all that it is denied.
+    if (error.code === "unauthorized" && error.remote && remote.ticket === null && !this.#isIn) {
       await this.#tellOwnIdentity();
       return error;
     }

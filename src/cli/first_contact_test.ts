@@ -304,14 +304,17 @@ Deno.test("FirstContact goes on where the host cannot be written down, and warns
 
 Deno.test("FirstContact tells a stranger to the server what would let it in", async () => {
   await using scene = await Scene.open();
-  const refused = new SftpxError("refused", "it has no ticket and is not authorized", {
+  const refused = new SftpxError("unauthorized", "it has no ticket and is not authorized", {
     remote: true,
   });
   const told = () => scene.stderr.text.includes(`sftpx keys authorize ${scene.other.name}\n`);
   const withTicket = { ...REMOTE, ticket: new Uint8Array(32) };
   await scene.contact().concluded(withTicket, Promise.resolve(failedWith(refused)));
-  const own = new SftpxError("refused", "Cannot push: the grant is to read");
+  const own = new SftpxError("unauthorized", "Cannot push: nobody may");
   await scene.contact().concluded(REMOTE, Promise.resolve(failedWith(own)));
+  // A key that the server knows is told what it is refused for, and no way around that.
+  const expired = new SftpxError("refused", "this key has expired (expires=)", { remote: true });
+  await scene.contact().concluded(REMOTE, Promise.resolve(failedWith(expired)));
   const inside = scene.contact();
   inside.event({ kind: "start", direction: "push", chunkBytes: 65536, peer: scene.server.name });
   await inside.concluded(REMOTE, Promise.resolve(failedWith(refused)));

@@ -17,8 +17,8 @@ export type FlagValue =
   | { readonly kind: "compression"; readonly hint: string }
   /** A network address, or a range of them. */
   | { readonly kind: "range"; readonly hint: string }
-  /** A date, or a time with its zone. */
-  | { readonly kind: "moment"; readonly hint: string }
+  /** A duration within its bounds; or a date, or a time with its zone. */
+  | { readonly kind: "expiry"; readonly hint: string; readonly min: number; readonly max: number }
   | { readonly kind: "count"; readonly hint: string; readonly min: number; readonly max: number }
   | { readonly kind: "size"; readonly hint: string; readonly min: number; readonly max: number }
   /** A size that is a power of two. */
@@ -54,6 +54,8 @@ export interface FlagSpec {
   readonly configured?: "nowhere" | "host";
   /** One line for help. */
   readonly help: string;
+  /** The line for commands where it means something else, its default included. */
+  readonly helpIn?: Readonly<Partial<Record<CommandName, string>>>;
 }
 
 /** The environment variable that stands in for a flag; null for one that is typed or not at all. */

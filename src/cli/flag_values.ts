@@ -4,7 +4,8 @@
 import { filterProblem } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Compression } from "../pool/messages.ts";
-import { parseMoment, parseRange, RestrictionProblem } from "../trust/restrictions.ts";
+import { parseRange, RestrictionProblem } from "../trust/restrictions.ts";
+import { parseExpiry } from "./expiry.ts";
 import type { FlagSpec } from "./flag_spec.ts";
 import { AUTO_ZSTD_LEVEL, ZSTD_LEVELS } from "./flags.ts";
 import { hintOf } from "./nearest.ts";
@@ -75,8 +76,12 @@ export function checkValue(
     case "remote":
       return checkPlace(flag, text, attempt);
     case "range":
-    case "moment":
-      return checkRestriction(value.kind, text, attempt);
+      return checkRestriction(() => parseRange(text), attempt);
+    case "expiry": {
+      const expiry = parseExpiry(text, attempt);
+      if (expiry.kind === "at") return;
+      return checkRange(attempt, { ...value, amount: expiry.ms, format: formatDuration });
+    }
     case "path":
     case "directory":
       if (text.includes("\0")) throw usageError(attempt, "no path holds a NUL");
@@ -140,15 +145,18 @@ export function echo(flag: FlagSpec, text: string): readonly string[] {
       return [`--${flag.name} ${formatSize(parseRate(text))}/s`];
     case "duration":
       return [`--${flag.name} ${formatDuration(parseDuration(text))}`];
+    case "expiry": {
+      const expiry = parseExpiry(text);
+      return expiry.kind === "at" ? [] : [`--${flag.name} ${formatDuration(expiry.ms)}`];
+    }
     default:
       return [];
   }
 }
 
-function checkRestriction(kind: "range" | "moment", text: string, attempt: string): void {
+function checkRestriction(check: () => unknown, attempt: string): void {
   try {
-    if (kind === "range") parseRange(text);
-    else parseMoment(text);
+    check();
   } catch (thrown) {
     if (thrown instanceof RestrictionProblem) throw usageError(attempt, thrown.message);
     throw thrown;

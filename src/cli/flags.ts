@@ -62,7 +62,15 @@ const BENCH_BYTES = { min: 2 ** 20, max: LIMITS.measureBytes } as const;
 const GRANT_BYTES = { min: 0, max: LIMITS.fileBytes } as const;
 
 /** Words of a grant. */
-const ACCESS: readonly Access[] = ["read", "write", "write-once", "append-only", "both"];
+const ACCESS: readonly Access[] = [
+  "read",
+  "write",
+  "write-once",
+  "append-only",
+  "read,write-once",
+  "read,append-only",
+  "both",
+];
 
 /** What becomes of links, and of modes. */
 const LINKS: readonly LinkPolicy[] = ["keep", "skip", "refuse"];
@@ -85,7 +93,7 @@ export const FLAGS = [
   own("once", BOOLEAN, SERVERS, { help: "stop after one transfer, with its exit code" }),
   own("access", { kind: "choice", hint: "WHAT", choices: ACCESS }, ["serve", "ticket", "keys"], {
     fallback: "both",
-    help: ACCESS.slice(0, -1).join("|"),
+    help: "read|write|write-once|append-only",
   }),
   own("path", { kind: "remote", hint: "PATH" }, GRANTING, {
     configured: "nowhere",
@@ -105,16 +113,11 @@ export const FLAGS = [
     configured: "nowhere",
     help: "where the key may come from; repeatable",
   }),
-  own("until", { kind: "moment", hint: "DATE" }, ["keys"], {
-    configured: "nowhere",
-    help: "the last day the key is good, or a time",
-  }),
   own("uses", count(1, LIMITS.ticketUses), ["ticket"], {
     help: "transfers it is good for (default: any number)",
   }),
-  own("expires", { kind: "duration", hint: "D", ...EXPIRY_MS }, ["ticket"], {
-    fallback: "24h",
-    help: "how long it is good for",
+  own("expires", { kind: "expiry", hint: "D|DATE", ...EXPIRY_MS }, ["ticket", "keys"], {
+    help: "how long it is good, or its last day (ticket: 24h)",
   }),
   own("older-than", { kind: "duration", hint: "D", ...EXPIRY_MS }, ["clean"], {
     configured: "nowhere",
@@ -158,6 +161,7 @@ export const FLAGS = [
   own("links", choice(LINKS), TRANSFERS, {
     fallback: "refuse",
     help: "links made: all, none, safe ones",
+    helpIn: { send: "skip: offer no links" },
     advanced: true,
   }),
   own("modes", choice(MODES), RECEIVERS, {

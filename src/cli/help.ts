@@ -37,7 +37,7 @@ export function commandHelp(name: CommandName, { verbose }: { verbose: boolean }
     ...usageLines(name),
     ...command.about.map((line) => INDENT + line),
     "",
-    ...columns(known.map((flag) => [flagUsage(flag), flagHelp(flag)] as const)),
+    ...columns(known.map((flag) => [flagUsage(flag), flagHelp(flag, name)] as const)),
     ...(more === 0
       ? []
       : [`${more} more ${more === 1 ? "flag" : "flags"}: sftpx ${name} --help --verbose`]),
@@ -76,8 +76,10 @@ export function flagUsage(flag: FlagSpec): string {
   return `${short}--${flag.name}${hint}`;
 }
 
-/** What a flag does, and its default. */
-export function flagHelp(flag: FlagSpec): string {
+/** What a flag does, and its default; of a command, what it does there. */
+export function flagHelp(flag: FlagSpec, command: CommandName | null = null): string {
+  const own = command === null ? undefined : flag.helpIn?.[command];
+  if (own !== undefined) return own;
   return flag.fallback === undefined ? flag.help : `${flag.help} (default ${flag.fallback})`;
 }
 

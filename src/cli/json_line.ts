@@ -76,6 +76,8 @@ export type PeerLine = { readonly address: string; readonly identity: string };
 /** A peer of `serve` that was turned away. */
 export type PeerRefusedLine = {
   readonly address: string;
+  /** Of an authorized key that proved it; null for all others. */
+  readonly identity: string | null;
   readonly code: string;
   readonly message: string;
   readonly count: number;
@@ -161,6 +163,16 @@ export type CleanedLine = HeldFields & {
   readonly dryRun: boolean;
 };
 
+/** What a ticket or a key allows. */
+export type MayDo =
+  | "read"
+  | "write"
+  | "write-once"
+  | "append-only"
+  | "read,write-once"
+  | "read,append-only"
+  | "both";
+
 /** A ticket made, listed or revoked. */
 export type TicketLine = {
   readonly id: string;
@@ -169,7 +181,7 @@ export type TicketLine = {
   readonly root: string;
   /** Under the ROOT; empty for all of it. */
   readonly path: string;
-  readonly access: "read" | "write" | "write-once" | "append-only" | "both";
+  readonly access: MayDo;
   /** Bytes that may be kept there, and of one file; absent for no bound. */
   readonly quotaBytes?: number;
   readonly maxFileBytes?: number;
@@ -189,9 +201,12 @@ export type KeyLine = {
   readonly change?: "added" | "removed";
   /** 52 base32 characters. */
   readonly identity: string | null;
-  readonly access?: "read" | "write" | "write-once" | "append-only" | "both";
+  /** What it may do at most: `restrictions` say where, how much and how long. */
+  readonly access?: MayDo;
   /** As they stand before the identity; absent where there are none. */
   readonly restrictions?: readonly string[];
+  /** It is over, and lets nobody in; absent otherwise. */
+  readonly expired?: true;
   readonly comment?: string;
   /** Of a known host, as HOST:PORT. */
   readonly host?: string;

@@ -60,7 +60,9 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
   ],
   peer: [(json) => json.tell("peer", PEER)],
   peer_left: [(json) => json.tell("peer_left", PEER)],
-  peer_refused: [(json) => json.tell("peer_refused", { address: "h:1", ...FAILURE, count: 2 })],
+  peer_refused: [
+    (json) => json.tell("peer_refused", { address: "h:1", identity: null, ...FAILURE, count: 2 }),
+  ],
   access: [null, 3].map((transfer) => (json) => {
     const counts = { files: 1, bytes: 2, wireBytes: 3, seconds: 0.5 };
     const paths = { paths: ["a"], morePaths: 2, dryRun: transfer === null };

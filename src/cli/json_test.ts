@@ -124,7 +124,13 @@ Deno.test("JsonLines writes failed entries, notices and peers", () => {
   json.event({ kind: "notice", message: "n" });
   json.event({ kind: "connected", address: "a:1", transport: "quic", connection: 0 });
   json.tell("peer", { address: "a:1", identity: "i" });
-  json.tell("peer_refused", { address: "a:1", code: "refused", message: "m", count: 1 });
+  json.tell("peer_refused", {
+    address: "a:1",
+    identity: null,
+    code: "refused",
+    message: "m",
+    count: 1,
+  });
   assert.deepEqual(output.jsonLines().map((line) => line["event"]), [
     "entry_failed",
     "notice",

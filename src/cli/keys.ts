@@ -10,14 +10,10 @@ import { accessOf } from "../trust/grant.ts";
 import { authorizeKey, loadAuthorizedKeys, revokeKey } from "../trust/authorized_keys.ts";
 import { loadIdentity, parseIdentityName } from "../trust/identity.ts";
 import { addKnownHost, loadKnownHosts, removeKnownHost } from "../trust/known_hosts.ts";
-import {
-  type KeyRestrictions,
-  parseMoment,
-  parseRange,
-  restrictionWords,
-} from "../trust/restrictions.ts";
+import { type KeyRestrictions, parseRange, restrictionWords } from "../trust/restrictions.ts";
 import type { KeysAction, KeysCommand } from "./command.ts";
 import type { CommandContext } from "./context.ts";
+import { expiryMs } from "./expiry.ts";
 import { boundedGrant } from "./grant_text.ts";
 import { identityFile, knownHostsFile, userFiles } from "./home.ts";
 import type { KeyLine } from "./json_line.ts";
@@ -71,7 +67,7 @@ async function listKeys(files: KeyFiles, context: CommandContext): Promise<numbe
   const own = await ownIdentity(files.identity);
   const keys: KeyLine[] = [
     { role: "own", identity: own, file: files.identity },
-    ...await authorizedIn(files.authorizedKeys),
+    ...await authorizedIn(files.authorizedKeys, context.nowMs()),
     ...await knownIn(files.knownHosts),
   ];
   if (json !== null) {
@@ -99,12 +95,12 @@ async function authorize(
   context: CommandContext,
 ): Promise<number> {
   const { identity, access, comment } = action;
-  const restricted = restrictionsOf(action);
+  const restricted = restrictionsOf(action, context.nowMs());
   const words = restrictionWords(restricted);
   const publicKey = parseIdentityName(identity);
   const isNew = await authorizeKey(file, { ...restricted, identity: publicKey, comment });
-  const restrictions = words.filter((word) => word !== access);
-  const what = [access, ...restrictions].join(" ");
+  const rights = access.split(",");
+  const what = [...rights, ...words.filter((word) => !rights.includes(word))].join(" ");
   return told(context, {
     key: {
       role: "authorized",
@@ -123,8 +119,11 @@ async function authorize(
 }
 
 /** What flags say of a key, as a line says it. Throws `usage`. */
-function restrictionsOf(action: Extract<KeysAction, { kind: "authorize" }>): KeyRestrictions {
-  const { path, from, until } = action;
+function restrictionsOf(
+  action: Extract<KeysAction, { kind: "authorize" }>,
+  nowMs: number,
+): KeyRestrictions {
+  const { path, from, expires } = action;
   const plain = path.replace(/\/$/, "");
   const root = plain === "" || plain === "." ? "" : plain;
   const problem = root === "" ? null : pathProblem(root);
@@ -132,7 +131,7 @@ function restrictionsOf(action: Extract<KeysAction, { kind: "authorize" }>): Key
   return {
     grant: boundedGrant(action, root),
     from: from?.map(parseRange) ?? null,
-    expiresMs: until === null ? null : parseMoment(until),
+    expiresMs: expires === null ? null : expiryMs(expires, nowMs),
   };
 }
 
@@ -200,7 +199,7 @@ async function ownIdentity(path: string): Promise<string | null> {
   return await isThere(path) ? (await loadIdentity(path, { create: false })).name : null;
 }
 
-async function authorizedIn(file: string): Promise<readonly KeyLine[]> {
+async function authorizedIn(file: string, nowMs: number): Promise<readonly KeyLine[]> {
   if (!await isThere(file)) return [];
   const keys = await loadAuthorizedKeys(file);
   return keys.entries().map(({ identity, grant, comment, ...more }) => {
@@ -210,6 +209,7 @@ async function authorizedIn(file: string): Promise<readonly KeyLine[]> {
       identity,
       access: accessOf(grant),
       ...(restrictions.length === 0 ? {} : { restrictions }),
+      ...(more.expiresMs !== null && more.expiresMs <= nowMs ? { expired: true as const } : {}),
       comment,
       file,
     };
@@ -236,9 +236,10 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 function rowOf(line: KeyLine): readonly string[] {
-  const { role, identity, access, restrictions, comment, host, file } = line;
+  const { role, identity, access, restrictions, expired, comment, host, file } = line;
   const where = role === "own"
     ? shown(file)
     : host ?? shown(restrictions?.join(" ") ?? access ?? "");
-  return [ROLE_WORDS[role], identity ?? "", where, shown(comment ?? "")];
+  const state = expired === true ? `${where} (expired)` : where;
+  return [ROLE_WORDS[role], identity ?? "", state, shown(comment ?? "")];
 }

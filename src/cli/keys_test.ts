@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PLAIN_OUTPUT, testContext } from "../../tests/command_context.ts";
@@ -42,7 +42,7 @@ async function inHome(
   }
 }
 
-const UNBOUND = { path: "", bounds: {}, from: null, until: null } as const;
+const UNBOUND = { path: "", bounds: {}, from: null, expires: null } as const;
 
 Deno.test("runKeys() shows nothing where there is nothing, and makes no identity", () =>
   inHome(async (home, run) => {
@@ -152,7 +152,7 @@ Deno.test("runKeys() writes restrictions that are read back, and lists them", ()
       path: "logs of a/b/",
       bounds: { quotaBytes: 10e9, maxFileBytes: 2 ** 20 },
       from: ["192.0.2.0/24", "2001:db8::1"],
-      until: "2031-12-31",
+      expires: { kind: "at", ms: Date.UTC(2032, 0, 1) },
       comment: "web server",
     });
     const words = 'append-only root="logs of a/b" quota=10GB max-file=1MiB ' +
@@ -162,4 +162,39 @@ Deno.test("runKeys() writes restrictions that are read back, and lists them", ()
     assert.ok(listed.out.includes(words), listed.out);
     const climbing = { kind: "authorize", access: "read", ...UNBOUND, comment: "" } as const;
     await assert.rejects(run({ ...climbing, identity: name, path: "a/../b" }), { code: "usage" });
+  }));
+
+Deno.test("runKeys() takes a right to read beside one to add, and how long a key is good", () =>
+  inHome(async (_home, run) => {
+    const { name } = await generateIdentity();
+    const added = await run({
+      kind: "authorize",
+      identity: name,
+      access: "read,append-only",
+      ...UNBOUND,
+      expires: { kind: "after", ms: 86_400_000 },
+      comment: "",
+    });
+    assert.match(added.err, /may come in: read append-only expires=2\d{3}-/);
+    const [line] = (await run({ kind: "list" }, { json: true })).lines().slice(1);
+    assert.equal(line?.["access"], "read,append-only");
+    assert.equal(line?.["expired"], undefined);
+  }));
+
+Deno.test("runKeys() writes no key that is over already, and marks one that is", () =>
+  inHome(async (home, run) => {
+    const { name } = await generateIdentity();
+    const authorize = { kind: "authorize", identity: name, access: "both", comment: "" } as const;
+    const expires = { kind: "at", ms: Date.UTC(2020, 0, 2) } as const;
+    await assert.rejects(run({ ...authorize, ...UNBOUND, expires }), {
+      code: "usage",
+      message: /2020-01-02T00:00:00.000Z is over already/,
+    });
+    await assert.rejects(stat(join(home, "authorized_keys")));
+    await writeFile(join(home, "authorized_keys"), `expires=2020-01-01 ${name} old\n`, {
+      mode: 0o600,
+    });
+    assert.match((await run({ kind: "list" })).out, /expires=2020-01-01 \(expired\) +old\n/);
+    const lines = (await run({ kind: "list" }, { json: true })).lines();
+    assert.equal(lines.find(({ role }) => role === "authorized")?.["expired"], true);
   }));

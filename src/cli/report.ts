@@ -100,11 +100,13 @@ export class TransferReport {
     terminal.clear();
     json?.summary(summary, { failIfUnchanged, ...this.#about });
     const { error } = summary;
+    // In a log of `serve` this is a line of the access log, which has the reason too.
+    const isLogged = terminal.log !== null && !terminal.quiet;
     // What to do about it is told at the other end, whose command it was.
-    if (error !== null) terminal.error(error, { ...this.#about, command, isAdvised: !serving });
-    // In a log of `serve` this is a line of the access log.
-    const isLogged = terminal.log !== null;
-    if (!isLogged && (error === null || summary.files > 0 || summary.deleted > 0)) {
+    if (error !== null && (!isLogged || terminal.verbose)) {
+      terminal.error(error, { ...this.#about, command, isAdvised: !serving });
+    }
+    if (terminal.log === null && (error === null || summary.files > 0 || summary.deleted > 0)) {
       const { color, verbose } = terminal;
       for (const line of summaryLines(summary, { deed: this.#deed, color, verbose })) {
         terminal.line(line);

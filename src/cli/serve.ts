@@ -1,9 +1,10 @@
 // `sftpx serve [ROOT]` and `sftpx recv [ROOT]`: a server in a terminal, or a service that tells its
-// manager how it is doing and reads its keys anew on SIGHUP.
+// manager how it is doing. Its keys are read anew on SIGHUP, and by themselves once their file changed.
 
 import process from "node:process";
 import { isatty } from "node:tty";
 import { SftpxError } from "../base/errors.ts";
+import { doorName } from "../runtime/beneath.ts";
 import { type ServiceManager, serviceManager } from "../runtime/notify.ts";
 import { serve } from "../session/serve.ts";
 import type { ServeHandle, WorkerUrls } from "../session/options.ts";
@@ -82,6 +83,7 @@ async function attend(
   const { address, identity, ended } = handle;
   const manager = serviceManager();
   if (manager?.problem) terminal.detail(`the service manager is told nothing: ${manager.problem}`);
+  terminal.detail(`door: ${doorName()}`);
   const status = `listening on ${formatHostPort(address)}`;
   const stopping = () => void manager?.tell("stopping", "stopping");
   const hadTerminal = hasTerminal();

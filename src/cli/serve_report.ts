@@ -3,7 +3,7 @@
 
 import type { ServeEvent, ServeHandle } from "../session/options.ts";
 import type { Access } from "../trust/grant.ts";
-import { accessLine } from "./access_log.ts";
+import { accessLine, refusedLine } from "./access_log.ts";
 import type { JsonLines } from "./json.ts";
 import type { TextOutput } from "./output.ts";
 import { TransferReport } from "./report.ts";
@@ -91,7 +91,9 @@ export class ServeReport {
   #refused({ kind, ...fields }: Event<"peer_refused">): void {
     const { terminal, json } = this.#options;
     json?.tell("peer_refused", fields);
-    const { address, message, count } = fields;
+    const { address, identity, message, count } = fields;
+    // Of somebody known it is a line of the access log.
+    if (identity !== null) return terminal.line(refusedLine(fields), { event: kind, ...fields });
     const who = address === "*" ? "peers from many addresses" : address;
     const often = count === 1 ? "" : ` (${count} times)`;
     terminal.warning(`refused ${who}: ${message}${often}`, { event: kind, ...fields });

@@ -124,7 +124,7 @@ Deno.test("ServeReport prints listening as the first JSON line", () => {
 Deno.test("ServeReport tells each transfer to its summary", () => {
   const { stdout, stderr, report } = setUp({ json: true });
   report.event({ kind: "peer", address: "h:1", identity: "you" });
-  const refusal = { code: "refused", message: "no grant", count: 1 };
+  const refusal = { identity: null, code: "refused", message: "no grant", count: 1 };
   report.event({ kind: "peer_refused", address: "h:2", ...refusal });
   for (const transfer of [1, 2]) {
     const start = { kind: "start", direction: "push", chunkBytes: 65536, peer: "you" } as const;
@@ -188,7 +188,7 @@ Deno.test("ServeReport writes every line as a JSON object in a JSON log", () => 
   const { stdout, stderr, report } = setUp({ log: "json", width: 80 });
   report.listening({ address: ADDRESS, identity: "me", ticket: TICKET });
   report.event({ kind: "peer", address: "h:1", identity: "you" });
-  const refusal = { code: "refused", message: "no grant", count: 1 };
+  const refusal = { identity: null, code: "refused", message: "no grant", count: 1 };
   report.event({ kind: "peer_refused", address: "h:2", ...refusal });
   report.event(progress(1, 10));
   const failed = { kind: "entry_failed", path: "a", code: "io", message: "m" } as const;
@@ -244,4 +244,30 @@ Deno.test("ServeReport tells JSON about accesses, reloads and peers that leave",
   assert.equal(reloaded?.["keys"], 1);
   assert.deepEqual(kept?.["error"], { code: "io", message: "Cannot read \\u{202e}" });
   assert.equal(left?.["event"], "peer_left");
+});
+
+Deno.test("ServeReport tells of an authorized key that was turned away in the access log", () => {
+  const { stderr, report } = setUp({ log: "text" });
+  const refusal = { identity: "you", code: "refused", message: 'it is "over"', count: 2 };
+  report.event({ kind: "peer_refused", address: "h:2", ...refusal });
+  assert.equal(
+    stderr.text,
+    "2027-01-02T03:04:05.000Z access enter result=refused peer=you address=h:2 times=2 " +
+      String.raw`reason="it is \"over\""` + "\n",
+  );
+});
+
+Deno.test("ServeReport tells why a transfer failed once in a log, by its line of the access log", () => {
+  const error = new SftpxError("refused", "Cannot push: this key only allows reading");
+  const refused = { ...ACCESS, result: error.code, reason: error.message };
+  const times = (options: Parameters<typeof setUp>[0]) => {
+    const { stderr, report } = setUp(options);
+    report.event(refused);
+    report.event({ kind: "transfer_done", transfer: 1, summary: { ...SUMMARY, ok: false, error } });
+    return stderr.text.split(error.message).length - 1;
+  };
+  assert.equal(times({ log: "text", verbose: false }), 1);
+  assert.equal(times({ log: "json", verbose: false }), 2, "the line and its reason");
+  assert.equal(times({ log: "text", verbose: true }), 2);
+  assert.equal(times({ width: 80, verbose: false }), 1, "a terminal has its error line");
 });

@@ -13,6 +13,7 @@ import type {
   TicketCommand,
 } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
+import { parseExpiry } from "./expiry.ts";
 import type { FlagName } from "./flags.ts";
 import { atMostNone, atMostOne, exactly, oneOf, rootOf } from "./positionals.ts";
 import type { Settings } from "./settings.ts";
@@ -75,8 +76,11 @@ const TICKET_SCOPE: readonly FlagName[] = [
   "advertise",
 ];
 
+/** How long a ticket is good for where nothing is said. */
+const TICKET_LIFE = "24h";
+
 /** Flags that say what a key may do. */
-const KEY_SCOPE: readonly FlagName[] = ["access", "path", "quota", "max-file", "from", "until"];
+const KEY_SCOPE: readonly FlagName[] = ["access", "path", "quota", "max-file", "from", "expires"];
 
 /** `ticket [create] [ROOT]`, `ticket list [ROOT]`, `ticket revoke ID`. */
 export function ticketCommand(settings: Settings, positionals: readonly string[]): TicketCommand {
@@ -121,7 +125,7 @@ function creation(settings: Settings, root: string | null): TicketAction {
     access: accessOf(settings),
     bounds: boundsOf(settings),
     uses: uses === null ? null : Number(uses),
-    expiresInMs: parseDuration(settings.text("expires") ?? ""),
+    expires: parseExpiry(settings.text("expires") ?? TICKET_LIFE),
     advertise: advertised(settings),
   };
 }
@@ -151,6 +155,7 @@ function keysAction(settings: Settings, positionals: readonly string[]): KeysAct
       const [identity] = exactly(what, rest.slice(0, 1), ["IDENTITY"]);
       const path = settings.text("path");
       const from = settings.list("from");
+      const expires = settings.text("expires");
       return {
         kind,
         identity: checkIdentity(identity),
@@ -158,7 +163,7 @@ function keysAction(settings: Settings, positionals: readonly string[]): KeysAct
         path: path === null ? "" : parseRemotePath(path),
         bounds: boundsOf(settings),
         from: from.length === 0 ? null : from,
-        until: settings.text("until"),
+        expires: expires === null ? null : parseExpiry(expires),
         comment: commentOf(rest.slice(1)),
       };
     }

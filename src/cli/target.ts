@@ -53,10 +53,10 @@ export function parseTarget(
   text: string,
   { hosts = NO_HOSTS }: { hosts?: HostNames } = {},
 ): Target {
-  if (text === "") throw usageError(reading(text), "it is empty");
+  if (text === "") throw usageError(using(text), "it is empty");
   const environment = ENVIRONMENT.exec(text);
   if (environment !== null) {
-    return { kind: "environment", path: remotePath(reading(text), environment[1] ?? "") };
+    return { kind: "environment", path: remotePath(using(text), environment[1] ?? "") };
   }
   const ticket = TICKET.exec(text);
   if (ticket !== null) {
@@ -68,9 +68,9 @@ export function parseTarget(
   }
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
   if (scheme === "sftpx") return parseUrl(text, hosts);
-  if (scheme !== undefined) throw usageError(reading(text), "only sftpx:// is a URL here");
+  if (scheme !== undefined) throw usageError(using(text), "only sftpx:// is a URL here");
   const bytes = utf8Bytes(text);
-  if (bytes > LIMITS.pathBytes) throw usageError(reading(text), `it is ${bytes} bytes long`);
+  if (bytes > LIMITS.pathBytes) throw usageError(using(text), `it is ${bytes} bytes long`);
   return { kind: "local", path: text };
 }
 
@@ -94,7 +94,7 @@ export function checkIdentity(
 /** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`. `attempt` is what an error says cannot be done. */
 export function parseHostPort(
   text: string,
-  { fallbackPort, allowZero = false, attempt = reading(text) }: {
+  { fallbackPort, allowZero = false, attempt = using(text) }: {
     fallbackPort: number | null;
     allowZero?: boolean;
     attempt?: string;
@@ -136,7 +136,7 @@ export function hostNameIn(text: string): string | null {
 }
 
 function parseUrl(text: string, hosts: HostNames): UrlTarget {
-  const attempt = reading(text);
+  const attempt = using(text);
   const parts = URL_PARTS.exec(text)?.groups;
   if (parts === undefined) throw usageError(attempt, "write sftpx://[IDENTITY@]HOST[:PORT]/PATH");
   const { identity, host = "", port } = parts;
@@ -180,7 +180,7 @@ function parsePort(attempt: string, port: string): number {
 }
 
 /** Checks a path under a served root, as `--path` takes it; returns it without slashes at its ends. */
-export function parseRemotePath(text: string, attempt: string = reading(text)): string {
+export function parseRemotePath(text: string, attempt: string = using(text)): string {
   return remotePath(attempt, text.replace(/^\/+|(?<!\/)\/+$/g, "")).replace(/\/$/, "");
 }
 
@@ -206,6 +206,7 @@ function remotePath(attempt: string, path: string): string {
   return given;
 }
 
-function reading(text: string): string {
-  return `read "${shown(text)}"`;
+/** What an error says of a place, which may be a source or a destination. */
+function using(text: string): string {
+  return `use "${shown(text)}"`;
 }

@@ -4,12 +4,13 @@
 
 import { resolve } from "node:path";
 import { ticketAddresses } from "../session/advertise.ts";
-import { accessOf } from "../trust/grant.ts";
+import { accessOf, grantOfAccess } from "../trust/grant.ts";
 import { loadIdentity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
 import { TicketBook, ticketBookPath } from "../trust/ticket_book.ts";
 import type { TicketAction, TicketCommand } from "./command.ts";
 import type { CommandContext } from "./context.ts";
+import { expiryMs } from "./expiry.ts";
 import { boundedGrant, boundsText } from "./grant_text.ts";
 import { identityFile } from "./home.ts";
 import type { TicketLine } from "./json_line.ts";
@@ -32,6 +33,8 @@ const ACCESS_TEXT = {
   write: "write",
   "write-once": "write, never replace",
   "append-only": "write, only add",
+  "read,write-once": "read and write, never replace",
+  "read,append-only": "read and write, only add",
   both: "read and write",
 } as const;
 
@@ -61,7 +64,7 @@ async function createTicket(action: Create, { identityPath, context }: Place): P
   using book = TicketBook.open(ticketBookPath(identityPath));
   const nowMs = context.nowMs();
   const addresses = addressesOf(action.advertise, { book, root, context });
-  const expiresMs = nowMs + action.expiresInMs;
+  const expiresMs = expiryMs(action.expires, nowMs);
   const { id, secret } = book.mint({
     root,
     grant: boundedGrant(action, path),
@@ -170,7 +173,7 @@ function madeLines(
   const where = addresses.map(formatHostPort).join(", ");
   const bound = boundsText(bounds);
   const until = localTime(BigInt(expiresMs) * 1_000_000n);
-  const commands = access === "read" || access === "both" ? ["sftpx get TICKET ."] : [];
+  const commands = grantOfAccess(access).read ? ["sftpx get TICKET ."] : [];
   if (access !== "read") commands.unshift("sftpx send FILE TICKET");
   return [
     `ticket ${id}: ${ACCESS_TEXT[access]} ${what}, ${bound}${uses === 1 ? "1 transfer" : times}, ` +

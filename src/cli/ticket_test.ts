@@ -53,7 +53,7 @@ class Place implements AsyncDisposable {
       access: "both",
       bounds: {},
       uses: null,
-      expiresInMs: HOUR_MS,
+      expires: { kind: "after", ms: HOUR_MS },
       advertise: [{ hostname: "198.51.100.7", port: 9 }],
       ...rest,
     };

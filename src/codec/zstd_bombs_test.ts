@@ -25,6 +25,11 @@ const HELD_BYTES = 65_536;
 const BOMB_BYTES = 256 * MiB;
 /** A window, the output, and what a decoder needs of its own. */
 const ALLOWED_BYTES = 48 * MiB;
+/** The end of a frame, where its last block says what to repeat. */
+const SPOILED_BYTES = 8;
+const SPOILED_TIMES = 20_000;
+/** What so many may leave to the collector: a decoder of 14 kB each would be more. */
+const KEPT_BYTES = 256 * MiB;
 
 interface Bomb {
   readonly what: string;
@@ -168,29 +173,50 @@ for (const loader of ZSTD_LOADERS) {
     ignore: process.platform !== "linux",
     fn: async () => {
       if (await loader.load() === null) return;
-      const directory = mkdtempSync(join(tmpdir(), "sftpx-bomb-"));
-      try {
-        const path = join(directory, "bomb");
-        writeFileSync(path, hidden(BOMB_BYTES));
-        const script = join(directory, "unpack.ts");
-        writeFileSync(script, unpacking(path, loader.name));
-        const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
-          args: ["run", "-A", "--no-check", "--config", fileOf("../../deno.json"), script],
-          env: { DENO_NO_UPDATE_CHECK: "1" },
-        }).output();
-        assert.ok(success, new TextDecoder().decode(stderr));
-        const { code, grownBytes } = JSON.parse(new TextDecoder().decode(stdout));
-        assert.equal(code, "integrity");
-        assert.ok(grownBytes < ALLOWED_BYTES, `${Math.round(grownBytes / MiB)} MiB were taken`);
-      } finally {
-        rmSync(directory, { recursive: true });
-      }
+      const { code, grownBytes } = await unpacked(loader.name, hidden(BOMB_BYTES), { times: 1 });
+      assert.equal(code, "integrity");
+      assert.ok(grownBytes < ALLOWED_BYTES, `${Math.round(grownBytes / MiB)} MiB were taken`);
+    },
+  });
+
+  Deno.test({
+    name: `${loader.name} keeps nothing of chunks that do not decompress`,
+    ignore: process.platform !== "linux",
+    fn: async () => {
+      if (await loader.load() === null) return;
+      const spoiled = hidden(HELD_BYTES).fill(0xff, -SPOILED_BYTES);
+      const { code, grownBytes } = await unpacked(loader.name, spoiled, { times: SPOILED_TIMES });
+      assert.equal(code, "integrity");
+      assert.ok(grownBytes < KEPT_BYTES, `${Math.round(grownBytes / MiB)} MiB were taken`);
     },
   });
 }
 
+/** What a process of its own says that met a frame so many times, as its first work. */
+async function unpacked(
+  name: string,
+  frame: Uint8Array,
+  { times }: { readonly times: number },
+): Promise<{ readonly code: string; readonly grownBytes: number }> {
+  const directory = mkdtempSync(join(tmpdir(), "sftpx-bomb-"));
+  try {
+    const path = join(directory, "bomb");
+    writeFileSync(path, frame);
+    const script = join(directory, "unpack.ts");
+    writeFileSync(script, unpacking(path, { name, times }));
+    const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "--config", fileOf("../../deno.json"), script],
+      env: { DENO_NO_UPDATE_CHECK: "1" },
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    return JSON.parse(new TextDecoder().decode(stdout));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
 /** A program that meets the bomb as its first work, and tells by how much its peak of memory grew. */
-function unpacking(path: string, name: string): string {
+function unpacking(path: string, { name, times }: { name: string; times: number }): string {
   const module = new URL("./compress.ts", import.meta.url).href;
   return `
     import { readFileSync } from "node:fs";
@@ -202,10 +228,14 @@ function unpacking(path: string, name: string): string {
     const bomb = Uint8Array.from(readFileSync(${JSON.stringify(path)}));
     const before = peakBytes();
     let code = null;
-    try {
-      zstd.decompress(bomb, { rawBytes: ${HELD_BYTES} });
-    } catch (thrown) {
-      code = thrown.code;
+    for (let time = 0; time < ${times}; time++) {
+      try {
+        zstd.decompress(bomb, { rawBytes: ${HELD_BYTES} });
+      } catch (thrown) {
+        code = thrown.code;
+      }
+      // As between two frames: what was closed is let go then.
+      if (time % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     }
     console.log(JSON.stringify({ code, grownBytes: peakBytes() - before }));
   `;

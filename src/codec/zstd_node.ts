@@ -26,7 +26,7 @@ function nodeZstd(): ZstdPackage {
     decoder: {
       name,
       decompress: (bytes, { rawBytes }) =>
-        zlib.zstdDecompressSync(bytes, {
+        decompressAtOnce(bytes, {
           chunkSize: Math.max(rawBytes, MIN_CHUNK_BYTES),
           maxOutputLength: rawBytes,
           params: { [ZSTD_d_windowLogMax]: LIMITS.zstdWindowLog },
@@ -34,6 +34,26 @@ function nodeZstd(): ZstdPackage {
     },
   };
 }
+
+/**
+ * As `zstdDecompressSync`, which in Deno leaves its decoder to a collector that does not know how large
+ * it is: a peer whose chunks do not decompress would fill the memory (I8). This one is closed at once.
+ */
+function decompressAtOnce(bytes: Uint8Array, options: zlib.ZstdOptions): Uint8Array {
+  const decoder: OpenDecoder = zlib.createZstdDecompress(options);
+  try {
+    if (decoder._processChunk === undefined) return zlib.zstdDecompressSync(bytes, options);
+    decoder.on("error", () => {}); // It is thrown as well.
+    return decoder._processChunk(bytes, zlib.constants.ZSTD_e_end);
+  } finally {
+    decoder.close();
+  }
+}
+
+/** The step that the runtimes' own synchronous calls are made of, which their types leave out. */
+type OpenDecoder = zlib.ZstdDecompress & {
+  readonly _processChunk?: (bytes: Uint8Array, flush: number) => Uint8Array;
+};
 
 /** The smallest output piece `node:zlib` takes. */
 const MIN_CHUNK_BYTES = 64;

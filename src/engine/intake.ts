@@ -61,12 +61,14 @@ export class Intake {
     if (first !== this.#check.count || this.#settlement.isClosed) {
       throw violation("its entries do not follow each other");
     }
+    const refused: number[] = [];
     entries.forEach((entry, offset) => {
       const index = first + offset;
       const source = sources[offset]!;
       const problem = this.#check.next(entry, source);
       this.#settlement.add(entry);
       if (problem !== null) {
+        refused.push(index);
         const message = `Cannot take the name: ${problem}`;
         this.#files.fail(index, { code: "bad_name", message });
       } else if (entry.kind === "file") {
@@ -75,7 +77,8 @@ export class Intake {
         this.#files.open(index, { entry, fresh });
       }
     });
-    this.#act({ kind: "register", first, entries, sources });
+    const failed = refused.length === 0 ? {} : { refused };
+    this.#act({ kind: "register", first, entries, sources, ...failed });
   }
 
   /** The manifest is whole. */

@@ -15,6 +15,8 @@ export type ReceiverAction =
     readonly first: number;
     readonly entries: readonly Entry[];
     readonly sources: readonly number[];
+    /** Entries that have failed already; absent for none. */
+    readonly refused?: readonly number[];
   }
   /** Hash a standing file; answer with `digested`. */
   | {

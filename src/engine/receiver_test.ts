@@ -622,6 +622,9 @@ Deno.test("an entry that cannot be placed fails alone", () => {
 Deno.test("a bad name fails its entry, wherever it was announced", () => {
   const receiver = receiverOf();
   announce(receiver, [fileEntry(".sftpx-1", 4), fileEntry("a", 4)]);
+  // The store hears of it, for it is named, and keeps and counts nothing for it.
+  const registered = actionsOf(receiver).find(({ kind }) => kind === "register");
+  assert.deepEqual(registered?.kind === "register" && registered.refused, [0]);
   assert.equal(receiver.pollFailure()?.code, "bad_name");
   assert.equal(receiver.pollFailure(), null);
 });

@@ -18,9 +18,21 @@ export function openToRead(path: string): number {
   return fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 }
 
+/** A part that is open for writing, and what it was then. */
+export interface OpenedPart {
+  readonly fd: number;
+  readonly sizeBytes: number;
+  readonly isFile: boolean;
+}
+
+/** Opens a part to write to it; `isNew` where it is not to be expected there. */
+export type OpenPart = (path: string, isNew: boolean) => OpenedPart;
+
 /** Opens a part, made when absent, where nobody swaps what it lies in; see part_files.ts. */
-export function openToWrite(path: string): number {
-  return fs.openSync(path, PART_FLAGS | O_CREAT, PART_MODE);
+export function openToWrite(path: string): OpenedPart {
+  const fd = fs.openSync(path, PART_FLAGS | O_CREAT, PART_MODE);
+  const stat = fs.fstatSync(fd);
+  return { fd, sizeBytes: stat.size, isFile: stat.isFile() };
 }
 
 /** Reads until `into` is full or the file ends; answers how much was read. */
@@ -44,8 +56,15 @@ export function writeWhole(fd: number, bytes: Uint8Array, offsetBytes: number): 
 
 /** Whether an open file is the one that was seen. */
 export function isSameOpen(fd: number, seen: Pick<fs.BigIntStats, "dev" | "ino">): boolean {
-  const { dev, ino } = fs.fstatSync(fd, { bigint: true });
-  return dev === seen.dev && ino === seen.ino;
+  return isSameStat(fs.fstatSync(fd, { bigint: true }), seen);
+}
+
+/** Whether two looks found one file. */
+export function isSameStat(
+  one: Pick<fs.BigIntStats, "dev" | "ino">,
+  other: Pick<fs.BigIntStats, "dev" | "ino">,
+): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
 }
 
 /** The stamp of an open file, to the runtime's resolution. */

@@ -26,7 +26,7 @@ Deno.test("zero runs of a fresh part take no space on disk, and read as zeros", 
 Deno.test("zeros overwrite what a resumed part held", () => {
   using scratch = new Scratch();
   const path = scratch.file("part", noise(8 * HOLE));
-  const fd = openToWrite(path);
+  const { fd } = openToWrite(path);
   try {
     writeAroundHoles(fd, new Uint8Array(4 * HOLE), 2 * HOLE);
   } finally {
@@ -45,7 +45,7 @@ Deno.test("whatever stood there, what is written is what reads back", () => {
       const old = patched(before);
       const bytes = patched(after).subarray(Math.min(cut, HOLE - 1));
       const path = scratch.file("part", old);
-      const fd = openToWrite(path);
+      const { fd } = openToWrite(path);
       try {
         fs.ftruncateSync(fd, offsetBytes + bytes.length);
         writeAroundHoles(fd, bytes, offsetBytes);
@@ -81,7 +81,7 @@ Deno.test("isZero() sees one byte anywhere, at any alignment", () => {
 
 function part(scratch: Scratch, fileBytes: number): { path: string; fd: number } {
   const path = join(scratch.path, "part");
-  const fd = openToWrite(path);
+  const { fd } = openToWrite(path);
   fs.ftruncateSync(fd, fileBytes);
   return { path, fd };
 }

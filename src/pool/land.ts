@@ -2,7 +2,7 @@
 // for a chunk whose digest does not match, and that a frame is answered only after every chunk marked
 // `sync` is durable (I2). A bad chunk fails alone; the others of its frame go on.
 
-import { closeSync, fdatasync, fstatSync, ftruncateSync } from "node:fs";
+import { closeSync, fdatasync, ftruncateSync } from "node:fs";
 import { promisify } from "node:util";
 import { equalBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
@@ -11,6 +11,8 @@ import { type ChunkRecord, decodeRecords, RECORD_BYTES } from "../wire/frame.ts"
 import type { Codecs } from "./codecs.ts";
 import { DirectWriter } from "./direct.ts";
 import {
+  type OpenedPart,
+  type OpenPart,
   openToRead,
   openToWrite,
   readError,
@@ -41,7 +43,7 @@ export type Sync = (fd: number) => Promise<void>;
 export class Lander {
   readonly #codecs: Codecs;
   readonly #sync: Sync;
-  readonly #open: (path: string) => number;
+  readonly #open: OpenPart;
   readonly #direct: DirectWriter;
   #copy = new Uint8Array(0);
 
@@ -50,7 +52,7 @@ export class Lander {
     { sync = promisify(fdatasync), direct = new DirectWriter(), open = openToWrite }: {
       readonly sync?: Sync;
       /** Opens a part; one who lets strangers write confines it (part_files.ts). */
-      readonly open?: (path: string) => number;
+      readonly open?: OpenPart;
       readonly direct?: DirectWriter;
     } = {},
   ) {
@@ -192,7 +194,7 @@ class Failures {
   }
 }
 
-interface OpenPart {
+interface PartInUse {
   readonly fd: number;
   /** Entries whose chunk is not durable before this part is synced. */
   readonly unsynced: Set<number>;
@@ -202,10 +204,10 @@ interface OpenPart {
 class OpenParts {
   readonly #failures: Failures;
   readonly #sync: Sync;
-  readonly #open: (path: string) => number;
-  readonly #parts = new Map<string, OpenPart>();
+  readonly #open: OpenPart;
+  readonly #parts = new Map<string, PartInUse>();
 
-  constructor(options: { failures: Failures; sync: Sync; open: (path: string) => number }) {
+  constructor(options: { failures: Failures; sync: Sync; open: OpenPart }) {
     this.#failures = options.failures;
     this.#sync = options.sync;
     this.#open = options.open;
@@ -218,10 +220,12 @@ class OpenParts {
   open(chunk: ChunkToLand, record: ChunkRecord): number {
     let part = this.#parts.get(chunk.path);
     if (part === undefined) {
-      part = { fd: this.#open(chunk.path), unsynced: new Set() };
-      this.#parts.set(chunk.path, part);
       const whole = !chunk.sparse && chunk.offsetBytes === 0 && record.rawBytes === chunk.fileBytes;
-      resize(part.fd, { fileBytes: chunk.fileBytes, whole });
+      // One of a single chunk is opened once, and then it is not there yet.
+      const opened = this.#open(chunk.path, whole);
+      part = { fd: opened.fd, unsynced: new Set() };
+      this.#parts.set(chunk.path, part);
+      resize(opened, { fileBytes: chunk.fileBytes, whole });
     }
     if (chunk.sync) part.unsynced.add(record.entry);
     return part.fd;
@@ -234,7 +238,7 @@ class OpenParts {
     await Promise.all(parts.map((part) => this.#settle(part)));
   }
 
-  async #settle({ fd, unsynced }: OpenPart): Promise<void> {
+  async #settle({ fd, unsynced }: PartInUse): Promise<void> {
     try {
       if (unsynced.size > 0) await this.#sync(fd);
     } catch (thrown) {
@@ -246,9 +250,11 @@ class OpenParts {
 }
 
 // Gives a part its file's size. One chunk that is the whole file extends it by being written.
-function resize(fd: number, options: { fileBytes: number; whole: boolean }): void {
-  const stat = fstatSync(fd);
-  if (!stat.isFile()) throw new SftpxError("io", "Cannot write chunk: the part is not a file");
-  if (stat.size === options.fileBytes) return;
-  if (stat.size > options.fileBytes || !options.whole) ftruncateSync(fd, options.fileBytes);
+function resize(
+  { fd, sizeBytes, isFile }: OpenedPart,
+  options: { fileBytes: number; whole: boolean },
+): void {
+  if (!isFile) throw new SftpxError("io", "Cannot write chunk: the part is not a file");
+  if (sizeBytes === options.fileBytes) return;
+  if (sizeBytes > options.fileBytes || !options.whole) ftruncateSync(fd, options.fileBytes);
 }

@@ -9,7 +9,14 @@ import { SftpxError } from "../base/errors.ts";
 import { Beneath, BENEATH_NAME, mayHold } from "../runtime/beneath.ts";
 import { KernelCalls } from "../runtime/kernel_memory.ts";
 import { isRealPath } from "../runtime/real_path.ts";
-import { isSameOpen, PART_FLAGS, PART_MODE, systemCode } from "./files.ts";
+import {
+  isSameOpen,
+  isSameStat,
+  type OpenedPart,
+  PART_FLAGS,
+  PART_MODE,
+  systemCode,
+} from "./files.ts";
 
 /** What of a part's path is below its root (FORMAT, "Where things lie"). */
 const STATE_PART = "/.sftpx/parts/";
@@ -32,19 +39,19 @@ export class PartFiles implements Disposable {
     this.#calls = without.includes(BENEATH_NAME) ? null : KernelCalls.open();
   }
 
-  /** A descriptor of `node:fs` for reading and writing; the part is made when it is absent. */
-  open(path: string): number {
+  /** Opens it by `node:fs` for reading and writing; the part is made when it is absent. */
+  open(path: string, isNew: boolean): OpenedPart {
     const cut = path.lastIndexOf(STATE_PART);
     const root = cut < 0 ? dirname(path) : path.slice(0, cut) || "/";
     const calls = this.#callsFor(root);
-    if (calls === null) return openChecked(path);
+    if (calls === null) return openChecked(path, isNew);
     using beneath = Beneath.through(calls, root);
     const below = path.slice(root.endsWith("/") ? root.length : root.length + 1);
     // It stays open while it is compared: its inode is nobody else's meanwhile.
     return beneath.use(below, "part", (part) => {
-      const { dev, ino } = part.look();
       const fd = this.#openPath(path);
-      if (isSameOpen(fd, { dev, ino })) return fd;
+      const found = part.lookBy(fd);
+      if (found !== null) return { fd, ...found };
       fs.closeSync(fd);
       throw swapped();
     });
@@ -65,13 +72,24 @@ function openStanding(path: string): number {
 }
 
 /** Opens a part by its path; what it is and where it lies is looked at afterwards. */
-function openChecked(path: string): number {
-  const [fd, isMade] = openOrMake(path);
+function openChecked(path: string, isNew: boolean): OpenedPart {
+  const [fd, isMade] = isNew ? makeOrOpen(path) : openOrMake(path);
+  const stat = fs.fstatSync(fd, { bigint: true });
+  const opened = { fd, sizeBytes: Number(stat.size), isFile: stat.isFile() };
   // Twice: a link that is put there and taken away again had to be timed four times.
-  if (isWhere(fd, path) && isWhere(fd, path)) return fd;
+  if (isWhere(stat, path) && isWhere(stat, path)) return opened;
   if (isMade) removeMade(fd, path);
   fs.closeSync(fd);
   throw swapped();
+}
+
+function makeOrOpen(path: string): readonly [fd: number, isMade: boolean] {
+  try {
+    return [makePart(path), true];
+  } catch (thrown) {
+    if (systemCode(thrown) !== "EEXIST") throw thrown;
+  }
+  return [openStanding(path), false];
 }
 
 function openOrMake(path: string): readonly [fd: number, isMade: boolean] {
@@ -80,13 +98,18 @@ function openOrMake(path: string): readonly [fd: number, isMade: boolean] {
   } catch (thrown) {
     if (systemCode(thrown) !== "ENOENT") throw thrown;
   }
-  const { O_CREAT, O_EXCL } = fs.constants;
-  return [fs.openSync(path, PART_FLAGS | O_CREAT | O_EXCL, PART_MODE), true];
+  return [makePart(path), true];
 }
 
-function isWhere(fd: number, path: string): boolean {
+function makePart(path: string): number {
+  const { O_CREAT, O_EXCL } = fs.constants;
+  return fs.openSync(path, PART_FLAGS | O_CREAT | O_EXCL, PART_MODE);
+}
+
+/** Whether a path leads to what was opened, without a link. */
+function isWhere(opened: fs.BigIntStats, path: string): boolean {
   const stat = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat !== undefined && isSameOpen(fd, stat) && isRealPath(dirname(path));
+  return stat !== undefined && isSameStat(opened, stat) && isRealPath(dirname(path));
 }
 
 /** Takes back what was made elsewhere, if its path still leads there. */

@@ -2,20 +2,28 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { doorName } from "../runtime/beneath.ts";
+import type { OpenedPart } from "./files.ts";
 import { PartFiles } from "./part_files.ts";
 import { Scratch } from "./testing/fixture.ts";
 
-/** A test with and without the kernel's door. */
-function onEach(name: string, body: (parts: PartFiles, at: Ground) => void): void {
-  for (const without of [[], ["openat2"]]) {
+/** Opens a part, whether it is expected there or not. */
+type Open = (path: string) => OpenedPart;
+
+/** A test with and without the kernel's door, of parts that are expected to be there and that are not. */
+function onEach(name: string, body: (open: Open, at: Ground) => void): void {
+  const cases = [[], ["openat2"]].flatMap((without) =>
+    [true, false].map((isNew) => ({ without, isNew }))
+  );
+  for (const { without, isNew } of cases) {
     const door = without.length > 0 ? "path checks" : "openat2";
     Deno.test({
-      name: `by ${door}: ${name}`,
+      name: `by ${door}: ${name}${isNew ? " (expected to be new)" : ""}`,
       ignore: door === "openat2" && doorName() !== door,
       fn: () => {
         using scratch = new Scratch();
         using parts = new PartFiles({ without });
-        body(parts, new Ground(fs.realpathSync(scratch.path)));
+        const open = (path: string) => parts.open(path, isNew);
+        body(open, new Ground(fs.realpathSync(scratch.path)));
       },
     });
   }
@@ -40,21 +48,23 @@ class Ground {
   }
 }
 
-onEach("a part is made for this user alone, and found again", (parts, { shard }) => {
+onEach("a part is made for this user alone, and found again", (open, { shard }) => {
   const path = join(shard, "a");
-  const first = parts.open(path);
-  fs.writeSync(first, "abc");
-  fs.closeSync(first);
+  const first = open(path);
+  assert.deepEqual({ ...first, fd: 0 }, { fd: 0, sizeBytes: 0, isFile: true });
+  fs.writeSync(first.fd, "abc");
+  fs.closeSync(first.fd);
   assert.equal(fs.statSync(path).mode & 0o777, 0o600);
-  const second = parts.open(path);
+  const second = open(path);
+  assert.equal(second.sizeBytes, 3);
   const read = new Uint8Array(3);
-  fs.readSync(second, read, 0, 3, 0);
-  fs.closeSync(second);
+  fs.readSync(second.fd, read, 0, 3, 0);
+  fs.closeSync(second.fd);
   assert.equal(new TextDecoder().decode(read), "abc");
 });
 
 for (const depth of [0, 1, 2]) {
-  onEach(`nothing is made or opened through a link ${depth} above a part`, (parts, ground) => {
+  onEach(`nothing is made or opened through a link ${depth} above a part`, (open, ground) => {
     const names = ["0", "0123456789abcdef"].slice(0, depth).reverse();
     const directory = join(ground.shard, ...names.map(() => ".."));
     const below = join(ground.outside, ...names);
@@ -62,20 +72,20 @@ for (const depth of [0, 1, 2]) {
     fs.mkdirSync(below, { recursive: true });
     fs.writeFileSync(join(below, "standing"), "theirs");
     for (const name of ["standing", "new"]) {
-      assert.throws(() => parts.open(join(ground.shard, name)), name);
+      assert.throws(() => open(join(ground.shard, name)), name);
     }
     assert.deepEqual(fs.readdirSync(below), ["standing"]);
     assert.equal(fs.readFileSync(join(below, "standing"), "utf8"), "theirs");
   });
 }
 
-onEach("a link, a directory and a pipe in the place of a part are refused", (parts, ground) => {
+onEach("a link, a directory and a pipe in the place of a part are refused", (open, ground) => {
   fs.writeFileSync(join(ground.outside, "f"), "theirs");
   fs.symlinkSync(join(ground.outside, "f"), join(ground.shard, "link"));
   fs.symlinkSync(join(ground.outside, "absent"), join(ground.shard, "dangling"));
   fs.mkdirSync(join(ground.shard, "directory"));
   for (const name of ["link", "dangling", "directory"]) {
-    assert.throws(() => parts.open(join(ground.shard, name)), name);
+    assert.throws(() => open(join(ground.shard, name)), name);
   }
   assert.deepEqual(fs.readdirSync(ground.outside), ["f"]);
 });
@@ -94,7 +104,7 @@ Deno.test({
         return fs.openSync(path, "r+");
       },
     });
-    assert.throws(() => parts.open(join(ground.shard, "a")), { code: "conflict" });
+    assert.throws(() => parts.open(join(ground.shard, "a"), true), { code: "conflict" });
   },
 });
 
@@ -106,9 +116,9 @@ Deno.test({
     const directory = fs.realpathSync(scratch.path);
     const { shard } = new Ground(directory);
     using parts = new PartFiles();
-    fs.closeSync(parts.open(join(shard, "a")));
-    fs.closeSync(parts.open(join(shard, "b")));
-    assert.throws(() => parts.open(join(shard, "absent/b")));
+    fs.closeSync(parts.open(join(shard, "a"), true).fd);
+    fs.closeSync(parts.open(join(shard, "b"), false).fd);
+    assert.throws(() => parts.open(join(shard, "absent/b"), true));
     assert.deepEqual(fs.readdirSync("/proc/self/fd").filter((fd) => leadsTo(fd, directory)), []);
   },
 });

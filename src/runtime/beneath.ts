@@ -57,9 +57,17 @@ const OPEN = {
 /** By name; with a mode, a file is made that must not be there, and the process's mask holds. */
 export type Opening = keyof typeof OPEN | { readonly createMode: number };
 
+/** What is to be known of a file that is written to by another descriptor. */
+export interface SameOpen {
+  readonly sizeBytes: number;
+  readonly isFile: boolean;
+}
+
 /** A file or directory that is open. */
 export interface OpenBeneath {
   look(): BigIntStats;
+  /** What a descriptor of `node:fs` has open, if it is this very file, else null: theirs are the system's. */
+  lookBy(fd: number): SameOpen | null;
   /** Sets the time of its last change, and that of its last use to now. */
   setTime(mtimeNs: bigint): void;
   setMode(mode: number): void;
@@ -278,9 +286,13 @@ export class Beneath implements Disposable {
   }
 
   #statOf(fd: number): BigIntStats {
+    this.#fillStat(fd);
+    return this.#memory.stats();
+  }
+
+  #fillStat(fd: number): void {
     const { first, statx } = this.#memoryFor("");
     this.#call("statx", fd, first, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_ALL, statx);
-    return this.#memory.stats();
   }
 
   #memoryFor(path: string): { readonly first: number; readonly statx: number } {
@@ -304,6 +316,7 @@ export class Beneath implements Disposable {
       memory: this.#memory,
       call: (name, ...values) => this.#call(name, ...values),
       look: (fd) => this.#statOf(fd),
+      fill: (fd) => this.#fillStat(fd),
     };
   }
 }
@@ -312,6 +325,8 @@ interface Access {
   readonly memory: KernelMemory;
   call(name: keyof CallNumbers, ...values: CallArguments): number;
   look(fd: number): BigIntStats;
+  /** Has the kernel tell of a descriptor in the memory. */
+  fill(fd: number): void;
 }
 
 /** How much of a file the kernel copies at a call. */
@@ -328,6 +343,14 @@ class OpenFile implements OpenBeneath {
 
   look(): BigIntStats {
     return this.#access.look(this.#fd);
+  }
+
+  lookBy(fd: number): SameOpen | null {
+    const { memory, fill } = this.#access;
+    fill(this.#fd);
+    const own = memory.identity();
+    fill(fd);
+    return memory.isIdentity(own) ? memory.sameOpen() : null;
   }
 
   setTime(mtimeNs: bigint): void {

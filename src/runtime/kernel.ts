@@ -83,7 +83,16 @@ const NUMBERS: Readonly<Record<string, CallNumbers>> = {
 /** The six arguments of a call; those left out are 0. */
 export type CallArguments = readonly [a?: number, b?: number, c?: number, d?: number, e?: number];
 
-/** What a runtime offers: one foreign function, and where memory lies. */
+/**
+ * What a runtime offers: one foreign function, and where memory lies. The kernel's own answer, -errno,
+ * the C library does not hand out: `syscall` makes -1 of it and leaves the number in `errno`, which is
+ * the calling thread's own. Both runtimes make these calls on the thread that asks (Deno's are not
+ * `nonblocking`), where nothing else of ours can run meanwhile, and `errno` is then read as memory, by
+ * no further foreign call. Only the runtime's own work between two instructions could change it
+ * (collecting garbage), and only where a system call of that fails. Were it wrong all the same, what it
+ * would bring about the kernel still refuses: it finds the way beneath the root anew at each call, and
+ * puts a file by `linkat` where nothing is to be replaced.
+ */
 interface Foreign {
   syscall(number: number, a: number, b: number, c: number, d: number, e: number): number;
   errno(): number;
@@ -170,12 +179,12 @@ function foreignOfDeno(library: string): Foreign {
   }));
   const at = symbols.__errno_location();
   if (at === null) throw new Error("no errno");
-  const errno = new Deno.UnsafePointerView(at);
+  const errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(at, 4));
   // Its types say `bigint`; it takes numbers as well, and those are not made anew for every call.
   const syscall = symbols.syscall as unknown as Foreign["syscall"];
   return {
     syscall: (number, a, b, c, d, e) => syscall(number, a, b, c, d, e),
-    errno: () => errno.getInt32(),
+    errno: () => errno[0] ?? 0,
     addressOf: (memory) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory))),
     close,
   };

@@ -16,6 +16,12 @@ const DATA_AT = 3 * PATH_BYTES;
 /** Size of `struct open_how`. */
 export const HOW_BYTES = 24;
 const STATX_BYTES = 256;
+/** Where in it an inode's halves and a device's numbers are, and what a file is and has. */
+const IDENTITY_AT: readonly number[] = [32, 36, 136, 140];
+const MODE_AT = 28;
+const SIZE_AT = 40;
+const KIND_MASK = 0o170000;
+const REGULAR = 0o100000;
 /** `tv_nsec` that means the moment of the call. */
 const UTIME_NOW = 0x3fffffffn;
 const SECOND_NS = 1_000_000_000n;
@@ -84,9 +90,10 @@ export class KernelMemory {
 
   /** Address of a `struct open_how`. */
   how(flags: number, mode: number, resolve: number): number {
-    this.#view.setBigUint64(HOW_AT, BigInt(flags), true);
-    this.#view.setBigUint64(HOW_AT + 8, BigInt(mode), true);
-    this.#view.setBigUint64(HOW_AT + 16, BigInt(resolve), true);
+    // The upper halves stay 0.
+    this.#view.setUint32(HOW_AT, flags, true);
+    this.#view.setUint32(HOW_AT + 8, mode, true);
+    this.#view.setUint32(HOW_AT + 16, resolve, true);
     return this.#address + HOW_AT;
   }
 
@@ -106,6 +113,22 @@ export class KernelMemory {
 
   stats(): BeneathStats {
     return new BeneathStats(this.#stat);
+  }
+
+  /** Which file `statx` told of: inode and device, in numbers of 32 bits. */
+  identity(): readonly number[] {
+    return IDENTITY_AT.map((at) => this.#stat.getUint32(at, true));
+  }
+
+  isIdentity(known: readonly number[]): boolean {
+    return IDENTITY_AT.every((at, i) => this.#stat.getUint32(at, true) === known[i]);
+  }
+
+  sameOpen(): { readonly sizeBytes: number; readonly isFile: boolean } {
+    return {
+      sizeBytes: Number(this.#stat.getBigUint64(SIZE_AT, true)),
+      isFile: (this.#stat.getUint16(MODE_AT, true) & KIND_MASK) === REGULAR,
+    };
   }
 
   /** Address and length of the buffer for everything longer. */

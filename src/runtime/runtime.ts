@@ -117,6 +117,8 @@ export interface WorkerAccess {
   readonly write: readonly string[] | null;
   /** Names of variables. */
   readonly env?: readonly string[];
+  /** Where it works, if neither of the lists above says it. */
+  readonly places?: readonly string[];
 }
 
 /**
@@ -139,7 +141,9 @@ export function spawnWorker(
     }
   }
   const options: WorkerOptions = { type: "module", name };
-  if (access === null || !narrowsWorkers()) return new Worker(url, options);
+  if (access === null || !narrowsWorkers() || takesEverything(access)) {
+    return new Worker(url, options);
+  }
   return new Worker(url, { ...options, deno: { permissions: narrowed(access, url) } });
 }
 
@@ -175,6 +179,13 @@ function narrowed({ read, write, env = [] }: WorkerAccess, url: URL): Deno.Permi
     import: false,
   };
 }
+
+/** Whether a worker works where Deno lets in only who may do everything, as in `/dev/shm`. */
+function takesEverything({ read, write, places = [] }: WorkerAccess): boolean {
+  return [...read ?? [], ...write ?? [], ...places].some((path) => SYSTEM_PLACE.test(path));
+}
+
+const SYSTEM_PLACE = /^\/(?:dev|proc|sys)(?:\/|$)/;
 
 /** Whether this program was not fetched from elsewhere. */
 function isOwnFile(): boolean {

@@ -84,8 +84,9 @@ export class Admissions {
   }
 
   /**
-   * What a client that comes from this address may do. A ticket that is shown decides, what it refuses included: the same ticket
-   * means the same place and rights whoever shows it. The key counts where none is. Throws `refused`.
+   * What a client that comes from this address may do. A ticket that is shown decides, what it
+   * refuses included: the same ticket means the same place and rights whoever shows it. The key counts
+   * where none is. Throws `refused`, and `unauthorized` where there is neither.
    */
   grantOf({ identity, ticket }: Caller, address: string): Admitted {
     const { root, access } = this.#options;
@@ -95,10 +96,12 @@ export class Admissions {
       return { grant: narrowGrant(most, grant), by: "ticket", account: fromHex(id) };
     }
     const key = this.#keys?.find(identity) ?? null;
-    const found = key === null
-      ? "it has no ticket and is not authorized"
-      : keyRefusal(key, { address, nowMs: this.#nowMs() });
-    if (key !== null && found === null) return { grant: narrowGrant(most, key.grant), by: "key" };
+    if (key === null) {
+      const found = "it has no ticket and is not authorized";
+      throw new SftpxError("unauthorized", `Cannot take the client in: ${found}`);
+    }
+    const found = keyRefusal(key, { address, nowMs: this.#nowMs() });
+    if (found === null) return { grant: narrowGrant(most, key.grant), by: "key" };
     throw new SftpxError("refused", `Cannot take the client in: ${found}`);
   }
 
@@ -112,6 +115,11 @@ export class Admissions {
     const { root } = this.#options;
     const { id } = this.#book.redeem(ticket, { root, ...bearer });
     return this.#book.begin(id, { ...bearer, purpose });
+  }
+
+  /** Whether a key is among the authorized ones, whatever it may do now. */
+  knows(identity: Uint8Array): boolean {
+    return (this.#keys?.find(identity) ?? null) !== null;
   }
 
   /** Whether a client that was let in by its key no longer would be, or not from this address. */

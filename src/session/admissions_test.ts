@@ -53,7 +53,7 @@ const rights = ({ read, write }: { read: boolean; write: boolean }) => [read, wr
 Deno.test("nobody comes in without a ticket or a key", async () => {
   await withAdmissions({}, ({ admissions, two }) => {
     const caller = { identity: two.publicKey, ticket: null };
-    assert.throws(() => admissions.grantOf(caller, ADDRESS), isCode("refused"));
+    assert.throws(() => admissions.grantOf(caller, ADDRESS), isCode("unauthorized"));
     const made = { ...caller, ticket: new Uint8Array(32) };
     assert.throws(() => admissions.grantOf(made, ADDRESS), isCode("refused"));
     return Promise.resolve();

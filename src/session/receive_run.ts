@@ -200,8 +200,9 @@ class ReceiveRun {
     const receiver = this.#receiver;
     switch (action.kind) {
       case "register": {
-        const { first, entries, sources } = action;
-        receiver.registered(first, await store.register(begun.id, first, entries, sources));
+        const { first, entries, sources, refused } = action;
+        const placed = store.register(begun.id, first, entries, sources, refused);
+        receiver.registered(first, await placed);
         break;
       }
       case "digest":

@@ -4,7 +4,7 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Connection } from "../transport/transport.ts";
-import type { Identity } from "../trust/identity.ts";
+import { type Identity, identityName } from "../trust/identity.ts";
 import type { Caller } from "./admissions.ts";
 import { AGENT } from "./agent.ts";
 import { ArrivalRates } from "./arrival_rates.ts";
@@ -27,6 +27,8 @@ export interface ReceptionOptions {
   readonly handshakeMs: number;
   /** Lets a client from this address in. Throws why it may not. */
   readonly admit: (caller: Caller, address: string) => Promise<Admission>;
+  /** Whether this server knows a key, whatever it may do: its refusals are told by its name. */
+  readonly isKnown: (identity: Uint8Array) => boolean;
   /** The session that a connection from this address may join. */
   readonly sessionOf: (session: number, address: string) => JoinableSession | null;
   /** Throws once nobody is taken in any more. */
@@ -45,11 +47,18 @@ export interface NewSession {
   readonly address: string;
 }
 
-export class Reception implements Disposable {
+/** What a connection has proved so far. */
+interface Proof {
+  identity: Uint8Array | null;
+}
+
+export class Reception implements AsyncDisposable {
   readonly #options: ReceptionOptions;
   readonly #strangers = new Strangers();
   readonly #rates = new ArrivalRates();
   readonly #refusals: Refusals;
+  /** Those at the door. */
+  readonly #receptions = new Set<Promise<void>>();
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
@@ -64,24 +73,37 @@ export class Reception implements Disposable {
     return false;
   };
 
-  /** Takes a connection in, or shows it out. Never rejects. */
-  async takeIn(connection: Connection): Promise<void> {
+  /** Takes a connection in, or shows it out. */
+  takeIn(connection: Connection): void {
+    const reception = this.#receive(connection).then(() => {
+      this.#receptions.delete(reception);
+    });
+    this.#receptions.add(reception);
+  }
+
+  /** Never rejects. */
+  async #receive(connection: Connection): Promise<void> {
+    const proof: Proof = { identity: null };
     try {
-      await this.#takeIn(connection);
+      await this.#takeIn(connection, proof);
     } catch (thrown) {
-      const error = toSftpxError(thrown);
-      connection.close(error.code, TOLD.has(error.code) ? error.message : "");
-      this.#refusals.add(error, connection.remoteAddress);
+      const { code, message } = toSftpxError(thrown);
+      connection.close(code, TOLD.has(code) ? message : "");
+      const { identity: proved } = proof;
+      const isKnown = proved !== null && this.#options.isKnown(proved);
+      const identity = isKnown ? identityName(proved) : null;
+      this.#refusals.add({ code, message, identity }, connection.remoteAddress);
     }
   }
 
-  /** Tells the refusals that are not told yet. */
-  [Symbol.dispose](): void {
+  /** Waits for those at the door, whose connections are closed, and tells what is not told yet. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    while (this.#receptions.size > 0) await Promise.all(this.#receptions);
     this.#refusals[Symbol.dispose]();
   }
 
   /** The handshake of one connection, within its time; a refusal is told to the peer. */
-  async #takeIn(connection: Connection): Promise<void> {
+  async #takeIn(connection: Connection, proof: Proof): Promise<void> {
     const isClaim = connection.protocol === "sftpx-claim/1";
     using stranger = this.#strangers.enter(connection, performance.now());
     using lanes = new LaneWatch(connection);
@@ -98,7 +120,7 @@ export class Reception implements Disposable {
     let control: ControlChannel | null = null;
     try {
       control = new ControlChannel(await connection.acceptControl());
-      await this.#greet(connection, { control, lanes });
+      await this.#greet(connection, { control, lanes, proof });
     } catch (thrown) {
       const closed = isLate ? late : stranger.shownOut ?? lanes.tooEarly;
       const error = closed ?? toSftpxError(thrown);
@@ -114,14 +136,20 @@ export class Reception implements Disposable {
 
   async #greet(
     connection: Connection,
-    { control, lanes }: { readonly control: ControlChannel; readonly lanes: LaneWatch },
+    { control, lanes, proof }: {
+      readonly control: ControlChannel;
+      readonly lanes: LaneWatch;
+      readonly proof: Proof;
+    },
   ): Promise<void> {
     const { identity, sessionOf } = this.#options;
     const handshaken = await serverHandshake(control, {
       identity,
       agent: AGENT,
-      admit: (identity, ticket) =>
-        this.#options.admit({ identity, ticket }, connection.remoteAddress),
+      admit: (identity, ticket) => {
+        proof.identity = identity;
+        return this.#options.admit({ identity, ticket }, connection.remoteAddress);
+      },
       sessionOf: (session) => sessionOf(session, connection.remoteAddress),
     });
     this.#options.check();
@@ -154,7 +182,20 @@ const TOO_OFTEN = new SftpxError(
 );
 
 /** What makes an address wait: a try that failed, or time wasted at the door. */
-const FAILURES: ReadonlySet<string> = new Set(["refused", "protocol", "version", "limit"]);
+const FAILURES: ReadonlySet<string> = new Set([
+  "refused",
+  "unauthorized",
+  "protocol",
+  "version",
+  "limit",
+]);
 
 /** Codes whose message is the peer's to know. */
-const TOLD: ReadonlySet<string> = new Set(["refused", "limit", "busy", "protocol", "version"]);
+const TOLD: ReadonlySet<string> = new Set([
+  "refused",
+  "unauthorized",
+  "limit",
+  "busy",
+  "protocol",
+  "version",
+]);

@@ -5,16 +5,23 @@ import { sourceOf } from "../base/address.ts";
 import type { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 
-/** One that was turned away, or several from one address with the same code. */
+/** What is told of one that was turned away. */
+interface Refused extends Pick<SftpxError, "code" | "message"> {
+  /** Of a key that this server knows, which proved it; null for strangers, who have any number. */
+  readonly identity?: string | null;
+}
+
+/** One that was turned away, or several from one address with the same code and known identity. */
 export interface Refusal {
   /** The last one's; `*` where many addresses share a line. */
   readonly address: string;
+  readonly identity: string | null;
   readonly code: string;
   readonly message: string;
   readonly count: number;
 }
 
-export interface RefusalsOptions {
+interface RefusalsOptions {
   /** How long those that follow are counted before they are told. */
   readonly everyMs: number;
   readonly onRefusal: (refusal: Refusal) => void;
@@ -31,23 +38,25 @@ export class Refusals implements Disposable {
     this.#options = options;
   }
 
-  add({ code, message }: Pick<SftpxError, "code" | "message">, remoteAddress: string): void {
-    const own = `${code} ${sourceOf(remoteAddress)}`;
+  add({ code, message, identity: known = null }: Refused, remoteAddress: string): void {
+    if (this.#isOver) return;
+    const own = `${code} ${sourceOf(remoteAddress)} ${known ?? ""}`;
     const isMany = !this.#told.has(own) && this.#told.size >= LIMITS.refusalLines;
     const key = isMany ? MANY : own;
     const address = isMany ? "*" : remoteAddress;
+    const identity = isMany ? null : known;
     const held = this.#told.get(key);
-    const refusal = { address, code, message, count: (held?.count ?? 0) + 1 };
-    if (held === undefined && !isMany || this.#isOver) {
+    const refusal = { address, identity, code, message, count: (held?.count ?? 0) + 1 };
+    if (held === undefined && !isMany) {
       this.#told.set(key, null);
       this.#options.onRefusal(refusal);
     } else {
       this.#told.set(key, refusal);
     }
-    if (!this.#isOver) this.#timer ??= setTimeout(() => this.#tell(), this.#options.everyMs);
+    this.#timer ??= setTimeout(() => this.#tell(), this.#options.everyMs);
   }
 
-  /** Tells what is left; from here on everything at once. */
+  /** Tells what is left. What is added from here on is told to nobody. */
   [Symbol.dispose](): void {
     this.#isOver = true;
     if (this.#timer !== null) clearTimeout(this.#timer);

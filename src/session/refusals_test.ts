@@ -43,7 +43,32 @@ Deno.test("a flood from many addresses is so many lines, and one for all others"
   assert.equal(lines.length, LIMITS.refusalLines);
   refusals[Symbol.dispose]();
   assert.deepEqual(lines.slice(LIMITS.refusalLines), [`* busy ${5000 - LIMITS.refusalLines}`]);
-  // Nothing is held back any more.
-  refusals.add(BUSY, "192.0.2.9:1");
-  assert.equal(lines.at(-1), "192.0.2.9:1 busy 1");
+});
+
+Deno.test("a server that stopped tells nothing more, of no address", () => {
+  const { lines, refusals } = told();
+  refusals.add(BUSY, "192.0.2.1:1");
+  refusals.add(BUSY, "192.0.2.1:2");
+  refusals[Symbol.dispose]();
+  const all = ["192.0.2.1:1 busy 1", "192.0.2.1:2 busy 1"];
+  assert.deepEqual(lines, all);
+  for (let n = 0; n < 100; n++) refusals.add(BUSY, `192.0.2.1:${n}`);
+  refusals.add(REFUSED, "192.0.2.9:1");
+  assert.deepEqual(lines, all);
+});
+
+Deno.test("each known key behind one address has a line of its own, strangers share one", () => {
+  const lines: string[] = [];
+  const onRefusal = ({ identity, message, count }: Refusal) => {
+    lines.push(`${identity} ${message} ${count}`);
+  };
+  const refusals = new Refusals({ everyMs: 60_000, onRefusal });
+  const expired = { code: "refused", message: "expired" } as const;
+  refusals.add({ ...REFUSED, identity: "a" }, "192.0.2.1:1");
+  refusals.add({ ...expired, identity: "b" }, "192.0.2.1:2");
+  refusals.add(REFUSED, "192.0.2.1:3");
+  refusals.add(REFUSED, "192.0.2.1:4");
+  assert.deepEqual(lines, ["a unknown 1", "b expired 1", "null unknown 1"]);
+  refusals[Symbol.dispose]();
+  assert.deepEqual(lines.slice(3), ["null unknown 1"]);
 });

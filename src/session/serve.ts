@@ -111,7 +111,7 @@ class Server {
       return this.#run(this.#listener);
     } catch (error) {
       this.#listener?.close();
-      this.#reception?.[Symbol.dispose]();
+      await this.#reception?.[Symbol.asyncDispose]();
       await this.#equipment?.[Symbol.asyncDispose]();
       await this.#store?.close();
       this.#admissions.close();
@@ -143,6 +143,7 @@ class Server {
       handshakeMs,
       refusalsToldMs,
       admit: (caller, address) => this.#admit(caller, address),
+      isKnown: (identity) => this.#admissions.knows(identity),
       sessionOf: (session, address) => this.#sessionFrom(session, address),
       check: () => this.#check(),
       onSession: (client) => this.#open(client),
@@ -277,7 +278,7 @@ class Server {
     for (const connection of this.#connections) connection.close("none", "");
     await Promise.all([...this.#connections].map((connection) => connection.closed));
     await Promise.all(this.#runs);
-    this.#reception[Symbol.dispose]();
+    await this.#reception[Symbol.asyncDispose]();
     try {
       this.#admissions.end();
     } finally {

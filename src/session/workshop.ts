@@ -4,7 +4,7 @@
 import { toSftpxError } from "../base/errors.ts";
 import type { Hashing } from "../engine/hashing.ts";
 import type { WorkerAccess } from "../runtime/runtime.ts";
-import { type StartedStore, startStore } from "../store/open.ts";
+import { type StartedStore, startStore, storeAccess } from "../store/open.ts";
 import type { Store, StoreOptions } from "../store/store.ts";
 import { Equipment, loadHashing } from "./equipment.ts";
 import type { TransferOptions } from "./options.ts";
@@ -12,7 +12,7 @@ import type { TransferOptions } from "./options.ts";
 export class Workshop implements AsyncDisposable {
   readonly #options: TransferOptions;
   /** What the store's worker may do; undefined for what any store may. */
-  readonly #walks: WorkerAccess | undefined;
+  readonly #storeAccess: WorkerAccess;
   readonly #equipping: Promise<Equipment | null>;
   /** Its worker starts before it is known on which root; then null. */
   #starting: StartedStore | null;
@@ -27,9 +27,9 @@ export class Workshop implements AsyncDisposable {
     { access, onlyWalks }: { readonly access: WorkerAccess; readonly onlyWalks: boolean },
   ) {
     this.#options = options;
-    this.#walks = onlyWalks ? access : undefined;
+    this.#storeAccess = onlyWalks ? access : storeAccess(access.write ?? []);
     const { workers, workerCount, depth, dryRun } = options;
-    this.#starting = startStore(workers.store, this.#walks);
+    this.#starting = startStore(workers.store, this.#storeAccess);
     this.#equipping = dryRun
       ? Promise.resolve(null)
       : Equipment.start({ chunkWorkerUrl: workers.chunk, workerCount, depth, access });
@@ -50,7 +50,7 @@ export class Workshop implements AsyncDisposable {
   async store(root: string | null, more: Partial<StoreOptions> = {}): Promise<Store> {
     if (this.#opening?.root !== root) {
       await this.#closeStore();
-      const started = this.#starting ?? startStore(this.#options.workers.store, this.#walks);
+      const started = this.#starting ?? startStore(this.#options.workers.store, this.#storeAccess);
       this.#starting = null;
       const store = started.open({ root, keep: false, ...more });
       store.catch(() => {});

@@ -35,7 +35,7 @@ export class AccountTable {
     ).all(account, after, most).map((row) => String(row["path"]));
   }
 
-  /** What is in place, and what is held of transfers. */
+  /** All that an account is charged for: in place, and held of its transfers. */
   usedBytes(account: Uint8Array): number {
     // As floating point: a planted row must not make the sum fail.
     const placed = this.#sql("SELECT total(bytes) AS n FROM committed WHERE account = ?");
@@ -52,6 +52,7 @@ export class AccountTable {
     return Number(sum?.["n"]);
   }
 
+  /** Whoever goes on with a transfer is charged for what is held of it. */
   charge(key: Uint8Array, account: Uint8Array): void {
     this.#sql("UPDATE transfers SET account = ? WHERE key = ?").run(account, key);
   }

@@ -17,7 +17,7 @@ import type { Comparison, ReceiveTransfer, WholeFile } from "./store.ts";
 type Rules = Pick<ReceiveTransfer, "mayRead" | "account">;
 
 /** What decides besides the files themselves. */
-export interface GrowthContext {
+interface GrowthContext {
   readonly rules: Rules;
   readonly journal: JournalReader;
 }
@@ -38,7 +38,7 @@ export function requireGrowth(
 }
 
 /** A grant that lets files grow, and one that would not only do that. */
-export function notAppended(path: string): SftpxError {
+function notAppended(path: string): SftpxError {
   const found = "the grant is append-only, and this does not only add to what stands there";
   return new SftpxError("refused", `Cannot replace "${escapeText(path)}": ${found}`);
 }

@@ -18,6 +18,8 @@ export interface Beginning {
   /** Path in the manifest at which the attempt before stopped; null where there was none. */
   readonly from: string | null;
   /** For each source: nothing stands there and no part is held. */
+  readonly free: readonly boolean[];
+  /** What the peer is told of that; one that may not read, only what it knows of its own attempts. */
   readonly fresh: readonly boolean[];
   /** The destination is a directory that is still to be made, as far as the peer may know. */
   readonly makesBase: boolean;
@@ -31,9 +33,12 @@ export function beginningOf(
   const { key, sources } = transfer;
   const before = journal.transfer(key);
   const holdsParts = before !== null && journal.holdsAny(key);
-  const fresh = sources.map((source) =>
+  const free = sources.map((source) =>
     !(holdsParts && isHeld(source, { key, journal })) && destination.isFree(source, door)
   );
+  // Without a right to read nothing that stands here is gone on with: but for the peer's own attempt
+  // before, all that it sends is new, and what stands there fails its entry alone.
+  const fresh = transfer.mayRead ? free : sources.map(() => before === null);
   // Digests of another chunk size say nothing, those of what was put in place neither: while an attempt
   // is not finished, its size holds.
   const chunkBytes = before?.chunkBytes ?? transfer.chunkBytes;
@@ -41,7 +46,15 @@ export function beginningOf(
   const { directory } = destination;
   const makesBase = directory !== null &&
     (!transfer.mayRead || door.lookFromRoot(directory) === null);
-  return { transfer: { ...transfer, chunkBytes }, destination, holdsParts, from, fresh, makesBase };
+  return {
+    transfer: { ...transfer, chunkBytes },
+    destination,
+    holdsParts,
+    from,
+    free,
+    fresh,
+    makesBase,
+  };
 }
 
 /** Whether parts of this source are held, going by their paths in the manifest. */

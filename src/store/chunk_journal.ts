@@ -32,7 +32,7 @@ export interface OpenFile {
   readonly isStray: boolean;
   /** By how much the disk will be fuller with it in place, at least. */
   readonly growthBytes: number;
-  /** By how much its account grows with it in place. */
+  /** By how much its account grows with it in place; less than nothing where it replaces a larger one. */
   readonly chargedBytes: number;
   /** Journal row; null before the first run. */
   row: number | null;

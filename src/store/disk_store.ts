@@ -16,6 +16,7 @@ import { Receiving } from "./receive.ts";
 import { Room } from "./room.ts";
 import { StandingState } from "./standing_state.ts";
 import { StateDirectory } from "./state_directory.ts";
+import { allOf, type Steps } from "./steps.ts";
 import { troubleAt } from "./trouble.ts";
 import type {
   Begun,
@@ -109,9 +110,18 @@ export class DiskStore {
     entries: readonly Entry[],
     sources: readonly number[],
   ): readonly PlanStep[] {
+    return allOf(this.planning(id, first, entries, sources));
+  }
+
+  *planning(
+    id: number,
+    first: number,
+    entries: readonly Entry[],
+    sources: readonly number[],
+  ): Steps<readonly PlanStep[]> {
     const planning = this.#plans.get(id);
     if (planning === undefined) throw new RangeError(`Cannot plan transfer ${id}: it is not dry`);
-    return planning.plan(first, entries, sources);
+    return yield* planning.planning(first, entries, sources);
   }
 
   /** Goes on removing for a while; to be called again while there is more. */
@@ -124,10 +134,22 @@ export class DiskStore {
     first: number,
     entries: readonly Entry[],
     sources: readonly number[],
+    refused: readonly number[] = [],
   ): readonly Placement[] {
+    return allOf(this.registering(id, first, entries, sources, refused));
+  }
+
+  *registering(
+    id: number,
+    first: number,
+    entries: readonly Entry[],
+    sources: readonly number[],
+    refused: readonly number[] = [],
+  ): Steps<readonly Placement[]> {
     const receiving = this.#whole(id);
+    const steps = receiving.registering(first, entries, { sources, refused });
     try {
-      return this.#attempt("register entries", () => receiving.register(first, entries, sources));
+      return yield* this.#attempting("register entries", steps);
     } catch (thrown) {
       // Entries out of turn are refused before any is registered.
       if (toSftpxError(thrown).code !== "protocol") this.#broken.set(id, thrown);
@@ -147,7 +169,11 @@ export class DiskStore {
   }
 
   placeDirectories(id: number, leaveOut: readonly number[] = []): Outcome {
-    return this.#whole(id).placeDirectories(leaveOut);
+    return allOf(this.placingDirectories(id, leaveOut));
+  }
+
+  *placingDirectories(id: number, leaveOut: readonly number[] = []): Steps<Outcome> {
+    return yield* this.#whole(id).placingDirectories(leaveOut);
   }
 
   commit(
@@ -162,8 +188,12 @@ export class DiskStore {
   }
 
   finish(id: number, leaveOut: readonly number[] = []): Outcome {
-    const receiving = this.#whole(id);
-    const outcome = this.#attempt("finish the transfer", () => receiving.finish(leaveOut));
+    return allOf(this.finishing(id, leaveOut));
+  }
+
+  *finishing(id: number, leaveOut: readonly number[] = []): Steps<Outcome> {
+    const steps = this.#whole(id).finishing(leaveOut);
+    const outcome = yield* this.#attempting("finish the transfer", steps);
     this.#drop(id);
     return outcome;
   }
@@ -224,15 +254,28 @@ export class DiskStore {
     try {
       return body();
     } catch (thrown) {
-      const cause = thrown instanceof SftpxError ? thrown.cause : thrown;
-      if (isDamage(cause) && this.#state instanceof StateDirectory) {
-        this.#isDamaged = true;
-        this.#state.markDamaged();
-      }
-      const probe = besideOf(`${this.#options.root}/`);
-      const trouble = isDiskFailure(cause) ? troubleAt(probe, this.#disk) : null;
-      throw osError(trouble ?? thrown, attempted);
+      throw this.#explained(thrown, attempted);
     }
+  }
+
+  /** The same for what is done in steps. */
+  *#attempting<T>(attempted: string, steps: Steps<T>): Steps<T> {
+    try {
+      return yield* steps;
+    } catch (thrown) {
+      throw this.#explained(thrown, attempted);
+    }
+  }
+
+  #explained(thrown: unknown, attempted: string): SftpxError {
+    const cause = thrown instanceof SftpxError ? thrown.cause : thrown;
+    if (isDamage(cause) && this.#state instanceof StateDirectory) {
+      this.#isDamaged = true;
+      this.#state.markDamaged();
+    }
+    const probe = besideOf(`${this.#options.root}/`);
+    const trouble = isDiskFailure(cause) ? troubleAt(probe, this.#disk) : null;
+    return osError(trouble ?? thrown, attempted);
   }
 
   /** The state, begun anew if it is damaged and nothing runs on it, here or elsewhere. */

@@ -14,6 +14,11 @@ import { osCode, osError } from "../base/os_error.ts";
 /** Whose rules names are held to on this machine. */
 export const PLATFORM: NamePlatform = process.platform === "win32" ? "windows" : "posix";
 
+/** How a directory is made that is missing: with which mode, null for the usual one. */
+interface Make {
+  readonly mode: number | null;
+}
+
 export class Door {
   /** Real path of the root; no link in it is ours to judge. */
   readonly root: string;
@@ -49,7 +54,7 @@ export class Door {
   /** What stands at a relative path, links not followed; null when it or a parent is absent. */
   look(path: string): fs.BigIntStats | null {
     const cut = this.#checked(path);
-    if (cut > 0 && !this.#enter(path.slice(0, cut), false, path)) return null;
+    if (cut > 0 && !this.#enter(path.slice(0, cut), null, path)) return null;
     return this.#lstat(path, path);
   }
 
@@ -61,7 +66,7 @@ export class Door {
   /** What stands at a relative path when it is a directory; null when it is absent. */
   lookDirectory(path: string): fs.BigIntStats | null {
     this.#checked(path);
-    return this.#enter(path, false, path) ? this.#lstat(path, path) : null;
+    return this.#enter(path, null, path) ? this.#lstat(path, path) : null;
   }
 
   /** The names in a directory; the empty path is the root. */
@@ -82,7 +87,7 @@ export class Door {
   /** Absolute path of a relative one whose parents are real directories; none is made. */
   standing(path: string): string {
     const cut = path === "" ? -1 : this.#checked(path);
-    if (cut > 0 && !this.#enter(path.slice(0, cut), false, path)) {
+    if (cut > 0 && !this.#enter(path.slice(0, cut), null, path)) {
       throw new SftpxError("io", `Cannot read "${escapeText(path)}": it does not exist`);
     }
     return this.#absolute(path);
@@ -91,15 +96,18 @@ export class Door {
   /** Absolute path of a relative one whose parents are real directories; missing ones are made. */
   enter(path: string): string {
     const cut = this.#checked(path);
-    if (cut > 0) this.#enter(path.slice(0, cut), true, path);
+    if (cut > 0) this.#enter(path.slice(0, cut), { mode: null }, path);
     return this.#absolute(path);
   }
 
-  /** Makes a relative path a directory unless it is one; answers its absolute path. */
-  enterDirectory(path: string): string {
+  /**
+   * Makes a relative path a directory unless it is one; answers its absolute path. `mode` is what it
+   * gets when it is made, and what is missing above it.
+   */
+  enterDirectory(path: string, { mode = null }: { readonly mode?: number | null } = {}): string {
     if (path !== "") {
       this.#checked(path);
-      this.#enter(path, true, path);
+      this.#enter(path, { mode }, path);
     }
     return this.#absolute(path);
   }
@@ -119,15 +127,15 @@ export class Door {
     return path.lastIndexOf("/");
   }
 
-  /** Walks down to `directory`; false when it is absent and not to be made. */
-  #enter(directory: string, make: boolean, wanted: string): boolean {
+  /** Walks down to `directory`; false when it is absent and not to be made (`make` is null). */
+  #enter(directory: string, make: Make | null, wanted: string): boolean {
     if (this.#directories.has(directory)) return true;
     const cut = directory.lastIndexOf("/");
     if (cut > 0 && !this.#enter(directory.slice(0, cut), make, wanted)) return false;
     let stat = this.#lstat(directory, wanted);
     if (stat === null) {
-      if (!make) return false;
-      this.#make(directory, wanted);
+      if (make === null) return false;
+      this.#make(directory, make, wanted);
       stat = this.#lstat(directory, wanted);
     }
     if (stat === null || !stat.isDirectory()) {
@@ -141,9 +149,9 @@ export class Door {
     return true;
   }
 
-  #make(directory: string, wanted: string): void {
+  #make(directory: string, { mode }: Make, wanted: string): void {
     try {
-      this.#disk.makeDirectory(this.#absolute(directory));
+      this.#disk.makeDirectory(this.#absolute(directory), mode === null ? {} : { mode });
     } catch (thrown) {
       // Someone else made it, or something else: the look that follows tells.
       if (osCode(thrown) === "EEXIST") return;

@@ -53,7 +53,8 @@ export class Journal {
   readonly #readOnly: boolean;
   readonly transfers = new TransferTable((text) => this.#sql(text));
   readonly #runs = new RunTable((text) => this.#sql(text));
-  readonly #accounts = new AccountTable((text) => this.#sql(text));
+  /** Who is charged for what. */
+  readonly accounts = new AccountTable((text) => this.#sql(text));
   /** Sums of parts, by row: the sums of their runs go on from them. */
   readonly #partSums = new Map<number, number>();
 
@@ -285,7 +286,7 @@ export class Journal {
     } = {},
   ): void {
     const { path, digest, chunkBytes } = row;
-    const charged = account === undefined ? this.#accounts.of(path) : account;
+    const charged = account === undefined ? this.accounts.of(path) : account;
     const stamp = packStamp(row.stamp);
     const mtimeNs = BigInt.asIntN(64, row.mtimeNs);
     const values = { path, digest, chunk_bytes: BigInt(chunkBytes), mtime_ns: mtimeNs, stamp };
@@ -307,35 +308,7 @@ export class Journal {
 
   /** Bytes of a file in place that an account is charged for; null where it is not. */
   chargedBytes(path: string, account: Uint8Array): number | null {
-    return this.#accounts.chargedBytes(path, account);
-  }
-
-  /** Paths that an account is charged for, ascending. */
-  chargedPaths(
-    account: Uint8Array,
-    options: { readonly after: string; readonly most: number },
-  ): string[] {
-    return this.#accounts.chargedPaths(account, options);
-  }
-
-  /** All that an account is charged for: in place, and held of its transfers. */
-  usedBytes(account: Uint8Array): number {
-    return this.#accounts.usedBytes(account);
-  }
-
-  /** Sizes of the parts that are held of a transfer. */
-  heldBytes(key: Uint8Array): number {
-    return this.#accounts.heldBytes(key);
-  }
-
-  /** Whoever goes on with a transfer is charged for what is held of it. */
-  charge(key: Uint8Array, account: Uint8Array): void {
-    this.#accounts.charge(key, account);
-  }
-
-  /** Whether anybody is charged for anything. */
-  get hasCharges(): boolean {
-    return this.#accounts.isUsed;
+    return this.accounts.chargedBytes(path, account);
   }
 
   /** What stood there is gone; a row about it would only take room. */

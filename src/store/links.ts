@@ -3,7 +3,13 @@
 // never behind a name, so that all such links together lead nowhere else. Looks, and changes nothing.
 
 import { SftpxError } from "../base/errors.ts";
-import { isReservedName, type NamePlatform, platformProblem } from "../base/path.ts";
+import { LIMITS } from "../base/limits.ts";
+import {
+  isReservedName,
+  isReservedShortName,
+  type NamePlatform,
+  platformProblem,
+} from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import type { Door } from "./door.ts";
 import type { NameRules } from "./names.ts";
@@ -11,6 +17,48 @@ import type { LinkPolicy, ReceiveTransfer } from "./store.ts";
 
 /** Links that are followed before a system gives up (Linux: MAXSYMLINKS). */
 const MOST_LINKS = 40;
+/** Names that are remembered for one call: they may be long. */
+const MOST_KNOWN = 4096;
+
+/**
+ * What stands under the names that the links of one transfer lead through. It is looked at once a call
+ * of the store; and of one transfer there is an end to the names, for its peer makes them up.
+ */
+export class LinkNames {
+  readonly #known = new Map<string, string>();
+  #left: number;
+
+  constructor(most: number = LIMITS.linkNamesPerTransfer) {
+    this.#left = most;
+  }
+
+  /** Drops what was seen: others may have had their turn since. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  /** Something else stands at a path now. */
+  changed(path: string): void {
+    this.#known.delete(path);
+  }
+
+  /** Target of the link at a path, an empty text for anything else, null for nothing. */
+  at(path: string, door: Door): string | null {
+    const known = this.#known.get(path);
+    if (known !== undefined) return known;
+    const found = look(path, door);
+    // What is not there may come with the next link, and ends the way of this one.
+    if (found === null) return null;
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.set(path, found);
+    return found;
+  }
+
+  /** Counts a name; false when the transfer's are used up. */
+  count(): boolean {
+    return --this.#left >= 0;
+  }
+}
 
 /** What links are held to. */
 export interface LinkRules {
@@ -36,9 +84,16 @@ export function linkRulesOf(
 }
 
 /** Throws `refused` for a link that the policy does not let be made; one that skips makes none. */
-export function checkLink(link: Link, { rules, door }: { rules: LinkRules; door: Door }): void {
+export function checkLink(
+  link: Link,
+  { rules, door, names = new LinkNames() }: {
+    readonly rules: LinkRules;
+    readonly door: Door;
+    readonly names?: LinkNames;
+  },
+): void {
   if (rules.policy === "keep") return;
-  const problem = leavingProblem(link, rules) ?? standingProblem(link, { rules, door });
+  const problem = leavingProblem(link, rules) ?? standingProblem(link, { rules, door, names });
   if (problem === null) return;
   throw new SftpxError(
     "refused",
@@ -59,7 +114,7 @@ export function leavingProblem(
     if (name === "" || name === ".") continue;
     if (name !== "..") {
       isBehindName = true;
-      if (isReservedName(name)) return "its target is sftpx's own";
+      if (isReservedName(name) || isReservedShortName(name)) return "its target is sftpx's own";
       if (platformProblem(name, platform) !== null) return "its target is no name here";
       continue;
     }
@@ -70,29 +125,40 @@ export function leavingProblem(
   return null;
 }
 
-/** The same through the links that stand there now, which may be of anyone. */
+/**
+ * The same through the links that stand there now, which may be of anyone: a peer may have put them so
+ * that each leads far before it leads to the next, so there is an end to the names as well.
+ */
 function standingProblem(
   { path, target }: Link,
-  { rules: { root }, door }: { readonly rules: LinkRules; readonly door: Door },
+  { rules: { root }, door, names }: {
+    readonly rules: LinkRules;
+    readonly door: Door;
+    readonly names: LinkNames;
+  },
 ): string | null {
-  const at = path.split("/").slice(0, -1);
+  // Where it is, from the top down: of each directory its path.
+  const at = [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index));
   const lowest = at.length - heightOf(path, root);
   const ahead = target.split("/").reverse();
-  for (let followed = 0; followed <= MOST_LINKS;) {
+  for (let followed = 0, counted = 0; followed <= MOST_LINKS;) {
     const name = ahead.pop();
     if (name === undefined) return null;
     if (name === "" || name === ".") continue;
+    if (++counted > LIMITS.linkNames) return "its target leads through too many names";
+    if (!names.count()) return "too many names were looked at for the links of its transfer";
     if (name === "..") {
       if (at.length <= lowest) return "its target leads out of the root through another link";
       at.pop();
       continue;
     }
-    const next = [...at, name].join("/");
-    const found = next === path ? null : look(next, door);
+    const directory = at.at(-1);
+    const next = directory === undefined ? name : `${directory}/${name}`;
+    const found = next === path ? null : names.at(next, door);
     // What is not there leads nowhere, and neither does the link to itself.
     if (found === null) return null;
     if (found === "") {
-      at.push(name);
+      at.push(next);
       continue;
     }
     if (found.startsWith("/")) return "its target leads out of the root through another link";
@@ -102,7 +168,6 @@ function standingProblem(
   return null;
 }
 
-/** Target of the link at a path, an empty text for anything else, null for nothing. */
 function look(path: string, door: Door): string | null {
   try {
     const stat = door.look(path);

@@ -12,8 +12,9 @@ import {
   transferOf,
   withStore,
 } from "./_fixture.ts";
+import { DISK } from "./disk.ts";
 import { Door } from "./door.ts";
-import { checkLink, leavingProblem, type LinkRules } from "./links.ts";
+import { checkLink, leavingProblem, LinkNames, type LinkRules } from "./links.ts";
 import { DEFAULT_POLICY, type LinkPolicy, type ReceiveTransfer } from "./store.ts";
 
 const RULES: LinkRules = { policy: "refuse", root: "", platform: "posix" };
@@ -58,6 +59,7 @@ Deno.test("leavingProblem() refuses each way out of the root", () => {
     ["l", ".sftpx", /own/],
     ["d/l", "../.SFTPX/parts", /own/],
     ["l", "d/.sftpx-part", /own/],
+    ["l", "SFTPX~1/parts", /own/],
   ];
   for (const [path, target, problem] of refused) {
     const found = leavingProblem({ path, target }, RULES);
@@ -105,6 +107,83 @@ Deno.test("checkLink() sees where the links lead that stand there", () =>
     // The link to be replaced is not in its own way.
     check("out", "out/f");
     check("l", `d/${"x".repeat(LIMITS.nameBytes + 1)}`);
+  }));
+
+Deno.test("checkLink() looks at so many names for one link, whatever the links there lead through", () =>
+  inDirectory((root) => {
+    const depth = 40;
+    const below = Array(depth).fill("d").join("/");
+    fs.mkdirSync(join(root, below), { recursive: true });
+    for (let i = 0; i < 30; i++) {
+      fs.symlinkSync(`${"../".repeat(depth)}${below}/l${i + 1}`, join(root, below, `l${i}`));
+    }
+    let looks = 0;
+    const disk = { ...DISK, look: (path: string) => (looks++, DISK.look(path)) };
+    const door = new Door(root, { disk });
+    const at = (i: number) => ({ path: `${below}/new`, target: `l${i}` });
+    checkLink(at(26), { rules: RULES, door });
+    assert.throws(() => checkLink(at(0), { rules: RULES, door }), {
+      code: "refused",
+      message: /too many names/,
+    });
+    assert.ok(looks < 2 * LIMITS.pathDepth, `${looks} looks`);
+    // What was seen in one call is not looked at again for its next link.
+    const names = new LinkNames();
+    checkLink(at(26), { rules: RULES, door, names });
+    looks = 0;
+    checkLink({ path: `${below}/other`, target: "l26" }, { rules: RULES, door, names });
+    assert.ok(looks <= 1, `${looks} looks`);
+  }));
+
+Deno.test("checkLink() looks at so many names for all links of a transfer", () =>
+  inDirectory((root) => {
+    fs.mkdirSync(join(root, "d/e"), { recursive: true });
+    const door = new Door(root);
+    const names = new LinkNames(5);
+    for (const path of ["a", "b"]) {
+      checkLink({ path, target: "d/e" }, { rules: RULES, door, names });
+    }
+    const check = () => checkLink({ path: "c", target: "d/e" }, { rules: RULES, door, names });
+    assert.throws(check, { code: "refused", message: /for the links of its transfer/ });
+  }));
+
+Deno.test("many links through one chain cost a look each", () =>
+  inDirectory((root) => {
+    const depth = 50;
+    const below = ["d", ...Array<string>(depth - 1).fill("e")].join("/");
+    fs.mkdirSync(join(root, below), { recursive: true });
+    for (let i = 0; i < 4; i++) {
+      fs.symlinkSync(`${"../".repeat(depth)}${below}/l${i + 1}`, join(root, below, `l${i}`));
+    }
+    fs.writeFileSync(join(root, below, "l4"), "");
+    let looks = 0;
+    const disk = {
+      ...DISK,
+      look: (path: string) => {
+        if (!path.includes("/.sftpx")) looks++;
+        return DISK.look(path);
+      },
+    };
+    const linksIn = (count: number) =>
+      Array.from({ length: count }, (_, i) => linkEntry(`${below}/m${1000 + i}`, "l0"));
+    const costOf = (count: number): number => {
+      looks = 0;
+      withStore(root, (store) => {
+        const { id } = store.begin(under("refuse"));
+        const entries = linksIn(count);
+        assert.ok(
+          store.register(id, 0, entries, entries.map(() => 0)).every((placed) =>
+            placed.kind === "later"
+          ),
+        );
+        store.placeDirectories(id);
+        assert.equal(store.finish(id).committed.length, count);
+      }, { disk });
+      return looks;
+    };
+    const [few, many] = [costOf(10), costOf(510)];
+    // Not even one look a link for each name of its own path.
+    assert.ok(many - few < 500 * 10, `${few} looks for 10 links, ${many} for 510`);
   }));
 
 Deno.test("a link that leads out fails by default, and names the flag", () =>

@@ -13,7 +13,7 @@ const SAFE_BITS = 0o775;
 /** A directory's set-group-id and sticky bits: who made it here decided how others share it. */
 export const SHARING_BITS = 0o3000;
 
-export interface ModeRule {
+interface ModeRule {
   readonly policy: ModePolicy;
   /** The process's file mask; 0 where it is not known. */
   readonly mask: number;

@@ -105,6 +105,60 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a directory is open to nobody else from the moment it is made",
+  ignore: isWindows,
+  fn: () =>
+    inDirectory((root) => {
+      const made: string[] = [];
+      const disk = {
+        ...DISK,
+        makeDirectory: (path: string, options = {}) => {
+          DISK.makeDirectory(path, options);
+          const mode = fs.statSync(path).mode & 0o777;
+          if (path.length > root.length + 1 && !path.includes("/.sftpx")) {
+            made.push(`${path.slice(root.length + 1)} ${mode.toString(8)}`);
+          }
+        },
+      };
+      const entries = [directoryEntry("d"), directoryEntry("d/e", { mode: 0o700 })];
+      withStore(root, (store) => {
+        assert.deepEqual(receive(store, transferBy("safe"), { entries }).failures, []);
+      }, { disk });
+      assert.deepEqual(made, ["d 700", "d/e 700"]);
+      assert.deepEqual(modesIn(root, ["d", "d/e"]), ["755", "700"]);
+    }),
+});
+
+Deno.test({
+  name:
+    "a directory that was only made when a transfer was killed gets its mode from the next attempt",
+  ignore: isWindows,
+  fn: () =>
+    inDirectory((root) => {
+      const entries = [directoryEntry("d"), directoryEntry("d/e", { mode: 0o750 })];
+      const disk = {
+        ...DISK,
+        setMode: (path: string, mode: number) => {
+          if (path === `${root}/d/e`) throw Object.assign(new Error("killed"), { code: "EIO" });
+          DISK.setMode(path, mode);
+        },
+      };
+      withStore(root, (store) => {
+        const { id } = store.begin(transferBy("safe"));
+        store.register(id, 0, entries, [0, 0]);
+        store.placeDirectories(id);
+        assert.deepEqual(modesIn(root, ["d/e"]), ["700"]);
+        store.abandon(id);
+      }, { disk });
+      // This time by the door that this system has.
+      withStore(root, (store) => {
+        assert.deepEqual(receive(store, transferBy("safe"), { entries }).failures, []);
+      });
+      assert.deepEqual(modesIn(root, ["d", "d/e"]), ["755", "750"]);
+    }),
+});
+
+Deno.test({
   name: "a directory that its source closed to everybody is closed when it is full, not before",
   ignore: isWindows,
   fn: () =>

@@ -20,11 +20,13 @@ import type {
 const WALK_BATCHES_AHEAD = 4;
 
 /**
- * What a store's worker may do. Links are made only by who may read and write everything, so it keeps
- * what files this process may reach, and loses the network; a copy of a state is made where temporary
- * files go.
+ * What the worker of a store at these places may do. Links are made only by who may read and write
+ * everything, so it keeps what files this process may reach, and loses the network; a copy of a state is
+ * made where temporary files go.
  */
-const STORE_ACCESS: WorkerAccess = { read: null, write: null, env: ["TMPDIR", "TMP", "TEMP"] };
+export function storeAccess(places: readonly string[]): WorkerAccess {
+  return { read: null, write: null, env: ["TMPDIR", "TMP", "TEMP"], places };
+}
 
 /** A request as its sender writes it; the call's number comes on top. */
 type Numbered = Extract<StoreRequest, { readonly call: number }>;
@@ -37,7 +39,8 @@ interface Waiter {
 
 /** Opens a store on a root, or one that only walks. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  return await startStore(options.workerUrl).open(options);
+  const { workerUrl, root } = options;
+  return await startStore(workerUrl, storeAccess(root === null ? [] : [root])).open(options);
 }
 
 /** A store's worker that is on its way before it is known what it will be opened on. */
@@ -49,7 +52,7 @@ export interface StartedStore {
 }
 
 /** Starts a store's worker; one that only walks can do with less than all. */
-export function startStore(workerUrl: URL, access: WorkerAccess = STORE_ACCESS): StartedStore {
+export function startStore(workerUrl: URL, access: WorkerAccess): StartedStore {
   const proxy = new StoreProxy(workerUrl, access);
   return {
     async open({ root, keep, readOnly = false, keepForMs = LIMITS.keepForMs }) {

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import type { OfferedSource } from "../wire/messages.ts";
 import {
   digest,
   fileEntry,
+  fileSource,
   fillPart,
   inDirectory,
+  makeTree,
   receive,
   transferOf,
   wholeFile,
@@ -16,6 +19,7 @@ import type { ReceiveTransfer } from "./store.ts";
 
 const ENTRIES = [fileEntry("d/a", 5), fileEntry("d/b", 5)];
 const BLIND = { mayRead: false };
+const CONTENTS: OfferedSource = { name: "d", kind: "directory", contents: true };
 
 /** Puts the first file in place and breaks off. */
 function breakOff(store: DiskStore, more: Partial<ReceiveTransfer> = BLIND): void {
@@ -42,6 +46,52 @@ Deno.test("what a peer that may not read put in place is not sent again while it
       assert.deepEqual(kindsFor(store), ["unchanged", "new"]);
       assert.deepEqual(kindsFor(store, { ...BLIND, writeOnce: true }), ["unchanged", "new"]);
       assert.deepEqual(kindsFor(store, { ...BLIND, checksum: true }), ["new", "new"]);
+    });
+  }));
+
+Deno.test("whether anything stands there such a peer is not told, dry or not", () =>
+  inDirectory((root) => {
+    makeTree(root, ["file", "full/f", "empty/"]);
+    const onFile = (name: string) => ({ sources: [fileSource(name)] });
+    const into = (destination: string) => ({
+      destination,
+      intoDirectory: true,
+      sources: [CONTENTS],
+    });
+    const offers = [...["file", "absent"].map(onFile), ...["full", "empty", "absent"].map(into)];
+    const grants = [{}, { writeOnce: true }, { writeOnce: true, appendOnly: true }];
+    const told = (store: DiskStore, more: Partial<ReceiveTransfer>) => {
+      const { id, fresh, from } = store.begin(transferOf(more));
+      store.abandon(id);
+      return [...fresh, from];
+    };
+    withStore(root, (store) => {
+      let key = 20;
+      for (const dryRun of [true, false]) {
+        const more = () => ({ dryRun, key: digest(key++) });
+        for (
+          const offer of offers.flatMap((one) => grants.map((grant) => ({ ...grant, ...one })))
+        ) {
+          assert.deepEqual(told(store, { ...BLIND, ...offer, ...more() }), [true, null]);
+        }
+        const toReaders = offers.map((offer) => told(store, { ...offer, ...more() })[0]);
+        assert.deepEqual(toReaders, [false, true, false, true, true]);
+      }
+    });
+  }));
+
+Deno.test("what is in the way of such a peer fails its entry, though the source is told to be fresh", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/a", "d/b/"]);
+    withStore(root, (store) => {
+      const begin = (more: Partial<ReceiveTransfer>) => {
+        const { id, fresh } = store.begin(transferOf({ ...BLIND, ...more }));
+        const kinds = store.register(id, 0, ENTRIES, [0, 0]).map(({ kind }) => kind);
+        store.abandon(id);
+        return [...fresh, ...kinds];
+      };
+      assert.deepEqual(begin({ key: digest(31) }), [true, "new", "failed"]);
+      assert.deepEqual(begin({ key: digest(32), writeOnce: true }), [true, "failed", "failed"]);
     });
   }));
 

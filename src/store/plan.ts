@@ -14,7 +14,7 @@ import { LINK_REFUSAL, osError } from "../base/os_error.ts";
 import { mayMakeLinks } from "../runtime/runtime.ts";
 import { Door } from "./door.ts";
 import type { JournalReader } from "./journal.ts";
-import { checkLink, type LinkRules, linkRulesOf } from "./links.ts";
+import { checkLink, LinkNames, type LinkRules, linkRulesOf } from "./links.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
 import type { PrunedSome } from "./messages.ts";
 import { restoredDirectoryMode, restoredMode } from "./modes.ts";
@@ -25,6 +25,7 @@ import { type Found, placeFile, writtenOnce } from "./placement.ts";
 import type { Pruner } from "./prune.ts";
 import { requireFileBound } from "./quota.ts";
 import { prunerOf } from "./pruning.ts";
+import type { Steps } from "./steps.ts";
 import type { ReceiveTransfer } from "./store.ts";
 
 /** What a dry transfer reads of the root. */
@@ -51,6 +52,7 @@ export class Planning {
   readonly #guard: ManifestGuard;
   readonly #names: NameRules;
   readonly #linkRules: LinkRules;
+  readonly #linkNames = new LinkNames();
   readonly #paths = new PathList();
   #next = 0;
   #pruner: Pruner | null = null;
@@ -74,30 +76,46 @@ export class Planning {
     return this.#beginning.transfer.chunkBytes;
   }
 
-  plan(first: number, entries: readonly Entry[], sources: readonly number[]): PlanStep[] {
+  *planning(
+    first: number,
+    entries: readonly Entry[],
+    sources: readonly number[],
+  ): Steps<PlanStep[]> {
     if (first !== this.#next || entries.length !== sources.length) {
       throw new SftpxError("protocol", `Cannot plan entry ${first}: ${this.#next} is next`);
     }
     this.#next += entries.length;
-    this.#door.forget();
-    this.#parts.forget();
+    this.#lookAnew();
+    const steps: PlanStep[] = [];
+    for (const [i, entry] of entries.entries()) {
+      steps.push(this.#plan(entry, sources[i] ?? -1));
+      if (yield) this.#lookAnew();
+    }
+    return steps;
+  }
+
+  #plan(offered: Entry, source: number): PlanStep {
     const { destination, transfer } = this.#beginning;
     const rule = { policy: transfer.policy.modes, mask: this.#context.mask };
-    return entries.map((offered, i): PlanStep => {
-      const entry = { ...offered, mode: restoredMode(offered.mode, rule) };
-      this.#paths.add(entry.path);
-      try {
-        const final = destination.of(entry.path, sources[i] ?? -1);
-        this.#guard.check(entry, final);
-        const action = this.#actionOf(entry, final);
-        // What stands there is for readers; what the peer began itself it may always hear of.
-        const isTold = transfer.mayRead || action === "resume" || action === "skip";
-        return { action: isTold ? action : "create" };
-      } catch (thrown) {
-        const { code, message } = toSftpxError(thrown);
-        return { action: "fail", code, message };
-      }
-    });
+    const entry = { ...offered, mode: restoredMode(offered.mode, rule) };
+    this.#paths.add(entry.path);
+    try {
+      const final = destination.of(entry.path, source);
+      this.#guard.check(entry, final);
+      const action = this.#actionOf(entry, final);
+      // What stands there is for readers; what the peer began itself it may always hear of.
+      const isTold = transfer.mayRead || action === "resume" || action === "skip";
+      return { action: isTold ? action : "create" };
+    } catch (thrown) {
+      const { code, message } = toSftpxError(thrown);
+      return { action: "fail", code, message };
+    }
+  }
+
+  #lookAnew(): void {
+    this.#door.forget();
+    this.#parts.forget();
+    this.#linkNames.forget();
   }
 
   prune(rules: readonly FilterRule[]): PrunedSome {
@@ -158,7 +176,8 @@ export class Planning {
   #linkAction({ target = "", mtimeNs }: Entry, final: string): PlanAction {
     const { writeOnce } = this.#beginning.transfer;
     if (this.#linkRules.policy === "skip") return "skip";
-    checkLink({ path: final, target }, { rules: this.#linkRules, door: this.#door });
+    const names = this.#linkNames;
+    checkLink({ path: final, target }, { rules: this.#linkRules, door: this.#door, names });
     const stat = this.#door.look(final);
     const attempted = `place link "${escapeText(final)}"`;
     if (stat === null) {

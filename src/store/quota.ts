@@ -68,12 +68,17 @@ interface ChargeContext {
   readonly onEnd: () => void;
 }
 
-/** What one running transfer adds to its account. */
+/**
+ * What one running transfer adds to its account. What a file replaces is given back when the file is in
+ * place and not before: one that fails, or was announced smaller than it stands there, frees nothing.
+ */
 export class Charge {
   readonly #account: Account;
   readonly #context: ChargeContext;
-  /** Files registered and not in place, less what of the holder's own they replace. */
+  /** By how much files that are registered and not in place exceed what of the holder's own they replace. */
   #openBytes = 0;
+  /** What the parts of these files may come to. */
+  #partBytes = 0;
   /** Parts of an attempt before that are not registered yet. */
   #heldBytes: number;
   /** Files of the holder's own that are being replaced: they are counted as theirs until then. */
@@ -82,8 +87,8 @@ export class Charge {
   constructor(account: Account, context: ChargeContext) {
     this.#account = account;
     this.#context = context;
-    this.#heldBytes = context.journal.heldBytes(context.key);
-    if (this.#heldBytes > 0) context.journal.charge(context.key, account.id);
+    this.#heldBytes = context.journal.accounts.heldBytes(context.key);
+    if (this.#heldBytes > 0) context.journal.accounts.charge(context.key, account.id);
   }
 
   get key(): Uint8Array {
@@ -98,12 +103,12 @@ export class Charge {
     return this.#replaced.has(path);
   }
 
-  /** Throws `no_space` when so much cannot fit. Counts nothing: it is known before its files are. */
+  /** Throws `quota` when so much cannot fit. Counts nothing: it is known before its files are. */
   foresee(neededBytes: number): void {
     if (neededBytes > 0) this.#require(neededBytes);
   }
 
-  /** Counts a file that is registered; answers by how much its account grows with it. */
+  /** Counts a file that is registered; answers by how much its account grows once it is in place. */
   add(
     { final, sizeBytes, heldBytes }: {
       readonly final: string;
@@ -116,20 +121,25 @@ export class Charge {
     const ownBytes = quotaBytes === null ? 0 : journal.chargedBytes(final, this.#account.id) ?? 0;
     if (ownBytes > 0) this.#replaced.add(final);
     const growthBytes = sizeBytes - ownBytes;
-    this.#openBytes += growthBytes;
+    this.#openBytes += Math.max(0, growthBytes);
+    this.#partBytes += sizeBytes;
     this.#heldBytes = Math.max(0, this.#heldBytes - heldBytes);
     return growthBytes;
   }
 
-  /** Throws `no_space` when what was counted is more than the quota. */
+  /** Throws `quota` when what was counted is more than the quota. */
   check(): void {
     this.#require(0);
   }
 
   /** A file is in place, or what stood there was kept: it is no longer under way. */
-  settle(growthBytes: number, { isPut }: { readonly isPut: boolean }): void {
-    this.#openBytes -= growthBytes;
-    if (isPut) this.#account.usedBytes += growthBytes;
+  settle(
+    { chargedBytes, sizeBytes }: { readonly chargedBytes: number; readonly sizeBytes: number },
+    { isPut }: { readonly isPut: boolean },
+  ): void {
+    this.#openBytes -= Math.max(0, chargedBytes);
+    this.#partBytes -= sizeBytes;
+    if (isPut) this.#account.usedBytes += chargedBytes;
   }
 
   discard(): void {
@@ -138,36 +148,44 @@ export class Charge {
     this.#context.onEnd();
   }
 
+  /**
+   * Two bounds, and both hold at every moment. What is or will be in place, with all that is held of
+   * others: there, a part that replaces a file of the holder's own counts by what it is larger. And
+   * what this transfer has in parts, all of it: so none breaks off with more than a quota.
+   */
   #require(moreBytes: number): void {
     const { quotaBytes } = this.#context;
     if (quotaBytes === null) return;
+    // It writes nothing, whatever may be there already.
+    if (moreBytes + this.#partBytes === 0) return;
     if (this.#account.isStale) this.#count();
-    const fits = () => this.#totalBytes() + moreBytes <= quotaBytes;
-    if (fits()) return;
-    // What somebody else removed gives back as well.
-    this.#lookForGone(fits);
-    if (fits()) return;
-    // What is held from before may be gone on with, and nothing else.
-    if (moreBytes + this.#openBytes <= 0) return;
-    const usedBytes = this.#totalBytes() - this.#openBytes;
-    const neededBytes = this.#openBytes + moreBytes;
+    const fits = () => this.#placedBytes() + moreBytes <= quotaBytes;
+    if (!fits()) this.#lookForGone(fits); // What somebody else removed gives back as well.
+    if (fits() && this.#partBytes + this.#heldBytes + moreBytes <= quotaBytes) return;
+    const usedBytes = this.#placedBytes() - this.#openBytes + this.#heldBytes;
+    const neededBytes = (this.#openBytes || this.#partBytes) + moreBytes;
     throw new SftpxError(
-      "no_space",
+      "quota",
       `Cannot take it: the quota is ${sizeText(quotaBytes)}, ${sizeText(usedBytes)} of it are ` +
         `used, and ${sizeText(neededBytes)} are needed`,
     );
   }
 
-  #totalBytes(): number {
-    return this.#account.charges.values().reduce((sum, { bytes }) => sum + bytes, 0) +
-      this.#account.usedBytes;
+  /** What is in place once this transfer is, with all that others have under way and held. */
+  #placedBytes(): number {
+    const others = this.#account.charges.values().filter((charge) => charge !== this);
+    return others.reduce((sum, { bytes }) => sum + bytes, this.#account.usedBytes) +
+      this.#openBytes;
   }
 
   #count(): void {
     const { journal } = this.#context;
     const { charges, id } = this.#account;
-    const running = charges.values().reduce((sum, { key }) => sum + journal.heldBytes(key), 0);
-    this.#account.usedBytes = journal.usedBytes(id) - running;
+    const running = charges.values().reduce(
+      (sum, { key }) => sum + journal.accounts.heldBytes(key),
+      0,
+    );
+    this.#account.usedBytes = journal.accounts.usedBytes(id) - running;
     this.#account.isStale = false;
   }
 
@@ -176,7 +194,7 @@ export class Charge {
     const { journal, door } = this.#context;
     const untilMs = performance.now() + LIMITS.quotaLookMs;
     for (let after = ""; performance.now() < untilMs && !isEnough();) {
-      const paths = journal.chargedPaths(this.#account.id, { after, most: ROWS_AT_ONCE });
+      const paths = journal.accounts.chargedPaths(this.#account.id, { after, most: ROWS_AT_ONCE });
       if (paths.length === 0) return;
       after = paths.at(-1)!;
       const gone = paths.filter((path) => isGone(path, door) && !this.#isReplaced(path));

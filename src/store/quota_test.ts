@@ -75,10 +75,10 @@ Deno.test("a quota takes what fits, to the byte, and refuses the next before it 
   inDirectory((root) => {
     withStore(root, (store) => {
       assert.equal(put(store, charged("a"), { f: 600 }), "ok");
-      assert.equal(put(store, charged("b"), { f: 401 }), "no_space");
+      assert.equal(put(store, charged("b"), { f: 401 }), "quota");
       assert.equal(fs.existsSync(join(root, "b")), false);
       assert.equal(put(store, charged("b"), { f: 400 }), "ok");
-      assert.equal(put(store, charged("c"), { f: 1 }), "no_space");
+      assert.equal(put(store, charged("c"), { f: 1 }), "quota");
       assert.equal(put(store, charged("c"), { f: 0 }), "ok", "an empty file takes nothing");
     });
   }));
@@ -91,7 +91,7 @@ Deno.test("a quota counts over restarts, and what others put there does not coun
     });
     // Closed without a word of keeping it: who is charged is remembered all the same.
     withStore(root, (store) => {
-      assert.equal(put(store, charged("c"), { f: 101 }), "no_space");
+      assert.equal(put(store, charged("c"), { f: 101 }), "quota");
       assert.equal(put(store, charged("c"), { f: 100 }), "ok");
     });
   }));
@@ -103,7 +103,7 @@ Deno.test("a quota says what is used and needed of it, and nothing of others", (
       put(store, charged("b", { account: OTHER, quotaBytes: undefined! }), { f: 777 });
       const sources = [{ ...fileSource("f"), sizeBytes: 500 }];
       assert.throws(() => store.begin(charged("x", { sources, mayRead: false })), {
-        code: "no_space",
+        code: "quota",
         message:
           "Cannot take it: the quota is 1.00 kB, 600 bytes of it are used, and 500 bytes are needed",
       });
@@ -116,7 +116,7 @@ Deno.test("what is replaced, removed by the peer, or gone gives back", () =>
       assert.equal(put(store, charged("a"), { f: 600, g: 400 }), "ok");
       assert.equal(put(store, charged("a", { checksum: true }), { f: 600 }), "ok", "the same");
       assert.equal(put(store, charged("a"), { f: 500 }), "ok", "a smaller one in its place");
-      assert.equal(put(store, charged("b"), { f: 101 }), "no_space");
+      assert.equal(put(store, charged("b"), { f: 101 }), "quota");
       assert.equal(put(store, charged("b"), { f: 100 }), "ok");
       const { id } = store.begin(charged("a"));
       const entries = [directoryEntry("a"), fileEntry("a/f", 500)];
@@ -124,10 +124,10 @@ Deno.test("what is replaced, removed by the peer, or gone gives back", () =>
       store.placeDirectories(id);
       assert.deepEqual(pruneAll(store, id, []).deleted, ["a/g"]);
       store.finish(id);
-      assert.equal(put(store, charged("c"), { f: 401 }), "no_space");
+      assert.equal(put(store, charged("c"), { f: 401 }), "quota");
       assert.equal(put(store, charged("c"), { f: 400 }), "ok", "what --delete removed");
       fs.rmSync(join(root, "b/f"));
-      assert.equal(put(store, charged("d"), { f: 101 }), "no_space");
+      assert.equal(put(store, charged("d"), { f: 101 }), "quota");
       assert.equal(put(store, charged("d"), { f: 100 }), "ok", "what somebody else removed");
       assert.equal(put(store, charged("c", { account: OTHER }), { f: 900 }), "ok");
       assert.equal(put(store, charged("e"), { f: 400 }), "ok", "what another peer replaced");
@@ -143,7 +143,7 @@ Deno.test("transfers of one account that run at once never pass its quota togeth
         try {
           return { id, placement: store.register(id, 0, entries, [0, 0])[1] };
         } catch (thrown) {
-          assert.equal((thrown as SftpxError).code, "no_space");
+          assert.equal((thrown as SftpxError).code, "quota");
           store.abandon(id);
           return null;
         }
@@ -156,6 +156,69 @@ Deno.test("transfers of one account that run at once never pass its quota togeth
       store.abandon(one.id);
       assert.ok(begin("d", 600) !== null, "the first gave up");
       assert.equal(begin("e", 1), null);
+    });
+  }));
+
+Deno.test("what a file replaces is given back once it is in place, and not where it fails", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      assert.equal(put(store, charged("a"), { f: 900 }), "ok");
+      // Announced as empty, it would make room for another one.
+      const { id } = store.begin(charged("a"));
+      const entries = [directoryEntry("a"), fileEntry("a/f", 0), fileEntry("a/g", 900)];
+      assert.throws(() => store.register(id, 0, entries, [0, 0, 0]), { code: "quota" });
+      store.abandon(id);
+      // In two steps it is the same, and a step that fits is taken.
+      const other = store.begin(charged("a")).id;
+      store.register(other, 0, [directoryEntry("a"), fileEntry("a/f", 0)], [0, 0]);
+      assert.throws(() => store.register(other, 2, [fileEntry("a/g", 101)], [0]), {
+        code: "quota",
+        message: /quota is 1.00 kB, 900 bytes of it are used, and 101 bytes are needed/,
+      });
+      store.abandon(other);
+      assert.equal(put(store, charged("a"), { f: 0 }), "ok");
+      assert.equal(put(store, charged("a"), { f: 0, g: 1000 }), "ok", "now it is back");
+    });
+  }));
+
+Deno.test("an entry that failed when it came is neither charged nor opened", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(charged("a"));
+      const entries = [directoryEntry("a"), fileEntry("a/f", 5000), fileEntry("a/g", 1000)];
+      const placements = store.register(id, 0, entries, [0, 0, 0], [1]);
+      assert.deepEqual(placements.map(({ kind }) => kind), ["later", "failed", "new"]);
+      assert.throws(() => store.register(id, 3, [fileEntry("a/h", 1)], [0]), { code: "quota" });
+      store.abandon(id);
+    });
+  }));
+
+Deno.test("replacements that break off keep no more than a quota beside what is in place", () =>
+  inDirectory((root) => {
+    const quotaBytes = 3 * CHUNK_BYTES;
+    withStore(root, (store) => {
+      const contents = { "d/f": "x".repeat(quotaBytes) };
+      const entries = [directoryEntry("d"), fileEntry("d/f", quotaBytes)];
+      const into = (key: number) =>
+        charged("d", { key: digest(key), quotaBytes, checksum: true, mayRead: false });
+      assert.deepEqual(receive(store, into(1), { entries, contents }).failures, []);
+      const attempt = (key: number) => {
+        const { id } = store.begin(into(key));
+        try {
+          const placement = store.register(id, 0, entries, [0, 0])[1];
+          fillPart(placement, new Uint8Array(quotaBytes).fill(key));
+          store.journal(id, [{ entry: 1, first: 0, digests: digest(key), synced: false }]);
+          return placement?.kind;
+        } catch (thrown) {
+          return (thrown as SftpxError).code;
+        } finally {
+          store.abandon(id);
+        }
+      };
+      assert.equal(attempt(2), "new", "it replaces what is its own");
+      assert.equal(attempt(3), "quota", "beside it, nothing is replaced");
+      assert.equal(attempt(2), "held", "what is held is gone on with");
+      assert.equal(attempt(4), "quota");
     });
   }));
 
@@ -175,7 +238,7 @@ Deno.test("parts that are held count, are gone on with, and give back when they 
       store.abandon(id);
       const refused = store.begin(sized("b"));
       assert.throws(() => store.register(refused.id, 0, entries("b"), [0, 0]), {
-        code: "no_space",
+        code: "quota",
       });
       store.abandon(refused.id);
       const again = store.begin(sized("a"));
@@ -206,7 +269,7 @@ Deno.test("a broken-off transfer with other files does not keep its old parts fo
           store.abandon(id);
         }
       };
-      assert.deepEqual(["f", "g", "f"].map(attempt), ["ok", "no_space", "ok"]);
+      assert.deepEqual(["f", "g", "f"].map(attempt), ["ok", "quota", "ok"]);
     });
   }));
 

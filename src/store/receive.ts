@@ -16,7 +16,7 @@ import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
 import type { Journal } from "./journal.ts";
 import type { CommittedRow } from "./journal_rows.ts";
-import { checkLink, type LinkRules, linkRulesOf } from "./links.ts";
+import { checkLink, LinkNames, type LinkRules, linkRulesOf } from "./links.ts";
 import type { PrunedSome } from "./messages.ts";
 import { type NameRules, namesAt } from "./names.ts";
 import { forgetNames } from "./part_names.ts";
@@ -24,8 +24,9 @@ import { PartsRun } from "./parts.ts";
 import type { Pruner } from "./prune.ts";
 import { prunerOf } from "./pruning.ts";
 import type { Charge, Quotas } from "./quota.ts";
-import { Register } from "./register.ts";
+import { Register, type RegisterRest } from "./register.ts";
 import type { Room } from "./room.ts";
+import type { Steps } from "./steps.ts";
 import type {
   Comparison,
   EntryChunks,
@@ -65,6 +66,8 @@ export class Receiving {
   readonly #stood = new Map<number, BigIntStats | null>();
   /** What its peer is charged for; null where nobody is. */
   readonly #charge: Charge | null;
+  /** What stands under the names that links lead through. */
+  readonly #linkNames = new LinkNames();
   #pruner: Pruner | null = null;
 
   constructor(transfer: ReceiveTransfer, context: ReceiveContext) {
@@ -76,11 +79,11 @@ export class Receiving {
     });
     const { journal, mask } = context;
     this.#beginning = beginningOf(transfer, { door: this.#door, journal });
-    const { destination, holdsParts, from, fresh } = this.#beginning;
+    const { destination, holdsParts, from, free } = this.#beginning;
     this.#names = namesAt(destination, { door: this.#door, names: context.names });
     context.hold.claim(transfer.sources.map((source) => destination.top(source)));
     // Nothing of these stands there or is held: they need what they are.
-    const newBytes = transfer.sources.map(({ sizeBytes }, i) => fresh[i] ? sizeBytes ?? 0 : 0);
+    const newBytes = transfer.sources.map(({ sizeBytes }, i) => free[i] ? sizeBytes ?? 0 : 0);
     const neededBytes = newBytes.reduce((sum, bytes) => sum + bytes, 0);
     context.room.foresee(neededBytes);
     this.#run = new PartsRun(context.partsDirectory, disk);
@@ -95,9 +98,10 @@ export class Receiving {
       run: this.#run,
       holdsParts,
       from,
-      fresh,
+      free,
       names: this.#names,
       linkRules: this.#linkRules,
+      linkNames: this.#linkNames,
       room: context.room,
       mask,
     });
@@ -135,8 +139,8 @@ export class Receiving {
     return this.#transfer.key;
   }
 
-  register(first: number, entries: readonly Entry[], sources: readonly number[]): Placement[] {
-    return this.#register.add(first, entries, sources);
+  registering(first: number, entries: readonly Entry[], rest: RegisterRest): Steps<Placement[]> {
+    return this.#register.adding(first, entries, rest);
   }
 
   journal(runs: readonly JournalRun[], leaveOut: readonly number[]): void {
@@ -157,7 +161,7 @@ export class Receiving {
     }));
   }
 
-  placeDirectories(leaveOut: readonly number[]): Outcome {
+  *placingDirectories(leaveOut: readonly number[]): Steps<Outcome> {
     this.#lookAnew();
     this.#register.close();
     this.#register.leaveOut(leaveOut);
@@ -172,6 +176,7 @@ export class Receiving {
         failures.push(failureOf(entry, thrown));
         this.#register.directories.delete(entry);
       }
+      if (yield) this.#lookAnew();
     }
     return { committed: [], changed: [], failures };
   }
@@ -228,7 +233,7 @@ export class Receiving {
     return some;
   }
 
-  finish(leaveOut: readonly number[]): Outcome {
+  *finishing(leaveOut: readonly number[]): Steps<Outcome> {
     this.#lookAnew();
     this.#register.leaveOut(leaveOut);
     const failures: EntryFailure[] = [];
@@ -245,11 +250,13 @@ export class Receiving {
     for (const [entry, link] of this.#register.links) {
       attempt(entry, () => {
         // By now others may stand there than when it was announced.
-        checkLink(link, { rules: this.#linkRules, door: this.#door });
+        checkLink(link, { rules: this.#linkRules, door: this.#door, names: this.#linkNames });
+        this.#linkNames.changed(link.path);
         const hasChanged = placeLink(link, this.#place);
         this.#touched.add(this.#door.parentOf(link.path));
         return hasChanged;
       }, true);
+      if (yield) this.#lookAnew();
     }
     const rows: CommittedRow[] = [];
     for (const change of this.#register.modes.values()) {
@@ -258,11 +265,13 @@ export class Receiving {
         rows.push(row);
         return changed;
       }, false);
+      if (yield) this.#lookAnew();
     }
     for (const [entry, directory] of [...this.#register.directories].reverse()) {
       attempt(entry, () => this.#finishDirectory(entry, directory), true);
+      if (yield) this.#lookAnew();
     }
-    this.#syncTouched();
+    yield* this.#syncTouched();
     this.#forgetAll(rows);
     this.#charge?.discard();
     this.#context.hold.discard();
@@ -287,6 +296,7 @@ export class Receiving {
   #lookAnew(): void {
     this.#door.forget();
     this.#run.forget();
+    this.#linkNames.forget();
   }
 
   get #place(): Place {
@@ -349,7 +359,7 @@ export class Receiving {
     }
     for (const { entry, isPut } of committed) {
       const file = this.#register.files.get(entry);
-      if (file !== undefined) this.#charge?.settle(file.chargedBytes, { isPut });
+      if (file !== undefined) this.#charge?.settle(file, { isPut });
       this.#register.files.delete(entry);
     }
   }
@@ -362,15 +372,16 @@ export class Receiving {
     return finishDirectory(directory, { ...this.#place, modes, touched: this.#touched, stood });
   }
 
-  #syncTouched(): void {
+  *#syncTouched(): Steps<void> {
     for (const directory of this.#touched) {
       try {
         this.#context.disk.syncDirectory(directory);
       } catch (thrown) {
         throw osError(thrown, "make the names of committed files durable");
       }
+      this.#touched.delete(directory);
+      yield;
     }
-    this.#touched.clear();
   }
 
   /** Rows first, then parts: a part without a row is swept, a row without a part is a lie. */

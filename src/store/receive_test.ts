@@ -679,7 +679,7 @@ Deno.test("a peer that may not read learns no digest of what stands here", () =>
       });
       const kindsFor = (mayRead: boolean) => {
         const { id, fresh } = store.begin(transferOf({ mayRead }));
-        assert.deepEqual(fresh, [false]);
+        assert.deepEqual(fresh, [!mayRead]);
         const placements = store.register(id, 0, entries, [0, 0]);
         store.abandon(id);
         return placements.map((placement) => placement.kind);

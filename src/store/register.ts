@@ -14,7 +14,7 @@ import type { Door } from "./door.ts";
 import { Frontier } from "./frontier.ts";
 import type { Journal } from "./journal.ts";
 import { DIGEST_BYTES, type PartRow } from "./journal_rows.ts";
-import { checkLink, type LinkRules } from "./links.ts";
+import { checkLink, type LinkNames, type LinkRules } from "./links.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
 import type { NameRules } from "./names.ts";
 import type { PartsRun } from "./parts.ts";
@@ -23,6 +23,7 @@ import { PathList } from "./path_list.ts";
 import { type Found, placeFile, type PlacementQuestion } from "./placement.ts";
 import { type Charge, requireFileBound } from "./quota.ts";
 import { growthBytes, type Room, takenBytes } from "./room.ts";
+import type { Steps } from "./steps.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
 import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
 
@@ -38,14 +39,23 @@ export interface RegisterContext {
   /** Where the manifest may begin. */
   readonly from: string | null;
   /** For each source: nothing stands there and no part is held. */
-  readonly fresh: readonly boolean[];
+  readonly free: readonly boolean[];
   readonly names: NameRules;
   readonly linkRules: LinkRules;
+  readonly linkNames: LinkNames;
   readonly room: Room;
   /** What the peer is charged for; null where nobody is. */
   readonly charge: Charge | null;
   /** The process's file mask. */
   readonly mask: number;
+}
+
+/** What comes with entries. */
+export interface RegisterRest {
+  /** The source of each. */
+  readonly sources: readonly number[];
+  /** Numbers of those that failed when they came: they are named, and nothing is kept or counted for them. */
+  readonly refused: readonly number[];
 }
 
 /** A file in place whose mode is not the manifest's. */
@@ -59,6 +69,11 @@ export interface ModeChange {
 }
 
 const NO_STAMP: Stamp = { device: 0n, inode: 0n, sizeBytes: 0, mtimeNs: 0n, ctimeNs: 0n };
+const REFUSED: Placement = {
+  kind: "failed",
+  code: "bad_name",
+  message: "Cannot place it: it was refused when it came",
+};
 const FRESH: Found = { kind: "new", stale: null };
 
 export class Register {
@@ -107,42 +122,69 @@ export class Register {
   }
 
   /** Registers the next entries; the answer is in the same order. */
-  add(first: number, entries: readonly Entry[], sources: readonly number[]): Placement[] {
+  *adding(
+    first: number,
+    entries: readonly Entry[],
+    { sources, refused }: RegisterRest,
+  ): Steps<Placement[]> {
     if (first !== this.#next || entries.length !== sources.length || this.#isClosed) {
       throw new SftpxError("protocol", `Cannot register entry ${first}: ${this.#next} is next`);
     }
     this.#next += entries.length;
-    const { destination, door, fresh, run } = this.#context;
-    door.forget();
-    run.forget();
+    this.#lookAnew();
     const stale: PartRow[] = [];
-    const { policy } = this.#transfer;
-    const rule = { policy: policy.modes, mask: this.#context.mask };
-    const placements = entries.map((offered, i): Placement => {
-      const entry = { ...offered, mode: restoredMode(offered.mode, rule) };
-      this.paths.add(entry.path);
-      this.frontier.add(entry.path);
-      try {
-        const source = sources[i] ?? -1;
-        const final = destination.of(entry.path, source);
-        this.#guard.check(entry, final);
-        if (entry.kind === "file") requireFileBound({ ...entry, path: final }, this.#transfer);
-        if (entry.kind !== "file") return this.#later(first + i, entry, final);
-        const held = fresh[source] ? null : this.#held(entry);
-        const stat = fresh[source] ? null : door.look(final);
-        const found = held === null ? FRESH : this.#find({ entry, path: final, stat, ...held });
-        if ("stale" in found && found.stale !== null) stale.push(found.stale);
-        return this.#open(first + i, { entry, final, found, stat });
-      } catch (thrown) {
-        // Not the entry's fault, and no other one would fare better.
-        if (isDamage(thrown)) throw thrown;
-        const { code, message } = toSftpxError(thrown);
-        return { kind: "failed", code, message };
-      }
-    });
+    const placements: Placement[] = [];
+    const failed = new Set(refused);
+    for (const [i, entry] of entries.entries()) {
+      const source = sources[i] ?? -1;
+      placements.push(this.#add(first + i, entry, { source, failed, stale }));
+      if (yield) this.#lookAnew();
+    }
     this.#checkRoom(first);
     if (stale.length > 0) this.#dropRows(stale);
     return placements;
+  }
+
+  /** What was seen of directories holds for one call, and until others have their turn. */
+  #lookAnew(): void {
+    const { door, run, linkNames } = this.#context;
+    door.forget();
+    run.forget();
+    linkNames.forget();
+  }
+
+  #add(
+    number: number,
+    offered: Entry,
+    { source, failed, stale }: {
+      readonly source: number;
+      readonly failed: ReadonlySet<number>;
+      /** Takes rows whose parts go. */
+      readonly stale: PartRow[];
+    },
+  ): Placement {
+    const { destination, door, free, mask } = this.#context;
+    const rule = { policy: this.#transfer.policy.modes, mask };
+    const entry = { ...offered, mode: restoredMode(offered.mode, rule) };
+    this.paths.add(entry.path);
+    this.frontier.add(entry.path);
+    if (failed.has(number)) return REFUSED;
+    try {
+      const final = destination.of(entry.path, source);
+      this.#guard.check(entry, final);
+      if (entry.kind === "file") requireFileBound({ ...entry, path: final }, this.#transfer);
+      if (entry.kind !== "file") return this.#later(number, entry, final);
+      const held = free[source] ? null : this.#held(entry);
+      const stat = free[source] ? null : door.look(final);
+      const found = held === null ? FRESH : this.#find({ entry, path: final, stat, ...held });
+      if ("stale" in found && found.stale !== null) stale.push(found.stale);
+      return this.#open(number, { entry, final, found, stat });
+    } catch (thrown) {
+      // Not the entry's fault, and no other one would fare better.
+      if (isDamage(thrown)) throw thrown;
+      const { code, message } = toSftpxError(thrown);
+      return { kind: "failed", code, message };
+    }
   }
 
   #later(number: number, entry: Entry, final: string): Placement {
@@ -153,7 +195,7 @@ export class Register {
     }
     const { linkRules: rules, door, run: { scratch } } = this.#context;
     if (rules.policy === "skip") return { kind: "skipped" };
-    checkLink({ path: final, target }, { rules, door });
+    checkLink({ path: final, target }, { rules, door, names: this.#context.linkNames });
     const { writeOnce } = this.#transfer;
     this.links.set(number, { path: final, target, mtimeNs, writeOnce, scratch });
     return { kind: "later" };

@@ -1,45 +1,137 @@
-// The worker's side of `messages.ts`: requests in, answers out, one at a time and in order. Knows
-// nothing of how messages travel, so that `workers/store.ts` stays a page of wiring.
+// The worker's side of `messages.ts`: requests in, answers out, one at a time. What one transfer asks
+// for is done in order; where that takes long, others get their turn in between. Knows nothing of how
+// messages travel, so that `workers/store.ts` stays a page of wiring.
 
-import { toSftpxError } from "../base/errors.ts";
+import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { DiskStore } from "./disk_store.ts";
 import type { StoreReply, StoreRequest } from "./messages.ts";
+import { someOf, type Steps } from "./steps.ts";
 import { inTheWay, type WalkBatch } from "./store.ts";
 import { walk } from "./walk.ts";
 
+type Call = Extract<StoreRequest, { kind: "call" }>;
+type Asked = Exclude<StoreRequest, { kind: "walk" | "walk_end" }>;
+
+/** A call that is not through, and what its transfer asked for since. */
+interface LongCall {
+  readonly call: number;
+  readonly steps: Steps<unknown>;
+  readonly waiting: Call[];
+}
+
+export interface StoreServiceOptions {
+  readonly post: (reply: StoreReply) => void;
+  /** Calls `goOn` once, after the messages that are there by now. */
+  readonly later: () => void;
+  /** The process's own clock by default. */
+  readonly nowMs?: () => number;
+}
+
 export class StoreService {
+  readonly #options: StoreServiceOptions;
   readonly #walks = new Map<number, Generator<WalkBatch, void>>();
+  /** By transfer; whose turn is next comes first. */
+  readonly #long = new Map<number, LongCall>();
   #store: DiskStore | null = null;
 
-  /** Does what a request asks; null where it asks for no answer. */
-  handle(request: StoreRequest): StoreReply | null {
+  constructor(options: StoreServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Does what a request asks, or begins with it. */
+  handle(request: StoreRequest): void {
     switch (request.kind) {
       case "walk":
         this.#walks.set(request.walk, walk(request.sources, request.options));
-        return null;
+        return;
       case "walk_end":
         this.#walks.get(request.walk)?.return();
         this.#walks.delete(request.walk);
-        return null;
+        return;
       case "open":
-      case "call":
       case "walk_next":
         return this.#answer(request);
+      case "call":
+        return this.#take(request);
     }
   }
 
-  #answer(request: Exclude<StoreRequest, { kind: "walk" | "walk_end" }>): StoreReply {
-    const { call } = request;
+  /** Does more of what is not through, for one transfer. */
+  goOn(): void {
+    const [next] = this.#long;
+    if (next === undefined) return;
+    const [transfer, long] = next;
+    this.#long.delete(transfer);
+    this.#work(transfer, long);
+  }
+
+  #take(request: Call): void {
+    const transfer = transferOf(request);
+    const long = transfer === null ? undefined : this.#long.get(transfer);
+    if (request.method === "close") [...this.#long.keys()].forEach((id) => this.#breakOff(id));
+    if (request.method === "abandon" && transfer !== null) this.#breakOff(transfer);
+    else if (long !== undefined) return void long.waiting.push(request);
+    const steps = this.#stepsOf(request);
+    if (steps === null || transfer === null) return this.#answer(request);
+    this.#work(transfer, { call: request.call, steps, waiting: [] });
+  }
+
+  #work(transfer: number, long: LongCall): void {
+    const { later, nowMs = () => performance.now() } = this.#options;
+    let isThrough = true;
+    this.#reply(long.call, () => {
+      const done = someOf(long.steps, { forMs: LIMITS.storeStepMs, nowMs });
+      isThrough = done !== null;
+      return done;
+    });
+    if (!isThrough) {
+      this.#long.set(transfer, long);
+      return later();
+    }
+    // What came meanwhile, up to the next call that is long.
+    for (let next = long.waiting.shift(); next !== undefined; next = long.waiting.shift()) {
+      const steps = this.#stepsOf(next);
+      if (steps !== null) {
+        this.#long.set(transfer, { call: next.call, steps, waiting: long.waiting });
+        return later();
+      }
+      this.#answer(next);
+    }
+  }
+
+  /** A transfer is put aside: what it asked for and did not get is not done any more. */
+  #breakOff(transfer: number): void {
+    const long = this.#long.get(transfer);
+    if (long === undefined) return;
+    this.#long.delete(transfer);
+    for (const { call } of [long, ...long.waiting]) {
+      this.#reply(call, () => {
+        throw new SftpxError("terminated", "Cannot go on: the transfer was put aside");
+      });
+    }
+  }
+
+  #answer(request: Asked): void {
+    this.#reply(request.call, () => ({ value: this.#value(request) }));
+  }
+
+  /** Answers a call, or says why it failed; not at all where it is not through. */
+  #reply(call: number, body: () => { readonly value: unknown } | null): void {
+    const { post } = this.#options;
+    let reply: StoreReply | null;
     try {
-      return { kind: "answer", call, value: this.#value(request) };
+      const done = body();
+      reply = done === null ? null : { kind: "answer", call, value: done.value };
     } catch (thrown) {
       const error = toSftpxError(thrown);
       const { code, message, remote } = error;
-      return { kind: "failure", call, code, message, remote, inTheWay: inTheWay(error) };
+      reply = { kind: "failure", call, code, message, remote, inTheWay: inTheWay(error) };
     }
+    if (reply !== null) post(reply);
   }
 
-  #value(request: Exclude<StoreRequest, { kind: "walk" | "walk_end" }>): unknown {
+  #value(request: Asked): unknown {
     switch (request.kind) {
       case "open":
         this.#store = new DiskStore(request);
@@ -51,7 +143,25 @@ export class StoreService {
     }
   }
 
-  #call(request: Extract<StoreRequest, { kind: "call" }>): unknown {
+  /** What a call that may be long is done by; null for all others. */
+  #stepsOf(request: Call): Steps<unknown> | null {
+    const store = this.#store;
+    if (store === null) return null;
+    switch (request.method) {
+      case "plan":
+        return store.planning(...request.args);
+      case "register":
+        return store.registering(...request.args);
+      case "placeDirectories":
+        return store.placingDirectories(...request.args);
+      case "finish":
+        return store.finishing(...request.args);
+      default:
+        return null;
+    }
+  }
+
+  #call(request: Call): unknown {
     const store = this.#store;
     if (store === null) throw new TypeError("Cannot use the store: it is not open");
     switch (request.method) {
@@ -83,4 +193,10 @@ export class StoreService {
         return store.close();
     }
   }
+}
+
+/** The transfer that a call is of; null for one of none. */
+function transferOf({ args }: Call): number | null {
+  const [first] = args;
+  return typeof first === "number" ? first : null;
 }

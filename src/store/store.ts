@@ -122,7 +122,8 @@ export interface ReceiveTransfer {
 export interface Begun {
   /** Handle for the calls below. */
   readonly id: number;
-  /** For each source: nothing stands there and no part is held. */
+  /** For each source: nothing stands there and no part is held. To a peer that may not read, what
+   * stands there is not told: all are, unless an attempt of its own went before. */
   readonly fresh: readonly boolean[];
   /** Chunk size a journal of this key fixes, else the one asked for. */
   readonly chunkBytes: number;
@@ -280,12 +281,14 @@ export interface Store {
    * `finish`; for a dry run it only says what it would remove.
    */
   prune(id: number, filters: readonly FilterRule[]): Promise<Pruned>;
-  /** Registers entries `first`, `first + 1`, ...; the answer is in the same order. */
+  /** Registers entries `first`, `first + 1`, ...; the answer is in the same order. For those in
+   * `refused`, which failed when they came, nothing is kept, counted or answered but that. */
   register(
     id: number,
     first: number,
     entries: readonly Entry[],
     sources: readonly number[],
+    refused?: readonly number[],
   ): Promise<readonly Placement[]>;
   /** Syncs the parts, then journals the runs, in this order (I2). Entries in `leaveOut` failed
    * elsewhere since the last call that said so: a resume need not begin with them. */

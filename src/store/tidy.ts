@@ -46,7 +46,8 @@ export function tidy(path: string, { disk, isLast = false }: TidyOptions): Tidie
     database.exec("DELETE FROM claims");
     disk.removeTree(`${path}/locks`);
     shrink(database);
-    const { hasRecords, hasCharges } = journal;
+    const { hasRecords } = journal;
+    const hasCharges = journal.accounts.isUsed;
     // Who is charged for what stands there is not forgotten with the last transfer.
     const isResumable = journal.hasResumable || hasCharges;
     const isEmpty = !isResumable && !hasRecords;

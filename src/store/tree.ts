@@ -41,9 +41,9 @@ export function placeDirectory(
 ): BigIntStats | null {
   try {
     const stat = door.look(directory.path);
-    const absolute = door.enterDirectory(directory.path);
+    // Never more open than it will be, not even for a moment: who comes in then stays in.
+    const absolute = door.enterDirectory(directory.path, { mode: OWNER_ALL });
     if (stat === null) {
-      // Never more open than it will be, not even for the time of the transfer.
       // What it has of its parent for sharing stays; what the peer sent of that comes last.
       const sharing = Number(disk.look(absolute)?.mode ?? 0n) & SHARING_BITS;
       disk.setMode(absolute, (directory.mode & PERMISSION_BITS) | sharing | OWNER_ALL);

@@ -20,7 +20,7 @@ import { entryOf, notRead, notSent } from "./walk_entry.ts";
 import { add, insert, type Item, joined, type Origin, sorted } from "./walk_items.ts";
 import { WalkSections } from "./walk_sections.ts";
 import { findSource, sourceError } from "./walk_source.ts";
-import type { WalkBatch, WalkOptions, WalkSource } from "./store.ts";
+import type { WalkBatch, WalkNotice, WalkOptions, WalkSource } from "./store.ts";
 
 /** Walks all sources; each batch is made when it is asked for, and empty when its time was up first. */
 export function* walk(
@@ -69,6 +69,8 @@ class Walker implements Disposable {
   readonly #listed: PathTree | null;
   readonly #recursive: boolean;
   readonly #links: boolean;
+  /** Links left out, told of once at the end: a tree may have thousands. */
+  #skipped = { count: 0, first: "" };
   readonly #nowMs: () => number;
   readonly #sections: WalkSections;
   #step = 0;
@@ -122,9 +124,11 @@ class Walker implements Disposable {
     });
     const { read, level } = this.#tops(found);
     yield level;
-    if (!this.#sections.beginSecond()) return;
-    yield this.#tops(read).level;
-    for (const directory of this.#sections.above) yield this.children(directory);
+    if (this.#sections.beginSecond()) {
+      yield this.#tops(read).level;
+      for (const directory of this.#sections.above) yield this.children(directory);
+    }
+    if (this.#skipped.count > 0) this.#batch.note(skippedLinks(this.#skipped));
   }
 
   /** The sources' own items, merged with the children of `contents` sources; last one first. */
@@ -333,11 +337,8 @@ class Walker implements Disposable {
   /** Takes one found thing into the batch; false when it was left out. */
   #emit(path: string, origin: Origin, stat: BigIntStats): boolean {
     if (!this.#links && stat.isSymbolicLink()) {
-      this.#batch.note({
-        path,
-        code: null,
-        message: `Skipped "${escapeText(path)}": it is a link`,
-      });
+      const { count, first } = this.#skipped;
+      this.#skipped = { count: count + 1, first: count === 0 ? path : first };
       return false;
     }
     const { entry, notice } = entryOf(path, origin, stat);
@@ -353,6 +354,12 @@ class Walker implements Disposable {
   #notice(path: string, code: ErrorCode, thrown: unknown): void {
     this.#batch.note(notRead(path, code, thrown));
   }
+}
+
+function skippedLinks({ count, first }: { count: number; first: string }): WalkNotice {
+  const others = count === 1 ? "" : ` and ${count - 1} more`;
+  const message = `Skipped link "${escapeText(first)}"${others}: no links are sent`;
+  return { path: first, code: null, message };
 }
 
 function statAt({ path, disk }: Pick<Origin, "path" | "disk">): BigIntStats {

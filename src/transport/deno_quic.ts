@@ -36,6 +36,8 @@ export function denoQuicTransport(options: DenoQuicOptions = {}): Transport {
     handshakeMs: options.handshakeMs ?? LIMITS.handshakeMs,
     halfOpenPeers: options.halfOpenPeers ?? LIMITS.halfOpenPeers,
     halfOpenPerAddress: options.halfOpenPerAddress ?? LIMITS.halfOpenPerAddress,
+    apartMs: LIMITS.arrivalsApartMs,
+    lineMs: LIMITS.arrivalsLineMs,
     arrivals: options.arrivals ?? {
       burst: LIMITS.arrivalsAtOnce,
       perSecond: LIMITS.arrivalsPerSecond,

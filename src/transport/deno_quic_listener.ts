@@ -15,6 +15,10 @@ export interface ShakeLimits {
   /** Handshakes under way; of more the oldest is given up. */
   readonly halfOpenPeers: number;
   readonly halfOpenPerAddress: number;
+  /** Between two handshakes begun. */
+  readonly apartMs: number;
+  /** Longest line of those who want to begin one: beyond it those who stand there get no answer. */
+  readonly lineMs: number;
   /** Handshakes begun, from anywhere; more are left unanswered, and their peers try again. */
   readonly arrivals: Rate;
 }
@@ -25,6 +29,11 @@ interface ListenerOptions {
   readonly screen?: Screen | undefined;
   readonly signal: AbortSignal | undefined;
 }
+
+/** Who comes within that time was there before it was asked. */
+const AT_ONCE_MS = 1;
+/** A line is shortened for so long, whoever comes meanwhile: some hundreds go unanswered. */
+const SHORTEN_MS = 20;
 
 export class QuicListener implements Listener {
   readonly address: HostPort;
@@ -41,6 +50,9 @@ export class QuicListener implements Listener {
   readonly #waiting: ((connection: Connection | null) => void)[] = [];
   /** Connections that have not ended: the endpoint must outlive them. */
   #live = 0;
+  #stopBreath = () => {};
+  /** Since when somebody has always been waiting to be answered. */
+  #line: { readonly sinceMs: number } | null = null;
   #closed = false;
   readonly #forget: () => void;
 
@@ -74,6 +86,7 @@ export class QuicListener implements Listener {
     if (this.#closed) return;
     this.#closed = true;
     this.#forget();
+    this.#stopBreath();
     // Not `stop()`: with a peer in the queue whose next packet comes after it, the runtime aborts
     // (quinn-proto 0.11.16). Newcomers are left unanswered in `#run` until the endpoint closes.
     for (const stopWaiting of this.#shaking.values()) stopWaiting();
@@ -87,23 +100,56 @@ export class QuicListener implements Listener {
   async #run(): Promise<void> {
     while (true) {
       let incoming;
+      const askedMs = performance.now();
       try {
         incoming = await this.#listener.incoming();
       } catch {
         // Only a closed endpoint ends it.
         return this.close();
       }
+      if (performance.now() - askedMs > AT_ONCE_MS) this.#line = null;
       // Not even a refusal is sent: whoever is real repeats its first packet, and an answer to a
       // forged address goes to somebody else. It is also the cheapest there is.
-      if (this.#isFull()) incoming.ignore();
-      else this.#shake(incoming);
+      if (this.#isFull()) {
+        incoming.ignore();
+      } else {
+        this.#shake(incoming);
+        await this.#breathe();
+      }
     }
+  }
+
+  /**
+   * Whether those who come now have stood in line for long. On a machine that is busy, or in a flood,
+   * the line would grow until nobody in it still waits for an answer: so it is shortened.
+   */
+  #isLineOld(nowMs: number): boolean {
+    const { lineMs } = this.#limits;
+    this.#line ??= { sinceMs: nowMs };
+    const oldMs = nowMs - this.#line.sinceMs;
+    if (oldMs > lineMs + SHORTEN_MS) this.#line = { sinceMs: nowMs };
+    return oldMs > lineMs && oldMs <= lineMs + SHORTEN_MS;
+  }
+
+  /**
+   * Handshakes are computed where all packets are read: one after the other without a pause, they would
+   * let the socket's buffer run over, and every transfer slow down for what it lost.
+   */
+  #breathe(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#limits.apartMs);
+      this.#stopBreath = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Whose the first packet is, only `accept` tells: what comes before it is the same for all. */
   #isFull(): boolean {
     if (this.#closed || this.#ready.length >= this.#limits.halfOpenPeers) return true;
     const nowMs = performance.now();
+    if (this.#isLineOld(nowMs)) return true;
     if (!this.#arrivals.has(nowMs)) return true;
     this.#arrivals.spend(1, nowMs);
     return false;

@@ -10,6 +10,8 @@ const LIMITS: ShakeLimits = {
   handshakeMs: 60_000,
   halfOpenPeers: 4,
   halfOpenPerAddress: 2,
+  apartMs: 0,
+  lineMs: 60_000,
   arrivals: { burst: 1000, perSecond: 1 },
 };
 
@@ -55,6 +57,48 @@ class Peer {
   }
 }
 
+/** A listener at which somebody is always waiting. */
+class Line {
+  readonly listener: QuicListener;
+  readonly #peers: Peer[] = [];
+  #onPeer: ((peer: Peer) => void) | null = null;
+  #end: (error: Error) => void = () => {};
+  #stopped = false;
+
+  constructor(limits: Partial<ShakeLimits>) {
+    const endpoint = {
+      addr: { hostname: HERE, port: 1 },
+      close: () => this.#end(new Error("closed")),
+    };
+    const incoming = () =>
+      new Promise<Deno.QuicIncoming>((resolve, reject) => {
+        this.#end = reject;
+        this.#onPeer = (peer) => resolve(peer.incoming);
+        if (!this.#stopped) this.comes(HERE);
+      });
+    this.listener = new QuicListener(
+      endpoint as unknown as Deno.QuicEndpoint,
+      { incoming } as unknown as Deno.QuicListener,
+      { limits: { ...LIMITS, ...limits }, signal: undefined },
+    );
+  }
+
+  get answers(): readonly Peer["answer"][] {
+    return this.#peers.map(({ answer }) => answer);
+  }
+
+  comes(hostname: string): Peer {
+    const peer = new Peer(hostname);
+    this.#peers.push(peer);
+    this.#onPeer!(peer);
+    return peer;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+}
+
 /** A listener, and peers that come to it one after the other. */
 function door(limits: Partial<ShakeLimits> = {}, screen: Screen = () => true) {
   const waiting: ((incoming: Deno.QuicIncoming) => void)[] = [];
@@ -83,12 +127,13 @@ function door(limits: Partial<ShakeLimits> = {}, screen: Screen = () => true) {
   const come = async (...hostnames: readonly string[]) => {
     const peers = hostnames.map((hostname) => new Peer(hostname));
     for (const { incoming } of peers) {
+      while (waiting.length === 0) await turn();
       waiting.shift()!(incoming);
       await turn();
     }
     return peers;
   };
-  return { listener, come, closed: () => closed };
+  return { listener, come, closed: () => closed, takesMore: () => waiting.length > 0 };
 }
 
 /** Everything that is ready runs. */
@@ -156,6 +201,37 @@ Deno.test("handshakes begin so often and no oftener: more get no answer", async 
   const { listener, come } = door({ arrivals: { burst: 2, perSecond: 0.001 } });
   const peers = await come("192.0.2.1", "192.0.2.2", "192.0.2.3");
   assert.deepEqual(peers.map(({ answer }) => answer), ["accepted", "accepted", "ignored"]);
+  listener.close();
+});
+
+Deno.test("handshakes are begun apart, so that packets are read in between", async () => {
+  const { listener, come, takesMore } = door({ apartMs: 60_000 });
+  const [peer] = await come("192.0.2.1");
+  for (let n = 0; n < 5; n++) await turn();
+  assert.deepEqual([peer!.answer, takesMore()], ["accepted", false]);
+  listener.close();
+});
+
+Deno.test("a line that is old is shortened, and one who comes alone is answered again", async () => {
+  const line = new Line({ lineMs: 0 });
+  while (!line.answers.includes("ignored")) await turn();
+  line.stop();
+  const quietMs = performance.now() + 5;
+  while (performance.now() < quietMs) await turn();
+  const alone = line.comes("192.0.2.2");
+  while (alone.answer === "waits") await turn();
+  assert.equal(alone.answer, "accepted");
+  line.listener.close();
+});
+
+Deno.test("who gets no answer is dropped at once, so that no line of them grows", async () => {
+  const { listener, come, takesMore } = door({
+    apartMs: 60_000,
+    arrivals: { burst: 0, perSecond: 0 },
+  });
+  const [peer] = await come("192.0.2.1");
+  await turn();
+  assert.deepEqual([peer!.answer, takesMore()], ["ignored", true]);
   listener.close();
 });
 

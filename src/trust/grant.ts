@@ -32,24 +32,31 @@ export interface Admitted<G = Grant> {
   readonly account?: Uint8Array;
 }
 
-/** What `serve --access` may say. */
-export type Access = "read" | "write" | "write-once" | "append-only" | "both";
+/** What `--access` may say. */
+export type Access =
+  | "read"
+  | "write"
+  | "write-once"
+  | "append-only"
+  | "read,write-once"
+  | "read,append-only"
+  | "both";
 
 /** The grant of an access word. */
 export function grantOfAccess(access: Access): Grant {
   return {
-    read: access === "read" || access === "both",
+    read: access === "both" || access.startsWith("read"),
     write: access !== "read",
-    writeOnce: access === "write-once",
-    ...(access === "append-only" ? { appendOnly: true } : {}),
+    writeOnce: access.endsWith("write-once"),
+    ...(access.endsWith("append-only") ? { appendOnly: true } : {}),
     root: "",
   };
 }
 
 /** The access word of a grant, wherever it holds. */
 export function accessOf({ read, write, writeOnce, appendOnly }: Omit<Grant, "root">): Access {
-  if (writeOnce) return "write-once";
-  if (appendOnly) return "append-only";
+  if (writeOnce) return read ? "read,write-once" : "write-once";
+  if (appendOnly) return read ? "read,append-only" : "append-only";
   if (!write) return "read";
   return read ? "both" : "write";
 }

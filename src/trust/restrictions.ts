@@ -2,7 +2,7 @@
 // commas, values in quotes where they hold one. Fails closed: what is not known, said twice or not
 // exact is an error. Written back, it reads as the same.
 
-import { type IpAddress, parseAddress, prefixKey } from "../base/address.ts";
+import { type IpAddress, parseTrueAddress, prefixKey } from "../base/address.ts";
 import { pathProblem } from "../base/path.ts";
 import { formatSize, sizeBytes } from "../base/size.ts";
 import { escapeText } from "../base/text.ts";
@@ -85,7 +85,7 @@ export function restrictionWords({ grant, from, expiresMs }: KeyRestrictions): r
 /** `ADDRESS` or `ADDRESS/BITS`. Throws {@linkcode RestrictionProblem}. */
 export function parseRange(text: string): AddressRange {
   const [given = "", bitsText, ...more] = text.split("/");
-  const address = /[[\]%]/.test(given) ? null : parseAddress(given);
+  const address = /[[\]%]/.test(given) ? null : parseTrueAddress(given);
   // An address with a port is none, though it may be read as one elsewhere.
   if (address === null || more.length > 0 || /^[^:]*:\d+$/.test(given)) {
     throw new RestrictionProblem(`"${shownWord(text)}" is no address or ADDRESS/BITS`);
@@ -100,9 +100,12 @@ export function parseRange(text: string): AddressRange {
   return { address, bits, text };
 }
 
-/** Whether a network address, with a port or not, lies in one of the ranges. */
+/**
+ * Whether a network address, with a port or not, lies in one of the ranges. Who comes through NAT64 is
+ * not who has the IPv4 address in theirs: that a translator put it there nothing proves.
+ */
 export function isFrom(remoteAddress: string, ranges: readonly AddressRange[]): boolean {
-  const address = parseAddress(remoteAddress);
+  const address = parseTrueAddress(remoteAddress);
   if (address === null) return false;
   return ranges.some((range) =>
     range.address.family === address.family &&
@@ -176,7 +179,7 @@ function rightWords({ read, write, writeOnce, appendOnly = false }: Grant): read
 }
 
 /** A path under the served root, in the form a grant has it. */
-export function parseRoot(text: string): string {
+function parseRoot(text: string): string {
   const path = text.replace(/\/$/, "");
   if (path === "" || path === ".") {
     throw new RestrictionProblem(`root "${shownWord(text)}" names no place below the served one`);

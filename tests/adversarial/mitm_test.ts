@@ -250,13 +250,7 @@ function assertNothingSecret(heard: readonly Uint8Array[]): void {
 
 async function listing(place: Place, remote: Remote): Promise<string> {
   return await list({
-    transport: QUIC,
-    identityPath: place.path("client/identity"),
-    connections: 1,
-    congestion: "auto",
-    timeoutMs: 10_000,
-    onEvent: () => {},
-    signal: new AbortController().signal,
+    ...place.session({ transport: QUIC }),
     remote,
     recursive: true,
     filters: [],

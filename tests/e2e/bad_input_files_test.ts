@@ -126,7 +126,7 @@ Deno.test("an empty list, and one that is not there, hold nobody", async () => {
   const server = await scratch.serve("root", ["--authorized-keys", keys]);
   await makeFile(scratch.path("f"), "f");
   const args = ["send", "f", server.url("f")];
-  await expectBad(scratch, args, { code: "refused", message: /./ });
+  await expectBad(scratch, args, { code: "unauthorized", message: /./ });
   const absent = ["--authorized-keys", scratch.path("absent")];
   const listen = ["--listen", "127.0.0.1:0"];
   const refused = await scratch.transfer(["serve", "root2", ...listen, ...absent]);

@@ -75,8 +75,8 @@ Deno.test("a server that cannot be reached or proved has codes of its own", asyn
     );
   });
   await t.step("no ticket and no key: 12", async () => {
-    assertFailed(await scratch.transfer(["send", "f", server.url("x")]), 12, "refused");
-    assertFailed(await scratch.transfer(["get", server.url("x"), "got"]), 12, "refused");
+    assertFailed(await scratch.transfer(["send", "f", server.url("x")]), 12, "unauthorized");
+    assertFailed(await scratch.transfer(["get", server.url("x"), "got"]), 12, "unauthorized");
   });
   await t.step("another server's ticket secret: 12", async () => {
     const second = await scratch.serve("root2");

@@ -7,7 +7,6 @@ import { transferOf } from "./json_output.ts";
 import {
   assertReconnected,
   assertUndisturbed,
-  bothWays,
   doneBytes,
   eventsOf,
   isDone,
@@ -29,30 +28,32 @@ const REPEATED_MS = 20_000;
 /** A start, an end and a busy machine, on top of a time that was asked for. */
 const GRACE_MS = 8_000;
 
-Deno.test("a client whose port changes goes on as if nothing was", async () => {
-  await bothWays(async (way) => {
+Deno.test("what QUIC makes good by itself disturbs nobody", async () => {
+  const rebound = async (way: Way) => {
     await using line = await Line.open(way);
     const running = await line.startToMiddle();
     await line.relay.rebind();
     await isDone(running, SIZE_BYTES * 0.75);
     await line.relay.rebind();
     assertUndisturbed(await line.arrives(running));
-  });
-});
-
-Deno.test("all its connections' ports may change", async () => {
-  await using line = await Line.open("get", { flags: ["--connections", "3"] });
-  const running = await line.startToMiddle();
-  await line.relay.rebind();
-  assertUndisturbed(await line.arrives(running));
-});
-
-Deno.test("everything lost for a second is made good by QUIC alone", async () => {
-  await bothWays(async (way) => {
+  };
+  const paused = async (way: Way) => {
     await using line = await Line.open(way);
     const running = await line.startToMiddle();
     await line.relay.pause(1_000);
     assertUndisturbed(await line.arrives(running));
+  };
+  await sideBySide({
+    "a sender whose port changes": () => rebound("send"),
+    "a receiver whose port changes": () => rebound("get"),
+    "all its connections' ports": async () => {
+      await using line = await Line.open("get", { flags: ["--connections", "3"] });
+      const running = await line.startToMiddle();
+      await line.relay.rebind();
+      assertUndisturbed(await line.arrives(running));
+    },
+    "everything lost for a second, in a push": () => paused("send"),
+    "everything lost for a second, in a pull": () => paused("get"),
   });
 });
 
@@ -89,34 +90,30 @@ Deno.test("a server that moves behind its address is found", async () => {
   });
 });
 
-Deno.test("a line that stays dead ends the command with 20 after --timeout, and it resumes", async () => {
-  await bothWays(async (way) => {
-    await using line = await Line.open(way, { flags: ["--timeout", "6s"] });
-    const { command } = line;
-    const running = await line.startToMiddle();
-    const cutMs = performance.now();
-    line.relay.swallow("up", "down");
-    const broken = transferOf(await running.ended);
-    const tookMs = performance.now() - cutMs;
-    assert.equal(broken.code, 20, shown(broken));
-    assert.equal(broken.summary.error?.code, "lost");
-    assert.match(broken.summary.error?.message ?? "", /not found again within 6 s/);
-    assert.match(broken.stderr, /Run the same command again: it resumes/);
-    assert.equal(eventsOf(broken.lines, "reconnecting").length, 1, shown(broken));
-    assert.deepEqual(eventsOf(broken.lines, "reconnected"), []);
-    assert.ok(tookMs > 5_000 && tookMs < 6_000 + GRACE_MS, `${tookMs} ms`);
-    await assert.rejects(fs.stat(line.result), "half a file is no file (I1)");
-    line.relay.restore();
-    await line.resumes(command, broken);
+Deno.test("a line that stays dead ends the command, and so does who stops it", async () => {
+  await sideBySide({
+    "20 after --timeout, in a push": () => endsLost("send"),
+    "20 after --timeout, in a pull": () => endsLost("get"),
+    "a server that was never reached is not looked for twice": async () => {
+      await using line = await Line.open("send", { flags: ["--timeout", "2s"] });
+      line.relay.swallow("up", "down");
+      const failed = transferOf(await line.start().ended);
+      assert.equal(failed.code, 10, shown(failed));
+      assert.deepEqual(eventsOf(failed.lines, "reconnecting"), []);
+    },
+    "a client stopped while it looks for its server ends at once, and resumes": async () => {
+      await using line = await Line.open("get", QUICK);
+      const { command } = line;
+      const running = await line.startToMiddle();
+      line.relay.swallow("up", "down");
+      await told(running, "reconnecting");
+      running.kill("SIGINT");
+      const broken = transferOf(await running.ended);
+      assert.equal(broken.code, 130, shown(broken));
+      line.relay.restore();
+      await line.resumes(command, broken);
+    },
   });
-});
-
-Deno.test("a server that was never reached is not looked for twice", async () => {
-  await using line = await Line.open("send", { flags: ["--timeout", "2s"] });
-  line.relay.swallow("up", "down");
-  const failed = transferOf(await line.start().ended);
-  assert.equal(failed.code, 10, shown(failed));
-  assert.deepEqual(eventsOf(failed.lines, "reconnecting"), []);
 });
 
 Deno.test("a network that comes and goes costs a line each time, and nothing else", async () => {
@@ -136,18 +133,26 @@ Deno.test("a network that comes and goes costs a line each time, and nothing els
   assertReconnected(await line.arrives(running), 2);
 });
 
-Deno.test("a client stopped while it looks for its server ends at once, and resumes", async () => {
-  await using line = await Line.open("get", QUICK);
+/** Ends after `--timeout`, and the same command resumes. */
+async function endsLost(way: Way): Promise<void> {
+  await using line = await Line.open(way, { flags: ["--timeout", "6s"] });
   const { command } = line;
   const running = await line.startToMiddle();
+  const cutMs = performance.now();
   line.relay.swallow("up", "down");
-  await told(running, "reconnecting");
-  running.kill("SIGINT");
   const broken = transferOf(await running.ended);
-  assert.equal(broken.code, 130, shown(broken));
+  const tookMs = performance.now() - cutMs;
+  assert.equal(broken.code, 20, shown(broken));
+  assert.equal(broken.summary.error?.code, "lost");
+  assert.match(broken.summary.error?.message ?? "", /not found again within 6 s/);
+  assert.match(broken.stderr, /Run the same command again: it resumes/);
+  assert.equal(eventsOf(broken.lines, "reconnecting").length, 1, shown(broken));
+  assert.deepEqual(eventsOf(broken.lines, "reconnected"), []);
+  assert.ok(tookMs > 5_000 && tookMs < 6_000 + GRACE_MS, `${tookMs} ms`);
+  await assert.rejects(fs.stat(line.result), "half a file is no file (I1)");
   line.relay.restore();
   await line.resumes(command, broken);
-});
+}
 
 interface Cut {
   readonly directions: readonly Direction[];

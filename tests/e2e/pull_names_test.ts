@@ -118,7 +118,7 @@ Deno.test("a URL reaches a server that authorizes the client's key", async (t) =
     const env = { SFTPX_HOME: scratch.path("stranger") };
     const sent = await scratch.transfer(["send", scratch.path("mine"), server.url("x")], { env });
     assert.equal(sent.code, 12, sent.stderr);
-    assert.equal(sent.summary.error?.code, "refused");
+    assert.equal(sent.summary.error?.code, "unauthorized");
     await assert.rejects(fs.stat(`${server.root}/x`));
   });
 });

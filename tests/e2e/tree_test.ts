@@ -1,6 +1,7 @@
 // A realistic tree there and back again: bytes, modes, times, links, names, holes.
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { Scratch } from "./sftpx_process.ts";
 import {
@@ -178,3 +179,29 @@ const REALISTIC: Tree = {
 function sizes(list: readonly number[]): Tree {
   return Object.fromEntries(list.map((bytes) => [`size-${bytes}`, file(noise(bytes, `${bytes}`))]));
 }
+
+/** A file system in memory that most Linux machines have. */
+const IN_MEMORY = "/dev/shm";
+
+Deno.test({
+  name:
+    "a place below /dev, which a narrowed worker may not enter, is sent, served and received into",
+  ignore: !existsSync(IN_MEMORY),
+  fn: async () => {
+    await using scratch = await Scratch.open();
+    const place = await fs.mkdtemp(`${IN_MEMORY}/sftpx-`);
+    try {
+      await makeFile(`${place}/from/f`, noise(1000));
+      await fs.symlink(`${place}/root`, scratch.path("served"));
+      await fs.mkdir(`${place}/root`);
+      const server = await scratch.serve("served");
+      const sent = await scratch.transfer(["send", `${place}/from/f`, server.ticket]);
+      assert.equal(sent.code, 0, sent.stderr);
+      const got = await scratch.transfer(["get", `${server.ticket}/f`, `${place}/back`]);
+      assert.equal(got.code, 0, got.stderr);
+      assert.deepEqual(await fs.readFile(`${place}/back`), await fs.readFile(`${place}/from/f`));
+    } finally {
+      await fs.rm(place, { recursive: true });
+    }
+  },
+});

@@ -1,12 +1,13 @@
 // `deno task fuzz [--minutes N | --seconds N] [--seed N] [--only NAME] [--cases N] [--jobs N] [--list]`:
 // every target in turn, each its share of the time. Ends with 1 when something was found, and prints
-// what repeats it. A target runs in a worker of its own, so that one that never ends is ended.
+// what repeats it. A target runs away from here, so that one that never ends is ended.
 
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { count, runTask } from "../task_arguments.ts";
+import { Away } from "./away.ts";
 import { anySeed, findingLines, type Findings } from "./fuzzing.ts";
 import { allTargets } from "./targets.ts";
-import { fuzzInWorker } from "./worker.ts";
 
 const OPTIONS = {
   minutes: { type: "string" },
@@ -22,7 +23,8 @@ const DEFAULT_SECONDS = 60;
 
 async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
-  const names = (await allTargets()).map(({ name }) => name);
+  const targets = await allTargets();
+  const names = targets.map(({ name }) => name);
   if (values.list) {
     for (const name of names) console.log(name);
     return 0;
@@ -35,14 +37,18 @@ async function main(args: string[]): Promise<number> {
   const seconds = values.minutes === undefined
     ? count("seconds", values.seconds ?? String(DEFAULT_SECONDS))
     : 60 * count("minutes", values.minutes);
-  const forMs = 1000 * seconds * jobs / wanted.length;
+  const sharesOf = (name: string) => targets.find((one) => one.name === name)?.shares ?? 1;
+  const shares = wanted.reduce((sum, name) => sum + sharesOf(name), 0);
+  const shareMs = 1000 * seconds * jobs / shares;
   const most = values.cases === undefined ? {} : { most: count("cases", values.cases) };
-  console.log(`seed ${seed}, ${wanted.length} targets, ${(forMs / 1000).toFixed(1)} s each`);
+  console.log(`seed ${seed}, ${wanted.length} targets, ${(shareMs / 1000).toFixed(1)} s a share`);
   const waiting = [...wanted];
   const all: Findings[] = [];
   const work = async () => {
+    using away = new Away();
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-      const findings = await fuzzInWorker(name, { seed, forMs, ...most });
+      const forMs = shareMs * sharesOf(name);
+      const findings = await away.fuzz(name, { seed, forMs, ...most });
       all.push(findings);
       for (const line of findingLines(findings)) console.log(line);
     }
@@ -54,17 +60,4 @@ async function main(args: string[]): Promise<number> {
   return found === 0 ? 0 : 1;
 }
 
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  throw new RangeError(`Cannot take ${name} "${text}": it is no count`);
-}
-
-/** Wrong arguments are said in a line. */
-function usage(error: unknown): number {
-  const isUsage = error instanceof RangeError || error instanceof TypeError;
-  console.error(isUsage ? error.message : error);
-  return isUsage ? 2 : 1;
-}
-
-if (import.meta.main) main(process.argv.slice(2)).catch(usage).then((code) => process.exit(code));
+if (import.meta.main) runTask(import.meta.url, main).then((code) => process.exit(code));

@@ -45,6 +45,7 @@ function sessionTarget(name: string, play: Play): Target {
   return {
     name,
     atOnce: 1,
+    shares: 4,
     run: async (seed, tally) => {
       if (cases++ % CASES_A_STAGE === 0) await close();
       stage ??= await Stage.open();

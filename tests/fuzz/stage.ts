@@ -9,7 +9,7 @@ import { type Blake3, loadHash } from "../../src/codec/hash.ts";
 import { fileDigest } from "../../src/engine/root.ts";
 import { list } from "../../src/session/list.ts";
 import { measure } from "../../src/session/measure.ts";
-import type { ListOptions } from "../../src/session/options.ts";
+import type { ListOptions, SessionOptions } from "../../src/session/options.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { type Grant, grantOfAccess } from "../../src/trust/grant.ts";
 import { type Identity, loadIdentity } from "../../src/trust/identity.ts";
@@ -250,21 +250,30 @@ export function unscreened(transport: Transport): Transport {
   };
 }
 
+/** Honest sessions one after the other, at one server: to start one takes longer than a session. */
 async function record(place: Place): Promise<Stage["scripts"]> {
   const scripts = new Map<Asked, { client: readonly Step[]; server: readonly Step[] }>();
+  const transport = unscreened(place.network);
+  let atServer = new Recording();
+  const server = await place.serve({ transport: tapped(transport, "server", () => atServer) });
   for (const asked of ASKED) {
-    const [client, atServer] = [new Recording(), new Recording()];
-    const transport = unscreened(place.network);
-    const server = await place.serve({ transport: tapped(transport, "server", atServer) });
+    const client = new Recording();
+    atServer = new Recording();
     const to = place.path("recorded");
     if (NEEDS_STANDING.has(asked)) await makeTree(`${server.root}/recorded`, STANDING);
-    const tap = tapped(transport, "client", client);
-    await startOf(place, asked)(server.remote(), "recorded", tap);
-    await server.stop();
+    await startOf(place, asked)(
+      server.remote(),
+      "recorded",
+      tapped(transport, "client", () => client),
+    );
+    const { items } = server.events;
+    const countOf = (kind: string) => items.filter((item) => item.kind === kind).length;
+    await within("the server is done", () => countOf("peer") === countOf("peer_left"));
     await fs.rm(to, { recursive: true, force: true });
     await fs.rm(`${server.root}/recorded`, { recursive: true, force: true });
     scripts.set(asked, { client: client.steps, server: atServer.steps });
   }
+  await server.stop();
   return scripts;
 }
 
@@ -318,16 +327,8 @@ function startOf(place: Place, asked: Asked): Start {
 /** A peer that lies ends its session soon; its client need not look for it for long. */
 const TIMEOUT_MS = 300;
 
-function sessionOptions(place: Place, transport: Transport) {
-  return {
-    transport,
-    identityPath: place.path("client/identity"),
-    connections: 1,
-    congestion: "auto" as const,
-    timeoutMs: TIMEOUT_MS,
-    onEvent: () => {},
-    signal: new AbortController().signal,
-  };
+function sessionOptions(place: Place, transport: Transport): SessionOptions {
+  return place.session({ transport, timeoutMs: TIMEOUT_MS });
 }
 
 async function ended(run: ClientRun): Promise<unknown> {

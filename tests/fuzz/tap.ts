@@ -67,16 +67,17 @@ export function say(message: Message): Step {
   return { kind: "say", number: MESSAGE_NUMBERS[message.type], body };
 }
 
-/** A transport whose first connection is written down at one of its ends. */
+/** A transport whose first connection is written down at one of its ends: the first of each recording. */
 export function tapped(
   transport: Transport,
   end: "client" | "server",
-  recording: Recording,
+  current: () => Recording,
 ): Transport {
-  let isTapped = false;
+  const begun = new Set<Recording>();
   const once = (connection: Connection): Connection => {
-    if (isTapped) return connection;
-    isTapped = true;
+    const recording = current();
+    if (begun.has(recording)) return connection;
+    begun.add(recording);
     return tappedConnection(connection, recording);
   };
   return {

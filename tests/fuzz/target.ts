@@ -9,6 +9,8 @@ export interface Target {
   readonly name: string;
   /** Cases that run side by side: more than one where a case mostly waits. */
   readonly atOnce: number;
+  /** Of the time that all have, where one share would be spent on what its first case needs. */
+  readonly shares?: number;
   /** Runs the case of a seed; throws, or rejects, when something is wrong. */
   run(seed: number, tally: Tally): void | Promise<void>;
   /** Puts away what cases share; one more case may follow. */

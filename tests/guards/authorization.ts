@@ -76,6 +76,30 @@ export const GUARDS: readonly Guard[] = [
     name: "from= and expires= are looked at at the door, and name themselves",
   },
   {
+    refuses: "to tell a key that is refused how it would be let in without its restrictions",
+    file: "src/cli/first_contact.ts",
+    text: 'if (error.code === "unauthorized" && error.remote',
+    without: "if (error.remote",
+    test: "src/cli/first_contact_test.ts",
+    name: "FirstContact tells a stranger to the server what would let it in",
+  },
+  {
+    refuses: "to take an address behind NAT64 for the IPv4 address in it",
+    file: "src/trust/restrictions.ts",
+    text: "const address = parseTrueAddress(remoteAddress);",
+    without: 'const address = parseTrueAddress(remoteAddress.replace("64:ff9b::", "::ffff:"));',
+    test: "src/trust/restrictions_test.ts",
+    name: "isFrom() compares the bits of addresses, whatever their form",
+  },
+  {
+    refuses: "to tell a peer that may not read what stands where it writes",
+    file: "src/store/beginning.ts",
+    text: "transfer.mayRead ? free : sources.map(() => before === null);",
+    without: "free;",
+    test: "src/store/own_record_test.ts",
+    name: "whether anything stands there such a peer is not told, dry or not",
+  },
+  {
     refuses: "a further connection from an address that the key is not for",
     file: "src/session/serve.ts",
     text:
@@ -116,6 +140,7 @@ export const GUARDS: readonly Guard[] = [
     without: "",
     test: BOOK_TEST,
     name: "a ticket that another process makes is good at once, and one it revokes is not",
+    hangs: true,
   },
   {
     refuses: "a ticket that has expired",
@@ -124,6 +149,7 @@ export const GUARDS: readonly Guard[] = [
     without: 'return "valid";',
     test: BOOK_TEST,
     name: "a ticket of any number of uses opens for everyone until it expires",
+    hangs: true,
   },
   {
     refuses: "a ticket that is used up",
@@ -132,6 +158,7 @@ export const GUARDS: readonly Guard[] = [
     without: "",
     test: BOOK_TEST,
     name: "a counted use is spent by a commit, not by a connection",
+    hangs: true,
   },
   {
     refuses: "a ticket of another directory",
@@ -140,6 +167,7 @@ export const GUARDS: readonly Guard[] = [
     without: "false as boolean",
     test: BOOK_TEST,
     name: "a ticket of another directory is unknown, and looks like one that never was",
+    hangs: true,
   },
   {
     refuses: "a second peer on a counted use",
@@ -194,6 +222,7 @@ export const GUARDS: readonly Guard[] = [
     without: "",
     test: RESTRICTIONS_TEST,
     name: "a grant to write only answers no question about what stands there",
+    hangs: true,
   },
   {
     refuses: "a push by a grant to read",
@@ -323,10 +352,50 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "more than a quota by several transfers at once",
     file: "src/store/quota.ts",
-    text: "this.#account.charges.values().reduce((sum, { bytes }) => sum + bytes, 0) +",
-    without: "this.bytes +",
+    text: "others.reduce((sum, { bytes }) => sum + bytes, this.#account.usedBytes) +",
+    without: "others.reduce((sum) => sum, this.#account.usedBytes) +",
     test: QUOTA_TEST,
     name: "transfers of one account that run at once never pass its quota together",
+  },
+  {
+    refuses: "to give back what a file replaces before it is in place",
+    file: "src/store/quota.ts",
+    text: "this.#openBytes += Math.max(0, growthBytes);",
+    without: "this.#openBytes += growthBytes;",
+    test: QUOTA_TEST,
+    name: "what a file replaces is given back once it is in place, and not where it fails",
+  },
+  {
+    refuses: "to charge what was refused when it came",
+    file: "src/store/register.ts",
+    text: "if (failed.has(number)) return REFUSED;",
+    without: "",
+    test: QUOTA_TEST,
+    name: "an entry that failed when it came is neither charged nor opened",
+  },
+  {
+    refuses: "to open in the store what the engine refused",
+    file: "src/engine/intake.ts",
+    text: "        refused.push(index);\n",
+    without: "",
+    test: "src/engine/receiver_test.ts",
+    name: "a bad name fails its entry, wherever it was announced",
+  },
+  {
+    refuses: "replacements of its own files beside others that broke off, over a quota",
+    file: "src/store/quota.ts",
+    text: "if (moreBytes + this.#partBytes === 0) return;",
+    without: "if (moreBytes + this.#openBytes === 0) return;",
+    test: QUOTA_TEST,
+    name: "replacements that break off keep no more than a quota beside what is in place",
+  },
+  {
+    refuses: "parts of one transfer that come to more than a quota",
+    file: "src/store/quota.ts",
+    text: "fits() && this.#partBytes + this.#heldBytes + moreBytes <= quotaBytes",
+    without: "fits()",
+    test: QUOTA_TEST,
+    name: "a broken-off transfer with other files does not keep its old parts for nothing",
   },
   {
     refuses: "parts beside a quota",

@@ -16,6 +16,14 @@ export const GUARDS: readonly Guard[] = [
     name: PLAIN,
   },
   {
+    refuses: "to keep the decoders of chunks that do not decompress",
+    file: "src/codec/zstd_node.ts",
+    text: "if (decoder._processChunk === undefined) return",
+    without: "return",
+    test: BOMBS,
+    name: "node:zlib keeps nothing of chunks that do not decompress",
+  },
+  {
     refuses: "a zstd frame that claims another size than its chunk has",
     file: "src/codec/zstd_header.ts",
     text: "if (frame.contentBytes !== null && frame.contentBytes !== rawBytes) {",

@@ -35,7 +35,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a link into sftpx's own state",
     file: LINKS,
-    text: `if (isReservedName(name)) return "its target is sftpx's own";`,
+    text:
+      `if (isReservedName(name) || isReservedShortName(name)) return "its target is sftpx's own";`,
     without: "",
     test: LINKS_TEST,
     name: WAYS_OUT,
@@ -51,10 +52,50 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a link that leads out through one that stands there",
     file: LINKS,
-    text: " ?? standingProblem(link, { rules, door })",
+    text: " ?? standingProblem(link, { rules, door, names })",
     without: "",
     test: LINKS_TEST,
     name: "checkLink() sees where the links lead that stand there",
+  },
+  {
+    refuses: "a link that leads through more names than are worth looking at",
+    file: LINKS,
+    text: `if (++counted > LIMITS.linkNames) return "its target leads through too many names";`,
+    without: "",
+    test: LINKS_TEST,
+    name: "checkLink() looks at so many names for one link",
+  },
+  {
+    refuses: "to keep every other transfer waiting while links are made",
+    file: "src/store/steps.ts",
+    text: "if (nowMs() >= endMs) return null;",
+    without: "if (nowMs() >= endMs) continue;",
+    test: "src/store/service_test.ts",
+    name: "another transfer's calls are answered between the steps of a long one",
+  },
+  {
+    refuses: "to do one transfer's calls out of order where they take long",
+    file: "src/store/service.ts",
+    text: "else if (long !== undefined) return void long.waiting.push(request);",
+    without: "",
+    test: "src/store/service_test.ts",
+    name: "what one transfer asks for is done in order, however long it takes",
+  },
+  {
+    refuses: "links of one transfer that lead through more names than are worth looking at",
+    file: LINKS,
+    text: "return --this.#left >= 0;",
+    without: "return this.#left >= 0;",
+    test: LINKS_TEST,
+    name: "checkLink() looks at so many names for all links of a transfer",
+  },
+  {
+    refuses: "to look anew at what the links of one call lead through",
+    file: LINKS,
+    text: "if (known !== undefined) return known;",
+    without: "",
+    test: LINKS_TEST,
+    name: "many links through one chain cost a look each",
   },
   {
     refuses: "a link out of a grant's root into the served one",
@@ -67,7 +108,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "before anything is placed a link that leads out",
     file: "src/store/register.ts",
-    text: "checkLink({ path: final, target }, { rules, door });",
+    text: "checkLink({ path: final, target }, { rules, door, names: this.#context.linkNames });",
     without: "",
     test: "tests/session/links_test.ts",
     name: "a push that is all or nothing is nothing where a link leads out",
@@ -75,7 +116,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a link that leads out through what came since it was announced",
     file: "src/store/receive.ts",
-    text: "checkLink(link, { rules: this.#linkRules, door: this.#door });",
+    text: "checkLink(link, { rules: this.#linkRules, door: this.#door, names: this.#linkNames });",
     without: "",
     test: LINKS_TEST,
     name: "a link is looked at again when it is made",
@@ -91,7 +132,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "in a dry run what the real run refuses of links",
     file: "src/store/plan.ts",
-    text: "checkLink({ path: final, target }, { rules: this.#linkRules, door: this.#door });",
+    text:
+      "checkLink({ path: final, target }, { rules: this.#linkRules, door: this.#door, names });",
     without: "",
     test: LINKS_TEST,
     name: "a dry run says of links what the real run does",

@@ -3,6 +3,7 @@
 
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { runTask } from "../task_arguments.ts";
 import { tabledGuards } from "./tables.ts";
 import { tryGuards, type Verdict } from "./verdict.ts";
 
@@ -42,11 +43,4 @@ function verdictLine({ guard, problem, seconds }: Verdict): string {
   return problem === null ? line : `${line}\n    ${guard.file}: ${problem}`;
 }
 
-/** Wrong arguments are said in a line. */
-function usage(error: unknown): number {
-  const isUsage = error instanceof RangeError || error instanceof TypeError;
-  console.error(isUsage ? error.message : error);
-  return isUsage ? 2 : 1;
-}
-
-if (import.meta.main) main(process.argv.slice(2)).catch(usage).then((code) => process.exit(code));
+if (import.meta.main) runTask(import.meta.url, main).then((code) => process.exit(code));

@@ -6,6 +6,14 @@ const MODES = "src/store/modes_test.ts";
 
 export const GUARDS: readonly Guard[] = [
   {
+    refuses: "to let others into a directory between its making and its mode",
+    file: "src/store/tree.ts",
+    text: "door.enterDirectory(directory.path, { mode: OWNER_ALL });",
+    without: "door.enterDirectory(directory.path);",
+    test: MODES,
+    name: "a directory is open to nobody else from the moment it is made",
+  },
+  {
     refuses: "set-user-id, set-group-id and sticky bits of a peer",
     file: "src/store/modes.ts",
     text: "const SAFE_BITS = 0o775;",

@@ -20,8 +20,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "to start a worker that its runtime would end the process for",
     file: "src/runtime/runtime.ts",
-    text: "if (access === null || !narrowsWorkers()) return new Worker(url, options);",
-    without: "if (access === null) return new Worker(url, options);",
+    text: "if (access === null || !narrowsWorkers() || takesEverything(access)) {",
+    without: "if (access === null || takesEverything(access)) {",
     test: RUNTIME,
     name: "a worker that is held to its files has no network",
   },

@@ -13,12 +13,22 @@ export interface Verdict {
   readonly seconds: number;
 }
 
+/** Without its guard a test has several times what it takes with it, and time to start on a busy machine. */
+const TIMES_AS_LONG = 4;
+const GRACE_MS = 20_000;
+
+/** How a test ended as it is, and after how long. */
+interface Baseline {
+  readonly outcome: Outcome;
+  readonly tookMs: number;
+}
+
 /** Tries all of them, so many at a time; tells each as it is known. */
 export async function tryGuards(
   guards: readonly TabledGuard[],
   { jobs, onVerdict }: { readonly jobs: number; readonly onVerdict: (verdict: Verdict) => void },
 ): Promise<readonly Verdict[]> {
-  const baselines = new Map<string, Promise<Outcome>>();
+  const baselines = new Map<string, Promise<Baseline>>();
   const waiting = [...guards];
   const verdicts: Verdict[] = [];
   const work = async () => {
@@ -38,19 +48,25 @@ export async function tryGuards(
 async function problemOf(
   guard: TabledGuard,
   bench: Workbench,
-  baselines: Map<string, Promise<Outcome>>,
+  baselines: Map<string, Promise<Baseline>>,
 ): Promise<string | null> {
   const row = await rowProblem(guard);
   if (row !== null) return row;
   const key = JSON.stringify(aimOf(guard));
-  const running = baselines.get(key) ?? bench.run(guard);
+  const running = baselines.get(key) ?? baselineOf(guard, bench);
   baselines.set(key, running);
-  const baseline = await running;
-  if (baseline.kind !== "passed") return `with it, its test ${worded(baseline)}`;
-  const without = await bench.runWithout(guard);
+  const { outcome, tookMs } = await running;
+  if (outcome.kind !== "passed") return `with it, its test ${worded(outcome)}`;
+  const without = await bench.runWithout(guard, TIMES_AS_LONG * tookMs + GRACE_MS);
   if (without.kind === "failed") return null;
   if (without.kind === "hung" && guard.hangs === true) return null;
   return `without it, its test ${worded(without)}`;
+}
+
+async function baselineOf(guard: TabledGuard, bench: Workbench): Promise<Baseline> {
+  const startMs = performance.now();
+  const outcome = await bench.run(guard);
+  return { outcome, tookMs: performance.now() - startMs };
 }
 
 function aimOf({ test, name }: Aim): readonly (string | undefined)[] {

@@ -12,7 +12,7 @@ import { CHECKOUT } from "./tables.ts";
 
 /** What is not copied: what no test reads, and what is linked instead. */
 const LEFT_OUT: ReadonlySet<string> = new Set([".git", "node_modules", "coverage", "dist"]);
-/** No single test takes so long, unless something hangs. */
+/** No test takes so long with its guard, unless something hangs. */
 const PATIENCE_MS = 180_000;
 /** Of what a run said, for a report. */
 const TAIL_CHARS = 3000;
@@ -52,20 +52,21 @@ export class Workbench implements AsyncDisposable {
   }
 
   /** Runs a test with everything as it is. */
-  async run(aim: Aim): Promise<Outcome> {
+  async run(aim: Aim, patienceMs = PATIENCE_MS): Promise<Outcome> {
     const filter = aim.name === undefined ? [] : ["--filter", aim.name];
-    return await this.#deno(["test", "-A", "--no-check", ...filter, aim.test]);
+    const args = ["test", "-A", "--no-check", ...filter, aim.test];
+    return await this.#deno(args, patienceMs);
   }
 
   /** Runs its test without a guard, and puts the guard back. */
-  async runWithout(guard: Guard): Promise<Outcome> {
+  async runWithout(guard: Guard, patienceMs: number): Promise<Outcome> {
     const path = join(this.#directory, guard.file);
     const source = await readFile(path, "utf8");
     if (!source.includes(guard.text)) return { kind: "broken", said: `${guard.file} has changed` };
     // Of a function, so that `$` in the text means itself.
     await writeFile(path, source.replace(guard.text, () => guard.without));
     try {
-      return await this.run(guard);
+      return await this.run(guard, patienceMs);
     } finally {
       await writeFile(path, source);
     }
@@ -75,7 +76,7 @@ export class Workbench implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  async #deno(args: readonly string[]): Promise<Outcome> {
+  async #deno(args: readonly string[], patienceMs: number): Promise<Outcome> {
     const child = spawn(process.execPath, args, {
       cwd: this.#directory,
       env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
@@ -87,7 +88,7 @@ export class Workbench implements AsyncDisposable {
     const overdue = setTimeout(() => {
       isOverdue = true;
       endGroup(child.pid);
-    }, PATIENCE_MS);
+    }, patienceMs);
     let said = "";
     const take = (text: string) => said += text;
     child.stdout.setEncoding("utf8").on("data", take);

@@ -4,6 +4,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { count, runTask } from "../task_arguments.ts";
 import { figureLines, figuresOf } from "./figures.ts";
 import { anySeed, problemLines, runMatrix } from "./matrix.ts";
 import { SCALES } from "./payload.ts";
@@ -67,17 +68,4 @@ function roundLine(report: RoundReport): string {
   }, reused ${reused} MB${again}`;
 }
 
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  throw new RangeError(`Cannot take ${name} "${text}": it is no count`);
-}
-
-/** Wrong arguments are said in a line. */
-function usage(error: unknown): number {
-  const isUsage = error instanceof RangeError || error instanceof TypeError;
-  console.error(isUsage ? error.message : error);
-  return isUsage ? 2 : 1;
-}
-
-if (import.meta.main) main(process.argv.slice(2)).catch(usage).then((code) => process.exit(code));
+if (import.meta.main) runTask(import.meta.url, main).then((code) => process.exit(code));

@@ -40,15 +40,15 @@ Deno.test("nobody comes in without a ticket or an authorized key", async () => {
   await using place = await Place.open();
   const server = await place.serve();
   await makeFile(place.path("f"), "f");
-  for (const ticket of [null, new Uint8Array(32)]) {
+  for (const [ticket, code] of [[null, "unauthorized"], [new Uint8Array(32), "refused"]] as const) {
     const run = place.push(["f"], { ...server.remote(), ticket });
-    assert.equal(codeOf(await run.summary), "refused");
+    assert.equal(codeOf(await run.summary), code);
   }
   await server.stop();
   const refused = server.events.items.flatMap((event) =>
     event.kind === "peer_refused" ? [event.count] : []
   );
-  assert.deepEqual(refused, [1, 1]); // The second with those that follow the first.
+  assert.deepEqual(refused, [1, 1]); // One line each: they are not the same.
 });
 
 Deno.test("an authorized key comes in without a ticket, under its restrictions", async () => {
@@ -70,7 +70,10 @@ Deno.test("an authorized key comes in without a ticket, under its restrictions",
   assert.equal(await readFile(`${server.root}/tree/new`, "utf8"), "new");
   assert.equal(codeOf(await place.pull([server.remote("tree/old")], "got").summary), "refused");
   const stranger = place.push(["tree"], server.remote(), { home: "stranger" });
-  assert.equal(codeOf(await stranger.summary), "refused");
+  assert.equal(codeOf(await stranger.summary), "unauthorized");
+  // A stranger has any number of names: none fills the log.
+  const told = await server.events.until(({ kind }) => kind === "peer_refused");
+  assert.ok(told.kind === "peer_refused" && told.identity === null);
 });
 
 Deno.test("serve() with once ends with its transfer, and its ticket with it", async () => {

@@ -26,13 +26,7 @@ async function listed(
   const entries: Entry[] = [];
   const omissions: { path: string; code: string; message: string }[] = [];
   await list({
-    transport: place.network,
-    identityPath: place.path("client/identity"),
-    connections: 1,
-    congestion: "auto",
-    timeoutMs: 10_000,
-    onEvent: () => {},
-    signal: new AbortController().signal,
+    ...place.session(),
     remote,
     recursive: false,
     filters: [],

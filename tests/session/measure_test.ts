@@ -18,13 +18,7 @@ const MiB = 1 << 20;
 
 function optionsOf(place: Place, remote: Remote, more: Partial<MeasureOptions> = {}) {
   return {
-    transport: place.network,
-    identityPath: place.path("client/identity"),
-    connections: 1,
-    congestion: "auto",
-    timeoutMs: 10_000,
-    onEvent: () => {},
-    signal: new AbortController().signal,
+    ...place.session(),
     remote,
     lanes: 2,
     bytes: 4 * MiB,

@@ -17,6 +17,7 @@ import type {
   ServeHandle,
   ServeOptions,
   SessionEvent,
+  SessionOptions,
   TransferOptions,
   TransferSummary,
 } from "../../src/session/options.ts";
@@ -192,6 +193,20 @@ export class Place implements AsyncDisposable {
     return server;
   }
 
+  /** How a client of this place opens a session. */
+  session(more: Partial<SessionOptions> = {}): SessionOptions {
+    return {
+      transport: this.network,
+      identityPath: this.path("client/identity"),
+      connections: 1,
+      congestion: "auto",
+      timeoutMs: 10_000,
+      onEvent: () => {},
+      signal: new AbortController().signal,
+      ...more,
+    };
+  }
+
   /** Starts a push of paths in this place. */
   push(
     sources: readonly string[],
@@ -231,16 +246,13 @@ export class Place implements AsyncDisposable {
   #options(overrides: Overrides, events: EventLog<SessionEvent>): TransferOptions {
     const { home = "client", ...rest } = overrides;
     return {
+      ...this.session({ identityPath: this.path(`${home}/identity`) }),
       workers: WORKERS,
-      transport: this.network,
-      identityPath: this.path(`${home}/identity`),
       chunkBytes: 65_536,
       compression: { kind: "none" },
       workerCount: 1,
       depth: 0,
-      connections: 1,
       lanes: 2,
-      congestion: "auto",
       checksum: false,
       atomic: false,
       filters: [],
@@ -248,8 +260,6 @@ export class Place implements AsyncDisposable {
       dryRun: false,
       delete: false,
       tellEntries: false,
-      timeoutMs: 10_000,
-      signal: new AbortController().signal,
       ...rest,
       onEvent: events.put,
     };

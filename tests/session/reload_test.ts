@@ -29,12 +29,16 @@ Deno.test("reload() lets a new key in, and no old one that is gone", async () =>
   const authorizedKeysPath = place.path("keys");
   await writeFile(authorizedKeysPath, `${one.name}\n`, { mode: 0o600 });
   const server = await place.serve({ authorizedKeysPath, mintTicket: false });
-  await assert.rejects(rawClient(place.network, server.remote(), two), { code: "refused" });
+  await assert.rejects(rawClient(place.network, server.remote(), two), {
+    code: "unauthorized",
+  });
   const told = await reload(server, authorizedKeysPath, `write ${two.name} new\n`);
   assert.deepEqual([told.keys, told.error], [1, null]);
   const client = await rawClient(place.network, server.remote(), two);
   assert.deepEqual([client.welcome.read, client.welcome.write], [false, true]);
-  await assert.rejects(rawClient(place.network, server.remote(), one), { code: "refused" });
+  await assert.rejects(rawClient(place.network, server.remote(), one), {
+    code: "unauthorized",
+  });
   client.connection.close("none", "");
 });
 

@@ -196,6 +196,21 @@ Deno.test("one address gets so many connections at the door, and places again wh
   for (const { connection } of clients) connection.close("none", "");
 });
 
+Deno.test("a server that stops amid strangers counts them all, in two lines", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ refusalsToldMs: 60_000 });
+  const strangers = await Promise.all(Array.from({ length: 8 }, () => dial(place, server)));
+  for (const stranger of strangers) {
+    const stream = await stranger.openControl();
+    await stream.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+    // It is told why, and stays: the server is not done with it when it stops.
+    await assert.rejects(new ControlChannel(stream).expect("hello"), { code: "limit" });
+  }
+  assert.deepEqual(refusals(server), []);
+  await server.stop();
+  assert.deepEqual(refusals(server), ["limit 1", `limit ${strangers.length - 1}`]);
+});
+
 Deno.test("a client that opens a lane before it said who it is is shown out at once", async () => {
   await using place = await Place.open();
   const server = await place.serve();

@@ -1,8 +1,9 @@
-// `deno task soak --minutes N [--seconds N] [--clients N] [--strangers N] [--seed N]`: a server under many
+// `deno task soak [--minutes N] [--seconds N] [--clients N] [--strangers N] [--seed N]`: a server under many
 // clients, and what it held. Ends with 1 when anything grew, was left, or went wrong.
 
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { count, runTask } from "../task_arguments.ts";
 import { growthLines, isGood, visitsLine } from "./report.ts";
 import { soak } from "./soak.ts";
 
@@ -53,17 +54,4 @@ function mb(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  throw new RangeError(`Cannot take ${name} "${text}": it is no count`);
-}
-
-/** Wrong arguments are said in a line. */
-function usage(error: unknown): number {
-  const isUsage = error instanceof RangeError || error instanceof TypeError;
-  console.error(isUsage ? error.message : error);
-  return isUsage ? 2 : 1;
-}
-
-if (import.meta.main) main(process.argv.slice(2)).catch(usage).then((code) => process.exit(code));
+if (import.meta.main) runTask(import.meta.url, main).then((code) => process.exit(code));

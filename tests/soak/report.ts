@@ -12,15 +12,24 @@ export function problemsOf(
   report: SoakReport,
   options: { readonly slack?: number } = {},
 ): readonly string[] {
-  const { samples, before, after, leftParts, exit } = report;
+  const { samples, exit } = report;
   const grown = growthOf(samples, options).filter(({ isBounded }) => !isBounded);
   return [
     ...report.problems,
     ...grown.map(({ figure, first, last }) => `${figure} grew from ${first} to ${last}`),
+    ...problemsLeft(report),
+    ...(exit === 0 ? [] : [`the server ended with ${exit}`]),
+  ];
+}
+
+/** What is left once everybody has gone. */
+export function problemsLeft(
+  { before, after, leftParts }: Pick<SoakReport, "before" | "after" | "leftParts">,
+): readonly string[] {
+  return [
     ...left("descriptors", { before, after, most: IDLE_DESCRIPTORS }),
     ...left("threads", { before, after, most: IDLE_THREADS }),
     ...leftParts.map((name) => `left in .sftpx: parts/${name}`),
-    ...(exit === 0 ? [] : [`the server ended with ${exit}`]),
   ];
 }
 

@@ -9,6 +9,7 @@ import { parseIdentityName } from "../../src/trust/identity.ts";
 import { flood, FLOOD_KINDS } from "../../scripts/bench/flood_peers.ts";
 import { Dice } from "../kill/dice.ts";
 import { SoakClient } from "./client.ts";
+import { problemsLeft } from "./report.ts";
 import { type Sample, sampleOf } from "./samples.ts";
 import { SoakServer } from "./server.ts";
 
@@ -72,10 +73,8 @@ class Soak {
       const before = await this.#sample();
       const { came, clients } = await this.#busy();
       // What was broken off is finished: then nothing is left.
-      for (const client of clients) await this.#watched(() => client.push());
-      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-      const after = await this.#sample();
-      const leftParts = await this.#leftParts();
+      await Promise.all(clients.map((client) => this.#watched(() => client.push())));
+      const { after, leftParts } = await this.#settle(before);
       const exit = await this.#server.stop();
       return {
         visits: this.#visits,
@@ -162,6 +161,16 @@ class Soak {
 
   async #sample(): Promise<Sample> {
     return await sampleOf({ pid: this.#server.pid, root: this.#root, startMs: this.#startMs });
+  }
+
+  /** Waits until nothing is left, or for as long as anything may take to go. */
+  async #settle(before: Sample): Promise<Pick<SoakReport, "after" | "leftParts">> {
+    const dueMs = Date.now() + QUIET_MS;
+    for (;;) {
+      const left = { after: await this.#sample(), leftParts: await this.#leftParts() };
+      if (Date.now() >= dueMs || problemsLeft({ before, ...left }).length === 0) return left;
+      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+    }
   }
 
   async #leftParts(): Promise<readonly string[]> {

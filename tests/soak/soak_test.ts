@@ -9,7 +9,7 @@ import { soak } from "./soak.ts";
 const SEED = 1;
 
 Deno.test("a server under clients that push, pull, die and are refused keeps nothing of them", async () => {
-  const report = await soak({ durationMs: 20_000, clients: 4, strangers: 8, seed: SEED });
+  const report = await soak({ durationMs: 5_000, clients: 4, strangers: 8, seed: SEED });
   console.log(visitsLine(report));
   // So short a run is hardly warm: a leak of any size is found by a longer one.
   assert.deepEqual(problemsOf(report, { slack: 3 }), []);

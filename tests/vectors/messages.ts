@@ -430,8 +430,8 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
     transfer: u32,
     omissions: fc.array(omission),
   }),
-  of("stored", { transfer: u32, frames: ranges(U32 + 1) }),
-  of("durable", { transfer: u32, frames: ranges(U32 + 1) }),
+  of("stored", { transfer: u32, frames: ranges(U32) }),
+  of("durable", { transfer: u32, frames: ranges(U32) }),
   of("committed", {
     transfer: u32,
     entries: ranges(LIMITS.entriesPerTransfer),

@@ -42,6 +42,7 @@ function doneLine(
   const good = isGood(summary);
   const more = [
     ...savings(summary, deed),
+    good ? otherChanges(summary) : null,
     summary.deleted > 0 ? `${counted(summary.deleted, "entry", "entries")} deleted` : null,
     reconnections(summary),
   ].filter((part) => part !== null);
@@ -85,6 +86,12 @@ function savings(
     parts.push(`compression saved ${formatBytes(savedBytes)}, ${percent}%`);
   }
   return parts;
+}
+
+/** Nothing of a file was sent: links, directories, modes or names were what changed. */
+function otherChanges({ bytes, reusedBytes, changed }: TransferSummary): string | null {
+  if (changed === null || changed === 0 || bytes === 0 || reusedBytes < bytes) return null;
+  return `${counted(changed, "entry", "entries")} changed`;
 }
 
 function reconnections({ reconnects }: TransferSummary): string | null {

@@ -50,6 +50,13 @@ Deno.test("summaryLines() says when everything was already there", () => {
   );
 });
 
+Deno.test("summaryLines() says what changed though no bytes of a file did", () => {
+  assert.deepEqual(
+    lines({ files: 3, bytes: 6, reusedBytes: 6, wireBytes: 0, seconds: 0.34, changed: 4 }),
+    ["✓ 3 files, 6 B already there, in 340 ms (4 entries changed)"],
+  );
+});
+
 Deno.test("summaryLines() does not boast of savings below one percent or below nothing", () => {
   for (const wireBytes of [SUMMARY.bytes - 1000, SUMMARY.bytes + 5000]) {
     assert.doesNotMatch(lines({ wireBytes })[0] ?? "", /saved/);

@@ -50,11 +50,12 @@ export class Terminal implements Disposable {
   readonly color: boolean;
   readonly isTerminal: boolean;
   readonly verbose: boolean;
+  /** Only errors are shown. */
+  readonly quiet: boolean;
   /** How a log is kept; null where a person reads along. */
   readonly log: LogFormat | null;
   readonly #output: TextOutput;
   readonly #nowMs: () => number;
-  readonly #quiet: boolean;
   readonly #animate: boolean;
   /** Columns of the line drawn; 0 when none is. */
   #drawnColumns = 0;
@@ -71,7 +72,7 @@ export class Terminal implements Disposable {
     this.log = log === "text" && output.isTerminal ? null : log;
     this.#output = output;
     this.#nowMs = nowMs;
-    this.#quiet = quiet;
+    this.quiet = quiet;
     this.#animate = animate;
     // The first log line comes after a full interval: a short transfer needs none.
     this.#shownMs = animate ? -Infinity : nowMs();
@@ -79,7 +80,7 @@ export class Terminal implements Disposable {
 
   /** A line that stays; not shown with `--quiet`. `fields` are for a log that is JSON. */
   line(text: string, fields: LogFields = {}): void {
-    if (!this.#quiet) this.#write("info", { text, fields });
+    if (!this.quiet) this.#write("info", { text, fields });
   }
 
   /** A line that stays, `--quiet` or not. */
@@ -89,12 +90,12 @@ export class Terminal implements Disposable {
 
   /** A line for `--verbose` only. */
   detail(text: string, fields: LogFields = {}): void {
-    if (this.verbose && !this.#quiet) this.#write("debug", { text, fields });
+    if (this.verbose && !this.quiet) this.#write("debug", { text, fields });
   }
 
   /** Something worth knowing that stops nothing; not shown with `--quiet`. */
   warning(message: string, fields: LogFields = {}): void {
-    if (this.#quiet) return;
+    if (this.quiet) return;
     const text = this.log === "json" ? shown(message, MESSAGE_CHARS) : warningLine(message, this);
     this.#write("warning", { text, fields });
   }
@@ -114,7 +115,7 @@ export class Terminal implements Disposable {
 
   /** Shows progress if it is time to; a log that is JSON has none. */
   progress(state: ProgressState): void {
-    if (this.#quiet || this.log === "json") return;
+    if (this.quiet || this.log === "json") return;
     // Off a terminal the line that told of the loss says it all.
     if (!this.#animate && state.phase === "reconnect") return;
     const nowMs = this.#nowMs();
@@ -126,7 +127,7 @@ export class Terminal implements Disposable {
 
   /** Says what is under way where nothing can be counted, until the next line; to a person only. */
   doing(text: string): void {
-    if (this.#quiet || !this.#animate) return;
+    if (this.quiet || !this.#animate) return;
     this.#drawn = null;
     this.#output.write(`${this.#erasure()}${this.#noted(cutText(text, this.#columns() - 1))}`);
   }
