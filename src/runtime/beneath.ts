@@ -102,8 +102,9 @@ export class Beneath implements Disposable {
   readonly #calls: KernelCalls;
   readonly #memory: KernelMemory;
   readonly #root: number;
-
   readonly #isOwner: boolean;
+  /** What every open file goes by, made once: parts are opened by the thousand. */
+  readonly #access: Access;
 
   private constructor(
     calls: KernelCalls,
@@ -113,6 +114,12 @@ export class Beneath implements Disposable {
     this.#calls = calls;
     this.#isOwner = isOwner;
     this.#memory = calls.memory;
+    this.#access = {
+      memory: this.#memory,
+      call: (name, ...values) => this.#call(name, ...values),
+      look: (fd) => this.#statOf(fd),
+      fill: (fd) => this.#fillStat(fd),
+    };
     const how = this.#memory.how(O_PATH | O_DIRECTORY | O_CLOEXEC, 0, NO_LINKS);
     this.#root = this.#call("openat2", AT_FDCWD, this.#memory.first(real), how, HOW_BYTES);
   }
@@ -309,15 +316,6 @@ export class Beneath implements Disposable {
 
   #call(name: keyof CallNumbers, ...values: CallArguments): number {
     return this.#calls.kernel.call(name, ...values);
-  }
-
-  get #access(): Access {
-    return {
-      memory: this.#memory,
-      call: (name, ...values) => this.#call(name, ...values),
-      look: (fd) => this.#statOf(fd),
-      fill: (fd) => this.#fillStat(fd),
-    };
   }
 }
 

@@ -3,13 +3,16 @@
 
 import type { BigIntStats } from "node:fs";
 
-/** Layout of `struct statx`. */
+/** Layout of `struct statx`, its size, and of what a mode says the kind. */
+export const STATX_BYTES = 256;
+export const KIND_MASK = 0o170000;
+export const REGULAR = 0o100000;
 const NLINK_AT = 16;
 const UID_AT = 20;
 const GID_AT = 24;
-const MODE_AT = 28;
-const INODE_AT = 32;
-const SIZE_AT = 40;
+export const MODE_AT = 28;
+export const INODE_AT = 32;
+export const SIZE_AT = 40;
 const BLOCKS_AT = 48;
 const BLOCK_SIZE_AT = 4;
 const ATIME_AT = 64;
@@ -17,17 +20,16 @@ const BTIME_AT = 80;
 const CTIME_AT = 96;
 const MTIME_AT = 112;
 const RDEV_AT = 128;
-const DEV_AT = 136;
+export const DEV_AT = 136;
 
 const MILLISECOND_NS = 1_000_000n;
 const SECOND_NS = 1_000_000_000n;
-const KIND_MASK = 0o170000n;
 const KINDS = {
   pipe: 0o010000n,
   characters: 0o020000n,
   directory: 0o040000n,
   blocks: 0o060000n,
-  file: 0o100000n,
+  file: BigInt(REGULAR),
   link: 0o120000n,
   socket: 0o140000n,
 } as const;
@@ -127,7 +129,7 @@ export class BeneathStats implements BigIntStats {
   }
 
   #is(kind: bigint): boolean {
-    return (this.mode & KIND_MASK) === kind;
+    return (this.mode & BigInt(KIND_MASK)) === kind;
   }
 }
 

@@ -2,7 +2,16 @@
 // `openat2`, `utimensat` and `statx`, and a buffer for everything longer. Each is good until the next call.
 
 import { constants } from "node:os";
-import { BeneathStats } from "./beneath_stats.ts";
+import {
+  BeneathStats,
+  DEV_AT,
+  INODE_AT,
+  KIND_MASK,
+  MODE_AT,
+  REGULAR,
+  SIZE_AT,
+  STATX_BYTES,
+} from "./beneath_stats.ts";
 import { Kernel, systemError } from "./kernel.ts";
 
 /** Twice what the kernel takes: what is longer is refused by it, with its own error. */
@@ -15,13 +24,8 @@ const STATX_AT = HOW_AT + 128;
 const DATA_AT = 3 * PATH_BYTES;
 /** Size of `struct open_how`. */
 export const HOW_BYTES = 24;
-const STATX_BYTES = 256;
-/** Where in it an inode's halves and a device's numbers are, and what a file is and has. */
-const IDENTITY_AT: readonly number[] = [32, 36, 136, 140];
-const MODE_AT = 28;
-const SIZE_AT = 40;
-const KIND_MASK = 0o170000;
-const REGULAR = 0o100000;
+/** Where `statx` puts an inode's halves and a device's numbers. */
+const IDENTITY_AT: readonly number[] = [INODE_AT, INODE_AT + 4, DEV_AT, DEV_AT + 4];
 /** `tv_nsec` that means the moment of the call. */
 const UTIME_NOW = 0x3fffffffn;
 const SECOND_NS = 1_000_000_000n;
