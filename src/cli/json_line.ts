@@ -1,6 +1,8 @@
 // What a `--json` line holds beside `v`, `event` and `time`: one type for each event that is no event
 // of a session. `events.schema.json` says the same to programs. And how a line is written.
 
+import type { Access } from "../trust/grant.ts";
+
 /** Version of the lines' schema, of those on stdout and of a log alike. */
 export const SCHEMA_VERSION = 1;
 
@@ -163,16 +165,6 @@ export type CleanedLine = HeldFields & {
   readonly dryRun: boolean;
 };
 
-/** What a ticket or a key allows. */
-export type MayDo =
-  | "read"
-  | "write"
-  | "write-once"
-  | "append-only"
-  | "read,write-once"
-  | "read,append-only"
-  | "both";
-
 /** A ticket made, listed or revoked. */
 export type TicketLine = {
   readonly id: string;
@@ -181,7 +173,7 @@ export type TicketLine = {
   readonly root: string;
   /** Under the ROOT; empty for all of it. */
   readonly path: string;
-  readonly access: MayDo;
+  readonly access: Access;
   /** Bytes that may be kept there, and of one file; absent for no bound. */
   readonly quotaBytes?: number;
   readonly maxFileBytes?: number;
@@ -202,7 +194,7 @@ export type KeyLine = {
   /** 52 base32 characters. */
   readonly identity: string | null;
   /** What it may do at most: `restrictions` say where, how much and how long. */
-  readonly access?: MayDo;
+  readonly access?: Access;
   /** As they stand before the identity; absent where there are none. */
   readonly restrictions?: readonly string[];
   /** It is over, and lets nobody in; absent otherwise. */
