@@ -2,7 +2,7 @@
 // case is its seed: whatever fails can be run again.
 
 import type { Random } from "../simulation/clock.ts";
-import { randomOf } from "./mutation.ts";
+import { mutatedText, randomOf, smallerText } from "./mutation.ts";
 
 /** One thing under fuzz. */
 export interface Target {
@@ -112,4 +112,22 @@ export function valueTarget<T>(
       }
     },
   };
+}
+
+/** A target of texts, made of seeds and of words that mean something to what reads them. */
+export function textTarget(
+  name: string,
+  { seeds, words = [], check }: {
+    readonly seeds: readonly string[];
+    readonly words?: readonly string[];
+    readonly check: (text: string) => string | Promise<string>;
+  },
+): Target {
+  return valueTarget({
+    name,
+    make: (random) => mutatedText(random, seeds, words),
+    show: (text) => JSON.stringify(text),
+    smaller: smallerText,
+    check,
+  });
 }

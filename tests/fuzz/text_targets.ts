@@ -21,7 +21,7 @@ import { formatAddress } from "../../src/transport/addresses.ts";
 import { mutatedText, smallerText } from "./mutation.ts";
 import { outcomeOf, outcomeOfAsync, worded } from "./outcome.ts";
 import { PATTERN_PIECES, slowMatches } from "./slow_filter.ts";
-import { type Target, valueTarget } from "./target.ts";
+import { type Target, textTarget, valueTarget } from "./target.ts";
 
 const IDENTITY = "a".repeat(52);
 const TARGETS = [
@@ -216,22 +216,5 @@ function configurationTarget(
     seeds,
     words: TOKENS,
     check: async (text) => worded(await outcomeOfAsync(() => parseConfiguration(text, path))),
-  });
-}
-
-function textTarget(
-  name: string,
-  { seeds, words = [], check }: {
-    readonly seeds: readonly string[];
-    readonly words?: readonly string[];
-    readonly check: (text: string) => string | Promise<string>;
-  },
-): Target {
-  return valueTarget({
-    name,
-    make: (random) => mutatedText(random, seeds, words),
-    show: (text) => JSON.stringify(text),
-    smaller: smallerText,
-    check,
   });
 }

@@ -14,9 +14,9 @@ import { decodePem, encodePem } from "../../src/trust/pem.ts";
 import { statementBytes } from "../../src/trust/statement.ts";
 import { decodeTicket, encodeTicket, TICKET_PREFIX } from "../../src/trust/ticket.ts";
 import type { Random } from "../simulation/clock.ts";
-import { mutatedBytes, mutatedText, shownBytes, smallerBytes, smallerText } from "./mutation.ts";
+import { mutatedBytes, shownBytes, smallerBytes } from "./mutation.ts";
 import { outcomeOf, worded } from "./outcome.ts";
-import { type Target, valueTarget } from "./target.ts";
+import { type Target, textTarget, valueTarget } from "./target.ts";
 
 /** Points of the curve, so that they may be identities. */
 const NAMES = [
@@ -165,23 +165,6 @@ export const TRUST_TARGETS: readonly Target[] = [
     },
   }),
 ];
-
-function textTarget(
-  name: string,
-  { seeds, words = [], check }: {
-    readonly seeds: readonly string[];
-    readonly words?: readonly string[];
-    readonly check: (text: string) => string;
-  },
-): Target {
-  return valueTarget({
-    name,
-    make: (random) => mutatedText(random, seeds, words),
-    show: (text) => JSON.stringify(text),
-    smaller: smallerText,
-    check,
-  });
-}
 
 function checkTicket(text: string): string {
   const outcome = outcomeOf(() => decodeTicket(text));

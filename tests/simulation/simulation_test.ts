@@ -252,16 +252,11 @@ Deno.test("a bit that flips before the commit fails its entry alone, which is se
   let flipped = 0;
   forSeeds(80, (seed) => {
     const world = makeWorld(seed);
-    const victim = world.random.pick(world.source.files).entry.path;
-    let isFlipped = false;
-    const paranoid = (path: string, bytes: Uint8Array) => {
-      if (path !== victim) return;
-      isFlipped = true;
-      bytes[bytes.byteLength >> 1]! ^= 1;
-    };
-    const attempt = attemptIn(world, { paranoid, journalChunks: 2 });
+    const flip = new Flip(world);
+    const { victim } = flip;
+    const attempt = attemptIn(world, { paranoid: flip.apply, journalChunks: 2 });
     assertDone(attempt, world.disk);
-    if (!isFlipped) return;
+    if (!flip.isDone) return;
     flipped++;
     assert.deepEqual(attempt.receiving.failures.map(({ path, code }) => [path, code]), [
       [victim, "integrity"],
@@ -282,18 +277,29 @@ Deno.test("with atomic, a bit that flips before the commit keeps every entry fro
   let flipped = 0;
   forSeeds(40, (seed) => {
     const world = makeWorld(seed);
-    const victim = world.random.pick(world.source.files).entry.path;
-    let isFlipped = false;
-    const paranoid = (path: string, bytes: Uint8Array) => {
-      if (path !== victim) return;
-      isFlipped = true;
-      bytes[0]! ^= 1;
-    };
-    const attempt = attemptIn(world, { paranoid, atomic: true });
-    if (!isFlipped) return;
+    const flip = new Flip(world);
+    const attempt = attemptIn(world, { paranoid: flip.apply, atomic: true });
+    if (!flip.isDone) return;
     flipped++;
     assert.equal(attempt.receiver.error?.code, "integrity");
     assert.equal(world.disk.finals.size, 0);
   });
   assert.ok(flipped > 20, `only ${flipped}`);
 });
+
+/** A bit of one file that changes on the disk before the file is read again. */
+class Flip {
+  readonly victim: string;
+  isDone = false;
+
+  constructor(world: World) {
+    this.victim = world.random.pick(world.source.files).entry.path;
+  }
+
+  /** For `AttemptOptions.paranoid`. */
+  readonly apply = (path: string, bytes: Uint8Array): void => {
+    if (path !== this.victim) return;
+    this.isDone = true;
+    bytes[bytes.byteLength >> 1]! ^= 1;
+  };
+}
