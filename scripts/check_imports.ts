@@ -14,7 +14,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   codec: ["base", "runtime"],
   runtime: ["base"],
   trust: ["base", "runtime"],
-  transport: ["base"],
+  transport: ["base", "runtime"],
   pool: ["base", "wire", "codec", "runtime"],
   store: ["base", "wire", "codec", "runtime"],
   session: [

@@ -36,10 +36,10 @@ export const LIMITS = {
   halfOpenPerAddress: 128,
   /**
    * Handshakes begun in a second, and at once, from anywhere: each costs about a third of a
-   * millisecond, so that a flood of them takes a sixth of one core; more are left unanswered.
+   * millisecond, so that a flood of them takes a tenth of one core; more are left unanswered.
    */
-  arrivalsPerSecond: 512,
-  arrivalsAtOnce: 512,
+  arrivalsPerSecond: 320,
+  arrivalsAtOnce: 320,
   /** Between two of them: a socket's buffer holds a millisecond or two of a fast transfer. */
   arrivalsApartMs: 1,
   /** Longest line of them: half of the time after which a client asks again. */

@@ -156,7 +156,12 @@ function transportOptions(
   congestion: Congestion | undefined,
   settings: Settings,
 ): Deno.QuicTransportOptions {
-  const controllers = { auto: "default", cubic: "throughput", bbr: "low-latency" } as const;
+  const controllers = {
+    auto: "default",
+    cubic: "throughput",
+    bbr: "low-latency",
+    reno: "default",
+  } as const;
   return {
     maxIdleTimeout: settings.idleMs,
     maxConcurrentUnidirectionalStreams: LIMITS.lanesPerConnection,

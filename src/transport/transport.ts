@@ -1,4 +1,4 @@
-// The one interface every transport has: deno_quic and memory now, quiche and TLS later. A
+// The one interface every transport has: deno_quic, quiche and memory now, TLS later. A
 // transport moves bytes between two programs that pinned each other's identity; it knows nothing of
 // messages, frames or files. Bytes written are never copied by contract: a buffer belongs to the
 // transport until the promise of its write settles.
@@ -6,7 +6,7 @@
 import type { ErrorCode } from "../base/errors.ts";
 
 /** Congestion controllers a user may name; `auto` leaves it to the transport. */
-export type Congestion = "auto" | "cubic" | "bbr";
+export type Congestion = "auto" | "cubic" | "bbr" | "reno";
 
 /**
  * What is spoken on a connection, agreed on in the TLS handshake (ALPN). On `sftpx-claim/1` the client
@@ -47,6 +47,8 @@ export interface ConnectOptions {
   /** `sftpx/1` by default. */
   readonly protocol?: Protocol;
   readonly congestion?: Congestion;
+  /** Bytes of one stream that may be under way; left to the transport where absent or not its to say. */
+  readonly windowBytes?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -57,6 +59,8 @@ export interface ListenOptions {
   readonly certificatePem: string;
   readonly keyPem: string;
   readonly congestion?: Congestion;
+  /** Bytes of one stream that may be under way; left to the transport where absent or not its to say. */
+  readonly windowBytes?: number;
   /** Everybody may come in where it is absent. */
   readonly screen?: Screen;
   readonly signal?: AbortSignal;
