@@ -8,7 +8,7 @@ import { basename } from "node:path";
 import { type ErrorCode, SftpxError, toSftpxError } from "../base/errors.ts";
 import type { Stamp } from "../wire/messages.ts";
 
-const { O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_RDWR } = fs.constants;
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_RDWR } = fs.constants;
 export const PART_MODE = 0o600;
 /** How a part is opened: never through a link. Readable too: holes are compared before they are left. */
 export const PART_FLAGS: number = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
@@ -25,14 +25,12 @@ export interface OpenedPart {
   readonly isFile: boolean;
 }
 
-/** Opens a part to write to it; `isNew` where it is not to be expected there. */
-export type OpenPart = (path: string, isNew: boolean) => OpenedPart;
-
-/** Opens a part, made when absent, where nobody swaps what it lies in; see part_files.ts. */
-export function openToWrite(path: string): OpenedPart {
-  const fd = fs.openSync(path, PART_FLAGS | O_CREAT, PART_MODE);
-  const stat = fs.fstatSync(fd);
-  return { fd, sizeBytes: stat.size, isFile: stat.isFile() };
+/** What opens parts to be written to; part_files.ts confines it. */
+export interface PartOpener {
+  /** `isNew` where the part is not to be expected there. */
+  open(path: string, isNew: boolean): OpenedPart;
+  /** Lets go of what opening many of them made use of. */
+  release(): void;
 }
 
 /** Reads until `into` is full or the file ends; answers how much was read. */

@@ -3,9 +3,8 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { LIMITS } from "../base/limits.ts";
-import { openToWrite } from "./files.ts";
 import { isZero, writeAroundHoles } from "./holes.ts";
-import { noise, Scratch } from "./testing/fixture.ts";
+import { noise, openToWrite, Scratch } from "./testing/fixture.ts";
 
 const HOLE = LIMITS.holeBytes;
 

@@ -12,9 +12,8 @@ import type { Codecs } from "./codecs.ts";
 import { DirectWriter } from "./direct.ts";
 import {
   type OpenedPart,
-  type OpenPart,
   openToRead,
-  openToWrite,
+  type PartOpener,
   readError,
   readWhole,
   sameFile,
@@ -43,22 +42,22 @@ export type Sync = (fd: number) => Promise<void>;
 export class Lander {
   readonly #codecs: Codecs;
   readonly #sync: Sync;
-  readonly #open: OpenPart;
+  readonly #parts: PartOpener;
   readonly #direct: DirectWriter;
   #copy = new Uint8Array(0);
 
+  /** `parts` confines what is written to: names of it are of a transfer's peer (I5). */
   constructor(
     codecs: Codecs,
-    { sync = promisify(fdatasync), direct = new DirectWriter(), open = openToWrite }: {
+    { parts, sync = promisify(fdatasync), direct = new DirectWriter() }: {
+      readonly parts: PartOpener;
       readonly sync?: Sync;
-      /** Opens a part; one who lets strangers write confines it (part_files.ts). */
-      readonly open?: OpenPart;
       readonly direct?: DirectWriter;
-    } = {},
+    },
   ) {
     this.#codecs = codecs;
     this.#sync = sync;
-    this.#open = open;
+    this.#parts = parts;
     this.#direct = direct;
   }
 
@@ -75,7 +74,7 @@ export class Lander {
     const body = new Uint8Array(frame.buffer, frame.bodyOffset, frame.bodyBytes);
     const records = recordsOf(frame, body);
     const failures = new Failures();
-    const parts = new OpenParts({ failures, sync: this.#sync, open: this.#open });
+    const parts = new OpenParts({ failures, sync: this.#sync, opener: this.#parts });
     let at = records.length * RECORD_BYTES;
     try {
       for (const [index, record] of records.entries()) {
@@ -90,6 +89,8 @@ export class Lander {
         }
       }
     } finally {
+      // By now nothing more is opened for this frame: what comes next looks at the root anew.
+      this.#parts.release();
       await parts.settle();
     }
     return failures.list;
@@ -204,13 +205,13 @@ interface PartInUse {
 class OpenParts {
   readonly #failures: Failures;
   readonly #sync: Sync;
-  readonly #open: OpenPart;
+  readonly #opener: PartOpener;
   readonly #parts = new Map<string, PartInUse>();
 
-  constructor(options: { failures: Failures; sync: Sync; open: OpenPart }) {
+  constructor(options: { failures: Failures; sync: Sync; opener: PartOpener }) {
     this.#failures = options.failures;
     this.#sync = options.sync;
-    this.#open = options.open;
+    this.#opener = options.opener;
   }
 
   get full(): boolean {
@@ -222,7 +223,7 @@ class OpenParts {
     if (part === undefined) {
       const whole = !chunk.sparse && chunk.offsetBytes === 0 && record.rawBytes === chunk.fileBytes;
       // One of a single chunk is opened once, and then it is not there yet.
-      const opened = this.#open(chunk.path, whole);
+      const opened = this.#opener.open(chunk.path, whole);
       part = { fd: opened.fd, unsynced: new Set() };
       this.#parts.set(chunk.path, part);
       resize(opened, { fileBytes: chunk.fileBytes, whole });

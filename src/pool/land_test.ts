@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { concatBytes } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
 import type { Codecs } from "./codecs.ts";
+import type { PartOpener } from "./files.ts";
 import { Lander, type Sync } from "./land.ts";
 import { Packer } from "./pack.ts";
 import type {
@@ -17,6 +19,7 @@ import {
   bufferFor,
   landingOf,
   noise,
+  PLAIN_PARTS,
   prose,
   Scratch,
   standing,
@@ -277,15 +280,39 @@ Deno.test("the answer waits for the sync of what asks for it, of few parts at on
   assert.ok(most > 1 && most <= 32, `${most} parts at once`);
 });
 
+Deno.test("what parts were opened with is let go of after each frame, also one that fails", async () => {
+  using scratch = new Scratch();
+  const codecs = await testCodecs();
+  const calls: string[] = [];
+  const parts: PartOpener = {
+    open: (path, isNew) => {
+      calls.push("open");
+      if (path.endsWith("bad")) throw new SftpxError("conflict", "Cannot write chunk: a test");
+      return PLAIN_PARTS.open(path, isNew);
+    },
+    release: () => calls.push("release"),
+  };
+  for (const name of ["good", "bad"]) {
+    const packed = smallFiles(codecs, scratch, [noise(3000, 1), noise(3000, 2)]);
+    const to = (entry: number) => join(scratch.path, entry === 0 ? "first" : name);
+    const frame = landingOf(packed, ({ entry }) => place(to(entry), 3000));
+    await landOne(codecs, frame, undefined, parts);
+  }
+  assert.deepEqual(calls, ["open", "open", "release", "open", "open", "release"]);
+});
+
 Deno.test("the buffer comes back with every answer", async () => {
   using scratch = new Scratch();
   const codecs = await testCodecs();
   const packed = smallFiles(codecs, scratch, [noise(3000)]);
   const frame = landingOf(packed, () => null);
   const replies: unknown[] = [];
-  await new Lander(codecs).land({ kind: "land", job: 5, frames: [frame] }, (reply) => {
-    replies.push(reply);
-  });
+  await new Lander(codecs, { parts: PLAIN_PARTS }).land(
+    { kind: "land", job: 5, frames: [frame] },
+    (reply) => {
+      replies.push(reply);
+    },
+  );
   assert.deepEqual(replies, [
     { kind: "landed", job: 5, frame: 4, buffer: packed.buffer, failures: [] },
   ]);
@@ -295,9 +322,10 @@ async function landOne(
   codecs: Codecs,
   frame: FrameToLand,
   sync?: Sync,
+  parts: PartOpener = PLAIN_PARTS,
 ): Promise<readonly ChunkFailure[]> {
   const found: ChunkFailure[] = [];
-  const lander = sync === undefined ? new Lander(codecs) : new Lander(codecs, { sync });
+  const lander = new Lander(codecs, sync === undefined ? { parts } : { parts, sync });
   await lander.land({ kind: "land", job: 1, frames: [frame] }, (reply) => {
     found.push(...reply.failures);
   });

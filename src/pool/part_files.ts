@@ -25,6 +25,8 @@ export class PartFiles implements Disposable {
   readonly #calls: KernelCalls | null;
   /** The last root asked for, and whether it may be held. */
   #known: { readonly root: string; readonly isHeld: boolean } | null = null;
+  /** Roots that are open for the frame that is being written. */
+  readonly #held = new Map<string, Beneath>();
 
   readonly #openPath: (path: string) => number;
 
@@ -45,10 +47,9 @@ export class PartFiles implements Disposable {
     const root = cut < 0 ? dirname(path) : path.slice(0, cut) || "/";
     const calls = this.#callsFor(root);
     if (calls === null) return openChecked(path, isNew);
-    using beneath = Beneath.through(calls, root);
     const below = path.slice(root.endsWith("/") ? root.length : root.length + 1);
     // It stays open while it is compared: its inode is nobody else's meanwhile.
-    return beneath.use(below, "part", (part) => {
+    return this.#hold(root, calls).use(below, "part", (part) => {
       const fd = this.#openPath(path);
       const found = part.lookBy(fd);
       if (found !== null) return { fd, ...found };
@@ -57,8 +58,26 @@ export class PartFiles implements Disposable {
     });
   }
 
+  /**
+   * Lets go of the roots that were opened since the last time. Until then one that another directory took
+   * the place of stays the one that is held, and its path leads to no part of it: none is opened.
+   */
+  release(): void {
+    for (const beneath of this.#held.values()) beneath[Symbol.dispose]();
+    this.#held.clear();
+  }
+
   [Symbol.dispose](): void {
+    this.release();
     this.#calls?.[Symbol.dispose]();
+  }
+
+  #hold(root: string, calls: KernelCalls): Beneath {
+    const held = this.#held.get(root);
+    if (held !== undefined) return held;
+    const opened = Beneath.through(calls, root);
+    this.#held.set(root, opened);
+    return opened;
   }
 
   #callsFor(root: string): KernelCalls | null {
@@ -98,7 +117,8 @@ function openOrMake(path: string): readonly [fd: number, isMade: boolean] {
   } catch (thrown) {
     if (systemCode(thrown) !== "ENOENT") throw thrown;
   }
-  return [makePart(path), true];
+  // Another worker, with another chunk of the same file, may have made it meanwhile.
+  return makeOrOpen(path);
 }
 
 function makePart(path: string): number {

@@ -23,7 +23,8 @@ function onEach(name: string, body: (open: Open, at: Ground) => void): void {
         using scratch = new Scratch();
         using parts = new PartFiles({ without });
         const open = (path: string) => parts.open(path, isNew);
-        body(open, new Ground(fs.realpathSync(scratch.path)));
+        const release = () => parts.release();
+        body(open, new Ground(fs.realpathSync(scratch.path), release));
       },
     });
   }
@@ -34,7 +35,11 @@ class Ground {
   readonly shard: string;
   readonly outside: string;
 
-  constructor(directory: string) {
+  /** Has the roots let go of. */
+  readonly release: () => void;
+
+  constructor(directory: string, release: () => void = () => {}) {
+    this.release = release;
     this.shard = join(directory, "root/.sftpx/parts/0123456789abcdef/0");
     this.outside = join(directory, "outside");
     fs.mkdirSync(this.shard, { recursive: true });
@@ -108,26 +113,65 @@ Deno.test({
   },
 });
 
+onEach(
+  "a root that another took the place of is given up, and the new one used next",
+  (open, at) => {
+    const root = join(at.shard, "../../../..");
+    closed(open(join(at.shard, "a")));
+    fs.renameSync(root, join(root, "../away"));
+    fs.mkdirSync(at.shard, { recursive: true });
+    // By the path alone it is the new one's at once.
+    const found = attempt(() => closed(open(join(at.shard, "b"))));
+    assert.ok(found === null || found === "conflict" || found === "ENOENT", `${found}`);
+    assert.deepEqual(fs.readdirSync(at.shard), found === null ? ["b"] : []);
+    at.release();
+    closed(open(join(at.shard, "c")));
+    assert.ok(fs.existsSync(join(at.shard, "c")));
+  },
+);
+
 Deno.test({
-  name: "PartFiles keeps no descriptor between two parts",
-  ignore: !fs.existsSync("/proc/self/fd"),
+  name: "PartFiles holds a root once for many parts, until it is told to let go",
+  ignore: doorName() !== "openat2" || !fs.existsSync("/proc/self/fd"),
   fn: () => {
     using scratch = new Scratch();
     const directory = fs.realpathSync(scratch.path);
     const { shard } = new Ground(directory);
-    using parts = new PartFiles();
-    fs.closeSync(parts.open(join(shard, "a"), true).fd);
-    fs.closeSync(parts.open(join(shard, "b"), false).fd);
+    const held = () =>
+      fs.readdirSync("/proc/self/fd").flatMap((fd) => leadsTo(fd)).filter((path) =>
+        path.startsWith(directory)
+      );
+    const parts = new PartFiles();
+    for (const name of ["a", "b"]) closed(parts.open(join(shard, name), true));
     assert.throws(() => parts.open(join(shard, "absent/b"), true));
-    assert.deepEqual(fs.readdirSync("/proc/self/fd").filter((fd) => leadsTo(fd, directory)), []);
+    assert.deepEqual(held(), [join(directory, "root")]);
+    parts.release();
+    assert.deepEqual(held(), []);
+    closed(parts.open(join(shard, "c"), true));
+    parts[Symbol.dispose]();
+    assert.deepEqual(held(), []);
   },
 });
 
-/** Whether a descriptor is of something in a directory; other tests of this process have their own. */
-function leadsTo(fd: string, directory: string): boolean {
+function closed({ fd }: OpenedPart): void {
+  fs.closeSync(fd);
+}
+
+/** With which code it failed; null where it did not. */
+function attempt(body: () => void): unknown {
   try {
-    return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(directory);
+    body();
+    return null;
+  } catch (thrown) {
+    return (thrown as { code?: unknown }).code;
+  }
+}
+
+/** Where a descriptor leads, if it is still open. */
+function leadsTo(fd: string): string[] {
+  try {
+    return [fs.readlinkSync(`/proc/self/fd/${fd}`)];
   } catch {
-    return false;
+    return [];
   }
 }

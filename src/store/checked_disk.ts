@@ -1,7 +1,9 @@
 // The disk of a root that cannot be held open: paths alone, and what they can be asked. After each change
 // the directory that was changed must still be the one that its path says, else the change is taken back
-// as far as it can be and the entry fails; and what was seen elsewhere is not told. Between a look and the call that follows, somebody who can
-// write in the root can still swap a directory for a link: SECURITY says what that comes to.
+// as far as it can be and the entry fails; and what was seen elsewhere is not told. Between a look and the
+// call that follows, somebody who can write in the root can still swap a directory for a link: SECURITY
+// says what that comes to. Asking where a directory is costs as much as the change itself: what a commit
+// has found out once it goes by.
 
 import type * as fs from "node:fs";
 import { dirname } from "node:path";
@@ -11,6 +13,8 @@ import { DISK, type Disk, type Finish, type Listed, type MakeDirectory } from ".
 export class CheckedDisk implements Disk {
   readonly #root: string;
   readonly #disk: Disk;
+  /** What `finish` found to lie where its path says, to be told from whatever lies there at a rename. */
+  #finished: { readonly path: string; readonly stat: fs.BigIntStats } | null = null;
 
   /** `root` is a real path; `disk` is told apart in tests only. */
   constructor(root: string, disk: Disk = DISK) {
@@ -42,8 +46,10 @@ export class CheckedDisk implements Disk {
 
   /** Nothing is set before the way is known to be real: what is set cannot be taken back. */
   finish(path: string, finish: Finish): boolean {
-    this.#expect(path);
-    return this.#disk.finish(path, finish);
+    const stat = this.#lookExpecting(path);
+    const isFinished = this.#disk.finish(path, finish);
+    this.#finished = isFinished && stat !== null ? { path, stat } : null;
+    return isFinished;
   }
 
   createEmpty(path: string): void {
@@ -73,12 +79,12 @@ export class CheckedDisk implements Disk {
     this.#made(to, () => this.#disk.copy(from, to));
   }
 
-  rename(from: string, to: string): void {
-    this.#expect(from);
-    const moved = this.#disk.look(from);
+  rename(from: string, to: string): fs.BigIntStats {
+    const moved = this.#finishedAt(from) ?? this.#lookExpecting(from);
     this.#expect(to);
     this.#disk.rename(from, to);
-    if (this.#isReal(to) && this.#isSame(to, moved)) return;
+    const placed = this.#disk.look(to);
+    if (this.#isReal(to) && isSameFile(placed, moved)) return placed;
     attempt(() => this.#isSame(to, moved) && this.#disk.rename(to, from));
     throw linked();
   }
@@ -143,8 +149,22 @@ export class CheckedDisk implements Disk {
   }
 
   #isSame(path: string, known: fs.BigIntStats | null): boolean {
+    return isSameFile(this.#disk.look(path), known);
+  }
+
+  /** What was finished last, if it is this: wherever the path leads by now, that file lay beneath the root. */
+  #finishedAt(path: string): fs.BigIntStats | null {
+    const finished = this.#finished;
+    this.#finished = null;
+    if (finished?.path !== path) return null;
+    return this.#isSame(path, finished.stat) ? finished.stat : null;
+  }
+
+  /** What stands at a path, whose directory is then where its path says. */
+  #lookExpecting(path: string): fs.BigIntStats | null {
     const stat = this.#disk.look(path);
-    return stat !== null && known !== null && stat.dev === known.dev && stat.ino === known.ino;
+    this.#expect(path);
+    return stat;
   }
 
   /** Throws as a call that follows no link would. */
@@ -156,6 +176,13 @@ export class CheckedDisk implements Disk {
   #isReal(path: string): boolean {
     return path === this.#root || isRealPath(dirname(path));
   }
+}
+
+function isSameFile(
+  one: fs.BigIntStats | null,
+  other: fs.BigIntStats | null,
+): one is fs.BigIntStats {
+  return one !== null && other !== null && one.dev === other.dev && one.ino === other.ino;
 }
 
 function linked(): Error {

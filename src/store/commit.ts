@@ -51,6 +51,8 @@ const NO_LINKS: ReadonlySet<string> = new Set([
   "EMLINK",
 ]);
 
+type Placed = fs.BigIntStats | undefined;
+
 /** Puts a part under its final name; answers the stamp of what stands there then. */
 export function commitFile(file: FileToCommit, { disk, door }: Place): Stamp {
   const attempted = `place "${escapeText(file.path)}"`;
@@ -62,8 +64,8 @@ export function commitFile(file: FileToCommit, { disk, door }: Place): Stamp {
       throw new SftpxError("integrity", `Cannot ${attempted}: its part is not whole`);
     }
     const target = door.enter(file.path);
-    moveIn(file, target, disk);
-    return stampAt(target, { disk, attempted });
+    const placed = moveIn(file, target, disk);
+    return placed === undefined ? stampAt(target, { disk, attempted }) : stampOf(placed);
   } catch (thrown) {
     reopen(file.part, disk);
     throw osError(thrown, attempted);
@@ -111,9 +113,10 @@ export function keepFile(file: FileToKeep, { disk, door }: Place): KeptFile {
   }
 }
 
-function moveIn(file: FileToCommit, target: string, disk: Disk): void {
+/** Answers what stands there then, if that is known already. */
+function moveIn(file: FileToCommit, target: string, disk: Disk): Placed {
   try {
-    putInPlace(file.part, target, { file, disk });
+    return putInPlace(file.part, target, { file, disk });
   } catch (thrown) {
     if (osCode(thrown) !== "EXDEV") throw thrown;
     // A mount point below the root: the bytes go beside the target under a reserved name.
@@ -121,8 +124,9 @@ function moveIn(file: FileToCommit, target: string, disk: Disk): void {
     try {
       disk.copy(file.part, beside);
       disk.finish(beside, finishOf(file, true));
-      putInPlace(beside, target, { file, disk });
+      const placed = putInPlace(beside, target, { file, disk });
       discard(file.part, disk);
+      return placed;
     } catch (thrownBeside) {
       disk.remove(beside);
       throw thrownBeside;
@@ -134,11 +138,10 @@ function putInPlace(
   from: string,
   target: string,
   { file, disk }: { file: FileToCommit; disk: Disk },
-): void {
+): Placed {
   if (!file.writeOnce) {
     file.require?.();
-    disk.rename(from, target);
-    return;
+    return disk.rename(from, target) ?? undefined;
   }
   // A second name, not a rename: the kernel refuses to replace whatever came in between.
   try {
@@ -147,10 +150,10 @@ function putInPlace(
     if (osCode(thrown) === "EEXIST") throw writtenOnce(file.path);
     if (!NO_LINKS.has(osCode(thrown))) throw thrown;
     if (disk.look(target) !== null) throw writtenOnce(file.path);
-    disk.rename(from, target);
-    return;
+    return disk.rename(from, target) ?? undefined;
   }
   discard(from, disk);
+  return undefined;
 }
 
 /** Removes a part whose file is in place: no failure of the commit, for it is swept in the end. */

@@ -57,8 +57,11 @@ export interface Disk {
    * seen past its name, and removed. */
   probe(path: string, mode?: number): fs.BigIntStats;
   copy(from: string, to: string): void;
-  /** Replaces atomically what stands at `to`, a link itself and never what it leads to. */
-  rename(from: string, to: string): void;
+  /**
+   * Replaces atomically what stands at `to`, a link itself and never what it leads to; answers what
+   * stands there then where that had to be looked at anyway.
+   */
+  rename(from: string, to: string): fs.BigIntStats | void;
   /** Gives a file a second name; fails with EEXIST where something stands. */
   link(from: string, to: string): void;
   /** Makes a symbolic link; fails with EEXIST where something stands. */
@@ -86,12 +89,13 @@ const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.con
 const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 /** State and parts are this user's alone. */
 const OWN_MODE = 0o600;
+const TARGETS = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The real one. */
 export const DISK: Disk = {
   look: lookAt,
   list: (path) => fs.readdirSync(path, { withFileTypes: true }).map(listedOf),
-  readLink: (path) => fs.readlinkSync(path),
+  readLink: linkTarget,
   syncFile: (path) => withOpen(path, O_RDONLY, (fd) => fs.fdatasyncSync(fd)),
   syncDirectory: (path) => withOpen(path, O_RDONLY, (fd) => fs.fsyncSync(fd)),
   finish: finishFile,
@@ -220,6 +224,15 @@ export function secondsOf(timeNs: bigint): number {
   // Seconds and the rest apart: as one number the nanoseconds would be rounded three times, which
   // together is more than the margin. A double holds today's seconds to 240 ns.
   return Number(safe / SECOND_NS) + (Number(safe % SECOND_NS) + MARGIN_NS) / 1e9;
+}
+
+/**
+ * Where a link leads. Asked for as bytes, since Bun's text of what is not UTF-8 names another place;
+ * Deno answers with text all the same, or throws.
+ */
+function linkTarget(path: string): string {
+  const target: Uint8Array | string = fs.readlinkSync(path, "buffer");
+  return typeof target === "string" ? target : TARGETS.decode(target);
 }
 
 function finishFile(path: string, finish: Finish): boolean {

@@ -19,6 +19,13 @@ interface Make {
   readonly mode: number | null;
 }
 
+const OWNER_BITS = 0o700;
+
+/** How what is missing above it is made. */
+function above(make: Make | null): Make | null {
+  return make === null || make.mode === null ? make : { mode: make.mode & OWNER_BITS };
+}
+
 export class Door {
   /** Real path of the root; no link in it is ours to judge. */
   readonly root: string;
@@ -102,7 +109,7 @@ export class Door {
 
   /**
    * Makes a relative path a directory unless it is one; answers its absolute path. `mode` is what it
-   * gets when it is made, and what is missing above it.
+   * gets when it is made; of that, what is missing above it gets the owner's alone.
    */
   enterDirectory(path: string, { mode = null }: { readonly mode?: number | null } = {}): string {
     if (path !== "") {
@@ -131,7 +138,7 @@ export class Door {
   #enter(directory: string, make: Make | null, wanted: string): boolean {
     if (this.#directories.has(directory)) return true;
     const cut = directory.lastIndexOf("/");
-    if (cut > 0 && !this.#enter(directory.slice(0, cut), make, wanted)) return false;
+    if (cut > 0 && !this.#enter(directory.slice(0, cut), above(make), wanted)) return false;
     let stat = this.#lstat(directory, wanted);
     if (stat === null) {
       if (make === null) return false;

@@ -33,19 +33,24 @@ import type { ChunkRun, HeldChunks } from "./store.ts";
 import { TransferTable } from "./transfer_table.ts";
 
 /** What a dry run asks the journal. */
-export type JournalReader = Pick<
-  Journal,
-  | "transfer"
-  | "part"
-  | "stray"
-  | "parts"
-  | "holds"
-  | "holdsAny"
-  | "held"
-  | "committed"
-  | "isOwn"
-  | "chargedBytes"
->;
+export type JournalReader =
+  & Pick<
+    Journal,
+    | "transfer"
+    | "part"
+    | "stray"
+    | "parts"
+    | "holds"
+    | "holdsAny"
+    | "held"
+    | "committed"
+    | "isOwn"
+    | "chargedBytes"
+  >
+  & { readonly accounts: Pick<AccountTable, "usedBytes" | "heldBytes" | "chargedPaths"> };
+
+/** Parts, and parts found again when the state was begun anew. */
+type HeldTable = "parts" | "strays";
 
 export class Journal {
   readonly #database: Database;
@@ -94,7 +99,7 @@ export class Journal {
     if (row === undefined) return null;
     if (isTrue(row, transferSum)) return transferOf(row);
     // Its chunk size may be wrong, and with it whatever its parts are said to hold.
-    if (!this.#readOnly) this.transaction(() => this.forget(key, new Set()));
+    if (!this.#readOnly) this.transaction(() => this.forget(key));
     return null;
   }
 
@@ -102,15 +107,44 @@ export class Journal {
     this.transfers.add(row, account);
   }
 
-  /** Forgets a transfer and every part of it, but those under `keep` (entry paths). */
-  forget(key: Uint8Array, keep: ReadonlySet<string>): void {
-    const kept = JSON.stringify([...keep]);
-    const others = "key = ? AND path NOT IN (SELECT value FROM json_each(?))";
-    this.#sql(`DELETE FROM runs WHERE part IN (SELECT id FROM parts WHERE ${others})`)
-      .run(key, kept);
-    this.#sql(`DELETE FROM parts WHERE ${others}`).run(key, kept);
+  /** Forgets a transfer and every part of it. */
+  forget(key: Uint8Array): void {
+    this.#sql("DELETE FROM runs WHERE part IN (SELECT id FROM parts WHERE key = ?)").run(key);
+    this.#sql("DELETE FROM parts WHERE key = ?").run(key);
     this.#sql("DELETE FROM strays WHERE key = ?").run(key);
     this.#partSums.clear();
+    this.forgetUnheld(key);
+  }
+
+  /** Rows of a transfer's parts, or of those found again, behind a path; by path. */
+  heldAfter(
+    key: Uint8Array,
+    { table, after, most }: {
+      readonly table: HeldTable;
+      readonly after: string;
+      readonly most: number;
+    },
+  ): { readonly path: string; readonly name: string }[] {
+    const some = `SELECT path, name FROM ${table} WHERE key = ? AND path > ? ORDER BY path LIMIT ?`;
+    return this.#sql(some).all(key, after, most)
+      .map((row) => ({ path: String(row["path"]), name: String(row["name"]) }));
+  }
+
+  /** Drops one of these rows, and what is journalled of the part. */
+  dropHeld(
+    key: Uint8Array,
+    { table, row }: { readonly table: HeldTable; readonly row: { readonly path: string } },
+  ): void {
+    if (table === "parts") {
+      const found = this.#sql("SELECT id FROM parts WHERE key = ? AND path = ?").get(key, row.path);
+      if (found !== undefined) this.dropPart(Number(found["id"]));
+    } else {
+      this.#sql("DELETE FROM strays WHERE key = ? AND path = ?").run(key, row.path);
+    }
+  }
+
+  /** Forgets a transfer, unless something is held of it. */
+  forgetUnheld(key: Uint8Array): void {
     if (!this.holdsAny(key)) this.#sql("DELETE FROM transfers WHERE key = ?").run(key);
   }
 

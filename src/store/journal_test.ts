@@ -115,7 +115,7 @@ Deno.test("Journal keeps the transfers of two keys apart", () =>
         digests: digest(fill),
       });
     }
-    journal.forget(KEY, new Set());
+    journal.forget(KEY);
     assert.deepEqual([journal.transfer(KEY), journal.parts(KEY)], [null, []]);
     assert.deepEqual(journal.parts(digest(2)).map((row) => row.name), [partName(2)]);
     assert.deepEqual(journal.interrupted().map((row) => row.key), [digest(2)]);

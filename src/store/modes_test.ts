@@ -13,6 +13,7 @@ import {
   withStore,
 } from "./_fixture.ts";
 import { DISK } from "./disk.ts";
+import { Door } from "./door.ts";
 import { maskAt, restoredMode } from "./modes.ts";
 import { DEFAULT_POLICY, type ModePolicy } from "./store.ts";
 
@@ -105,7 +106,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a directory is open to nobody else from the moment it is made",
+  name: "a directory is never more open than it will be, from the moment it is made",
   ignore: isWindows,
   fn: () =>
     inDirectory((root) => {
@@ -124,37 +125,50 @@ Deno.test({
       withStore(root, (store) => {
         assert.deepEqual(receive(store, transferBy("safe"), { entries }).failures, []);
       }, { disk });
-      assert.deepEqual(made, ["d 700", "d/e 700"]);
+      assert.deepEqual(made, ["d 755", "d/e 700"]);
       assert.deepEqual(modesIn(root, ["d", "d/e"]), ["755", "700"]);
     }),
 });
 
+for (const writeOnce of [false, true]) {
+  const by = writeOnce ? "a write-once grant" : "a grant";
+  Deno.test({
+    name: `a directory that was only made when a transfer was killed is no less open, by ${by}`,
+    ignore: isWindows,
+    fn: () =>
+      inDirectory((root) => {
+        const entries = [directoryEntry("d"), directoryEntry("d/e", { mode: 0o750 })];
+        const transfer = { ...transferBy("safe"), writeOnce };
+        const disk = {
+          ...DISK,
+          setMode: (path: string, mode: number) => {
+            if (path === `${root}/d/e`) throw Object.assign(new Error("killed"), { code: "EIO" });
+            DISK.setMode(path, mode);
+          },
+        };
+        withStore(root, (store) => {
+          const { id } = store.begin(transfer);
+          store.register(id, 0, entries, [0, 0]);
+          store.placeDirectories(id);
+          assert.deepEqual(modesIn(root, ["d/e"]), ["750"]);
+          store.abandon(id);
+        }, { disk });
+        // This time by the door that this system has.
+        withStore(root, (store) => {
+          assert.deepEqual(receive(store, transfer, { entries }).failures, []);
+        });
+        assert.deepEqual(modesIn(root, ["d", "d/e"]), ["755", "750"]);
+      }),
+  });
+}
+
 Deno.test({
-  name:
-    "a directory that was only made when a transfer was killed gets its mode from the next attempt",
+  name: "what is missing above a directory that is made is open to nobody else",
   ignore: isWindows,
   fn: () =>
     inDirectory((root) => {
-      const entries = [directoryEntry("d"), directoryEntry("d/e", { mode: 0o750 })];
-      const disk = {
-        ...DISK,
-        setMode: (path: string, mode: number) => {
-          if (path === `${root}/d/e`) throw Object.assign(new Error("killed"), { code: "EIO" });
-          DISK.setMode(path, mode);
-        },
-      };
-      withStore(root, (store) => {
-        const { id } = store.begin(transferBy("safe"));
-        store.register(id, 0, entries, [0, 0]);
-        store.placeDirectories(id);
-        assert.deepEqual(modesIn(root, ["d/e"]), ["700"]);
-        store.abandon(id);
-      }, { disk });
-      // This time by the door that this system has.
-      withStore(root, (store) => {
-        assert.deepEqual(receive(store, transferBy("safe"), { entries }).failures, []);
-      });
-      assert.deepEqual(modesIn(root, ["d", "d/e"]), ["755", "750"]);
+      new Door(root).enterDirectory("a/b/c", { mode: 0o755 });
+      assert.deepEqual(modesIn(root, ["a", "a/b", "a/b/c"]), ["700", "700", "755"]);
     }),
 });
 

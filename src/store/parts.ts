@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { DISK, type Disk } from "./disk.ts";
+import { allOf, type Steps } from "./steps.ts";
 import { NAMES_FILE, PartPaths, removeIfEmpty, removeIfNameless } from "./part_paths.ts";
 
 /** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
@@ -112,10 +113,18 @@ export class PartsRun {
 
   /** Removes this run's parts, but those named in `keep`, and what earlier ones left empty. */
   sweep(keep: ReadonlySet<string>): void {
-    sweepRun(`${this.#parts}/${this.#run}`, { run: this.#run, keep, disk: this.#disk });
+    allOf(this.sweeping(keep));
+  }
+
+  /** The same in steps: a peer decides how many there are. */
+  *sweeping(keep: ReadonlySet<string>): Steps<void> {
+    yield* sweepRun(`${this.#parts}/${this.#run}`, { run: this.#run, keep, disk: this.#disk });
     this.#made.clear();
     this.#paths.forget();
-    for (const shard of this.#earlier) this.#paths.removeEmpty(shard);
+    for (const shard of this.#earlier) {
+      this.#paths.removeEmpty(shard);
+      if (yield) this.#paths.forget();
+    }
     this.#earlier.clear();
   }
 
@@ -136,21 +145,24 @@ export class PartsRun {
   }
 }
 
-function sweepRun(
+function* sweepRun(
   path: string,
   { run, keep, disk }: {
     readonly run: string;
     readonly keep: ReadonlySet<string>;
     readonly disk: Disk;
   },
-): void {
+): Steps<void> {
   if (!(disk.look(path)?.isDirectory() ?? false)) return;
   for (const shard of directoriesIn(path, disk)) {
     const directory = `${path}/${shard}`;
     for (const { name } of disk.list(directory)) {
-      if (!keep.has(`${run}/${shard}/${name}`)) disk.removeTree(`${directory}/${name}`);
+      if (keep.has(`${run}/${shard}/${name}`)) continue;
+      disk.removeTree(`${directory}/${name}`);
+      yield;
     }
     removeIfEmpty(directory, disk);
+    yield;
   }
   removeIfNameless(path, disk);
 }

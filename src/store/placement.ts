@@ -43,6 +43,11 @@ export type Found =
     readonly stray?: StrayRow;
   };
 
+/** The row of what is held of it, whether it can be gone on with or not. */
+export function heldRowOf(found: Exclude<Found, { kind: "unchanged" }>): PartRow | null {
+  return found.kind === "held" ? found.row : found.stale;
+}
+
 export interface PlacementQuestion {
   readonly entry: Entry;
   /** Final relative path. */

@@ -21,9 +21,9 @@ import { restoredDirectoryMode, restoredMode } from "./modes.ts";
 import { type NameRules, namesAt } from "./names.ts";
 import { PartPaths } from "./part_paths.ts";
 import { PathList } from "./path_list.ts";
-import { type Found, placeFile, writtenOnce } from "./placement.ts";
+import { type Found, heldRowOf, placeFile, writtenOnce } from "./placement.ts";
 import type { Pruner } from "./prune.ts";
-import { requireFileBound } from "./quota.ts";
+import { type Charge, foreseenCharge, requireFileBound } from "./quota.ts";
 import { prunerOf } from "./pruning.ts";
 import type { Steps } from "./steps.ts";
 import type { ReceiveTransfer } from "./store.ts";
@@ -54,6 +54,8 @@ export class Planning {
   readonly #linkRules: LinkRules;
   readonly #linkNames = new LinkNames();
   readonly #paths = new PathList();
+  /** What the peer would be charged for; null where nobody bounds it. */
+  readonly #charge: Charge | null;
   #next = 0;
   #pruner: Pruner | null = null;
 
@@ -66,6 +68,10 @@ export class Planning {
     this.#names = namesAt(destination, { door: this.#door, names: context.names });
     this.#guard = new ManifestGuard(this.#names, { from: null });
     this.#linkRules = linkRulesOf(transfer, this.#names);
+    this.#charge = foreseenCharge(transfer, { journal: context.journal, door: this.#door });
+    const { free } = this.#beginning;
+    const newBytes = transfer.sources.map(({ sizeBytes }, i) => free[i] ? sizeBytes ?? 0 : 0);
+    this.#charge?.foresee(newBytes.reduce((sum, bytes) => sum + bytes, 0));
   }
 
   get fresh(): readonly boolean[] {
@@ -91,6 +97,8 @@ export class Planning {
       steps.push(this.#plan(entry, sources[i] ?? -1));
       if (yield) this.#lookAnew();
     }
+    // As in the real transfer, all of it is counted before any of it is in place.
+    this.#charge?.check();
     return steps;
   }
 
@@ -157,6 +165,10 @@ export class Planning {
     const question = { entry, path: final, stat, row, part, stray };
     const found = placeFile(question, { rules: transfer, journal, disk });
     if (stat === null) this.#checkName(final);
+    if (found.kind !== "unchanged") {
+      const { sizeBytes } = entry;
+      this.#charge?.add({ final, sizeBytes, heldBytes: heldRowOf(found)?.sizeBytes ?? 0 });
+    }
     return actionFor(found, { entry, stat, writeOnce: transfer.writeOnce });
   }
 

@@ -7,7 +7,7 @@ import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { escapeText } from "../base/text.ts";
 import type { Door } from "./door.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal, JournalReader } from "./journal.ts";
 import { sizeText } from "./room.ts";
 import type { ReceiveTransfer } from "./store.ts";
 
@@ -24,6 +24,21 @@ interface Account {
   isStale: boolean;
 }
 
+/**
+ * What a dry transfer would be charged, beside all that is in place and held; null for one that nobody is
+ * charged for. What others have under way and not journalled yet is not known to it.
+ */
+export function foreseenCharge(
+  { account: id, quotaBytes, key }: ReceiveTransfer,
+  context: { readonly journal: JournalReader; readonly door: Door },
+): Charge | null {
+  if (id === undefined || quotaBytes === undefined) return null;
+  const account: Account = { id, charges: new Set(), usedBytes: 0, isStale: true };
+  const charge = new Charge(account, { ...context, key, quotaBytes, dropGone: null });
+  account.charges.add(charge);
+  return charge;
+}
+
 /** The accounts of one root, as far as their transfers run in this process. */
 export class Quotas {
   readonly #accounts = new Map<string, Account>();
@@ -38,16 +53,20 @@ export class Quotas {
     const account = this.#accounts.get(name) ??
       { id, charges: new Set(), usedBytes: 0, isStale: true };
     this.#accounts.set(name, account);
+    const { journal } = context;
     const charge = new Charge(account, {
       ...context,
       key,
       quotaBytes: quotaBytes ?? null,
+      dropGone: (paths) =>
+        journal.transaction(() => paths.forEach((path) => journal.dropCommitted(path))),
       onEnd: () => {
         if (account.charges.size === 0 && this.#accounts.get(name) === account) {
           this.#accounts.delete(name);
         }
       },
     });
+    if (charge.bytes > 0) journal.accounts.charge(key, id);
     account.charges.add(charge);
     account.isStale = true;
     return charge;
@@ -60,12 +79,14 @@ export class Quotas {
 }
 
 interface ChargeContext {
-  readonly journal: Journal;
+  readonly journal: JournalReader;
   readonly door: Door;
   /** Resume key of the transfer. */
   readonly key: Uint8Array;
   readonly quotaBytes: number | null;
-  readonly onEnd: () => void;
+  /** Forgets records of files that are gone; null where nothing may be changed. */
+  readonly dropGone: ((paths: readonly string[]) => void) | null;
+  readonly onEnd?: () => void;
 }
 
 /**
@@ -81,6 +102,8 @@ export class Charge {
   #partBytes = 0;
   /** Parts of an attempt before that are not registered yet. */
   #heldBytes: number;
+  /** Files that were found to be gone and whose records stay, for this one is dry. */
+  readonly #gone = new Set<string>();
   /** Files of the holder's own that are being replaced: they are counted as theirs until then. */
   readonly #replaced = new Set<string>();
 
@@ -88,7 +111,6 @@ export class Charge {
     this.#account = account;
     this.#context = context;
     this.#heldBytes = context.journal.accounts.heldBytes(context.key);
-    if (this.#heldBytes > 0) context.journal.accounts.charge(context.key, account.id);
   }
 
   get key(): Uint8Array {
@@ -117,8 +139,10 @@ export class Charge {
       readonly heldBytes: number;
     },
   ): number {
-    const { journal, quotaBytes } = this.#context;
-    const ownBytes = quotaBytes === null ? 0 : journal.chargedBytes(final, this.#account.id) ?? 0;
+    const { journal, door, quotaBytes } = this.#context;
+    const known = quotaBytes === null ? 0 : journal.chargedBytes(final, this.#account.id) ?? 0;
+    // What is gone is not replaced: its record goes once there is no room for it.
+    const ownBytes = known > 0 && isGone(final, door) ? 0 : known;
     if (ownBytes > 0) this.#replaced.add(final);
     const growthBytes = sizeBytes - ownBytes;
     this.#openBytes += Math.max(0, growthBytes);
@@ -145,7 +169,7 @@ export class Charge {
   discard(): void {
     this.#account.charges.delete(this);
     this.#account.isStale = true;
-    this.#context.onEnd();
+    this.#context.onEnd?.();
   }
 
   /**
@@ -191,16 +215,23 @@ export class Charge {
 
   /** Goes through what the holder put in place until enough of it is found to be gone. */
   #lookForGone(isEnough: () => boolean): void {
-    const { journal, door } = this.#context;
+    const { journal, door, dropGone } = this.#context;
     const untilMs = performance.now() + LIMITS.quotaLookMs;
     for (let after = ""; performance.now() < untilMs && !isEnough();) {
       const paths = journal.accounts.chargedPaths(this.#account.id, { after, most: ROWS_AT_ONCE });
       if (paths.length === 0) return;
       after = paths.at(-1)!;
-      const gone = paths.filter((path) => isGone(path, door) && !this.#isReplaced(path));
+      const isLost = (path: string) => isGone(path, door) && !this.#isReplaced(path);
+      const gone = paths.filter((path) => !this.#gone.has(path) && isLost(path));
       if (gone.length === 0) continue;
-      journal.transaction(() => gone.forEach((path) => journal.dropCommitted(path)));
-      this.#count();
+      if (dropGone === null) {
+        const bytes = gone.map((path) => journal.chargedBytes(path, this.#account.id) ?? 0);
+        for (const path of gone) this.#gone.add(path);
+        this.#account.usedBytes -= bytes.reduce((sum, one) => sum + one, 0);
+      } else {
+        dropGone(gone);
+        this.#count();
+      }
     }
   }
 

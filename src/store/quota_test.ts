@@ -60,6 +60,29 @@ function put(
   }
 }
 
+/** What a dry run of `put` says, told to a store of its own that may only read. */
+function plan(
+  root: string,
+  transfer: ReceiveTransfer,
+  sizes: Record<string, number>,
+): string {
+  const name = transfer.sources[0]!.name;
+  const files = Object.keys(sizes).sort().map((file) => fileEntry(`${name}/${file}`, sizes[file]!));
+  const entries = [directoryEntry(name), ...files];
+  return withStore(root, (store) => {
+    try {
+      const { id } = store.begin({ ...transfer, dryRun: true });
+      // One at a time, as they may come.
+      const steps = entries.flatMap((entry, i) => store.plan(id, i, [entry], [0]));
+      store.abandon(id);
+      const failed = steps.flatMap((step) => step.action === "fail" ? [step.code] : []);
+      return failed.length === 0 ? "ok" : failed.join();
+    } catch (thrown) {
+      return thrown instanceof SftpxError ? thrown.code : String(thrown);
+    }
+  }, { readOnly: true });
+}
+
 /** What a refused transfer left open. */
 function abandonAll(store: DiskStore): void {
   for (let id = 1; id < 100; id++) {
@@ -286,5 +309,78 @@ Deno.test("a file larger than the grant lets one be fails alone, in a plan too",
       assert.deepEqual(steps.map(({ action }) => action).slice(1), ["fail", "create"]);
       assert.match(steps[1]?.message ?? "", /max-file/);
       store.abandon(id);
+    });
+  }));
+
+Deno.test("a dry run foresees a quota as the transfer itself meets it, and changes nothing", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      assert.equal(put(store, charged("a"), { f: 600, g: 100 }), "ok");
+      const tries: readonly (readonly [string, Record<string, number>])[] = [
+        ["b", { f: 300 }],
+        ["b", { f: 301 }],
+        ["b", { f: 150, g: 150 }],
+        ["b", { f: 150, g: 151 }],
+        ["b", { f: 0 }],
+        ["a", { f: 600, g: 100 }], // Unchanged.
+        ["a", { f: 900, g: 100 }],
+        ["a", { f: 901, g: 100 }],
+        ["a", { f: 600, g: 100, h: 301 }],
+      ];
+      const dry = tries.map(([name, sizes]) => plan(root, charged(name), sizes));
+      const again = tries.map(([name, sizes]) => plan(root, charged(name), sizes));
+      assert.deepEqual(dry, again);
+      const real = tries.map(([name, sizes]) => {
+        const outcome = put(store, charged(name), sizes);
+        // Back to what it was.
+        assert.equal(put(store, charged("a"), { f: 600, g: 100 }), "ok");
+        fs.rmSync(join(root, "b"), { recursive: true, force: true });
+        fs.rmSync(join(root, "a/h"), { force: true });
+        return outcome;
+      });
+      assert.deepEqual(dry, real);
+      assert.deepEqual([dry.includes("ok"), dry.includes("quota")], [true, true]);
+    });
+  }));
+
+Deno.test("a dry run refuses at once what is known to be too large, and counts what is gone as gone", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      assert.equal(put(store, charged("a"), { f: 600 }), "ok");
+      const sources = [{ ...fileSource("f"), sizeBytes: 500 }];
+      const transfer = charged("x", { sources, dryRun: true, mayRead: false });
+      const message =
+        "Cannot take it: the quota is 1.00 kB, 600 bytes of it are used, and 500 bytes are needed";
+      assert.throws(() => store.begin(transfer), { code: "quota", message });
+      fs.rmSync(join(root, "a/f"));
+      store.abandon(store.begin(transfer).id);
+      assert.equal(plan(root, charged("b"), { f: 1000 }), "ok");
+      assert.equal(plan(root, charged("b"), { f: 1001 }), "quota");
+    });
+  }));
+
+Deno.test("a file that somebody removed is not counted when it is sent anew with others", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      assert.equal(put(store, charged("a"), { f: 900 }), "ok");
+      fs.rmSync(join(root, "a/f"));
+      assert.equal(put(store, charged("a"), { f: 500, g: 500 }), "ok");
+      assert.equal(put(store, charged("a"), { f: 500, g: 501 }), "quota");
+    });
+  }));
+
+Deno.test("a dry run counts what is held of the transfer once, and what is held of others too", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const { id } = store.begin(charged("a"));
+      const entries = [directoryEntry("a"), fileEntry("a/f", 600)];
+      const [, placement] = store.register(id, 0, entries, [0, 0]);
+      fillPart(placement, "x".repeat(600));
+      store.journal(id, [{ entry: 1, first: 0, digests: digest(1), synced: true }]);
+      store.abandon(id);
+      assert.equal(plan(root, charged("a"), { f: 600, g: 400 }), "ok");
+      assert.equal(plan(root, charged("a"), { f: 600, g: 401 }), "quota");
+      assert.equal(plan(root, charged("b"), { f: 400 }), "ok");
+      assert.equal(plan(root, charged("b"), { f: 401 }), "quota");
     });
   }));

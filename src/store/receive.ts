@@ -14,12 +14,12 @@ import type { BigIntStats } from "node:fs";
 import type { Disk } from "./disk.ts";
 import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
+import { forgetting, ROWS_A_STEP } from "./forgetting.ts";
 import type { Journal } from "./journal.ts";
 import type { CommittedRow } from "./journal_rows.ts";
 import { checkLink, LinkNames, type LinkRules, linkRulesOf } from "./links.ts";
 import type { PrunedSome } from "./messages.ts";
 import { type NameRules, namesAt } from "./names.ts";
-import { forgetNames } from "./part_names.ts";
 import { PartsRun } from "./parts.ts";
 import type { Pruner } from "./prune.ts";
 import { prunerOf } from "./pruning.ts";
@@ -272,7 +272,7 @@ export class Receiving {
       if (yield) this.#lookAnew();
     }
     yield* this.#syncTouched();
-    this.#forgetAll(rows);
+    yield* this.#forgetAll(rows);
     this.#charge?.discard();
     this.#context.hold.discard();
     return this.#told({ committed, changed, failures });
@@ -384,22 +384,26 @@ export class Receiving {
     }
   }
 
-  /** Rows first, then parts: a part without a row is swept, a row without a part is a lie. */
-  #forgetAll(rows: readonly CommittedRow[]): void {
-    const { journal } = this.#context;
+  /** What was recorded of modes, then everything else that is known of the transfer. */
+  *#forgetAll(rows: readonly CommittedRow[]): Steps<void> {
+    const { journal, partsDirectory, disk } = this.#context;
     try {
+      for (let at = 0; at < rows.length; at += ROWS_A_STEP) {
+        const some = rows.slice(at, at + ROWS_A_STEP);
+        journal.transaction(() => some.forEach((row) => journal.addCommitted(row)));
+        yield;
+      }
       const open = [...this.#register.files.values()].filter((file) => file.row !== null);
-      const names = journal.fileNames(this.key);
-      if (open.length === 0) forgetNames(this.#context.partsDirectory, names, this.#context.disk);
-      journal.transaction(() => {
-        for (const row of rows) journal.addCommitted(row);
-        journal.forget(this.key, new Set(open.map((file) => file.path)));
+      yield* forgetting({
+        key: this.key,
+        journal,
+        run: this.#run,
+        partsDirectory,
+        disk,
+        keep: new Map(open.map(({ path, part }) => [path, part])),
         // All is done but what failed: a resume has nothing else to begin with.
-        if (open[0] !== undefined) this.#chunks.touch(open[0].path);
+        touch: () => this.#chunks.touch(open[0]?.path ?? null),
       });
-      const kept = new Set(open.map((file) => file.part));
-      this.#run.remove(names.filter((name) => !kept.has(name)));
-      this.#run.sweep(kept);
     } catch (thrown) {
       throw osError(thrown, "forget a finished transfer");
     }

@@ -20,7 +20,7 @@ import type { NameRules } from "./names.ts";
 import type { PartsRun } from "./parts.ts";
 import { restoredMode } from "./modes.ts";
 import { PathList } from "./path_list.ts";
-import { type Found, placeFile, type PlacementQuestion } from "./placement.ts";
+import { type Found, heldRowOf, placeFile, type PlacementQuestion } from "./placement.ts";
 import { type Charge, requireFileBound } from "./quota.ts";
 import { growthBytes, type Room, takenBytes } from "./room.ts";
 import type { Steps } from "./steps.ts";
@@ -307,8 +307,7 @@ export class Register {
       readonly found: Exclude<Found, { kind: "unchanged" }>;
     },
   ): number {
-    const row = found.kind === "held" ? found.row : found.stale;
-    const heldBytes = row?.sizeBytes ?? 0;
+    const heldBytes = heldRowOf(found)?.sizeBytes ?? 0;
     return this.#context.charge?.add({ final, sizeBytes, heldBytes }) ?? 0;
   }
 

@@ -258,6 +258,29 @@ Deno.test("CheckedDisk takes back what came elsewhere, and fails what went away 
     }
   }));
 
+onEach("a file that was finished and is another one by now is not moved", (disk, root, out) => {
+  makeTree(root, ["parts/f", "d/"]);
+  const [part, final] = [`${root}/parts/f`, `${root}/d/f`];
+  assert.equal(disk.finish(part, FINISH), true);
+  fs.renameSync(`${root}/parts`, `${root}/parts.away`);
+  fs.symlinkSync(out, `${root}/parts`);
+  const before = everythingIn(out);
+  assert.throws(() => disk.rename(part, final), { code: "ELOOP" });
+  assert.deepEqual(everythingIn(out), before);
+  fs.rmSync(`${root}/parts`);
+  fs.renameSync(`${root}/parts.away`, `${root}/parts`);
+  assert.equal(disk.finish(part, FINISH), true);
+  disk.rename(part, final);
+  assert.deepEqual(listTree(root), ["d/", "d/f", "parts/"]);
+});
+
+onEach("a rename tells of no other file than the one that it put there", (disk, root) => {
+  makeTree(root, ["a", "b"]);
+  const inode = fs.statSync(join(root, "a")).ino;
+  const placed = disk.rename(`${root}/a`, `${root}/b`);
+  if (placed !== undefined) assert.equal(Number(placed?.ino), inode);
+});
+
 Deno.test("openRootDisk() gives back what it holds, and refuses a root that became a link", () =>
   inDirectory((directory) => {
     makeTree(directory, ["root/", "other/"]);

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { LIMITS } from "../base/limits.ts";
+import { ROWS_A_STEP } from "./forgetting.ts";
 import type { Entry, PlanStep } from "../wire/messages.ts";
 import {
   digest,
   directoryEntry,
   directorySource,
+  fileEntry,
+  fillPart,
   inDirectory,
   linkEntry,
   transferOf,
@@ -159,6 +162,42 @@ Deno.test("what one transfer asks for is done in order, however long it takes", 
     assert.deepEqual(answered, calls);
   }));
 
+Deno.test("what attempts before have left is forgotten in steps, however much it is", () =>
+  onBench((bench, root) => {
+    const held = 2 * ROWS_A_STEP + 1;
+    const files = Array.from({ length: held }, (_, i) => fileEntry(`a/f${1000 + i}`, 1));
+    const entries = [directoryEntry("a"), ...files];
+    const first = bench.begin("a");
+    const placed = bench.get<Placement[]>(
+      bench.ask("register", first, 0, entries, entries.map(() => 0)),
+    );
+    placed.slice(1).forEach((placement) => fillPart(placement, "x"));
+    const runs = files.map((_, i) => ({
+      entry: i + 1,
+      first: 0,
+      digests: digest(1),
+      synced: true,
+    }));
+    bench.get(bench.ask("journal", first, runs));
+    bench.get(bench.ask("abandon", first));
+    assert.equal(partsIn(root).length, held);
+
+    // The sender has none of them any more.
+    const [second, other] = [bench.begin("a"), bench.begin("b")];
+    bench.get(bench.ask("register", second, 0, [directoryEntry("a")], [0]));
+    bench.get(bench.ask("placeDirectories", second));
+    const finish = bench.ask("finish", second);
+    const left = new Set<number>();
+    while (bench.answer<Outcome>(finish) === null) {
+      assert.ok(bench.turn());
+      left.add(partsIn(root).length);
+      bench.get(bench.ask("register", other, 0, [], []));
+    }
+    assert.deepEqual([...left], [held, held - ROWS_A_STEP, 1, 0]);
+    bench.get(bench.ask("abandon", other));
+    assert.deepEqual(bench.get(bench.ask("resumable")), []);
+  }));
+
 Deno.test("a transfer that is put aside waits for nothing that it asked for", () =>
   onBench((bench) => {
     const a = bench.begin("a");
@@ -175,3 +214,9 @@ Deno.test("a transfer that is put aside waits for nothing that it asked for", ()
     // Its place is free again.
     bench.begin("a");
   }));
+
+/** Parts that lie in a root. */
+function partsIn(root: string): string[] {
+  const found = fs.readdirSync(join(root, ".sftpx/parts"), { recursive: true }).map(String);
+  return found.filter((name) => /^[0-9a-f]{16}\/[0-9a-f]+\/[0-9a-f]+$/.test(name));
+}

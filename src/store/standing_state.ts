@@ -26,6 +26,7 @@ const NOTHING: JournalReader = {
   committed: () => null,
   isOwn: () => false,
   chargedBytes: () => null,
+  accounts: { usedBytes: () => 0, heldBytes: () => 0, chargedPaths: () => [] },
 };
 
 export class StandingState {
@@ -95,6 +96,11 @@ export class StandingState {
       committed: (path) => this.#current.committed(path),
       isOwn: (path, key) => this.#current.isOwn(path, key),
       chargedBytes: (path, account) => this.#current.chargedBytes(path, account),
+      accounts: {
+        usedBytes: (account) => this.#current.accounts.usedBytes(account),
+        heldBytes: (key) => this.#current.accounts.heldBytes(key),
+        chargedPaths: (account, page) => this.#current.accounts.chargedPaths(account, page),
+      },
     };
   }
 

@@ -247,7 +247,7 @@ export class StateDirectory {
     try {
       const names = this.journal.fileNames(key);
       forgetNames(this.partsDirectory, names, this.#options.disk);
-      this.journal.transaction(() => this.journal.forget(key, new Set()));
+      this.journal.transaction(() => this.journal.forget(key));
       this.#sweep.doom(names);
       return true;
     } finally {

@@ -41,12 +41,14 @@ export function placeDirectory(
 ): BigIntStats | null {
   try {
     const stat = door.look(directory.path);
-    // Never more open than it will be, not even for a moment: who comes in then stays in.
-    const absolute = door.enterDirectory(directory.path, { mode: OWNER_ALL });
+    // Never more open than it will be, not even for a moment: who comes in then stays in. And no less
+    // than this user's mask leaves of that: after a kill a write-once grant leaves it as it stands.
+    const mode = (directory.mode & PERMISSION_BITS) | OWNER_ALL;
+    const absolute = door.enterDirectory(directory.path, { mode });
     if (stat === null) {
       // What it has of its parent for sharing stays; what the peer sent of that comes last.
       const sharing = Number(disk.look(absolute)?.mode ?? 0n) & SHARING_BITS;
-      disk.setMode(absolute, (directory.mode & PERMISSION_BITS) | sharing | OWNER_ALL);
+      disk.setMode(absolute, mode | sharing);
     } else if (!writeOnce && (Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
       // A read-only directory that was sent before must take its new entries; `finish` closes it.
       disk.setMode(absolute, Number(stat.mode & 0o7777n) | OWNER_ALL);

@@ -56,13 +56,16 @@ function found(entry: Entry): FoundEntry {
   return { entry, notice: null };
 }
 
+/** Code of what Bun's `TextDecoder` throws. */
+const NOT_UTF8 = "ERR_ENCODING_INVALID_ENCODED_DATA";
+
 function targetOf(path: string, at: FoundAt): string | WalkNotice {
   let target: string;
   try {
     target = at.disk.readLink(at.path);
   } catch (thrown) {
-    // Deno has no code for a target that is not UTF-8, only words.
-    if (osCode(thrown) !== "") return notRead(path, "source_unreadable", thrown);
+    // Deno has no code for a target that is not UTF-8, only words; Bun's decoder has one.
+    if (!["", NOT_UTF8].includes(osCode(thrown))) return notRead(path, "source_unreadable", thrown);
     return notSent(path, "bad_name", "what it leads to is not UTF-8");
   }
   const problem = targetProblem(target);

@@ -75,10 +75,18 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a rename that went elsewhere meanwhile",
     file: "src/store/checked_disk.ts",
-    text: "if (this.#isReal(to) && this.#isSame(to, moved)) return;",
-    without: "if (from !== to) return;",
+    text: "if (this.#isReal(to) && isSameFile(placed, moved)) return placed;",
+    without: "if (placed !== null) return placed;",
     test: ROOT_DISK,
     name: "CheckedDisk takes back what came elsewhere",
+  },
+  {
+    refuses: "another file in the place of one that was finished",
+    file: "src/store/checked_disk.ts",
+    text: "return this.#isSame(path, finished.stat) ? finished.stat : null;",
+    without: "return finished.stat;",
+    test: ROOT_DISK,
+    name: "a file that was finished and is another one by now is not moved",
   },
   {
     refuses: "a file or link that was made elsewhere meanwhile",

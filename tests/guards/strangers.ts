@@ -3,7 +3,12 @@
 import type { Guard } from "./guard.ts";
 
 const LISTENER = "src/transport/deno_quic_listener.ts";
+const HANDSHAKES = "src/transport/handshakes.ts";
 const LISTENER_TEST = "src/transport/deno_quic_listener_test.ts";
+const DOOR = "src/transport/quiche/door.ts";
+const DOOR_TEST = "src/transport/quiche/door_test.ts";
+const TOKEN = "src/transport/quiche/retry_token.ts";
+const TOKEN_TEST = "src/transport/quiche/retry_token_test.ts";
 const RECEPTION = "src/session/reception.ts";
 const STRANGERS = "src/session/strangers.ts";
 const STRANGERS_TEST = "src/session/strangers_test.ts";
@@ -18,8 +23,8 @@ const ADDRESS_TEST = "src/base/address_test.ts";
 export const GUARDS: readonly Guard[] = [
   {
     refuses: "handshakes that begin oftener than it can afford",
-    file: LISTENER,
-    text: "if (!this.#arrivals.has(nowMs)) return true;",
+    file: HANDSHAKES,
+    text: "if (!this.#arrivals.has(nowMs)) return false;",
     without: "",
     test: LISTENER_TEST,
     name: "handshakes begin so often and no oftener",
@@ -43,15 +48,15 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "connections that nobody has time to take",
-    file: LISTENER,
-    text: "this.#closed || this.#ready.length >= this.#limits.halfOpenPeers",
-    without: "this.#closed",
+    file: HANDSHAKES,
+    text: "!this.#closed && this.#ready.length < this.#limits.halfOpenPeers",
+    without: "!this.#closed",
     test: LISTENER_TEST,
     name: "peers that nobody takes fill the listener",
   },
   {
     refuses: "more half-open peers than it has places for",
-    file: LISTENER,
+    file: HANDSHAKES,
     text: 'entered?.out?.close("busy", "");',
     without: "",
     test: LISTENER_TEST,
@@ -59,7 +64,7 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "half-open peers of one address beyond their share",
-    file: LISTENER,
+    file: HANDSHAKES,
     text: "const { halfOpenPeers: most, halfOpenPerAddress: mostPerSource } = limits;",
     without: "const { halfOpenPeers: most, halfOpenPeers: mostPerSource } = limits;",
     test: LISTENER_TEST,
@@ -68,18 +73,123 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "handshakes of an address that comes too often",
     file: LISTENER,
-    text: "if (!this.#screen(remoteAddress)) return false;",
+    text:
+      'if (!this.#handshakes.mayEnter(connection.remoteAddress)) return connection.close("busy", "");',
     without: "",
     test: LISTENER_TEST,
     name: "a peer that the screen keeps out",
   },
   {
     refuses: "handshakes that never end",
-    file: LISTENER,
+    file: HANDSHAKES,
     text: '() => connection.close("unreachable", "the handshake took too long"),',
     without: "() => {},",
     test: LISTENER_TEST,
     name: "a peer that stalls is given up",
+  },
+  {
+    refuses: "to answer over quiche what is shorter than a client's first packet",
+    file: DOOR,
+    text: "    if (datagram.length < LEAST_INITIAL_BYTES) return DROP;\n",
+    without: "",
+    test: DOOR_TEST,
+    name: "what is no first packet of a client",
+  },
+  {
+    refuses: "to answer a version negotiation over quiche",
+    file: DOOR,
+    text: "    if (header.version === 0) return DROP;\n",
+    without: "",
+    test: DOOR_TEST,
+    name: "what is no first packet of a client",
+  },
+  {
+    refuses: "first packets over quiche whose id is too short to be made up by chance",
+    file: DOOR,
+    text: "header.destinationId.length < LEAST_CLIENT_ID_BYTES",
+    without: "header.destinationId.length < 0",
+    test: DOOR_TEST,
+    name: "what is no first packet of a client",
+  },
+  {
+    refuses: "more answers over quiche to those nothing is kept of than it can afford",
+    file: DOOR,
+    text: "    if (!this.#answers.has(nowMs)) return DROP;\n",
+    without: "",
+    test: DOOR_TEST,
+    name: "answers to those of whom nothing is kept",
+  },
+  {
+    refuses: "half-open peers of made-up addresses over quiche",
+    file: DOOR,
+    text: "this.#household.halfOpen >= this.#limits.retryFromHalfOpen",
+    without: "this.#household.halfOpen < 0",
+    test: DOOR_TEST,
+    name: "amid many an address is proved first",
+  },
+  {
+    refuses: "handshakes over quiche that begin oftener than it can afford",
+    file: DOOR,
+    text: "    if (!this.#household.mayBegin(nowMs)) return DROP;\n",
+    without: "",
+    test: DOOR_TEST,
+    name: "a server that is full says nothing",
+  },
+  {
+    refuses: "handshakes over quiche of an address that comes too often",
+    file: DOOR,
+    text: "if (!this.#household.mayEnter(formatAddress(remote.host, remote.port))) {",
+    without: "if (remote.port < 0) {",
+    test: DOOR_TEST,
+    name: "an address that comes too often is told so",
+  },
+  {
+    refuses: "a Retry's token that is forged",
+    file: TOKEN,
+    text: 'if (!timingSafeEqual(seal, token.subarray(sealAt))) return { kind: "bad" };',
+    without: "",
+    test: TOKEN_TEST,
+    name: "a token with any bit changed",
+  },
+  {
+    refuses: "a Retry's token from another address than it went to",
+    file: TOKEN,
+    text: "    hmac.update(`${origin.port} ${origin.host}`);\n",
+    without: "    hmac.update(`${typeof origin}`);\n",
+    test: TOKEN_TEST,
+    name: "a token is no other address's",
+  },
+  {
+    refuses: "a Retry's token that is too old",
+    file: TOKEN,
+    text: 'if (claim.nowMs - sealedMs > this.#lifeMs) return { kind: "bad" };',
+    without: "",
+    test: TOKEN_TEST,
+    name: "a token brings back the id",
+  },
+  {
+    refuses: "a Retry's token beside another connection id than it was made for",
+    file: TOKEN,
+    text: ".update(shown).update(ownId);",
+    without: ".update(shown);",
+    test: TOKEN_TEST,
+    name: "a token is no other address's",
+  },
+  {
+    refuses: "a header over quiche that is cut short or lies about its lengths",
+    file: "src/transport/quiche/long_header.ts",
+    text: "return count > packet.length - from ? null : packet.subarray(from, from + count);",
+    without: "return packet.subarray(from, from + count);",
+    test: "src/transport/quiche/long_header_test.ts",
+    name: "none past the packet",
+  },
+  {
+    refuses: "more than one stream both ways over quiche",
+    file: "src/transport/quiche/settings.ts",
+    text: "  config.setInitialMaxStreamsBidi(1);\n",
+    without: "  config.setInitialMaxStreamsBidi(100);\n",
+    test: "src/transport/quiche/listener_test.ts",
+    name: "the peer cannot open a stream both ways",
   },
   {
     refuses: "an address that comes oftener than its rate",

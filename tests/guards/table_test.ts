@@ -24,7 +24,7 @@ Deno.test("a row is told from one whose text, change or test is not there", asyn
   };
   assert.equal(await rowProblem(row), null);
   assert.match(await rowProblem({ ...row, file: "src/none.ts" }) ?? "", /there is no/);
-  assert.match(await rowProblem({ ...row, text: "PATIENCE_MS" }) ?? "", /2 times/);
+  assert.match(await rowProblem({ ...row, text: "TAIL_CHARS" }) ?? "", /2 times/);
   assert.match(await rowProblem({ ...row, text: "" }) ?? "", /times/);
   assert.match(await rowProblem({ ...row, without: row.text }) ?? "", /changes nothing/);
   assert.match(await rowProblem({ ...row, test: "src/none_test.ts" }) ?? "", /there is no/);

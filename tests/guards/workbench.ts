@@ -14,6 +14,7 @@ import { CHECKOUT } from "./tables.ts";
 const LEFT_OUT: ReadonlySet<string> = new Set([".git", "node_modules", "coverage", "dist"]);
 /** No test takes so long with its guard, unless something hangs. */
 const PATIENCE_MS = 180_000;
+const TEST = ["test", "-A", "--no-check"];
 /** Of what a run said, for a report. */
 const TAIL_CHARS = 3000;
 
@@ -29,6 +30,12 @@ export type Outcome =
   | { readonly kind: "hung" }
   /** Something did not load, or the process died: nothing was tested. */
   | { readonly kind: "broken"; readonly said: string };
+
+/** What a run of a whole file told. */
+export interface FileRun {
+  readonly outcome: Outcome;
+  readonly passed: readonly { readonly name: string; readonly tookMs: number }[];
+}
 
 /** The test of a guard. */
 export type Aim = Pick<Guard, "test" | "name">;
@@ -54,8 +61,16 @@ export class Workbench implements AsyncDisposable {
   /** Runs a test with everything as it is. */
   async run(aim: Aim, patienceMs = PATIENCE_MS): Promise<Outcome> {
     const filter = aim.name === undefined ? [] : ["--filter", aim.name];
-    const args = ["test", "-A", "--no-check", ...filter, aim.test];
-    return await this.#deno(args, patienceMs);
+    // One that fails is enough to know.
+    const said = await this.#deno([...TEST, "--fail-fast", ...filter, aim.test], patienceMs);
+    return said === null ? { kind: "hung" } : outcomeOf(said);
+  }
+
+  /** Runs all tests of a file with everything as it is. */
+  async runFile(test: string): Promise<FileRun> {
+    const said = await this.#deno([...TEST, test], PATIENCE_MS);
+    if (said === null) return { outcome: { kind: "hung" }, passed: [] };
+    return { outcome: outcomeOf(said), passed: passedOf(said) };
   }
 
   /** Runs its test without a guard, and puts the guard back. */
@@ -76,7 +91,8 @@ export class Workbench implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  async #deno(args: readonly string[], patienceMs: number): Promise<Outcome> {
+  /** What it said; null where it did not end by itself. */
+  async #deno(args: readonly string[], patienceMs: number): Promise<string | null> {
     const child = spawn(process.execPath, args, {
       cwd: this.#directory,
       env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
@@ -102,7 +118,7 @@ export class Workbench implements AsyncDisposable {
       clearTimeout(overdue);
       endGroup(child.pid);
     }
-    return isOverdue ? { kind: "hung" } : outcomeOf(said);
+    return isOverdue ? null : said;
   }
 }
 
@@ -115,6 +131,21 @@ export function outcomeOf(said: string): Outcome {
   const summary = /^(ok|FAILED) \| (\d+) passed/m.exec(said);
   if (summary?.[1] === "ok") return { kind: summary[2] === "0" ? "absent" : "passed" };
   return { kind: "broken", said: said.slice(-TAIL_CHARS) };
+}
+
+/** The tests that passed, and after how long each. */
+export function passedOf(said: string): FileRun["passed"] {
+  return [...said.matchAll(/^(\S.*) \.\.\. ok \((\S+)\)$/gm)].map(([, name = "", took = ""]) => ({
+    name,
+    tookMs: millisecondsOf(took),
+  }));
+}
+
+/** As the runner writes a time: `945µs`, `12ms`, `1s`, `2m5s`. */
+function millisecondsOf(took: string): number {
+  const inMs: Record<string, number> = { µs: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  const parts = [...took.matchAll(/(\d+)(µs|ms|s|m|h)/g)];
+  return parts.reduce((sum, [, number, unit = ""]) => sum + Number(number) * (inMs[unit] ?? 0), 0);
 }
 
 /** A test may have started servers and commands that outlive it. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FRAME_HEADER_BYTES, frameCapacityBytes } from "../../wire/frame.ts";
 import { type Codecs, loadCodecs } from "../codecs.ts";
-import { openToRead, stampOf } from "../files.ts";
+import { type OpenedPart, openToRead, type PartOpener, stampOf } from "../files.ts";
 import type {
   ChunkToLand,
   ChunkToPack,
@@ -29,6 +29,17 @@ export class Scratch {
     fs.rmSync(this.path, { recursive: true, force: true });
   }
 }
+
+/** Opens a part by its path, made when absent, where nobody swaps what it lies in. */
+export function openToWrite(path: string): OpenedPart {
+  const { O_CREAT, O_NOFOLLOW = 0, O_RDWR } = fs.constants;
+  const fd = fs.openSync(path, O_RDWR | O_NOFOLLOW | O_CREAT, 0o600);
+  const stat = fs.fstatSync(fd);
+  return { fd, sizeBytes: stat.size, isFile: stat.isFile() };
+}
+
+/** Parts that are opened so, with nothing to let go of. */
+export const PLAIN_PARTS: PartOpener = { open: openToWrite, release: () => {} };
 
 /** Codecs every test machine has. */
 export function testCodecs(): Promise<Codecs> {
