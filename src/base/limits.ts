@@ -45,6 +45,20 @@ export const LIMITS = {
   /** Longest line of them: half of the time after which a client asks again. */
   arrivalsLineMs: 500,
   /**
+   * Handshakes under way from which on a quiche server has addresses proved first (Retry): that costs a
+   * client one round trip, and whoever makes addresses up never gets further. Four clients of the most
+   * connections come at once without it.
+   */
+  retryFromHalfOpen: 64,
+  /** How long a Retry may be answered: as long as its handshake may take. */
+  retryMs: 10_000,
+  /**
+   * Answers in a second, and at once, to those of whom nothing is kept: Retry, version negotiation,
+   * refusals. Each costs some tens of microseconds, and is shorter than what it answers.
+   */
+  strayAnswersPerSecond: 2_000,
+  strayAnswersAtOnce: 500,
+  /**
    * The same for one address: eight clients of the most connections come at once; more wait. A site
    * (IPv6: /48) has four times as much, or each /64 of it would be one more.
    */
@@ -222,8 +236,42 @@ export const LIMITS = {
   connectionIdleMs: 15_000,
   /** Client's keep-alive: three chances within the silence above, and below a NAT's 30 s. */
   keepAliveMs: 4_000,
+  /** One UDP packet: fits the smallest MTU that is common on the internet, a tunnel's included. */
+  packetBytes: 1350,
+  leastPacketBytes: 1200,
+  /** The same within one machine, whose MTU is 65,536: as much as quiche ever puts into one. */
+  loopbackPacketBytes: 16_000,
+  /** Bytes of one stream under way, where the stack lets us say: 1 Gbit/s at 130 ms. */
+  windowBytes: 16 * MiB,
+  /** The most of it that may be asked for: 10 Gbit/s at 200 ms. */
+  mostWindowBytes: 256 * MiB,
+  /** What windows begin with: an unauthenticated peer fills no more, and they widen as it is read. */
+  firstControlWindowBytes: 256 * KiB,
+  firstLaneWindowBytes: 1 * MiB,
+  firstConnectionWindowBytes: 4 * MiB,
+  /** What is sent to where a client says it moved before it answers, besides three times what came. */
+  moveBytes: 4 * KiB,
+  /** Connections that are over whose last packet is said again, and for how long: three round trips. */
+  farewells: 256,
+  farewellMs: 3_000,
+  /** How long an end that closed with bytes under way stays to say so again; on a short path less. */
+  minLingerMs: 200,
+  lingerMs: 1_000,
+  /** Of the machine's memory, what all windows of a process may promise to peers together. */
+  windowShareOfMemory: 0.5,
   /** An address tried alone before the next one is tried beside it (RFC 8305, section 5). */
   dialStaggerMs: 250,
   /** Addresses of one host name that are tried. */
   dialAddresses: 16,
+  /** Packets handed to the kernel in one call: the longest UDP payload that IPv4 carries. */
+  udpBatchBytes: 65_507,
+  /** Packets of one call that the kernel divides itself: what UDP_SEGMENT takes everywhere. */
+  udpSegments: 64,
+  /** Packets that came and wait to be taken, where no kernel's buffer holds them: as one of 2 MiB. */
+  udpWaitingPackets: 2048,
+  udpWaitingBytes: 2 * MiB,
+  /** Bytes on their way to a socket whose runtime sends later than it is asked to. */
+  udpSendingBytes: 1 * MiB,
+  /** Paths of packets that are told apart, twice: a client or a made-up address is one. */
+  udpPaths: 4096,
 } as const;

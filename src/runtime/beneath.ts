@@ -8,7 +8,7 @@ import type { BigIntStats } from "node:fs";
 import process from "node:process";
 import { constants } from "node:os";
 import { osCode } from "../base/os_error.ts";
-import { type CallArguments, type CallNumbers, Kernel, systemError } from "./kernel.ts";
+import { type CallArguments, type CallNumbers, systemError } from "./kernel.ts";
 import { HOW_BYTES, KernelCalls, type KernelMemory, type Listed } from "./kernel_memory.ts";
 import { env, granted } from "./runtime.ts";
 
@@ -94,8 +94,8 @@ function isLeftOut(): boolean {
 /** What confines files to a root here, as it is shown; for a root that may be read and written. */
 export function doorName(): string {
   if (isLeftOut()) return BY_PATHS;
-  using kernel = Kernel.open();
-  return kernel === null ? BY_PATHS : BENEATH_NAME;
+  using calls = KernelCalls.open();
+  return calls === null ? BY_PATHS : BENEATH_NAME;
 }
 
 export class Beneath implements Disposable {

@@ -13,23 +13,39 @@ const LIBRARIES: readonly string[] = [
   "libc.musl-x86_64.so.1",
   "libc.musl-aarch64.so.1",
 ];
+/** Enough for paths, and for what is read and listed at a time. */
 const MEMORY_BYTES = 256 * 1024;
 
 /** Numbers of system calls; the kernel never changes them. */
 export interface CallNumbers {
+  readonly bind: number;
   readonly close: number;
+  readonly eventfd2: number;
   readonly fchmod: number;
   readonly fchmodat: number;
   readonly fdatasync: number;
   readonly fsync: number;
   readonly ftruncate: number;
   readonly getdents64: number;
+  readonly getsockname: number;
+  readonly io_destroy: number;
+  readonly io_getevents: number;
+  readonly io_setup: number;
+  readonly io_submit: number;
+  readonly ioctl: number;
   readonly linkat: number;
   readonly mkdirat: number;
   readonly openat2: number;
+  readonly ppoll: number;
+  readonly read: number;
   readonly readlinkat: number;
+  readonly recvmmsg: number;
   readonly renameat2: number;
   readonly sendfile: number;
+  readonly sendmmsg: number;
+  readonly sendmsg: number;
+  readonly setsockopt: number;
+  readonly socket: number;
   readonly statx: number;
   readonly symlinkat: number;
   readonly unlinkat: number;
@@ -39,19 +55,34 @@ export interface CallNumbers {
 
 const NUMBERS: Readonly<Record<string, CallNumbers>> = {
   x64: {
+    bind: 49,
     close: 3,
+    eventfd2: 290,
     fchmod: 91,
     fchmodat: 268,
     fdatasync: 75,
     fsync: 74,
     ftruncate: 77,
     getdents64: 217,
+    getsockname: 51,
+    io_destroy: 207,
+    io_getevents: 208,
+    io_setup: 206,
+    io_submit: 209,
+    ioctl: 16,
     linkat: 265,
     mkdirat: 258,
     openat2: 437,
+    ppoll: 271,
+    read: 0,
     readlinkat: 267,
+    recvmmsg: 299,
     renameat2: 316,
     sendfile: 40,
+    sendmmsg: 307,
+    sendmsg: 46,
+    setsockopt: 54,
+    socket: 41,
     statx: 332,
     symlinkat: 266,
     unlinkat: 263,
@@ -59,19 +90,34 @@ const NUMBERS: Readonly<Record<string, CallNumbers>> = {
     write: 1,
   },
   arm64: {
+    bind: 200,
     close: 57,
+    eventfd2: 19,
     fchmod: 52,
     fchmodat: 53,
     fdatasync: 83,
     fsync: 82,
     ftruncate: 46,
     getdents64: 61,
+    getsockname: 204,
+    io_destroy: 1,
+    io_getevents: 4,
+    io_setup: 0,
+    io_submit: 2,
+    ioctl: 29,
     linkat: 37,
     mkdirat: 34,
     openat2: 437,
+    ppoll: 73,
+    read: 63,
     readlinkat: 78,
+    recvmmsg: 243,
     renameat2: 276,
     sendfile: 71,
+    sendmmsg: 269,
+    sendmsg: 211,
+    setsockopt: 208,
+    socket: 198,
     statx: 291,
     symlinkat: 36,
     unlinkat: 35,
@@ -87,7 +133,7 @@ export type CallArguments = readonly [a?: number, b?: number, c?: number, d?: nu
  * What a runtime offers: one foreign function, and where memory lies. The kernel's own answer, -errno,
  * the C library does not hand out: `syscall` makes -1 of it and leaves the number in `errno`, which is
  * the calling thread's own. Both runtimes make these calls on the thread that asks (Deno's are not
- * `nonblocking`), where nothing else of ours can run meanwhile, and `errno` is then read as memory, by
+ * `nonblocking`, but for those aside, whose number is lost), where nothing else of ours can run meanwhile, and `errno` is then read as memory, by
  * no further foreign call. Only the runtime's own work between two instructions could change it
  * (collecting garbage), and only where a system call of that fails. Were it wrong all the same, what it
  * would bring about the kernel still refuses: it finds the way beneath the root anew at each call, and
@@ -95,6 +141,10 @@ export type CallArguments = readonly [a?: number, b?: number, c?: number, d?: nu
  */
 interface Foreign {
   syscall(number: number, a: number, b: number, c: number, d: number, e: number): number;
+  /** On a thread of its own; null where the runtime has no such calls. */
+  readonly syscallAside:
+    | ((number: number, a: number, b: number, c: number, d: number, e: number) => Promise<number>)
+    | null;
   errno(): number;
   addressOf(memory: Uint8Array<ArrayBuffer>): number;
   close(): void;
@@ -102,36 +152,57 @@ interface Foreign {
 
 export class Kernel implements Disposable {
   /** What calls read from and write to; its first byte is at `address`. */
-  readonly memory: Uint8Array<ArrayBuffer> = new Uint8Array(MEMORY_BYTES);
+  readonly memory: Uint8Array<ArrayBuffer>;
   readonly address: number;
   readonly numbers: CallNumbers;
   readonly #foreign: Foreign;
 
-  private constructor(foreign: Foreign, numbers: CallNumbers) {
+  private constructor(foreign: Foreign, numbers: CallNumbers, memoryBytes: number) {
     this.#foreign = foreign;
     this.numbers = numbers;
+    this.memory = new Uint8Array(memoryBytes);
     this.address = foreign.addressOf(this.memory);
   }
 
   /** Null where this runtime, its permissions or this system have none. */
-  static open(): Kernel | null {
+  static open({ memoryBytes = MEMORY_BYTES }: { memoryBytes?: number } = {}): Kernel | null {
     const numbers = process.platform === "linux" ? NUMBERS[process.arch] : undefined;
     const foreign = numbers === undefined ? null : openForeign();
     if (numbers === undefined || foreign === null) return null;
-    const kernel = new Kernel(foreign, numbers);
-    if (kernel.#opensBeneath) return kernel;
-    kernel[Symbol.dispose]();
-    return null;
+    return new Kernel(foreign, numbers, memoryBytes);
   }
 
   /** Makes a call; throws as `node:fs` does where it fails, with `code` and `errno`. */
   call(name: keyof CallNumbers, ...[a = 0, b = 0, c = 0, d = 0, e = 0]: CallArguments): number {
+    const result = this.attempt(name, a, b, c, d, e);
+    if (result < 0) throw systemError(name, -result);
+    return result;
+  }
+
+  /** Makes a call; answers -errno where it fails: an error is dear where failing is an everyday thing. */
+  attempt(name: keyof CallNumbers, ...[a = 0, b = 0, c = 0, d = 0, e = 0]: CallArguments): number {
     for (;;) {
       const result = this.#foreign.syscall(this.numbers[name], a, b, c, d, e);
       if (result >= 0) return result;
       const errno = this.#foreign.errno();
-      if (errno !== constants.errno.EINTR) throw systemError(name, errno);
+      if (errno !== constants.errno.EINTR) return -errno;
     }
+  }
+
+  /** Whether `callAside` is there. */
+  get hasAside(): boolean {
+    return this.#foreign.syscallAside !== null;
+  }
+
+  /**
+   * Makes a call that waits, on a thread of the runtime; -1 where it fails. Its memory is to stay as it
+   * is meanwhile, and the kernel is not to be disposed of.
+   */
+  async callAside(name: keyof CallNumbers, ...values: CallArguments): Promise<number> {
+    const [a = 0, b = 0, c = 0, d = 0, e = 0] = values;
+    const { syscallAside } = this.#foreign;
+    if (syscallAside === null) throw new TypeError("this runtime makes no calls aside");
+    return await syscallAside(this.numbers[name], a, b, c, d, e);
   }
 
   [Symbol.dispose](): void {
@@ -139,7 +210,7 @@ export class Kernel implements Disposable {
   }
 
   /** Whether the system has `openat2` and lets it be used: it then refuses a struct of no size as such. */
-  get #opensBeneath(): boolean {
+  get opensBeneath(): boolean {
     this.#foreign.syscall(this.numbers.openat2, 0, this.address, this.address, 0, 0);
     return this.#foreign.errno() === constants.errno.EINVAL;
   }
@@ -175,6 +246,12 @@ function foreignOfDeno(library: string): Foreign {
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") throw new Error("no FFI");
   const { symbols, close } = opened(Deno.dlopen(library, {
     syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64"], result: "i32" },
+    syscallAside: {
+      name: "syscall",
+      parameters: ["i64", "i64", "i64", "i64", "i64", "i64"],
+      result: "i32",
+      nonblocking: true,
+    },
     __errno_location: { parameters: [], result: "pointer" },
   }));
   const at = symbols.__errno_location();
@@ -182,8 +259,10 @@ function foreignOfDeno(library: string): Foreign {
   const errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(at, 4));
   // Its types say `bigint`; it takes numbers as well, and those are not made anew for every call.
   const syscall = symbols.syscall as unknown as Foreign["syscall"];
+  const aside = symbols.syscallAside as unknown as Foreign["syscallAside"];
   return {
     syscall: (number, a, b, c, d, e) => syscall(number, a, b, c, d, e),
+    syscallAside: aside,
     errno: () => errno[0] ?? 0,
     addressOf: (memory) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory))),
     close,
@@ -217,6 +296,7 @@ function foreignOfBun(library: string): Foreign {
   const errnoAt = symbols.__errno_location();
   return {
     syscall: (number, a, b, c, d, e) => symbols.syscall(number, a, b, c, d, e),
+    syscallAside: null,
     errno: () => ffi.read.i32(errnoAt, 0),
     addressOf: (memory) => ffi.ptr(memory),
     close,

@@ -55,10 +55,13 @@ export class KernelCalls implements Disposable {
     this.memory = new KernelMemory(kernel);
   }
 
-  /** Null where `Kernel.open` has none. */
+  /** Null where `Kernel.open` has none, or its system has no `openat2`. */
   static open(): KernelCalls | null {
     const kernel = Kernel.open();
-    return kernel === null ? null : new KernelCalls(kernel);
+    if (kernel === null) return null;
+    if (kernel.opensBeneath) return new KernelCalls(kernel);
+    kernel[Symbol.dispose]();
+    return null;
   }
 
   [Symbol.dispose](): void {

@@ -3,6 +3,7 @@
 // it, nothing is told and nothing fails: a service manager is company, not a need.
 
 import { randomUUID } from "node:crypto";
+import { DatagramToFile } from "./notify_kernel.ts";
 import { env } from "./runtime.ts";
 
 /** What a service may say of itself. */
@@ -31,7 +32,7 @@ export function serviceManager(
   // `@` stands for the NUL of Linux's abstract names; anything else that is no path is not for us.
   const target = path.startsWith("@") ? `\0${path.slice(1)}` : path;
   if (!/^[\0/]/.test(target)) return silent(`NOTIFY_SOCKET names a kind of socket unknown here`);
-  if (typeof Deno === "undefined") return silent("this runtime has no datagram sockets to files");
+  if (typeof Deno === "undefined") return byKernel(target);
   // Deno would ask on a terminal: what is not granted outright counts as absent.
   if (!mayUseSockets()) return silent("it takes --allow-read and --allow-write of everything");
   try {
@@ -54,10 +55,8 @@ class DatagramManager implements ServiceManager {
   }
 
   async tell(state: ServiceState, status: string): Promise<void> {
-    // A line break would begin another field.
-    const text = `${WORDS[state]}\nSTATUS=${status.replaceAll("\n", " ")}`;
     try {
-      await this.#socket.send(new TextEncoder().encode(text), this.#target);
+      await this.#socket.send(new TextEncoder().encode(said(state, status)), this.#target);
     } catch {
       // The manager is gone or full: serving goes on.
     }
@@ -66,6 +65,23 @@ class DatagramManager implements ServiceManager {
   close(): void {
     this.#socket.close();
   }
+}
+
+/** Where `node:` has no such sockets. */
+function byKernel(target: string): ServiceManager {
+  const socket = DatagramToFile.open(target);
+  if (socket === null) return silent("this system has no datagram sockets to files");
+  return {
+    problem: null,
+    // deno-lint-ignore require-await -- as the other one
+    tell: async (state, status) => socket.send(said(state, status)),
+    close: () => socket[Symbol.dispose](),
+  };
+}
+
+function said(state: ServiceState, status: string): string {
+  // A line break would begin another field.
+  return `${WORDS[state]}\nSTATUS=${status.replaceAll("\n", " ")}`;
 }
 
 function mayUseSockets(): boolean {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serviceManager } from "./notify.ts";
+import { DatagramToFile } from "./notify_kernel.ts";
 
 const isLinux = Deno.build.os === "linux";
 
@@ -73,5 +74,34 @@ Deno.test({
     const manager = serviceManager(join(tmpdir(), `sftpx-nobody-${randomUUID()}`));
     await manager?.tell("ready", "");
     manager?.close();
+  },
+});
+
+Deno.test({
+  name: "DatagramToFile says the same by the kernel's calls, to any name, and nothing to nobody",
+  ignore: !isLinux,
+  async fn() {
+    const directory = await mkdtemp(join(tmpdir(), "sftpx-notify-"));
+    const path = join(directory, "notify");
+    try {
+      for (const name of [path, `\0sftpx-test-${randomUUID()}`]) {
+        const listener = Deno.listenDatagram({ transport: "unixpacket", path: name });
+        try {
+          using socket = DatagramToFile.open(name);
+          for (const text of ["READY=1\nSTATUS=on ü", "STOPPING=1"]) {
+            socket?.send(text);
+            const [bytes] = await listener.receive();
+            assert.equal(new TextDecoder().decode(bytes), text);
+          }
+        } finally {
+          listener.close();
+        }
+      }
+      using nobody = DatagramToFile.open(join(directory, "nobody"));
+      assert.doesNotThrow(() => nobody?.send("READY=1"));
+      assert.equal(DatagramToFile.open(`/${"x".repeat(108)}`), null);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   },
 });

@@ -1,7 +1,7 @@
 // What differs between Deno and Bun, behind one small interface. Permission questions are answered
 // here without ever prompting: what is not granted outright counts as absent.
 
-import { availableParallelism } from "node:os";
+import { availableParallelism, devNull } from "node:os";
 import process from "node:process";
 import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -60,13 +60,18 @@ export function env(name: string): string | undefined {
 }
 
 /**
- * Whether the files of an installed package may be read, given the URL its specifier resolves to
- * (null where it does not). Loaders of addons and WASM look around on disk, and would prompt.
+ * Whether the files of an installed package may be read, given what resolves its specifier to a URL.
+ * Loaders of addons and WASM look around on disk, and would prompt. In a binary of Bun's a specifier
+ * does not resolve any more, for the package is inside: there it is not asked.
  */
-export function mayReadPackage(resolved: string | null): boolean {
+export function mayReadPackage(resolve: () => string): boolean {
   if (!isDeno()) return true;
-  return resolved !== null && resolved.startsWith("file:") &&
-    mayRead(dirname(fileURLToPath(resolved)));
+  try {
+    const resolved = resolve();
+    return resolved.startsWith("file:") && mayRead(dirname(fileURLToPath(resolved)));
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -103,12 +108,27 @@ const PERMISSIONS = ["read", "write", "net", "env", "sys", "ffi"] as const;
  * entry module, or the binary itself.
  */
 export function selfCommand(mainUrl: string): readonly string[] {
-  if (!mainUrl.startsWith("file:")) return [process.execPath];
+  if (isBinary(mainUrl)) return [process.execPath];
   const entry = fileURLToPath(mainUrl);
-  if (!isDeno()) return [process.execPath, entry];
+  if (!isDeno()) return [process.execPath, ...OWN_SETTINGS_ALONE, entry];
   const flags = PERMISSIONS.filter((name) => granted({ name })).map((name) => `--allow-${name}`);
   return [process.execPath, "run", "--no-prompt", "--unstable-net", ...flags, entry];
 }
+
+/** Whether a module is inside a binary, which carries its own file system: Deno's or Bun's. */
+function isBinary(moduleUrl: string): boolean {
+  if (isDeno() && Deno.build.standalone) return true;
+  return !moduleUrl.startsWith("file:") || BUN_INSIDE.test(moduleUrl);
+}
+
+/** Where Bun puts what a binary carries: `/$bunfs/root/`, on Windows `B:/~BUN/root/`. */
+const BUN_INSIDE = /^file:\/\/(?:\/\$bunfs\/|\/B:\/(?:~|%7E)BUN\/)/;
+
+/**
+ * Bun takes settings, programs to load first and variables out of the directory it is started in, and
+ * packages that it misses from the network: none of that is this program's.
+ */
+const OWN_SETTINGS_ALONE = [`--config=${devNull}`, "--no-env-file", "--no-install"];
 
 /** What a worker may do, where the runtime can hold it to that; whatever is left out, nothing. */
 export interface WorkerAccess {

@@ -3,7 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { cores, env, hasFfi, mayRead, mayReadPackage, runtimeVersion } from "./runtime.ts";
+import {
+  cores,
+  env,
+  hasFfi,
+  mayRead,
+  mayReadPackage,
+  runtimeVersion,
+  selfCommand,
+} from "./runtime.ts";
 
 Deno.test("cores() counts at least one", () => {
   assert.ok(Number.isInteger(cores()) && cores() >= 1);
@@ -27,16 +35,28 @@ Deno.test("without permission every question is answered no, and nothing throws"
   const url = new URL("./runtime.ts", import.meta.url).href;
   const script = `import {env, hasFfi, mayRead, mayReadPackage} from ${JSON.stringify(url)};
     console.log(JSON.stringify([env("HOME") ?? null, hasFfi(), mayRead("/"),
-      mayReadPackage(${JSON.stringify(url)}), mayReadPackage(null)]));`;
-  assert.equal(runBare(script), "[null,false,false,false,false]");
+      mayReadPackage(() => ${JSON.stringify(url)})]));`;
+  assert.equal(runBare(script), "[null,false,false,false]");
 });
 
 Deno.test("with permission the same questions are answered yes", () => {
   assert.equal(hasFfi(), true);
   assert.equal(mayRead(fileURLToPath(import.meta.url)), true);
-  assert.equal(mayReadPackage(import.meta.url), true);
-  assert.equal(mayReadPackage(null), false);
-  assert.equal(mayReadPackage("node:zlib"), false);
+  assert.equal(mayReadPackage(() => import.meta.url), true);
+  assert.equal(mayReadPackage(() => "node:zlib"), false);
+});
+
+Deno.test("a package whose specifier does not resolve may not be read, and nothing throws", () => {
+  assert.equal(mayReadPackage(() => import.meta.resolve("no-such-package")), false);
+});
+
+Deno.test("selfCommand() starts the entry module again, and a binary without one", () => {
+  const [program, ...args] = selfCommand(import.meta.url);
+  assert.equal(program, process.execPath);
+  assert.equal(args.at(-1), fileURLToPath(import.meta.url));
+  for (const inside of ["file:///$bunfs/root/sftpx", "file:///B:/~BUN/root/sftpx.exe"]) {
+    assert.deepEqual(selfCommand(inside), [process.execPath], inside);
+  }
 });
 
 Deno.test("spawnWorker() names the flag where the script may not be read, and starts nothing", () => {
