@@ -17,6 +17,7 @@ import {
   type ListenOptions,
   PROTOCOLS,
   type Transport,
+  type Wanted,
 } from "./transport.ts";
 
 const SERVER_NAME = "sftpx";
@@ -54,17 +55,19 @@ export function denoQuicTransport(options: DenoQuicOptions = {}): Transport {
 
 type Settings = Required<DenoQuicOptions>;
 
-function unavailable(): string | null {
+function unavailable({ congestion, windowBytes }: Wanted = {}): string | null {
   const deno: Partial<typeof Deno> | undefined = globalThis.Deno;
   if (deno === undefined) return "this runtime is not Deno";
   if (typeof deno.connectQuic !== "function") return "QUIC is switched off: add --unstable-net";
+  if (congestion === "reno") return "it has no reno, as --quic npm has";
+  if (windowBytes !== undefined) return "its windows cannot be set, as those of --quic npm can";
   return null;
 }
 
 async function connect(options: ConnectOptions, settings: Settings): Promise<Connection> {
   const { hostname, port, signal } = options;
   const shown = escapeText(formatAddress(hostname, port));
-  const obstacle = unavailable();
+  const obstacle = unavailable(options);
   if (obstacle !== null) {
     throw new SftpxError("unsupported", `Cannot connect to "${shown}": ${obstacle}`);
   }
@@ -129,7 +132,7 @@ async function dial(
 async function listen(options: ListenOptions, settings: Settings): Promise<Listener> {
   const { hostname, port, screen, signal } = options;
   const shown = escapeText(formatAddress(hostname, port));
-  const obstacle = unavailable();
+  const obstacle = unavailable(options);
   if (obstacle !== null) {
     throw new SftpxError("unsupported", `Cannot listen on "${shown}": ${obstacle}`);
   }
@@ -160,12 +163,14 @@ function transportOptions(
     auto: "default",
     cubic: "throughput",
     bbr: "low-latency",
-    reno: "default",
+    // Refused as unavailable.
+    reno: undefined,
   } as const;
+  const controller = controllers[congestion ?? "auto"];
   return {
     maxIdleTimeout: settings.idleMs,
     maxConcurrentUnidirectionalStreams: LIMITS.lanesPerConnection,
-    congestionControl: controllers[congestion ?? "auto"],
+    ...(controller === undefined ? {} : { congestionControl: controller }),
   };
 }
 

@@ -70,8 +70,18 @@ export function otherProtocol(shown: string, thrown?: unknown): SftpxError {
 function clocksApart(text: string): string | null {
   const isEarly = /not valid yet/i.test(text);
   if (!isEarly && !/\bexpired\b/i.test(text)) return null;
-  const [now, limit] = [/verification time (\d+)/, /not valid (?:after|before) (\d+)/]
-    .map((form) => form.exec(text)?.[1]).map((seconds) => dayOf(Number(seconds)));
+  const [nowMs, limitMs] = [/verification time (\d+)/, /not valid (?:after|before) (\d+)/]
+    .map((form) => Number(form.exec(text)?.[1]) * 1000) as [number, number];
+  return outsideItsDays({ isEarly, nowMs, limitMs });
+}
+
+/** How a certificate's days and this machine's clock differ; NaN for a moment that is not known. */
+export function outsideItsDays({ isEarly, nowMs, limitMs }: {
+  readonly isEarly: boolean;
+  readonly nowMs: number;
+  readonly limitMs: number;
+}): string {
+  const [now, limit] = [dayOf(nowMs), dayOf(limitMs)];
   const here = now === null ? "" : `, and it is ${now} by this machine's clock`;
   return isEarly
     ? `its certificate holds from ${limit ?? "a later day"} on${here}: set the clock that is wrong`
@@ -80,8 +90,8 @@ function clocksApart(text: string): string | null {
 }
 
 /** `2026-11-22`; null for no moment. */
-function dayOf(seconds: number): string | null {
-  const date = new Date(seconds * 1000);
+function dayOf(atMs: number): string | null {
+  const date = new Date(atMs);
   return Number.isNaN(date.getTime()) ? null : date.toISOString().slice(0, 10);
 }
 

@@ -30,15 +30,33 @@ export interface Transport {
   readonly name: string;
   /** An anchor only adds to the runtime's roots here: they must be emptied before connecting. */
   readonly addsToRuntimeRoots: boolean;
-  /** Whether this runtime, with its permissions and flags, can use it; a reason when not. */
-  unavailable(): string | null;
+  /**
+   * Whether this runtime, with its permissions and flags, can use it, and it can do what is wanted; a
+   * reason when not.
+   */
+  unavailable(wanted?: Wanted): string | null;
   /** Opens one connection to a server pinned by its identity (or by an anchor of the caller's). */
   connect(options: ConnectOptions): Promise<Connection>;
   /** Binds and listens. Port 0 picks one. */
   listen(options: ListenOptions): Promise<Listener>;
 }
 
-export interface ConnectOptions {
+/** What not every stack can do. */
+export interface Wanted {
+  readonly congestion?: Congestion;
+  /** Bytes of one stream that may be under way; left to the transport where absent. */
+  readonly windowBytes?: number;
+}
+
+/** What is wanted, of options that say more. */
+export function wantedOf({ congestion, windowBytes }: Wanted): Wanted {
+  return {
+    ...(congestion === undefined ? {} : { congestion }),
+    ...(windowBytes === undefined ? {} : { windowBytes }),
+  };
+}
+
+export interface ConnectOptions extends Wanted {
   /** Host name or address; resolved by the transport, all addresses tried. */
   readonly hostname: string;
   readonly port: number;
@@ -46,21 +64,15 @@ export interface ConnectOptions {
   readonly anchorPem: string;
   /** `sftpx/1` by default. */
   readonly protocol?: Protocol;
-  readonly congestion?: Congestion;
-  /** Bytes of one stream that may be under way; left to the transport where absent or not its to say. */
-  readonly windowBytes?: number;
   readonly signal?: AbortSignal;
 }
 
-export interface ListenOptions {
+export interface ListenOptions extends Wanted {
   readonly hostname: string;
   readonly port: number;
   /** Leaf and chain, PEM, and the leaf's PKCS#8 key, PEM; see trust/certificate. */
   readonly certificatePem: string;
   readonly keyPem: string;
-  readonly congestion?: Congestion;
-  /** Bytes of one stream that may be under way; left to the transport where absent or not its to say. */
-  readonly windowBytes?: number;
   /** Everybody may come in where it is absent. */
   readonly screen?: Screen;
   readonly signal?: AbortSignal;
@@ -129,9 +141,10 @@ export interface SendStream {
 
 export interface ReceiveStream {
   /**
-   * Reads at least one byte into `into`, whose buffer is detached; the answer is a view of the same
-   * memory, `into`'s offset kept, its length what was read. Null at end of stream (which is never
-   * success, I4). Rejects with SftpxError `lost` when the connection is gone.
+   * Reads at least one byte into `into`, whose buffer is detached, or given away where an engine would
+   * copy it: not to be used again. The answer is a view of the same memory, `into`'s offset kept, its
+   * length what was read. Null at end of stream (which is never success, I4). Rejects with SftpxError
+   * `lost` when the connection is gone.
    */
   read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null>;
   /** Gives the stream up. Never throws. */

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { LIMITS } from "../../src/base/limits.ts";
-import { chooseTransport } from "../../src/session/transports.ts";
+import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
 import { ControlChannel } from "../../src/session/control_channel.ts";
 import { anchorPem } from "../../src/trust/certificate.ts";
 import { parseIdentityName } from "../../src/trust/identity.ts";
@@ -17,7 +17,7 @@ import { ShoutingServer } from "./shouting_server.ts";
 /** What no output holds: controls, format characters, line breaks of their own, private characters. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 // This process has read its roots long ago.
-const QUIC = { ...chooseTransport(), addsToRuntimeRoots: false };
+const QUIC = { ...denoQuicTransport(), addsToRuntimeRoots: false };
 
 for (const [what, shout] of Object.entries(SHOUTS)) {
   Deno.test(`what a server puts into ${what} is text to a person and to a program`, async () => {

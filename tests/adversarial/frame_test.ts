@@ -18,6 +18,7 @@ import {
   directoryEntry,
   fileEntry,
   type HostileSender,
+  inTime,
   play,
   type Role,
   ROLES,
@@ -50,7 +51,7 @@ async function tell(ground: Ground, lie: FrameLie, role: Role): Promise<void> {
       ]);
       sender.end();
       const lane = await sender.lane(lie.lane(sender));
-      if (lie.closes === true) await lane.close().catch(() => {});
+      if (lie.closes === true) await inTime("the lane's end", lane.close().catch(() => {}));
       if (ends !== undefined) return assert.equal(await sender.refusal(), ends);
       const receipt = await finish(sender, fails);
       assert.equal(receipt, Object.keys(fails).length === 0 ? "0 failed" : "1 failed");
@@ -90,7 +91,7 @@ async function finish(
   const { peer, transfer } = sender;
   const failed: Record<number, string> = {};
   for (;;) {
-    const message = await peer.channel.receive();
+    const message = await sender.hear();
     assert.ok(message !== null && message.type !== "abort", JSON.stringify(message));
     if (message.type === "failed") {
       for (const { entry, code } of message.failures) failed[entry] = code;

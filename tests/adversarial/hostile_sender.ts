@@ -123,14 +123,16 @@ export class HostileSender {
   async lane(frames: readonly Uint8Array<ArrayBuffer>[]): Promise<SendStream> {
     const lane = await this.peer.connection.openLane();
     // A receiver that has seen enough gives the lane up.
-    for (const frame of frames) await lane.write(frame).catch(() => {});
+    for (const frame of frames) {
+      await inTime("a frame to be taken", lane.write(frame).catch(() => {}));
+    }
     return lane;
   }
 
   /** A lane with these frames and its proper end. */
   async wholeLane(frames: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     const lane = await this.lane([...frames, encodeLaneEnd(this.transfer, frames.length)]);
-    await lane.close().catch(() => {});
+    await inTime("a lane to be closed", lane.close().catch(() => {}));
   }
 
   /** The digest of a file of these bytes. */
@@ -159,6 +161,16 @@ export class HostileSender {
       transfer: this.transfer,
       files: [{ entry, digest, kept }],
     });
+  }
+
+  /** What the receiver says next that is no ping; null where it left. */
+  async hear(): Promise<Message | null> {
+    const { peer } = this;
+    for (;;) {
+      const message = await inTime("a message", peer.channel.receive());
+      if (message?.type !== "ping") return message;
+      peer.send({ type: "pong", token: message.token });
+    }
   }
 
   /** The code with which the receiver ends the transfer; another word where it does not. */
@@ -190,6 +202,21 @@ export class HostileSender {
 
 /** A receiver that takes a lie for the truth waits for more of it: that is a failed test, not a hung one. */
 const PATIENCE_MS = 5000;
+
+/** What an honest end owes an attack comes at once; a test that waits longer for it says so and fails. */
+const OWED_MS = 60_000;
+
+/** What a promise comes to; fails where it does not come to anything. */
+export async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const fail = () => late.reject(new Error(`Cannot go on: waited too long for ${what}`));
+  const timer = setTimeout(fail, OWED_MS);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** What `work` comes to, or that it did not in time. */
 export async function within(patienceMs: number, work: () => Promise<string>): Promise<string> {
@@ -223,10 +250,14 @@ async function pushed(ground: Ground, { sources, script }: Attack): Promise<Tran
   const peer = await rawClient(ground.place.network, server.remote());
   const given = sources.map(({ name }) => name);
   peer.send(offerOf({ sources, given, intoDirectory: true }));
-  const accept = await peer.take("accept");
-  await script(new HostileSender(peer, { accept, hash: await loadHash({ without: [] }) }));
-  await server.events.until(() => server.summaries.length > done);
-  peer.connection.close("none", "");
+  try {
+    const accept = await inTime("the offer's answer", peer.take("accept"));
+    await script(new HostileSender(peer, { accept, hash: await loadHash({ without: [] }) }));
+    const summary = server.events.until(() => server.summaries.length > done);
+    await inTime("the server's summary", summary);
+  } finally {
+    peer.connection.close("none", "");
+  }
   return server.summaries[done]!;
 }
 
@@ -252,13 +283,13 @@ export async function pullFrom(
       assert.ok(accept === null || accept.type === "abort", `it answered "${accept?.type}"`);
     }
     // What was said last is heard: an honest client leaves first.
-    await peer.take("bye").catch(() => {});
-    peer.connection.close("none", "");
+    await inTime("the client's farewell", peer.take("bye").catch(() => {}))
+      .finally(() => peer.connection.close("none", ""));
   });
   const more = { timeoutMs: 10_000, ...options };
   const run = place.pull(paths.map((path) => ({ ...remote, path })), "into/", more);
-  const summary = await run.summary;
-  await served;
+  const summary = await inTime("the pull's end", run.summary);
+  await inTime("the server's end", served);
   return summary;
 }
 

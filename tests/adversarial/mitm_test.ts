@@ -11,7 +11,8 @@ import { clientHandshake, clientJoin } from "../../src/session/handshake.ts";
 import { list } from "../../src/session/list.ts";
 import type { Remote } from "../../src/session/options.ts";
 import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
-import type { HostPort } from "../../src/transport/transport.ts";
+import { loadQuicheTransport } from "../../src/transport/quiche/quiche.ts";
+import type { HostPort, Transport } from "../../src/transport/transport.ts";
 import { generateIdentity, type Identity } from "../../src/trust/identity.ts";
 import type { Message, Welcome } from "../../src/wire/messages.ts";
 import { makeFile } from "../e2e/trees.ts";
@@ -21,7 +22,10 @@ import { QuicTrap } from "./quic_trap.ts";
 import { answerTo, Middle, type Tampering } from "./wiretap.ts";
 
 // This process has read its roots long ago; tests/e2e/trust_test.ts sees to them.
-const QUIC = { ...denoQuicTransport(), addsToRuntimeRoots: false };
+const STACKS: readonly Transport[] = [
+  { ...denoQuicTransport(), addsToRuntimeRoots: false },
+  await loadQuicheTransport(),
+];
 const TICKET = encodeUtf8("a ticket's secret: 32 bytes long");
 const NAME = "a-name-to-keep";
 
@@ -30,65 +34,65 @@ function remoteAt(port: number, identity: Uint8Array, path = NAME): Remote {
   return { addresses: [{ hostname: "127.0.0.1", port }], identity, ticket: TICKET, path };
 }
 
-Deno.test("over QUIC, a server with another key hears nothing of a push, a pull or a list", async () => {
-  await using place = await Place.open();
-  await makeFile(place.path(NAME), "secret");
-  const [expected, impostor] = [await generateIdentity(), await generateIdentity()];
-  await using trap = await QuicTrap.open(impostor);
-  const remote = remoteAt(trap.port, expected.publicKey);
-  const more = { transport: QUIC, timeoutMs: 10_000, connections: 2 };
-  const codes = [
-    codeOf(await place.push([NAME], remote, more).summary),
-    codeOf(await place.pull([remote], "into", more).summary),
-    await listing(place, remote),
-  ];
-  assert.deepEqual(codes, ["identity_mismatch", "identity_mismatch", "identity_mismatch"]);
-  assert.deepEqual([trap.connections, trap.heardBytes], [0, 0]);
-  assert.equal(existsSync(place.path("into")), false);
-});
-
-Deno.test("over QUIC, a claim that lies wins nothing: the session is pinned to what was claimed", async () => {
-  await using place = await Place.open();
-  await makeFile(place.path(NAME), "secret");
-  const [victim, impostor] = [await generateIdentity(), await generateIdentity()];
-  await using trap = await QuicTrap.open(impostor, { claim: victim.publicKey });
-  const { signal } = new AbortController();
-  const reach = { transport: QUIC, congestion: "auto", timeoutMs: 10_000, signal } as const;
-  const addresses = [{ hostname: "127.0.0.1", port: trap.port }];
-  const claimed = await learnIdentity({ ...reach, addresses });
-  assert.deepEqual(claimed, victim.publicKey);
-  const more = { transport: QUIC, timeoutMs: 10_000 };
-  const sent = await place.push([NAME], remoteAt(trap.port, claimed), more).summary;
-  assert.equal(codeOf(sent), "identity_mismatch");
-  // The claim's own connection is all that ever stood, and the client said nothing on it.
-  assert.deepEqual([trap.connections, trap.heardBytes], [1, 0]);
-});
-
-Deno.test("over QUIC, a server of another protocol hears nothing, and none is fallen back to", async () => {
-  await using place = await Place.open();
-  await makeFile(place.path(NAME), "secret");
-  const identity = await generateIdentity();
-  for (const protocols of [["sftpx-claim/1"], ["sftpx/0"], ["sftpx/2", "h3"], ["http/1.1"]]) {
-    await using trap = await QuicTrap.open(identity, { protocols });
-    const remote = remoteAt(trap.port, identity.publicKey);
-    const sent = await place.push([NAME], remote, { transport: QUIC, timeoutMs: 10_000 }).summary;
-    assert.equal(codeOf(sent), "version", protocols.join());
+for (const transport of STACKS) {
+  Deno.test(`over ${transport.name}, a server with another key hears nothing of a push, a pull or a list`, async () => {
+    await using place = await Place.open();
+    await makeFile(place.path(NAME), "secret");
+    const [expected, impostor] = [await generateIdentity(), await generateIdentity()];
+    await using trap = await QuicTrap.open(impostor);
+    const remote = remoteAt(trap.port, expected.publicKey);
+    const more = { transport, timeoutMs: 10_000, connections: 2 };
+    // One after the other: whoever trusts it waits for its answer until the timeout.
+    assert.equal(codeOf(await place.push([NAME], remote, more).summary), "identity_mismatch");
+    assert.equal(codeOf(await place.pull([remote], "into", more).summary), "identity_mismatch");
+    assert.equal(await listing(place, { remote, transport }), "identity_mismatch");
     assert.deepEqual([trap.connections, trap.heardBytes], [0, 0]);
-  }
-});
+    assert.equal(existsSync(place.path("into")), false);
+  });
 
-Deno.test("over QUIC, the right server with nothing to say has heard a hello and nothing else", async () => {
-  await using place = await Place.open();
-  await makeFile(place.path(NAME), "secret");
-  const identity = await generateIdentity();
-  await using trap = await QuicTrap.open(identity);
-  const remote = remoteAt(trap.port, identity.publicKey);
-  const sent = await place.push([NAME], remote, { transport: QUIC, timeoutMs: 500 }).summary;
-  assert.equal(codeOf(sent), "unreachable");
-  // Even where the pin holds: the signature covers the server's hello, the ticket comes with it.
-  assert.ok(trap.heardBytes > 0);
-  assertNothingSecret(trap.heard);
-});
+  Deno.test(`over ${transport.name}, a claim that lies wins nothing: the session is pinned to what was claimed`, async () => {
+    await using place = await Place.open();
+    await makeFile(place.path(NAME), "secret");
+    const [victim, impostor] = [await generateIdentity(), await generateIdentity()];
+    await using trap = await QuicTrap.open(impostor, { claim: victim.publicKey });
+    const { signal } = new AbortController();
+    const reach = { transport, congestion: "auto", timeoutMs: 10_000, signal } as const;
+    const addresses = [{ hostname: "127.0.0.1", port: trap.port }];
+    const claimed = await learnIdentity({ ...reach, addresses });
+    assert.deepEqual(claimed, victim.publicKey);
+    const more = { transport, timeoutMs: 10_000 };
+    const sent = await place.push([NAME], remoteAt(trap.port, claimed), more).summary;
+    assert.equal(codeOf(sent), "identity_mismatch");
+    // The claim's own connection is all that ever stood, and the client said nothing on it.
+    assert.deepEqual([trap.connections, trap.heardBytes], [1, 0]);
+  });
+
+  Deno.test(`over ${transport.name}, a server of another protocol hears nothing, and none is fallen back to`, async () => {
+    await using place = await Place.open();
+    await makeFile(place.path(NAME), "secret");
+    const identity = await generateIdentity();
+    for (const protocols of [["sftpx-claim/1"], ["sftpx/0"], ["sftpx/2", "h3"], ["http/1.1"]]) {
+      await using trap = await QuicTrap.open(identity, { protocols });
+      const remote = remoteAt(trap.port, identity.publicKey);
+      const sent = await place.push([NAME], remote, { transport, timeoutMs: 10_000 }).summary;
+      assert.equal(codeOf(sent), "version", protocols.join());
+      assert.deepEqual([trap.connections, trap.heardBytes], [0, 0]);
+    }
+  });
+
+  Deno.test(`over ${transport.name}, the right server with nothing to say has heard a hello and nothing else`, async () => {
+    await using place = await Place.open();
+    await makeFile(place.path(NAME), "secret");
+    const identity = await generateIdentity();
+    await using trap = await QuicTrap.open(identity);
+    const remote = remoteAt(trap.port, identity.publicKey);
+    const sent = await place.push([NAME], remote, { transport, timeoutMs: 500 }).summary;
+    assert.equal(codeOf(sent), "unreachable");
+    // Even where the pin holds: the signature covers the server's hello, the ticket comes with it.
+    assert.ok(trap.heardBytes > 0);
+    assertNothingSecret(trap.heard);
+  });
+}
 
 Deno.test("a proof that another server passes on opens nothing", async () => {
   await using place = await Place.open();
@@ -248,9 +252,12 @@ function assertNothingSecret(heard: readonly Uint8Array[]): void {
   assert.ok(bytes.byteLength < 128, `${bytes.byteLength} bytes were heard`);
 }
 
-async function listing(place: Place, remote: Remote): Promise<string> {
+async function listing(
+  place: Place,
+  { remote, transport }: { readonly remote: Remote; readonly transport: Transport },
+): Promise<string> {
   return await list({
-    ...place.session({ transport: QUIC }),
+    ...place.session({ transport }),
     remote,
     recursive: true,
     filters: [],

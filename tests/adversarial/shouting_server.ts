@@ -25,7 +25,8 @@ export class ShoutingServer implements AsyncDisposable {
     const identity = await generateIdentity();
     const leaf = await issueLeaf(identity, { nowMs: Date.now() });
     const at = { hostname: "127.0.0.1", port: 0, ...leaf };
-    return new ShoutingServer(await chooseTransport().listen(at), identity, shout);
+    const transport = await chooseTransport({ quic: "auto" });
+    return new ShoutingServer(await transport.listen(at), identity, shout);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

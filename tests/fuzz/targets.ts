@@ -2,6 +2,7 @@
 
 import { codecTargets } from "./codec_targets.ts";
 import { ENGINE_TARGETS } from "./engine_targets.ts";
+import { QUIC_TARGETS } from "./quic_targets.ts";
 import { SESSION_TARGETS } from "./session_targets.ts";
 import { STORE_TARGETS } from "./store_targets.ts";
 import type { Target } from "./target.ts";
@@ -18,6 +19,7 @@ export async function allTargets(): Promise<readonly Target[]> {
     ...await codecTargets(),
     ...STORE_TARGETS,
     ...ENGINE_TARGETS,
+    ...QUIC_TARGETS,
     ...SESSION_TARGETS,
   ];
 }

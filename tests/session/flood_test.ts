@@ -6,16 +6,18 @@ import { readFile } from "node:fs/promises";
 import { LIMITS } from "../../src/base/limits.ts";
 import { list } from "../../src/session/list.ts";
 import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
+import { loadQuicheTransport } from "../../src/transport/quiche/quiche.ts";
+import type { Transport } from "../../src/transport/transport.ts";
 import { anchorPem } from "../../src/trust/anchor.ts";
 import { flood, FLOOD_KINDS, type FloodKind } from "../../scripts/bench/flood_peers.ts";
 import { makeFile, noise } from "../e2e/trees.ts";
 import { assertDone, Place, type RunningServer } from "./place.ts";
 
 // This process has read its roots long ago; the e2e suite and root_store_test see to them.
-const TRANSPORT = { ...denoQuicTransport(), addsToRuntimeRoots: false };
-const PATIENT = { transport: TRANSPORT, timeoutMs: 30_000 };
-/** What follows the first refusal of an address is told when the server stops, and by no clock. */
-const COUNTED = { transport: TRANSPORT, refusalsToldMs: 3_600_000 };
+const STACKS: readonly Transport[] = [
+  { ...denoQuicTransport(), addsToRuntimeRoots: false },
+  await loadQuicheTransport(),
+];
 
 interface Crowd {
   readonly kinds: readonly FloodKind[];
@@ -45,15 +47,20 @@ async function amid(
   return (await flooding).came;
 }
 
-async function sendAndLook(place: Place, server: RunningServer): Promise<void> {
+async function sendAndLook(
+  place: Place,
+  server: RunningServer,
+  transport: Transport,
+): Promise<void> {
+  const patient = { transport, timeoutMs: 30_000 };
   const sent = noise(3 << 20);
   await makeFile(place.path("f"), sent);
-  const { summary } = place.push(["f"], server.remote(), { ...PATIENT, connections: 4 });
+  const { summary } = place.push(["f"], server.remote(), { ...patient, connections: 4 });
   assertDone(await summary);
   assert.deepEqual(new Uint8Array(await readFile(`${server.root}/f`)), sent);
   const names: string[] = [];
   await list({
-    ...place.session(PATIENT),
+    ...place.session(patient),
     remote: server.remote(),
     recursive: false,
     filters: [],
@@ -70,77 +77,83 @@ function assertFewLines({ events }: RunningServer, addresses: number): void {
   assert.ok(lines.length <= 2 * codes.size * addresses, `${lines.length} lines`);
 }
 
-Deno.test("a thousand half-open peers and noise keep no client out, not even from their own addresses", async () => {
-  await using place = await Place.open();
-  const server = await place.serve(COUNTED);
-  // The noise of all of them would be more than one process can make and take at once.
-  const kinds = ["half-open", "half-open", "half-open", "noise"] as const;
-  const crowd = { kinds, peers: 1000, addresses: 8 };
-  const came = await amid(server, crowd, () => sendAndLook(place, server));
-  assert.ok(came >= crowd.peers);
-  await server.stop();
-  assertFewLines(server, crowd.addresses + 1);
-});
+for (const transport of STACKS) {
+  const patient = { transport, timeoutMs: 30_000 };
+  /** What follows the first refusal of an address is told when the server stops, and by no clock. */
+  const counted = { transport, refusalsToldMs: 3_600_000 };
 
-Deno.test("strangers of every kind keep no client out", async () => {
-  await using place = await Place.open();
-  const server = await place.serve(COUNTED);
-  const crowd = { kinds: FLOOD_KINDS, peers: 180, addresses: 6 };
-  await amid(server, crowd, () => sendAndLook(place, server));
-  await server.stop();
-  assertFewLines(server, crowd.addresses + 1);
-});
-
-Deno.test("a client with the most connections there are has them all, and twenty at once get in", async () => {
-  await using place = await Place.open();
-  const server = await place.serve({ transport: TRANSPORT });
-  await makeFile(place.path("f"), noise(1 << 20));
-  const whole = place.push(["f"], server.remote("whole"), {
-    ...PATIENT,
-    connections: LIMITS.connections,
-    lanes: LIMITS.connections,
+  Deno.test(`${transport.name}: a thousand half-open peers and noise keep no client out, not even from their own addresses`, async () => {
+    await using place = await Place.open();
+    const server = await place.serve(counted);
+    // The noise of all of them would be more than one process can make and take at once.
+    const kinds = ["half-open", "half-open", "half-open", "noise"] as const;
+    const crowd = { kinds, peers: 1000, addresses: 8 };
+    const came = await amid(server, crowd, () => sendAndLook(place, server, transport));
+    assert.ok(came >= crowd.peers);
+    await server.stop();
+    assertFewLines(server, crowd.addresses + 1);
   });
-  assertDone(await whole.summary);
-  const failed = whole.events.items.filter(({ kind }) => kind === "notice");
-  assert.deepEqual(failed, []);
-  const jobs = Array.from(
-    { length: 20 },
-    (_, index) =>
-      place.push(["f"], server.remote(`job${index}`), {
-        ...PATIENT,
-        home: `job${index}`,
-        connections: 4,
-      }).summary,
-  );
-  for (const summary of await Promise.all(jobs)) assertDone(summary);
-});
 
-Deno.test("an address that came too often is waited for, and its client gets in", async () => {
-  await using place = await Place.open();
-  const server = await place.serve({ transport: TRANSPORT });
-  const { identity, addresses } = server.remote();
-  using endpoint = new Endpoint();
-  let isTurnedAway = false;
-  const tries = Array.from({ length: LIMITS.arrivalsAtOncePerAddress }, async () => {
-    const to = { ...addresses[0]!, serverName: "sftpx", alpnProtocols: ["sftpx/1"] };
-    const caCerts = [anchorPem(identity)];
-    // A busy machine takes them in more slowly than they may come: they come until one too many did.
-    while (!isTurnedAway) {
-      try {
-        const conn = await Deno.connectQuic<false>({ ...to, caCerts, endpoint: endpoint.own });
-        conn.close();
-        await conn.closed;
-      } catch {
-        // Turned away.
+  Deno.test(`${transport.name}: strangers of every kind keep no client out`, async () => {
+    await using place = await Place.open();
+    const server = await place.serve(counted);
+    const crowd = { kinds: FLOOD_KINDS, peers: 180, addresses: 6 };
+    await amid(server, crowd, () => sendAndLook(place, server, transport));
+    await server.stop();
+    assertFewLines(server, crowd.addresses + 1);
+  });
+
+  Deno.test(`${transport.name}: a client with the most connections there are has them all, and twenty at once get in`, async () => {
+    await using place = await Place.open();
+    const server = await place.serve({ transport });
+    await makeFile(place.path("f"), noise(1 << 20));
+    const whole = place.push(["f"], server.remote("whole"), {
+      ...patient,
+      connections: LIMITS.connections,
+      lanes: LIMITS.connections,
+    });
+    assertDone(await whole.summary);
+    const failed = whole.events.items.filter(({ kind }) => kind === "notice");
+    assert.deepEqual(failed, []);
+    const jobs = Array.from(
+      { length: 20 },
+      (_, index) =>
+        place.push(["f"], server.remote(`job${index}`), {
+          ...patient,
+          home: `job${index}`,
+          connections: 4,
+        }).summary,
+    );
+    for (const summary of await Promise.all(jobs)) assertDone(summary);
+  });
+
+  Deno.test(`${transport.name}: an address that came too often is waited for, and its client gets in`, async () => {
+    await using place = await Place.open();
+    const server = await place.serve({ transport });
+    const { identity, addresses } = server.remote();
+    using endpoint = new Endpoint();
+    let isTurnedAway = false;
+    const tries = Array.from({ length: LIMITS.arrivalsAtOncePerAddress }, async () => {
+      const to = { ...addresses[0]!, serverName: "sftpx", alpnProtocols: ["sftpx/1"] };
+      const caCerts = [anchorPem(identity)];
+      // A busy machine takes them in more slowly than they may come: they come until one too many did.
+      while (!isTurnedAway) {
+        try {
+          const conn = await Deno.connectQuic<false>({ ...to, caCerts, endpoint: endpoint.own });
+          conn.close();
+          await conn.closed;
+        } catch {
+          // Turned away.
+        }
       }
-    }
+    });
+    await server.events.until((event) => event.kind === "peer_refused" && event.code === "busy");
+    isTurnedAway = true;
+    endpoint.own.close(); // Whoever still waits is not answered.
+    await Promise.all(tries);
+    await sendAndLook(place, server, transport);
   });
-  await server.events.until((event) => event.kind === "peer_refused" && event.code === "busy");
-  isTurnedAway = true;
-  endpoint.own.close(); // Whoever still waits is not answered.
-  await Promise.all(tries);
-  await sendAndLook(place, server);
-});
+}
 
 /** Where raw connections come from. */
 class Endpoint implements Disposable {

@@ -52,12 +52,18 @@ export class RawPeer {
     await this.stream.write(Uint8Array.from(spoiled, (character) => character.charCodeAt(0)));
   }
 
-  /** Takes messages until one of this type comes; what comes before is passed over, pings answered. */
+  /**
+   * Takes messages until one of this type comes; what comes before is passed over, pings answered. Fails
+   * where the peer gives up instead: only its farewell comes behind that.
+   */
   async take<T extends Message["type"]>(type: T): Promise<Extract<Message, { type: T }>> {
     for (;;) {
       const message = await this.channel.receive();
       assert.ok(message !== null, `the peer left before its "${type}"`);
       if (message.type === type) return message as Extract<Message, { type: T }>;
+      if (message.type === "abort" && type !== "bye") {
+        assert.fail(`the peer gave up before its "${type}": ${message.code}, ${message.message}`);
+      }
       if (message.type === "ping") this.send({ type: "pong", token: message.token });
     }
   }

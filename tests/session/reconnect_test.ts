@@ -6,17 +6,15 @@ import { writeFile } from "node:fs/promises";
 import { SftpxError } from "../../src/base/errors.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import type { SessionEvent, TransferSummary } from "../../src/session/options.ts";
-import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
 import type { Connection, Transport } from "../../src/transport/transport.ts";
 import { loadIdentity } from "../../src/trust/identity.ts";
 import { Relay } from "../e2e/relay.ts";
 import { file, link, makeFile, makeTree, noise, readTree } from "../e2e/trees.ts";
+import { quicStacks } from "../quic_stacks.ts";
 import { assertDone, type ClientRun, codeOf, Gate, Place, wayOf } from "./place.ts";
 
 const CHUNK_BYTES = 65_536;
 const CONTENT = noise(40 * CHUNK_BYTES + 17);
-
-const QUIC = { ...denoQuicTransport(), addsToRuntimeRoots: false };
 
 const TREE = {
   "big": file(CONTENT),
@@ -152,24 +150,26 @@ for (const direction of ["push", "pull"] as const) {
     assert.deepEqual(await readTree(way.to), await readTree(way.from));
   });
 
-  Deno.test(`over QUIC, a ${direction} whose connections break goes on by itself`, async () => {
-    await using place = await Place.open();
-    const cable = new Cable();
-    const transport = cable.over(QUIC);
-    const server = await place.serve({ transport });
-    // Slow enough that it breaks in the middle, however fast the machine is.
-    await using relay = await Relay.open({ rateBytesPerSecond: 4_000_000 });
-    await relay.aim({ port: server.handle.address.port });
-    const addresses = [{ hostname: "127.0.0.1", port: relay.port }];
-    const remote = (path?: string) => ({ ...server.remote(path), addresses });
-    const way = wayOf(direction, place, { root: server.root, remote });
-    await makeTree(way.from, { ...TREE, "huge": file(noise(8_000_000)) });
-    const run = way.run({ transport: QUIC, connections: 3, lanes: 6 });
-    await run.events.until((event) => event.kind === "progress" && event.wireBytes > 0);
-    cable.cut();
-    assertFoundAgain(run, await run.summary);
-    assert.deepEqual(await readTree(way.to), await readTree(way.from));
-  });
+  for (const quic of await quicStacks()) {
+    Deno.test(`over ${quic.name}, a ${direction} whose connections break goes on by itself`, async () => {
+      await using place = await Place.open();
+      const cable = new Cable();
+      const transport = cable.over(quic);
+      const server = await place.serve({ transport });
+      // Slow enough that it breaks in the middle, however fast the machine is.
+      await using relay = await Relay.open({ rateBytesPerSecond: 4_000_000 });
+      await relay.aim({ port: server.handle.address.port });
+      const addresses = [{ hostname: "127.0.0.1", port: relay.port }];
+      const remote = (path?: string) => ({ ...server.remote(path), addresses });
+      const way = wayOf(direction, place, { root: server.root, remote });
+      await makeTree(way.from, { ...TREE, "huge": file(noise(8_000_000)) });
+      const run = way.run({ transport: quic, connections: 3, lanes: 6 });
+      await run.events.until((event) => event.kind === "progress" && event.wireBytes > 0);
+      cable.cut();
+      assertFoundAgain(run, await run.summary);
+      assert.deepEqual(await readTree(way.to), await readTree(way.from));
+    });
+  }
 }
 
 Deno.test("a transfer goes on when its server is started anew, by its key", async () => {

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { loadQuiche } from "./binding.ts";
+import { loadQuicheTransport } from "./quiche.ts";
+
+Deno.test("the addon loads, or the transport says why not", async () => {
+  const loaded = await loadQuiche();
+  assert.equal(typeof loaded, "object", String(loaded));
+  assert.equal((await loadQuicheTransport()).unavailable(), null);
+});
+
+Deno.test("SFTPX_WITHOUT=quiche leaves it out, and every use says so", async () => {
+  const before = process.env["SFTPX_WITHOUT"];
+  try {
+    process.env["SFTPX_WITHOUT"] = "other,quiche";
+    const transport = await loadQuicheTransport();
+    assert.match(transport.unavailable() ?? "", /SFTPX_WITHOUT=quiche/);
+    const at = { hostname: "127.0.0.1", port: 0, certificatePem: "", keyPem: "" };
+    await assert.rejects(transport.listen(at), { code: "unsupported", message: /SFTPX_WITHOUT/ });
+    const to = { hostname: "127.0.0.1", port: 9, anchorPem: "" };
+    await assert.rejects(transport.connect(to), { code: "unsupported" });
+  } finally {
+    if (before === undefined) delete process.env["SFTPX_WITHOUT"];
+    else process.env["SFTPX_WITHOUT"] = before;
+  }
+});
+
+for (
+  const [flags, told] of [
+    [["--allow-read", "--allow-sys", "--allow-env"], /--allow-ffi/],
+    [["--allow-ffi", "--allow-sys", "--allow-env"], /--allow-read/],
+  ] as const
+) {
+  Deno.test(`with ${flags.join(" ")} alone nothing prompts, and ${told.source} is named`, async () => {
+    const url = new URL("./binding.ts", import.meta.url).href;
+    const config = new URL("../../../deno.json", import.meta.url).pathname;
+    const script = `const { loadQuiche } = await import(${JSON.stringify(url)});
+      console.log(await loadQuiche());`;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-prompt", "--config", config, ...flags, "-"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      env: { NO_COLOR: "1" },
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(script));
+    await writer.close();
+    const { code, stdout, stderr } = await child.output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    assert.match(new TextDecoder().decode(stdout), told);
+  });
+}
