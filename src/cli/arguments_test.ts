@@ -52,6 +52,7 @@ Deno.test("parseCommand() fills in every default of send", () => {
       atomic: false,
       connections: 1,
       lanes: 4,
+      quic: "auto",
       congestion: "auto",
       timeoutMs: 30_000,
       keepForMs: 7 * 86_400_000,
@@ -77,7 +78,7 @@ Deno.test("parseCommand() fills in every default of send", () => {
 Deno.test("parseCommand() reads every flag of a transfer", () => {
   const command = send(
     "--json --quiet --verbose --chunk-size 64KiB --compress zstd:9 --workers 3 --depth 20 " +
-      "--checksum --atomic --transport quic --quic deno --congestion bbr --connections 2 --lanes 8 " +
+      "--checksum --atomic --transport quic --quic npm --congestion reno --window 8MiB --connections 2 --lanes 8 " +
       `--timeout 3s --keep-for 36h --identity i --known-hosts k --pin ${IDENTITY} --ticket-file t --fail-if-unchanged`,
   );
   assert.deepEqual(command.transfer, {
@@ -89,7 +90,9 @@ Deno.test("parseCommand() reads every flag of a transfer", () => {
     atomic: true,
     connections: 2,
     lanes: 8,
-    congestion: "bbr",
+    quic: "npm",
+    congestion: "reno",
+    windowBytes: 8 << 20,
     timeoutMs: 3000,
     keepForMs: 36 * 3_600_000,
     policy: DEFAULT_POLICY,
@@ -282,7 +285,10 @@ Deno.test("parseCommand() refuses each value that is out of its bound", () => {
     ["--compress gzip", /write auto, none, zstd/],
     ["--compress zstd:0", /level from 1 to 19/],
     ["--compress zstd:20", /level from 1 to 19/],
-    ["--congestion reno", /one of auto, cubic, bbr/],
+    ["--congestion vegas", /one of auto, cubic, bbr, reno/],
+    ["--window 63KiB", /from 64 KiB to 256 MiB/],
+    ["--window 257MiB", /from 64 KiB to 256 MiB/],
+    ["--quic rust", /one of auto, deno, npm/],
     ["--transport udp", /one of auto, quic, tcp/],
     ["--quic bun", /one of auto, deno, npm/],
     ["--pin abc", /not 52 base32/],
@@ -296,19 +302,20 @@ Deno.test("parseCommand() takes each value at its bound", () => {
   assert.equal(send("--chunk-size 16MiB").transfer.chunkBytes, LIMITS.maxChunkBytes);
   assert.equal(send("--workers 64").transfer.workerCount, 64);
   assert.equal(send("--lanes 256").transfer.lanes, 256);
+  assert.equal(send("--window 64KiB").transfer.windowBytes, 2 ** 16);
+  assert.equal(send("--window 256MiB").transfer.windowBytes, 2 ** 28);
   assert.equal(send("--timeout 100ms").transfer.timeoutMs, 100);
   assert.equal(send("--timeout 24h").transfer.timeoutMs, 86_400_000);
   assert.equal(serve("serve --keep-for 1m").transfer.keepForMs, 60_000);
   assert.equal(serve("recv --keep-for 366d").transfer.keepForMs, 366 * 86_400_000);
 });
 
-Deno.test("parseCommand() answers unsupported for stacks that are for later", () => {
+Deno.test("parseCommand() answers unsupported for a transport that is for later", () => {
   fails(
     "send a @ --transport tcp",
     /"--transport tcp": it is not in this version yet/,
     "unsupported",
   );
-  fails("serve --quic npm", /"--quic npm"/, "unsupported");
 });
 
 Deno.test("parseCommand() refuses an address that cannot be listened on", () => {

@@ -28,9 +28,9 @@ export async function* benchPipe(
 ): AsyncGenerator<BenchLine, void> {
   const directory = await mkdtemp(join(tmpdir(), "sftpx-bench-"));
   try {
-    await using server = await startOwnServer({ mainUrl, workers, directory });
+    await using server = await startOwnServer({ mainUrl, workers, directory, choice: transfer });
     const place = server.pid === null ? "both ends in this process" : "a process for each end";
-    const options = sessionOptions(
+    const options = await sessionOptions(
       { ...transfer, identityPath: join(directory, "client", "identity") },
       { context, onEvent: () => {} },
     );

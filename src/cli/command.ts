@@ -3,6 +3,7 @@
 
 import type { Compression } from "../pool/messages.ts";
 import type { ReceivePolicy } from "../session/options.ts";
+import type { QuicChoice } from "../session/transports.ts";
 import type { Access, Grant } from "../trust/grant.ts";
 import type { Congestion } from "../transport/transport.ts";
 import type { CommandName } from "./commands.ts";
@@ -30,7 +31,10 @@ export interface TransferChoices {
   readonly atomic: boolean;
   readonly connections: number;
   readonly lanes: number;
+  readonly quic: QuicChoice;
   readonly congestion: Congestion;
+  /** Bytes of one stream that may be under way; absent for the transport's own measure. */
+  readonly windowBytes?: number;
   readonly timeoutMs: number;
   /** How long what breaks off here is kept. */
   readonly keepForMs: number;

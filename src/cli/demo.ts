@@ -107,7 +107,7 @@ class Demo {
     const report = new TransferReport({ ...this.#context, deed, transfer: ++this.#transfers });
     const summary = await run({
       workers,
-      transport: chooseTransport(),
+      transport: await chooseTransport({ quic: "auto" }),
       identityPath: join(work, "home", "identity"),
       chunkBytes: LIMITS.defaultChunkBytes,
       compression: { kind: "auto", level: 3 },

@@ -18,7 +18,7 @@ export async function versionDetails(): Promise<VersionDetails> {
     platform: `${process.platform} ${process.arch}`,
     codecs: { hash: hash.name, zstd: zstd.name },
     door: doorName(),
-    transports: transports().map((transport) => ({
+    transports: (await transports()).map((transport) => ({
       name: transport.name,
       unavailable: transport.unavailable(),
     })),

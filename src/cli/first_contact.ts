@@ -7,6 +7,7 @@ import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { learnIdentity } from "../session/claim.ts";
 import type { Remote, SessionEvent, TransferSummary } from "../session/options.ts";
 import { chooseTransport } from "../session/transports.ts";
+import { wantedOf } from "../transport/transport.ts";
 import { identityName, loadIdentity, parseIdentityName } from "../trust/identity.ts";
 import { addKnownHost, loadKnownHosts } from "../trust/known_hosts.ts";
 import { type Ask, terminalAsk } from "./ask.ts";
@@ -216,14 +217,21 @@ function isHindrance({ code, remote }: SftpxError): boolean {
 
 /** The first contact of a command that was given these choices. */
 export function firstContact(choices: TransferChoices, context: CommandContext): FirstContact {
-  const { knownHostsPath, congestion, timeoutMs } = choices;
+  const { knownHostsPath, timeoutMs } = choices;
   return new FirstContact({
     knownHostsPath: knownHostsFile(knownHostsPath, context.env),
     knownHostsFlag: knownHostsPath === null ? "" : ` --known-hosts ${shellWord(knownHostsPath)}`,
     terminal: context.terminal,
     ask: terminalAsk(),
-    learn: (host, options) =>
-      learnIdentity({ transport: chooseTransport(), addresses: [host], congestion, ...options }),
+    learn: async (host, options) => {
+      const transport = await chooseTransport(choices);
+      return await learnIdentity({
+        transport,
+        addresses: [host],
+        ...wantedOf(choices),
+        ...options,
+      });
+    },
     ownIdentity: async () => {
       const path = identityFile(choices.identityPath, context.env);
       return (await loadIdentity(path, { create: false })).name;

@@ -4,6 +4,8 @@
 
 import { LIMITS } from "../base/limits.ts";
 import type { LinkPolicy, ModePolicy } from "../session/options.ts";
+import type { QuicChoice } from "../session/transports.ts";
+import type { Congestion } from "../transport/transport.ts";
 import type { Access } from "../trust/grant.ts";
 import {
   choice,
@@ -71,6 +73,12 @@ const ACCESS: readonly Access[] = [
   "read,append-only",
   "both",
 ];
+
+/** Whose QUIC, and which congestion control. */
+const QUICS: readonly QuicChoice[] = ["auto", "deno", "npm"];
+const CONGESTIONS: readonly Congestion[] = ["auto", "cubic", "bbr", "reno"];
+/** Less stalls on every packet. */
+const WINDOW_BYTES = { min: 2 ** 16, max: LIMITS.mostWindowBytes } as const;
 
 /** What becomes of links, and of modes. */
 const LINKS: readonly LinkPolicy[] = ["keep", "skip", "refuse"];
@@ -229,15 +237,21 @@ export const FLAGS = [
     help: "tcp is not there yet",
     advanced: true,
   }),
-  common("quic", choice(["auto", "deno", "npm"]), [...SERVERS, ...REACHING], {
+  common("quic", choice(QUICS), [...SERVERS, ...REACHING], {
     fallback: "auto",
-    later: ["npm"],
-    help: "npm is not there yet",
+    help: "Deno's own, or quiche from npm",
     advanced: true,
   }),
-  common("congestion", choice(["auto", "cubic", "bbr"]), [...SERVERS, ...REACHING], {
+  common("congestion", { kind: "choice", hint: "NAME", choices: CONGESTIONS }, [
+    ...SERVERS,
+    ...REACHING,
+  ], {
     fallback: "auto",
-    help: "bbr helps on long or lossy paths",
+    help: "cubic, reno, or bbr for lossy paths",
+    advanced: true,
+  }),
+  common("window", { kind: "size", hint: "SIZE", ...WINDOW_BYTES }, [...SERVERS, ...REACHING], {
+    help: "bytes a stream may be ahead (quiche)",
     advanced: true,
   }),
   common("connections", count(1, LIMITS.connections), [...CLIENTS, "bench"], {

@@ -83,8 +83,11 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
   connected: [
     (json) => json.event({ kind: "connected", address: "h:1", transport: "quic", connection: 0 }),
   ],
-  connection: [12.5, null].map((rttMs) => (json) => {
-    const carried = { connection: 1, address: "h:1", wireBytes: 5, lanes: 2, rttMs };
+  connection: [
+    { rttMs: 12.5, lossRatio: 0.125, windowBytes: 14_000 },
+    { rttMs: null, lossRatio: null, windowBytes: null },
+  ].map((path) => (json) => {
+    const carried = { connection: 1, address: "h:1", wireBytes: 5, lanes: 2, ...path };
     json.event({ kind: "connection", ...carried }, { transfer: 1 });
   }),
   start: [(json) => json.event({ kind: "start", direction: "push", chunkBytes: 1, peer: ID })],
@@ -106,6 +109,7 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
   notice: [(json) => json.event({ kind: "notice", message: "n" })],
   summary: [
     (json) => json.summary(SUMMARY),
+    (json) => json.summary({ ...SUMMARY, transport: "quiche" }),
     (json) => json.summary({ ...SUMMARY, ok: false, error: ERROR, root: null }, { transfer: 1 }),
     (json) => json.summary({ ...SUMMARY, ok: false, failed: 1, changed: null }, { transfer: 2 }),
     (json) => json.failure(ERROR),

@@ -5,6 +5,8 @@ import type { SessionEvent } from "../session/options.ts";
 import { SUMMARY } from "./_fixture.ts";
 import { JsonLines } from "./json.ts";
 
+/** What a transport knows of a path. */
+const PATH = { rttMs: null, lossRatio: 0.5, windowBytes: 4096 };
 const TIME = "2027-01-02T03:04:05.000Z";
 
 function progress(bytesDone: number): SessionEvent {
@@ -94,7 +96,7 @@ Deno.test("JsonLines writes the last progress of a transfer, held back or not, b
     output.jsonLines().map(({ event, transfer, bytesDone }) =>
       event === "progress" ? `${transfer}:${bytesDone}` : `${transfer}:${event}`
     );
-  const carried = { connection: 0, address: "h:1", wireBytes: 9, lanes: 2, rttMs: null };
+  const carried = { connection: 0, address: "h:1", wireBytes: 9, lanes: 2, ...PATH };
   for (const done of [1, 2, 3]) json.event(progress(done), { transfer: 1 });
   for (const done of [1, 2]) json.event(progress(done), { transfer: 2 });
   json.event({ kind: "connection", ...carried }, { transfer: 1 });
@@ -221,7 +223,7 @@ Deno.test("JsonLines writes entries and plan steps with their kind and bytes", (
 
 Deno.test("JsonLines writes what each connection carried", () => {
   const { output, json } = setUp();
-  const carried = { connection: 1, address: "h:1", wireBytes: 9, lanes: 2, rttMs: null };
+  const carried = { connection: 1, address: "h:1", wireBytes: 9, lanes: 2, ...PATH };
   json.event({ kind: "connection", ...carried }, { transfer: 3 });
   assert.deepEqual(output.jsonLines(), [
     { v: 1, event: "connection", time: TIME, transfer: 3, ...carried },

@@ -62,6 +62,10 @@ export const PAPERS = {
 export const VARIABLES = [
   ["SFTPX_TICKET", "The ticket that @ means."],
   ["SFTPX_HOME", "Directory of this user's files."],
+  [
+    "SFTPX_PACKET_BYTES",
+    "Size of quiche's packets, 1200 to 65527, for networks of jumbo frames and for measuring.",
+  ],
   ["XDG_CONFIG_HOME", "Where that directory is otherwise: sftpx in it."],
   ["NO_COLOR", "No colour, whatever the terminal can do."],
 ] as const;

@@ -12,7 +12,8 @@ import { LIMITS } from "../base/limits.ts";
 import { mayRun, selfCommand } from "../runtime/runtime.ts";
 import { DEFAULT_POLICY, type Remote, type WorkerUrls } from "../session/options.ts";
 import { serve } from "../session/serve.ts";
-import { chooseTransport } from "../session/transports.ts";
+import { chooseTransport, type TransportChoice } from "../session/transports.ts";
+import { wantedOf } from "../transport/transport.ts";
 import { decodeTicket } from "../trust/ticket.ts";
 import { linesOf } from "./lines.ts";
 
@@ -26,6 +27,8 @@ export interface OwnServerOptions {
   readonly workers: WorkerUrls;
   /** An empty directory for all it keeps. */
   readonly directory: string;
+  /** What it goes over; the best there is by default. */
+  readonly choice?: TransportChoice;
 }
 
 /** A running server and how to reach it. Stopped when disposed of. */
@@ -43,11 +46,12 @@ export async function startOwnServer(options: OwnServerOptions): Promise<OwnServ
   return mayRun(program) ? await startProcess(options) : await startHere(options);
 }
 
-async function startProcess({ mainUrl, directory }: OwnServerOptions): Promise<OwnServer> {
+async function startProcess(options: OwnServerOptions): Promise<OwnServer> {
+  const { mainUrl, directory } = options;
   const [program = "", ...args] = selfCommand(mainUrl);
   const root = join(directory, "root");
   const listen = ["--listen", "127.0.0.1:0", "--modes", "exact", "--json"];
-  const child = spawn(program, [...args, "serve", root, ...listen], {
+  const child = spawn(program, [...args, "serve", root, ...listen, ...flagsOf(options.choice)], {
     env: { ...childEnvironment(), SFTPX_HOME: join(directory, "home") },
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -64,11 +68,13 @@ async function startProcess({ mainUrl, directory }: OwnServerOptions): Promise<O
   return { remote, pid, [Symbol.asyncDispose]: () => stop(child) };
 }
 
-async function startHere({ workers, directory }: OwnServerOptions): Promise<OwnServer> {
+async function startHere(
+  { workers, directory, choice = { quic: "auto" } }: OwnServerOptions,
+): Promise<OwnServer> {
   const stopped = new AbortController();
   const handle = await serve({
     workers,
-    transport: chooseTransport(),
+    transport: await chooseTransport(choice),
     root: join(directory, "root"),
     listen: { hostname: "127.0.0.1", port: 0 },
     advertise: [],
@@ -82,7 +88,8 @@ async function startHere({ workers, directory }: OwnServerOptions): Promise<OwnS
     mintTicket: true,
     workerCount: 0,
     depth: LIMITS.minDepth,
-    congestion: "auto",
+    congestion: choice.congestion ?? "auto",
+    ...wantedOf(choice),
     onEvent: () => {},
     signal: stopped.signal,
   });
@@ -94,6 +101,14 @@ async function startHere({ workers, directory }: OwnServerOptions): Promise<OwnS
       await handle.ended;
     },
   };
+}
+
+/** A choice as it is typed. */
+function flagsOf(choice: TransportChoice | undefined): readonly string[] {
+  if (choice === undefined) return [];
+  const { quic, congestion = "auto", windowBytes } = choice;
+  const window = windowBytes === undefined ? [] : ["--window", `${windowBytes}B`];
+  return ["--quic", quic, "--congestion", congestion, ...window];
 }
 
 /** What a user has set for their own servers is not for this one, their ticket least of all (I9). */

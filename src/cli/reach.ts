@@ -3,6 +3,7 @@
 
 import type { Remote, SessionEvent, SessionOptions } from "../session/options.ts";
 import { chooseTransport } from "../session/transports.ts";
+import { wantedOf } from "../transport/transport.ts";
 import type { TransferChoices } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { type FirstContact, firstContact } from "./first_contact.ts";
@@ -37,7 +38,7 @@ export async function reach(
     contact.event(event);
     onEvent(event);
   };
-  return { remotes, contact, session: sessionOptions(choices, { context, onEvent: told }) };
+  return { remotes, contact, session: await sessionOptions(choices, { context, onEvent: told }) };
 }
 
 /** {@linkcode reach} for one server, by a command that is no transfer: what it tells on the way. */
@@ -57,16 +58,17 @@ export async function reachOne(
 }
 
 /** What a session takes of the choices. */
-export function sessionOptions(
+export async function sessionOptions(
   choices: TransferChoices,
   { context, onEvent }: { context: CommandContext; onEvent: SessionOptions["onEvent"] },
-): SessionOptions {
+): Promise<SessionOptions> {
   const { connections, congestion, timeoutMs } = choices;
   return {
-    transport: chooseTransport(),
+    transport: await chooseTransport(choices),
     identityPath: identityFile(choices.identityPath, context.env),
     connections,
     congestion,
+    ...wantedOf(choices),
     timeoutMs,
     onEvent,
     signal: context.signal,

@@ -147,6 +147,8 @@ Deno.test("TransferReport tells what connects and starts to --verbose only", () 
       wireBytes: 5_000_000,
       lanes: 2,
       rttMs: 12,
+      lossRatio: 0.00125,
+      windowBytes: 3_200_000,
     },
   ];
   const loud = setUp({ verbose: true });
@@ -159,7 +161,8 @@ Deno.test("TransferReport tells what connects and starts to --verbose only", () 
     loud.stderr.text,
     "connected to h:1 over quic\nconnected to h:1 over quic, connection 1\n" +
       "transfer with abc in chunks of 2 MiB\n" +
-      "connection 1 to h:1 carried 5.00 MB on 2 lanes, round trip 12 ms\n",
+      "connection 1 to h:1 carried 5.00 MB on 2 lanes, " +
+      "round trip 12 ms, 0.13% lost, window 3.20 MB\n",
   );
   assert.equal(plain.stderr.text, "");
 });

@@ -9,6 +9,7 @@ import { type ServiceManager, serviceManager } from "../runtime/notify.ts";
 import { serve } from "../session/serve.ts";
 import type { ServeHandle, WorkerUrls } from "../session/options.ts";
 import { chooseTransport } from "../session/transports.ts";
+import { wantedOf } from "../transport/transport.ts";
 import type { ServeCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
 import { exitOfSummary } from "./exit.ts";
@@ -47,9 +48,11 @@ async function start(
   },
 ): Promise<ServeHandle> {
   const { transfer, root, listen, advertise, access, once, authorizedKeysPath } = command;
+  const transport = await chooseTransport(transfer);
+  context.terminal.detail(`transport: ${transport.name}`);
   return await serve({
     workers,
-    transport: chooseTransport(),
+    transport,
     root,
     listen,
     advertise,
@@ -64,6 +67,7 @@ async function start(
     workerCount: transfer.workerCount,
     depth: transfer.depth,
     congestion: transfer.congestion,
+    ...wantedOf(transfer),
     onEvent: report.event,
     signal: context.signal,
   });

@@ -3,6 +3,7 @@
 import { utf8Bytes } from "../base/bytes.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { LinkPolicy, ModePolicy, ReceivePolicy } from "../session/options.ts";
+import type { QuicChoice } from "../session/transports.ts";
 import type { Congestion } from "../transport/transport.ts";
 import {
   type Bench,
@@ -37,6 +38,7 @@ export function transferChoices(
   targets: readonly RemoteTarget[],
 ): TransferChoices {
   const pin = settings.text("pin");
+  const window = settings.text("window");
   return {
     chunkBytes: parseChunkSize(settings.text("chunk-size") ?? ""),
     compression: parseCompression(settings.text("compress") ?? "auto"),
@@ -46,7 +48,9 @@ export function transferChoices(
     atomic: settings.has("atomic"),
     connections: Number(settings.text("connections")),
     lanes: Number(settings.text("lanes")),
+    quic: settings.text("quic") as QuicChoice,
     congestion: settings.text("congestion") as Congestion,
+    ...(window === null ? {} : { windowBytes: parseSize(window) }),
     timeoutMs: parseDuration(settings.text("timeout") ?? ""),
     keepForMs: parseDuration(settings.text("keep-for") ?? ""),
     policy: receivePolicy(settings),

@@ -191,11 +191,13 @@ async function ended(
   work: () => Promise<TransferSummary>,
 ): Promise<TransferSummary> {
   const startMs = performance.now();
+  const transport = options.transport.name;
   try {
-    return await work();
+    return { ...await work(), transport };
   } catch (thrown) {
     const reason = options.signal.aborted ? options.signal.reason : thrown;
     const { chunkBytes, dryRun } = options;
-    return failedSummary(toSftpxError(reason), { chunkBytes, startMs, dryRun });
+    const summary = failedSummary(toSftpxError(reason), { chunkBytes, startMs, dryRun });
+    return { ...summary, transport };
   }
 }

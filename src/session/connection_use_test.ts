@@ -9,8 +9,10 @@ function recordOf(storedBytes: number): ChunkRecord {
 
 Deno.test("each connection is told once, in order, with its lanes and payload", () => {
   const use = new ConnectionUse();
-  const first = { connection: 0, address: "a:1" };
-  const second = { connection: 1, address: "a:2" };
+  const unknown = { rttMs: null, lossRatio: null, windowBytes: null };
+  const measured = { rttMs: 9, lossRatio: 0.25, windowBytes: 3000 };
+  const first = { connection: 0, address: "a:1", stats: () => measured };
+  const second = { connection: 1, address: "a:2", stats: () => unknown };
   use.addLane(second);
   use.addLane(first);
   use.addLane(second);
@@ -18,8 +20,21 @@ Deno.test("each connection is told once, in order, with its lanes and payload", 
   use.addFrame(first, [recordOf(1)]);
   use.addFrame(second, [recordOf(100)]);
   assert.deepEqual(use.events({ rttMs: 1.5 }), [
-    { kind: "connection", ...first, wireBytes: 1, lanes: 1, rttMs: 1.5 },
-    { kind: "connection", ...second, wireBytes: 115, lanes: 2, rttMs: null },
+    {
+      kind: "connection",
+      connection: 0,
+      address: "a:1",
+      wireBytes: 1,
+      lanes: 1,
+      ...measured,
+      rttMs: 1.5,
+    },
+    { kind: "connection", connection: 1, address: "a:2", wireBytes: 115, lanes: 2, ...unknown },
+  ]);
+  // Where this end felt none, the transport's own is told.
+  assert.deepEqual(use.events({ rttMs: null }).map((event) => "rttMs" in event && event.rttMs), [
+    9,
+    null,
   ]);
   assert.deepEqual(new ConnectionUse().events({ rttMs: 1.5 }), []);
 });

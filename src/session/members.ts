@@ -105,5 +105,6 @@ export class Members {
 }
 
 function pathOf({ connection, number }: Member): LanePath {
-  return { connection: number, address: connection.remoteAddress };
+  const stats = () => connection.stats();
+  return { connection: number, address: connection.remoteAddress, stats };
 }

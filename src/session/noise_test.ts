@@ -259,7 +259,8 @@ Deno.test("the buffers of all lanes of a measurement are within one budget (I8)"
       },
       cancel: () => {},
     };
-    lanes.put({ connection: 0, address: "", stream, opening: new Uint8Array() });
+    const stats = () => ({ rttMs: null, lossRatio: null, windowBytes: null });
+    lanes.put({ connection: 0, address: "", stats, stream, opening: new Uint8Array() });
   }
   const messages = new Mailbox<TransferMessage>();
   const channel = { transfer: 1, messages, lanes } as Partial<TransferChannel> as TransferChannel;

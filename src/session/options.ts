@@ -38,6 +38,8 @@ export interface SessionOptions {
   readonly identityPath: string;
   readonly connections: number;
   readonly congestion: Congestion;
+  /** Bytes of one stream that may be under way; the transport's own measure where absent. */
+  readonly windowBytes?: number;
   /** Longest time without the peer. */
   readonly timeoutMs: number;
   readonly onEvent: (event: SessionEvent) => void;
@@ -115,6 +117,8 @@ export interface TransferSummary {
   readonly dryRun: boolean;
   /** How often the peer was lost and found again. */
   readonly reconnects: number;
+  /** What it went over, by name; absent where that was not chosen yet. */
+  readonly transport?: string;
   readonly error: SftpxError | null;
 }
 
@@ -137,8 +141,12 @@ export type SessionEvent =
     readonly address: string;
     readonly wireBytes: number;
     readonly lanes: number;
-    /** Smallest round trip that this end felt, milliseconds; null where it felt none. */
+    /** Smallest round trip that this end felt, else the transport's own measure; null for neither. */
     readonly rttMs: number | null;
+    /** Of the packets this end sent, those that were lost; null where the transport does not say. */
+    readonly lossRatio: number | null;
+    /** Bytes this end may have under way, by the transport's congestion control; null likewise. */
+    readonly windowBytes: number | null;
   }
   | {
     readonly kind: "start";

@@ -21,7 +21,11 @@ const RESULT = {
   changed: 3,
   deleted: 4,
 };
-const LANE = { connection: 0, address: "127.0.0.1:1" };
+const LANE = {
+  connection: 0,
+  address: "127.0.0.1:1",
+  stats: () => ({ rttMs: null, lossRatio: null, windowBytes: null }),
+};
 const CHUNK_BYTES = 65_536;
 
 /** A half of the engine with so much to tell. */

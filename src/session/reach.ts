@@ -5,19 +5,19 @@ import { SftpxError, toldError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { dialFirst, formatAddress, SILENCE } from "../transport/addresses.ts";
 import { backoffMs, pause } from "./patience.ts";
-import type {
-  Congestion,
-  Connection,
-  HostPort,
-  Protocol,
-  Transport,
+import {
+  type Connection,
+  type HostPort,
+  type Protocol,
+  type Transport,
+  type Wanted,
+  wantedOf,
 } from "../transport/transport.ts";
 
-export interface ReachOptions {
+export interface ReachOptions extends Wanted {
   readonly transport: Transport;
   /** Tried side by side, the first one first. */
   readonly addresses: readonly HostPort[];
-  readonly congestion: Congestion;
   /** Longest time for all of it. */
   readonly timeoutMs: number;
   /** A server that is busy is waited for within that time, unless its caller waits by itself. */
@@ -64,7 +64,7 @@ async function reachOnce<T>(
   options: ReachOptions,
   work: (dial: Dial, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { transport, addresses, congestion, timeoutMs } = options;
+  const { transport, addresses, timeoutMs } = options;
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(timeoutReason()), timeoutMs);
   const signal = AbortSignal.any([options.signal, timeout.signal]);
@@ -75,9 +75,9 @@ async function reachOnce<T>(
       ({ hostname, port }, lost) =>
         transport.connect({
           ...how,
+          ...wantedOf(options),
           hostname,
           port,
-          congestion,
           signal: AbortSignal.any([signal, lost]),
         }),
       { signal },

@@ -9,7 +9,7 @@ import { issueLeaf } from "../trust/certificate.ts";
 import { type Admitted, grantOfAccess } from "../trust/grant.ts";
 import { type Identity, identityName, loadIdentity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
-import type { Connection, Listener } from "../transport/transport.ts";
+import { type Connection, type Listener, wantedOf } from "../transport/transport.ts";
 import { whenAborted } from "./abort.ts";
 import { Admissions, type Caller } from "./admissions.ts";
 import { ticketAddresses } from "./advertise.ts";
@@ -102,7 +102,7 @@ class Server {
         screen: this.#reception.screen,
         certificatePem,
         keyPem,
-        congestion: options.congestion,
+        ...wantedOf(options),
       });
       this.#admissions.announce({
         port: this.#listener.address.port,
@@ -210,6 +210,7 @@ class Server {
     const stop = new AbortController();
     const stopped = whenAborted(this.#stop.signal, (reason) => stop.abort(reason));
     const session = new ServedSession({
+      transport: this.#options.transport.name,
       hub,
       clientIdentity: caller.identity,
       admission,

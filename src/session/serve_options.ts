@@ -84,6 +84,8 @@ export interface ServeOptions {
   /** Chunk slots in the pipeline of a transfer; 0 means clamp(4 x workers). */
   readonly depth: number;
   readonly congestion: Congestion;
+  /** Bytes of one stream that may be under way; the transport's own measure where absent. */
+  readonly windowBytes?: number;
   /** Time an unauthenticated peer has for its whole handshake; `LIMITS.handshakeMs` by default. */
   readonly handshakeMs?: number;
   /** How often refusals of one address are told; `LIMITS.refusalsToldMs` by default. */

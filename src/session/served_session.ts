@@ -31,6 +31,8 @@ import { type ClaimUse, TicketClaim } from "./ticket_claim.ts";
 
 export interface ServedSessionOptions {
   readonly hub: Hub;
+  /** Name of what its connections go over. */
+  readonly transport: string;
   readonly clientIdentity: Uint8Array;
   readonly admission: Admission;
   readonly identity: Identity;
@@ -160,7 +162,12 @@ export class ServedSession implements OpenSession {
     }
     this.#tellAccess(first, { admitted, transfer, startMs, ...outcomeOf(summary) });
     // The last that is told of a transfer.
-    this.#options.onEvent({ kind: "transfer_done", transfer, summary });
+    const { transport } = this.#options;
+    this.#options.onEvent({
+      kind: "transfer_done",
+      transfer,
+      summary: { ...summary, transport },
+    });
     this.#options.onDone(summary, { began });
   }
 

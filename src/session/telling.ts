@@ -148,6 +148,8 @@ export class Telling {
       wireBytes: event.wireBytes + (known?.wireBytes ?? 0),
       lanes: event.lanes + (known?.lanes ?? 0),
       rttMs: event.rttMs ?? known?.rttMs ?? null,
+      lossRatio: event.lossRatio ?? known?.lossRatio ?? null,
+      windowBytes: event.windowBytes ?? known?.windowBytes ?? null,
     });
   }
 

@@ -4,6 +4,7 @@ import type { SessionEvent, TransferSummary } from "./options.ts";
 import { failedSummary, idleProgress } from "./progress.ts";
 import { Telling } from "./telling.ts";
 
+const PATH = { rttMs: 7, lossRatio: 0.5, windowBytes: 20 };
 const LOST = new SftpxError("lost", "Lost the peer");
 
 type Progress = Extract<SessionEvent, { kind: "progress" }>;
@@ -32,7 +33,7 @@ Deno.test("a command that is never lost tells what its one attempt tells", () =>
     { kind: "notice", message: "twice" },
     { kind: "notice", message: "twice" },
     progressOf({ bytesDone: 5, wireBytes: 3 }),
-    { kind: "connection", connection: 0, address: "a", wireBytes: 3, lanes: 1, rttMs: 1 },
+    { kind: "connection", connection: 0, address: "a", wireBytes: 3, lanes: 1, ...PATH },
   ];
   for (const event of events) telling.tell(event);
   const summary = wholeOf({ reusedBytes: 2, bytes: 5 });
@@ -102,12 +103,13 @@ Deno.test("one start is told, and no entry, failure or notice twice by two attem
 Deno.test("what each connection carried is told once, all attempts together", () => {
   const { telling, told } = scene();
   const use = { kind: "connection", connection: 0, address: "a", lanes: 2 } as const;
-  telling.tell({ ...use, wireBytes: 3, rttMs: 7 });
+  const unknown = { rttMs: null, lossRatio: null, windowBytes: null };
+  telling.tell({ ...use, wireBytes: 3, ...PATH });
   telling.next(brokenOf());
-  telling.tell({ ...use, wireBytes: 4, rttMs: null });
+  telling.tell({ ...use, wireBytes: 4, ...unknown });
   assert.deepEqual(told, []);
   telling.summary(wholeOf());
-  assert.deepEqual(told, [{ ...use, wireBytes: 7, lanes: 4, rttMs: 7 }]);
+  assert.deepEqual(told, [{ ...use, wireBytes: 7, lanes: 4, ...PATH }]);
 });
 
 Deno.test("what an attempt moved is not reused by its successor, what was there before is", () => {

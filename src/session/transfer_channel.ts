@@ -1,6 +1,6 @@
 // One transfer's share of a session, as the hub hands it out: its messages and its lanes, both ways.
 
-import type { ReceiveStream, SendStream } from "../transport/transport.ts";
+import type { ConnectionStats, ReceiveStream, SendStream } from "../transport/transport.ts";
 import type { Message, TransferMessage } from "../wire/messages.ts";
 import type { Mailbox } from "./mailbox.ts";
 
@@ -10,6 +10,8 @@ export interface LanePath {
   readonly connection: number;
   /** The other end of that connection, as {@linkcode Connection} names it. */
   readonly address: string;
+  /** What its transport knows of that connection by now. */
+  readonly stats: () => ConnectionStats;
 }
 
 /** A lane the peer opened, with the frame header that told whose it is. */

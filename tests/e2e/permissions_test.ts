@@ -195,6 +195,90 @@ async function problemsWithout(
 }
 
 Deno.test({
+  name:
+    "quiche takes native code and its package besides, each named where it is missing, and no roots",
+  ignore: IGNORED,
+  async fn(t) {
+    await using ground = await prepare();
+    const run = async (command: SetCommand, places: Places, flags: readonly string[]) => {
+      const running = ground.scratch.start([...lineOf(command, places, ground), "--quic", "npm"], {
+        command: denoWith("--no-prompt", ...flags),
+        env: ground.env(places),
+      });
+      if (command === "serve") {
+        await Promise.race([running.said('"event":"listening"').catch(() => {}), running.ended]);
+        running.kill("SIGINT");
+      }
+      return await running.ended;
+    };
+    for (const command of ["send", "get", "ls", "serve"] as const) {
+      await t.step(command, async () => {
+        const places = ground.places(`npm-${command}`);
+        const granted = quicheSet(ground.sets.of(command, places));
+        const { code, stderr } = await run(command, places, [...flagsOf(granted), ...NATIVE]);
+        assert.equal(code, 0, stderr);
+        assert.doesNotMatch(stderr, /--allow-|NotCapable|Requires \w+ access/);
+      });
+    }
+    const places = ground.places("npm-less");
+    const all = quicheSet(ground.sets.of("ls", places));
+    const unread = all.filter(({ what }) => what !== CHECKOUT);
+    const lesser: Record<string, readonly string[]> = {
+      "--allow-read": [...flagsOf(unread), ...NATIVE],
+      "--allow-ffi": [...flagsOf(all), "--allow-sys"],
+      "--allow-sys": [...flagsOf(all), "--allow-ffi"],
+    };
+    for (const [missing, flags] of Object.entries(lesser)) {
+      await t.step(`without ${missing}`, async () => {
+        const outcome = await run("ls", places, flags);
+        assert.equal(outcome.code, 1, outcome.stdout);
+        assertPlain(outcome);
+        assert.match(outcome.stderr, new RegExp(`Cannot use QUIC: quiche: .*${missing}`));
+      });
+    }
+  },
+});
+
+/** What native code takes, whatever it is. */
+const NATIVE = ["--allow-ffi", "--allow-sys"];
+
+/** A command's set as it is for `--quic npm`, but for native code: the runtime's roots are no matter. */
+function quicheSet(granted: readonly Granted[]): readonly Granted[] {
+  const kept = granted.filter(({ permission, what }) =>
+    permission !== "env" || what === "HOME" || what === "SFTPX_TICKET"
+  );
+  const packages = { permission: "read", what: CHECKOUT };
+  return kept.some(({ what }) => what === CHECKOUT) ? kept : [...kept, packages];
+}
+
+Deno.test({
+  name:
+    "without --unstable-net quiche stands in where native code is allowed, else each flag is named",
+  ignore: IGNORED,
+  async fn() {
+    await using scratch = await Scratch.open();
+    const { imports } = JSON.parse(await fs.readFile(`${CHECKOUT}/deno.json`, "utf8"));
+    const config = scratch.path("deno.json");
+    await fs.writeFile(config, JSON.stringify({ imports, nodeModulesDir: "manual" }));
+    await fs.symlink(`${CHECKOUT}/node_modules`, scratch.path("node_modules"));
+    const server = await scratch.serve("root");
+    await makeFile(scratch.path("f"), "f");
+    const send = async (...permissions: readonly string[]) => {
+      const flags = ["--no-prompt", "--no-lock", "--config", config, ...permissions];
+      const command = [process.execPath, "run", ...flags, `${CHECKOUT}/mod.ts`];
+      return await scratch.run(["send", "f", `${server.ticket}/f`, "--json"], { command });
+    };
+    const sent = await send("-A");
+    assert.equal(sent.code, 0, sent.stderr);
+    assert.match(sent.stdout, /"event":"connected".*"transport":"quiche"/);
+    const kept = await send("--allow-read", "--allow-write", "--allow-net", "--allow-env");
+    assert.equal(kept.code, 1, kept.stderr);
+    assert.match(kept.stderr, /deno-quic: .*--unstable-net; quiche: .*--allow-ffi/);
+    assertPlain(kept);
+  },
+});
+
+Deno.test({
   name: "a host that is granted by its name is connected to by its name",
   ignore: IGNORED,
   async fn() {

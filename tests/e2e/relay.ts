@@ -1,6 +1,7 @@
 // A stretch of network that the tests own: UDP between clients and one server, on loopback. It drops
 // everything or one direction, narrows to a rate, takes another port or address family towards the
-// server (as a NAT does that forgot a client), and counts what came through. It reorders nothing.
+// server (as a NAT does that forgot a client), loses a share, and counts what came through and what did
+// not. It reorders nothing.
 
 import type { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
@@ -36,6 +37,7 @@ export class Relay implements AsyncDisposable {
   /** Sockets that a rebinding left behind: what comes to them is lost, as behind a NAT. */
   readonly #left: Socket[] = [];
   readonly #swallowed = new Set<Direction>();
+  #losses: Readonly<Record<Direction, Loss>> | null = null;
   readonly #passed = { up: 0, down: 0 };
   readonly #waiting = new Set<() => void>();
   readonly #narrows: Readonly<Record<Direction, Narrow>>;
@@ -100,6 +102,17 @@ export class Relay implements AsyncDisposable {
     this.#swallowed.clear();
   }
 
+  /** Loses one packet of so many from now on, at a place in each lot that the seed says; null for none. */
+  lose(packets: number | null, seed = 1): void {
+    if (packets === null) this.#losses = null;
+    else this.#losses = { up: new Loss(packets, seed), down: new Loss(packets, seed + 1) };
+  }
+
+  /** Packets that were lost so since `lose`. */
+  get lostPackets(): number {
+    return (this.#losses?.up.lost ?? 0) + (this.#losses?.down.lost ?? 0);
+  }
+
   /** Lets nothing through for a time, which is what is tested. */
   async pause(durationMs: number): Promise<void> {
     this.swallow("up", "down");
@@ -145,7 +158,7 @@ export class Relay implements AsyncDisposable {
   }
 
   #pass(direction: Direction, packet: Buffer, send: () => void): void {
-    if (this.#swallowed.has(direction)) return;
+    if (this.#swallowed.has(direction) || this.#losses?.[direction].takes()) return;
     const deliver = () => {
       // What waited in the queue when the stretch was cut is lost with it.
       if (this.#swallowed.has(direction)) return;
@@ -168,6 +181,42 @@ interface Place {
 interface Flow {
   readonly client: Place;
   socket: Socket;
+}
+
+/** Which packets are lost: one in each lot, the same for the same seed. */
+class Loss {
+  readonly #lotPackets: number;
+  #state: number;
+  #passed = 0;
+  #unlucky: number;
+  #lost = 0;
+
+  constructor(lotPackets: number, seed: number) {
+    this.#lotPackets = lotPackets;
+    this.#state = seed;
+    this.#unlucky = this.#draw();
+  }
+
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Whether the next one is lost. */
+  takes(): boolean {
+    const isLost = this.#passed === this.#unlucky;
+    if (isLost) this.#lost++;
+    if (++this.#passed === this.#lotPackets) {
+      this.#passed = 0;
+      this.#unlucky = this.#draw();
+    }
+    return isLost;
+  }
+
+  #draw(): number {
+    // As in Numerical Recipes; the high bits are the better ones.
+    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((this.#state / 2 ** 32) * this.#lotPackets);
+  }
 }
 
 /** A queue that empties at a rate and drops what does not fit. */

@@ -31,12 +31,20 @@ export function planLine(event: Event<"plan">): string {
 
 /** What `--verbose` tells of a connection at the end of a transfer. */
 export function connectionLine(event: Event<"connection">): string {
-  const { connection, address, wireBytes, lanes, rttMs } = event;
+  const { connection, address, wireBytes, lanes, rttMs, lossRatio, windowBytes } = event;
   const on = `${formatCount(lanes)} ${lanes === 1 ? "lane" : "lanes"}`;
-  const trip = rttMs === null ? "" : `, round trip ${formatDuration(rttMs)}`;
-  return `connection ${connection} to ${shown(address)} carried ${
-    formatBytes(wireBytes)
-  } on ${on}${trip}`;
+  const parts = [
+    `connection ${connection} to ${shown(address)} carried ${formatBytes(wireBytes)} on ${on}`,
+    rttMs === null ? null : `round trip ${formatDuration(rttMs)}`,
+    lossRatio === null ? null : `${formatShare(lossRatio)} lost`,
+    windowBytes === null ? null : `window ${formatBytes(windowBytes)}`,
+  ];
+  return parts.filter((part) => part !== null).join(", ");
+}
+
+/** `0.13%`, or `0%`: of what is rare, the digits that count. */
+function formatShare(ratio: number): string {
+  return `${Number((100 * ratio).toFixed(2))}%`;
 }
 
 /** A directory's path ends with a slash, as the peer may have written it already. */

@@ -1,0 +1,59 @@
+// The QUIC stacks that this program has and the runtimes it has them on, as commands: what the interop
+// matrix is made of. One that is not on this machine says why.
+
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { bunWith, denoWith } from "./command.ts";
+
+const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+
+/** One stack on one runtime. */
+export interface Stack {
+  readonly name: string;
+  /** Starts the tool there. */
+  readonly command: readonly string[];
+  /** Flags that choose the stack; none where it is what is chosen without any. */
+  readonly flags: readonly string[];
+  /** What it calls itself in a summary. */
+  readonly transport: string;
+}
+
+/** Every stack that is here, and for each of the others why it is not. */
+export function stacks(): { readonly here: readonly Stack[]; readonly missing: readonly string[] } {
+  const bun = bunProgram();
+  const binary = process.env["SFTPX_BINARY"] || join(REPOSITORY, "dist", "sftpx-bun");
+  const here: Stack[] = [
+    { name: "Deno QUIC", command: denoWith("-A"), flags: [], transport: "deno-quic" },
+    {
+      name: "quiche on Deno",
+      command: denoWith("-A"),
+      flags: ["--quic", "npm"],
+      transport: "quiche",
+    },
+  ];
+  const missing: string[] = [];
+  if (bun === null) missing.push("quiche on Bun: no bun in PATH, nor named by SFTPX_BUN");
+  else {
+    here.push({ name: "quiche on Bun", command: bunWith(bun), flags: [], transport: "quiche" });
+  }
+  if (runs(binary)) {
+    here.push({ name: "the binary", command: [binary], flags: [], transport: "quiche" });
+  } else missing.push("the binary: no dist/sftpx-bun that runs, nor one named by SFTPX_BINARY");
+  return { here, missing };
+}
+
+/** Bun as SFTPX_BUN names it, else the one of PATH; null for none. */
+export function bunProgram(): string | null {
+  const given = process.env["SFTPX_BUN"];
+  if (given) return given;
+  const places = (process.env["PATH"] ?? "").split(delimiter).filter((place) => place !== "");
+  return places.map((place) => join(place, "bun")).find((path) => existsSync(path)) ?? null;
+}
+
+/** Whether it is a program of this machine: one left from another build is not taken. */
+function runs(binary: string): boolean {
+  return existsSync(binary) && spawnSync(binary, ["--version"]).status === 0;
+}
