@@ -10,6 +10,18 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     summary: "bytes through the transport alone: no files, no hashing",
     load: () => import("./pipe.ts"),
   },
+  quic: {
+    summary: "two QUIC stacks between two processes, against the binding in memory",
+    load: () => import("./quic.ts"),
+  },
+  wan: {
+    summary: "the same two over 50 ms and loss, through an emulated path",
+    load: () => import("./wan.ts"),
+  },
+  udp: {
+    summary: "packets through the two kinds of UDP sockets, no QUIC",
+    load: () => import("./udp.ts"),
+  },
   file: {
     summary: "one file, disk to disk, against the pipe and scp",
     load: () => import("./file.ts"),

@@ -35,6 +35,11 @@ export class Child implements AsyncDisposable {
     })();
   }
 
+  /** Ends it; its next line is then an error. */
+  kill(): void {
+    this.#process.kill();
+  }
+
   /** What it cost so far. */
   cost(): Cost {
     return processCost(this.pid);
