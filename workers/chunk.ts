@@ -39,10 +39,7 @@ async function start({ without }: ChunkInit): Promise<Crew> {
   post({ kind: "ready", codecs: codecNames(codecs) });
   return {
     packer: new Packer(codecs),
-    lander: new Lander(codecs, {
-      direct: new DirectWriter({ without }),
-      open: (path, isNew) => parts.open(path, isNew),
-    }),
+    lander: new Lander(codecs, { direct: new DirectWriter({ without }), parts }),
     digester: new Digester(codecs),
     rereader: new Rereader(codecs, { direct: new DirectReader({ without }) }),
   };

@@ -10,8 +10,9 @@ type Native = typeof import("@napi-rs/blake-hash");
 /** The addon's hash, or null where it cannot be loaded. */
 export async function loadNativeHash(): Promise<Blake3 | null> {
   try {
-    if (!hasFfi() || !mayReadPackage(import.meta.resolve("@napi-rs/blake-hash"))) return null;
-    return nativeHash(await import("@napi-rs/blake-hash"));
+    if (!hasFfi() || !mayReadPackage(() => import.meta.resolve("@napi-rs/blake-hash"))) return null;
+    const loaded = await import("@napi-rs/blake-hash") as Native & { default?: Native };
+    return nativeHash(loaded.default ?? loaded); // bundled it has only the default
   } catch {
     return null; // no addon for this platform: the next backend hashes
   }

@@ -9,8 +9,9 @@ type Wasm = typeof import("blake3");
 /** The WASM hash, or null where it cannot be loaded. */
 export async function loadWasmHash(): Promise<Blake3 | null> {
   try {
-    if (!mayReadPackage(import.meta.resolve("blake3"))) return null;
-    const wasm = await import("blake3");
+    if (!mayReadPackage(() => import.meta.resolve("blake3"))) return null;
+    const loaded = await import("blake3") as Wasm & { default?: Wasm };
+    const wasm = loaded.default ?? loaded; // bundled it has only the default
     wasm.hash(new Uint8Array(0)); // the .wasm file is read at first use
     return wasmHash(wasm);
   } catch {

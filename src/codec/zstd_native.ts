@@ -11,7 +11,7 @@ export async function loadNativeZstd(): Promise<ZstdPackage | null> {
   try {
     // The package's loader reads `process.config`, for which Deno asks for the environment.
     if (!hasFfi() || !mayReadEnv()) return null;
-    if (!mayReadPackage(import.meta.resolve("zstd-napi/binding.js"))) return null;
+    if (!mayReadPackage(() => import.meta.resolve("zstd-napi/binding.js"))) return null;
     const loaded = await import("zstd-napi/binding.js") as Binding & { default?: Binding };
     return nativeZstd(loaded.default ?? loaded);
   } catch {

@@ -32,7 +32,7 @@ Deno.test("bench measures every part of this machine, and leaves nothing behind"
   const rows = rowsOf(stdout);
   assert.deepEqual([...new Set(rows.map((row) => row["bench"]))], ["pipe", "hash", "zstd", "disk"]);
   for (const row of rows) assert.ok(Number(row["bytesPerSecond"]) > 0, JSON.stringify(row));
-  assert.deepEqual(await fs.readdir(scratch.path("tmp")), []);
+  assert.deepEqual(await leftIn(scratch.path("tmp")), []);
   assert.deepEqual(await fs.readdir(scratch.path("disk")), []);
 });
 
@@ -93,6 +93,12 @@ Deno.test({
     await terminal.said("measuring pipe");
     terminal.interrupt();
     assert.equal(await terminal.ended, 130, terminal.text);
-    assert.deepEqual(await fs.readdir(scratch.path("tmp")), []);
+    assert.deepEqual(await leftIn(scratch.path("tmp")), []);
   },
 });
+
+/** What is left in a directory, but for the addons that a binary keeps there for its next start. */
+async function leftIn(directory: string): Promise<readonly string[]> {
+  const names = await fs.readdir(directory);
+  return names.filter((name) => !/^\.bun-\d+-[0-9a-f]+\.node$/.test(name));
+}

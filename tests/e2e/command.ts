@@ -28,6 +28,11 @@ export function denoWith(...permissions: readonly string[]): readonly string[] {
   return [process.execPath, "run", ...permissions, "--config", config, join(REPOSITORY, "mod.ts")];
 }
 
+/** The sources under Bun, as the launcher starts them. */
+export function bunWith(bun: string): readonly string[] {
+  return [bun, "--config=/dev/null", "--no-env-file", "--no-install", join(REPOSITORY, "mod.ts")];
+}
+
 /** This process's environment without what changes the tool's behaviour. */
 export function ownEnvironment(): Record<string, string> {
   const own: Record<string, string> = {};

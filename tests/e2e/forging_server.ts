@@ -23,7 +23,8 @@ export async function forgeReceipt(): Promise<ForgingServer> {
   const identity = await generateIdentity();
   const { certificatePem, keyPem } = await issueLeaf(identity, { nowMs: Date.now() });
   const at = { hostname: "127.0.0.1", port: 0 };
-  const listener = await chooseTransport().listen({ ...at, certificatePem, keyPem });
+  const transport = await chooseTransport({ quic: "auto" });
+  const listener = await transport.listen({ ...at, certificatePem, keyPem });
   const served = (async () => {
     const connection = await listener.accept();
     assert.ok(connection !== null);

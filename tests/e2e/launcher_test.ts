@@ -8,6 +8,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { isRunByDeno } from "./command.ts";
 import { Scratch } from "./sftpx_process.ts";
+import { bunProgram } from "./stacks.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../../scripts/sftpx", import.meta.url));
 /** Without DENO_NO_UPDATE_CHECK: the launcher has to set it. */
@@ -43,5 +44,31 @@ Deno.test({
     assert.equal(code, 0);
     const { code: status, stderr } = await scratch.run(["status", "root"], options);
     assert.equal(status, 0, stderr);
+  },
+});
+
+const BUN = bunProgram();
+
+Deno.test({
+  name: "the launcher takes Bun where there is no Deno, and nothing of the directory it stands in" +
+    (BUN === null ? " (needs Bun: in PATH or named by SFTPX_BUN)" : ""),
+  ignore: process.platform === "win32" || BUN === null || !isRunByDeno(),
+  fn: async () => {
+    await using scratch = await Scratch.open();
+    await fs.mkdir(scratch.path("bin"));
+    await fs.symlink(BUN ?? "", scratch.path("bin/bun"));
+    for (const name of ["sh", "dirname", "realpath"]) {
+      await fs.symlink(await fs.realpath(`/bin/${name}`), scratch.path("bin", name));
+    }
+    await fs.writeFile(scratch.path("hostile.ts"), `console.error("hostile");`);
+    await fs.writeFile(scratch.path("bunfig.toml"), `preload = ["./hostile.ts"]\n`);
+    await fs.writeFile(scratch.path(".env"), "SFTPX_TICKET=hostile\nSFTPX_QUIET=true\n");
+    await fs.symlink(LAUNCHER, scratch.path("sftpx"));
+    const options = { command: [scratch.path("sftpx")], env: { PATH: scratch.path("bin") } };
+    const version = await scratch.run(["--version", "--verbose"], options);
+    assert.match(version.stdout, /runtime +bun/);
+    const sent = await scratch.run(["send", "hostile.ts", "@"], options);
+    assert.match(sent.stderr, /neither --ticket-file nor SFTPX_TICKET is set/);
+    assert.equal(/hostile/.test(version.stderr + sent.stderr), false);
   },
 });

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
+import { isRunByDeno } from "./command.ts";
 import { transferOf } from "./json_output.ts";
 import {
   assertReconnected,
@@ -75,9 +76,13 @@ Deno.test("a server that moves behind its address is found", async () => {
     "to another address family": async () => {
       await using line = await Line.open("send", { ...QUICK, listen: "[::]" });
       const running = await line.startToMiddle();
-      // The server knows a session by its own address too: QUIC moves clients, never servers.
       await line.relay.aim({ port: line.server.port, family: 6 });
-      assertReconnected(await line.arrives(running));
+      const arrived = await line.arrives(running);
+      // Deno's server knows a session by its own address too: QUIC moves clients, never servers.
+      // quiche's is told of the client's alone where its socket is the wildcard, and may follow.
+      if (isRunByDeno() || eventsOf(arrived.lines, "reconnected").length > 0) {
+        assertReconnected(arrived);
+      } else assertUndisturbed(arrived);
     },
     "to another port, killed and started again": async () => {
       await using line = await Line.open("get", QUICK);
