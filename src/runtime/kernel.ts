@@ -6,6 +6,9 @@
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import process from "node:process";
+import { type CallNumbers, NUMBERS } from "./kernel_numbers.ts";
+
+export type { CallNumbers } from "./kernel_numbers.ts";
 
 /** The C library where Linux systems have it: glibc's name, then musl's. */
 const LIBRARIES: readonly string[] = [
@@ -15,116 +18,6 @@ const LIBRARIES: readonly string[] = [
 ];
 /** Enough for paths, and for what is read and listed at a time. */
 const MEMORY_BYTES = 256 * 1024;
-
-/** Numbers of system calls; the kernel never changes them. */
-export interface CallNumbers {
-  readonly bind: number;
-  readonly close: number;
-  readonly eventfd2: number;
-  readonly fchmod: number;
-  readonly fchmodat: number;
-  readonly fdatasync: number;
-  readonly fsync: number;
-  readonly ftruncate: number;
-  readonly getdents64: number;
-  readonly getsockname: number;
-  readonly io_destroy: number;
-  readonly io_getevents: number;
-  readonly io_setup: number;
-  readonly io_submit: number;
-  readonly ioctl: number;
-  readonly linkat: number;
-  readonly mkdirat: number;
-  readonly openat2: number;
-  readonly ppoll: number;
-  readonly read: number;
-  readonly readlinkat: number;
-  readonly recvmmsg: number;
-  readonly renameat2: number;
-  readonly sendfile: number;
-  readonly sendmmsg: number;
-  readonly sendmsg: number;
-  readonly setsockopt: number;
-  readonly socket: number;
-  readonly statx: number;
-  readonly symlinkat: number;
-  readonly unlinkat: number;
-  readonly utimensat: number;
-  readonly write: number;
-}
-
-const NUMBERS: Readonly<Record<string, CallNumbers>> = {
-  x64: {
-    bind: 49,
-    close: 3,
-    eventfd2: 290,
-    fchmod: 91,
-    fchmodat: 268,
-    fdatasync: 75,
-    fsync: 74,
-    ftruncate: 77,
-    getdents64: 217,
-    getsockname: 51,
-    io_destroy: 207,
-    io_getevents: 208,
-    io_setup: 206,
-    io_submit: 209,
-    ioctl: 16,
-    linkat: 265,
-    mkdirat: 258,
-    openat2: 437,
-    ppoll: 271,
-    read: 0,
-    readlinkat: 267,
-    recvmmsg: 299,
-    renameat2: 316,
-    sendfile: 40,
-    sendmmsg: 307,
-    sendmsg: 46,
-    setsockopt: 54,
-    socket: 41,
-    statx: 332,
-    symlinkat: 266,
-    unlinkat: 263,
-    utimensat: 280,
-    write: 1,
-  },
-  arm64: {
-    bind: 200,
-    close: 57,
-    eventfd2: 19,
-    fchmod: 52,
-    fchmodat: 53,
-    fdatasync: 83,
-    fsync: 82,
-    ftruncate: 46,
-    getdents64: 61,
-    getsockname: 204,
-    io_destroy: 1,
-    io_getevents: 4,
-    io_setup: 0,
-    io_submit: 2,
-    ioctl: 29,
-    linkat: 37,
-    mkdirat: 34,
-    openat2: 437,
-    ppoll: 73,
-    read: 63,
-    readlinkat: 78,
-    recvmmsg: 243,
-    renameat2: 276,
-    sendfile: 71,
-    sendmmsg: 269,
-    sendmsg: 211,
-    setsockopt: 208,
-    socket: 198,
-    statx: 291,
-    symlinkat: 36,
-    unlinkat: 35,
-    utimensat: 88,
-    write: 64,
-  },
-};
 
 /** The six arguments of a call; those left out are 0. */
 export type CallArguments = readonly [a?: number, b?: number, c?: number, d?: number, e?: number];

@@ -23,6 +23,9 @@ type Bound = Pick<UdpOptions, "hostname" | "port" | "receiveBufferBytes" | "send
 
 /** Longest packet there is. */
 const PACKET_BYTES = 65_536;
+/** Errors in a row after which reading pauses, and for how long. */
+const FAILURES_AT_ONCE = 16;
+const PAUSE_MS = 10;
 
 /** Binds one; throws with the system's `code` where it cannot. */
 export function openDatagrams(bound: Bound, take: TakeDatagram): Promise<Datagrams> {
@@ -70,17 +73,26 @@ class DenoDatagrams implements Datagrams {
 
   async #read(take: TakeDatagram): Promise<void> {
     const buffer = new Uint8Array(PACKET_BYTES);
-    for (;;) {
-      try {
-        const [bytes, from] = await this.#conn.receive(buffer);
-        const { hostname, port } = from as Deno.NetAddr;
-        take(bytes, hostname, port);
-      } catch (thrown) {
+    for (let failures = 0;;) {
+      const came = await this.#conn.receive(buffer).catch((thrown: unknown) => {
         // A system may tell here that somebody did not get a packet: that is no news of this socket.
-        if (isClosed(thrown)) return;
+        return isClosed(thrown) ? null : undefined;
+      });
+      if (came === null) return;
+      if (came === undefined) {
+        if (++failures % FAILURES_AT_ONCE === 0) await pause();
+        continue;
       }
+      failures = 0;
+      const { hostname, port } = came[1] as Deno.NetAddr;
+      take(came[0], hostname, port);
     }
   }
+}
+
+/** Whatever it is that goes on failing, other work goes on as well. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }
 
 function isClosed(thrown: unknown): boolean {

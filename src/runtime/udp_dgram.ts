@@ -7,15 +7,13 @@ import type { TakePacket, UdpAddress, UdpOptions, UdpPath, UdpSocket } from "./u
 import { type Datagrams, openDatagrams, type TakeDatagram } from "./udp_datagrams.ts";
 import { localEnd, plainHost, Recent } from "./udp_paths.ts";
 import { requireNet } from "./udp_permission.ts";
+import { type Packet, PacketQueue } from "./udp_queue.ts";
 
 /** Deno sends what is under way at once in the reverse order; with one at a time order is kept. */
 const SENDS_AT_ONCE = typeof Deno === "undefined" ? Number.POSITIVE_INFINITY : 1;
 
-/** A packet that came or that goes. */
-interface Packet {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly path: UdpPath;
-}
+/** So many that wait are taken at once: in Bun, packets that keep coming come before any turn. */
+const EAGER_PACKETS = 256;
 
 /** Binds one; throws with the system's `code` where it cannot. */
 export async function openDgram(options: UdpOptions): Promise<UdpSocket> {
@@ -27,7 +25,8 @@ export async function openDgram(options: UdpOptions): Promise<UdpSocket> {
   return socket;
 }
 
-class DgramSocket implements UdpSocket {
+/** Exported for its test, which is its runtime. */
+export class DgramSocket implements UdpSocket {
   readonly kind = "dgram";
   readonly local: UdpAddress;
   readonly outgoing: Uint8Array<ArrayBuffer> = new Uint8Array(LIMITS.udpBatchBytes);
@@ -35,10 +34,7 @@ class DgramSocket implements UdpSocket {
   readonly #isV6: boolean;
   readonly #onReady: () => void;
   readonly #paths = new Recent<string, UdpPath>();
-  #packets: Packet[] = [];
-  /** First of them that was not taken yet. */
-  #next = 0;
-  #waitingBytes = 0;
+  readonly #came = new PacketQueue();
   /** Packets that go, in order; of them and those that the runtime has, all bytes. */
   #queue: Packet[] = [];
   #sending = 0;
@@ -60,16 +56,14 @@ class DgramSocket implements UdpSocket {
     let taken = 0;
     try {
       while (taken < mostPackets) {
-        const packet = this.#packets[this.#next];
-        if (packet === undefined) break;
-        this.#next++;
+        const packet = this.#came.shift();
+        if (packet === null) break;
         taken++;
-        this.#waitingBytes -= packet.bytes.length;
         take(packet.bytes, packet.path);
       }
       return taken;
     } finally {
-      this.#goOn();
+      if (this.#came.waiting > 0) this.#wakeSoon();
     }
   }
 
@@ -102,8 +96,7 @@ class DgramSocket implements UdpSocket {
   async #close(): Promise<void> {
     if (this.#turn !== null) clearImmediate(this.#turn);
     this.#turn = null;
-    this.#packets = [];
-    this.#next = 0;
+    this.#came.clear();
     // What was handed over still goes out: the last packet tells the peer of the end.
     if (this.#sendingBytes > 0) await new Promise<void>((resolve) => this.#onDrained = resolve);
     await this.#datagrams.close();
@@ -111,14 +104,10 @@ class DgramSocket implements UdpSocket {
 
   /** A packet came. */
   came(bytes: Uint8Array, host: string, port: number): void {
-    if (this.#closing !== null) return;
-    if (
-      this.#packets.length - this.#next >= LIMITS.udpWaitingPackets ||
-      this.#waitingBytes + bytes.length > LIMITS.udpWaitingBytes
-    ) return;
-    this.#waitingBytes += bytes.length;
-    this.#packets.push({ bytes: new Uint8Array(bytes), path: this.#path(plainHost(host), port) });
-    this.#wakeSoon();
+    if (this.#closing !== null || !this.#came.hasRoom(bytes.length)) return;
+    this.#came.push({ bytes: new Uint8Array(bytes), path: this.#path(plainHost(host), port) });
+    if (this.#came.waiting >= EAGER_PACKETS) this.#onReady();
+    else this.#wakeSoon();
   }
 
   #pump(): void {
@@ -141,12 +130,6 @@ class DgramSocket implements UdpSocket {
     if (!this.#isFull || this.#sendingBytes > LIMITS.udpSendingBytes / 2) return;
     this.#isFull = false;
     this.#wakeSoon();
-  }
-
-  #goOn(): void {
-    if (this.#next < this.#packets.length) return this.#wakeSoon();
-    this.#packets = [];
-    this.#next = 0;
   }
 
   /** In a turn of its own: what comes meanwhile comes with it. */

@@ -7,25 +7,24 @@ import { constants } from "node:os";
 import { LIMITS } from "../base/limits.ts";
 import { Kernel } from "./kernel.ts";
 import type { TakePacket, UdpAddress, UdpOptions, UdpPath, UdpSocket } from "./udp.ts";
-import { unscoped, zoneOf } from "./udp_address.ts";
-import {
-  AF_INET,
-  AF_INET6,
-  type RawPath,
-  SLOTS,
-  UDP_MEMORY_BYTES,
-  UdpMemory,
-} from "./udp_memory.ts";
-import { isWildcard, localEnd, plainHost, Recent } from "./udp_paths.ts";
+import { unscoped } from "./udp_address.ts";
+import { type KernelPath, KernelPaths, scopeOf } from "./udp_kernel_paths.ts";
+import { SLOTS, UDP_MEMORY_BYTES } from "./udp_layout.ts";
+import { LookBudget } from "./udp_look.ts";
+import { UdpMemory } from "./udp_memory.ts";
+import { AF_INET, AF_INET6 } from "./udp_names.ts";
+import { isWildcard, plainHost } from "./udp_paths.ts";
 import { requireNet } from "./udp_permission.ts";
-import { openWaiter, type Waiter } from "./udp_wait.ts";
+import { openWaiter } from "./udp_wait.ts";
+import type { Waiter } from "./udp_waiter.ts";
 
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
-const SIOCGIFINDEX = 0x8933;
-const { EAGAIN } = constants.errno;
+const { EAGAIN, EINVAL, EIO, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP } = constants.errno;
+/** What is said of a message that is not divided on its way; anything else passes. */
+const UNDIVIDED: ReadonlySet<number> = new Set([EINVAL, EIO, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP]);
 
 /** Options of a socket: level, number. */
 const SO_SNDBUF = [1, 7] as const;
@@ -36,22 +35,6 @@ const IP_PKTINFO = [0, 8] as const;
 const IPV6_V6ONLY = [41, 26] as const;
 const IPV6_RECVPKTINFO = [41, 49] as const;
 const UDP_GRO = [17, 104] as const;
-
-/**
- * How long a socket that was just read looks again, once a turn of the event loop, before it is waited
- * for: being woken costs more than that. Only where the last wait was as short: a slow peer's packets
- * are not looked for in vain.
- */
-const LOOK_MS = 0.3;
-
-/** A path, and how packets are sent on it. */
-interface KernelPath extends UdpPath {
-  /** The address they leave from; null leaves it to the system. */
-  readonly fromHost: string | null;
-  readonly scope: number;
-  /** False where the kernel would not divide packets on this way. */
-  isDivided: boolean;
-}
 
 /** Null where this system, runtime or its permissions have no such calls; throws as `bind` does. */
 export function openKernelUdp(options: UdpOptions): Promise<UdpSocket | null> {
@@ -93,12 +76,7 @@ class KernelSocket implements UdpSocket {
   readonly #isV6: boolean;
   readonly #onReady: () => void;
   readonly #waiter: Waiter;
-  readonly #paths = new Recent<string, KernelPath>();
-  /** Those asked for by `pathTo`, by their far end. */
-  readonly #asked = new Recent<string, KernelPath>();
-  /** The path of the message that came last, and its bytes. */
-  #last: KernelPath | null = null;
-  #lastRaw: RawPath | null = null;
+  readonly #paths: KernelPaths;
   /** The path that the block's headers are laid for. */
   #aimed: UdpPath | null = null;
   /** Messages in the slots, the one being taken, and where in it. */
@@ -112,9 +90,7 @@ class KernelSocket implements UdpSocket {
   /** How much of a batch had gone when the socket was full. */
   #sentBytes = 0;
   #isFull = false;
-  #lookMs = LOOK_MS;
-  #takenMs = 0;
-  #waitingMs = 0;
+  readonly #look = new LookBudget();
   #turn: ReturnType<typeof setImmediate> | null = null;
   #closing: Promise<void> | null = null;
 
@@ -129,7 +105,8 @@ class KernelSocket implements UdpSocket {
     this.#onReady = onReady;
     this.local = local;
     this.outgoing = memory.outgoing;
-    const waiter = openWaiter({ kernel, memory, socket, onReady: () => this.#ready() });
+    this.#paths = new KernelPaths({ kernel, memory, socket, local });
+    const waiter = openWaiter({ kernel, socket, onReady: () => this.#ready() });
     if (waiter === null) throw new NoWaiter();
     this.#waiter = waiter;
     waiter.wait(false);
@@ -177,13 +154,14 @@ class KernelSocket implements UdpSocket {
         const packetBytes = this.#segmentBytes === 0 ? end : this.#segmentBytes;
         this.#at = Math.min(end, from + packetBytes);
         const packet = this.#memory.packet(slot, from, this.#at);
+        this.#look.moved(packet.length);
         if (this.#at >= end) this.#leaveSlot();
         taken++;
         take(packet, path);
         if (this.#closing !== null) return taken;
       }
     } finally {
-      if (taken > 0) this.#takenMs = performance.now();
+      if (taken > 0) this.#look.took(performance.now());
       this.#goOn();
     }
     return taken;
@@ -191,7 +169,7 @@ class KernelSocket implements UdpSocket {
 
   send(totalBytes: number, packetBytes: number, path: UdpPath): boolean {
     if (this.#closing !== null) return true;
-    const way = this.#wayOf(path);
+    const way = this.#paths.of(path);
     if (this.#aimed !== way) {
       this.#memory.aim(way.remote, way.fromHost, way.scope);
       this.#aimed = way;
@@ -212,12 +190,13 @@ class KernelSocket implements UdpSocket {
       at += sent;
     }
     this.#sentBytes = 0;
+    this.#look.moved(totalBytes);
     return true;
   }
 
   pathTo(remote: UdpAddress): UdpPath {
     requireNet(unscoped(remote.host), remote.port);
-    return this.#askedFor({ host: plainHost(remote.host), port: remote.port });
+    return this.#paths.to({ host: plainHost(remote.host), port: remote.port });
   }
 
   close(): Promise<void> {
@@ -237,7 +216,7 @@ class KernelSocket implements UdpSocket {
     if (this.#closing !== null) return;
     this.#isFull = false;
     this.#isDrained = false;
-    this.#lookMs = performance.now() - this.#waitingMs < LOOK_MS ? LOOK_MS : 0;
+    this.#look.woken(performance.now());
     this.#onReady();
   }
 
@@ -245,19 +224,18 @@ class KernelSocket implements UdpSocket {
   #goOn(): void {
     if (this.#closing !== null || this.#turn !== null) return;
     if (this.#slot >= this.#slots && this.#isDrained) {
-      const nowMs = performance.now();
-      if (nowMs - this.#takenMs >= this.#lookMs) {
-        this.#waitingMs = nowMs;
+      if (!this.#look.mayLook(performance.now())) {
         this.#waiter.wait(this.#isFull);
         return;
       }
     }
-    this.#turn = setImmediate(() => this.#look());
+    this.#turn = setImmediate(() => this.#lookOn());
   }
 
   /** A turn of the event loop costs less than being woken by another thread. */
-  #look(): void {
+  #lookOn(): void {
     this.#turn = null;
+    this.#look.looked(performance.now());
     if (this.#slot < this.#slots || this.#fill()) {
       this.#onReady();
       return;
@@ -281,7 +259,7 @@ class KernelSocket implements UdpSocket {
   #openSlot(): KernelPath {
     this.#segmentBytes = this.#memory.segmentBytes(this.#slot);
     this.#at = 0;
-    this.#slotPath = this.#pathOf(this.#slot);
+    this.#slotPath = this.#paths.ofSlot(this.#slot);
     return this.#slotPath;
   }
 
@@ -300,6 +278,8 @@ class KernelSocket implements UdpSocket {
     const result = this.#kernel.attempt("sendmsg", this.#socket, message, MSG_DONTWAIT);
     if (result >= 0) return end - at;
     if (result === -EAGAIN) return -1;
+    // Whatever else keeps them from going now is packets lost.
+    if (!UNDIVIDED.has(-result)) return end - at;
     // A way whose card, or whose longest packet, does not allow it: each by itself from now on.
     way.isDivided = false;
     return 0;
@@ -314,71 +294,7 @@ class KernelSocket implements UdpSocket {
     // Whatever else keeps the first of them from going is a packet lost.
     return Math.min(end - at, Math.max(1, result) * packetBytes);
   }
-
-  #wayOf(path: UdpPath): KernelPath {
-    return "isDivided" in path ? path as KernelPath : this.#askedFor(path.remote);
-  }
-
-  #pathOf(slot: number): KernelPath {
-    if (
-      this.#last !== null && this.#lastRaw !== null &&
-      this.#memory.isSamePath(slot, this.#lastRaw)
-    ) return this.#last;
-    const key = this.#memory.pathKey(slot);
-    let path = this.#paths.get(key);
-    if (path === undefined) {
-      path = this.#newPath(slot);
-      this.#paths.set(key, path);
-    }
-    this.#last = path;
-    this.#lastRaw = this.#memory.rawPath(slot);
-    return path;
-  }
-
-  #newPath(slot: number): KernelPath {
-    const remote = this.#memory.remote(slot);
-    const asked = this.#asked.get(`${remote.host} ${remote.port}`);
-    if (asked !== undefined) return asked;
-    const fromHost = this.#memory.localHost(slot);
-    const local = fromHost === null
-      ? localEnd(this.local, remote)
-      : { host: fromHost, port: this.local.port };
-    return { local, remote, fromHost, scope: this.#scopeOf(remote), isDivided: true };
-  }
-
-  #askedFor(remote: UdpAddress): KernelPath {
-    const scope = this.#scopeOf(remote);
-    const zone = scope === 0 ? "" : `%${scope}`;
-    const host = `${unscoped(remote.host)}${zone}`;
-    const key = `${host} ${remote.port}`;
-    const known = this.#asked.get(key);
-    if (known !== undefined) return known;
-    const end = { host, port: remote.port };
-    const local = localEnd(this.local, end);
-    const path: KernelPath = { local, remote: end, fromHost: null, scope, isDivided: true };
-    this.#asked.set(key, path);
-    // A packet from there may have come before on a path of its own.
-    this.#paths.clear();
-    this.#last = null;
-    return path;
-  }
-
-  #scopeOf({ host }: UdpAddress): number {
-    return scopeOf(host, { kernel: this.#kernel, memory: this.#memory, socket: this.#socket });
-  }
 }
 
 /** A socket that nobody could be woken for. */
 class NoWaiter extends Error {}
-
-/** Number of the interface that an address names. */
-function scopeOf(
-  host: string,
-  { kernel, memory, socket }: { kernel: Kernel; memory: UdpMemory; socket: number },
-): number {
-  const zone = zoneOf(host);
-  if (zone === "") return 0;
-  if (/^\d+$/.test(zone)) return Number(zone);
-  kernel.call("ioctl", socket, SIOCGIFINDEX, memory.interfaceRequest(zone));
-  return memory.interfaceIndex;
-}

@@ -6,52 +6,36 @@
 import { LIMITS } from "../base/limits.ts";
 import type { Kernel } from "./kernel.ts";
 import type { UdpAddress } from "./udp.ts";
-import { showV6, unscoped, v4Bytes, v6Bytes } from "./udp_address.ts";
+import { showV6, v4Bytes, v6Bytes } from "./udp_address.ts";
+import {
+  CONTROL_BYTES,
+  CONTROL_BYTES_AT,
+  CONTROL_POINTER_AT,
+  FLAGS_AT,
+  HEADER_BYTES,
+  IN_CONTROLS_AT,
+  IN_HEADERS_AT,
+  IN_IOVS_AT,
+  IN_NAMES_AT,
+  IOV_BYTES,
+  IOV_COUNT_AT,
+  IOV_POINTER_AT,
+  layPointer,
+  NAME_BYTES,
+  NAME_BYTES_AT,
+  OUT_CONTROL_AT,
+  OUT_HEADERS_AT,
+  OUT_IOVS_AT,
+  OUT_NAME_AT,
+  OUTGOING_AT,
+  SCRATCH_AT,
+  SLOT_BYTES,
+  SLOTS,
+  SLOTS_AT,
+  TAKEN_AT,
+} from "./udp_layout.ts";
+import { layName, readName } from "./udp_names.ts";
 
-/** Messages taken in one call; each may be many packets of one sender (GRO). */
-export const SLOTS = 8;
-const SLOT_BYTES = 65_536;
-/** `struct mmsghdr`: a `struct msghdr`, then the length that was taken. */
-const HEADER_BYTES = 64;
-const NAME_BYTES_AT = 8;
-const IOV_POINTER_AT = 16;
-const IOV_COUNT_AT = 24;
-const CONTROL_POINTER_AT = 32;
-const CONTROL_BYTES_AT = 40;
-const FLAGS_AT = 48;
-const TAKEN_AT = 56;
-const IOV_BYTES = 16;
-const NAME_BYTES = 32;
-const CONTROL_BYTES = 128;
-
-const OUTGOING_AT = 0;
-const SLOTS_AT = SLOT_BYTES;
-const IN_HEADERS_AT = SLOTS_AT + SLOTS * SLOT_BYTES;
-const IN_IOVS_AT = IN_HEADERS_AT + SLOTS * HEADER_BYTES;
-const IN_NAMES_AT = IN_IOVS_AT + SLOTS * IOV_BYTES;
-const IN_CONTROLS_AT = IN_NAMES_AT + SLOTS * NAME_BYTES;
-const OUT_HEADERS_AT = IN_CONTROLS_AT + SLOTS * CONTROL_BYTES;
-const OUT_IOVS_AT = OUT_HEADERS_AT + LIMITS.udpSegments * HEADER_BYTES;
-const OUT_NAME_AT = OUT_IOVS_AT + LIMITS.udpSegments * IOV_BYTES;
-const OUT_CONTROL_AT = OUT_NAME_AT + NAME_BYTES;
-const SCRATCH_AT = OUT_CONTROL_AT + CONTROL_BYTES;
-const POLL_AT = SCRATCH_AT + 64;
-const COUNT_AT = POLL_AT + 16;
-const AIO_CONTEXT_AT = COUNT_AT + 8;
-const AIO_BLOCKS_AT = AIO_CONTEXT_AT + 8;
-const AIO_BLOCK_BYTES = 64;
-const AIO_LIST_AT = AIO_BLOCKS_AT + 2 * AIO_BLOCK_BYTES;
-const NO_TIME_AT = AIO_LIST_AT + 8;
-const AIO_EVENTS_AT = NO_TIME_AT + 16;
-const AIO_EVENT_BYTES = 32;
-/** Polls under way at once: one for packets, one for room, and as many done and not yet told. */
-export const AIO_EVENTS = 4;
-const IOCB_CMD_POLL = 5;
-const IOCB_FLAG_RESFD = 1;
-export const UDP_MEMORY_BYTES = AIO_EVENTS_AT + AIO_EVENTS * AIO_EVENT_BYTES;
-
-export const AF_INET = 2;
-export const AF_INET6 = 10;
 const SOL_IP = 0;
 const SOL_UDP = 17;
 const SOL_IPV6 = 41;
@@ -60,8 +44,6 @@ const IPV6_PKTINFO = 50;
 const UDP_SEGMENT = 103;
 const UDP_GRO = 104;
 const CMSG_HEADER_BYTES = 16;
-export const POLLIN = 1;
-export const POLLOUT = 4;
 
 /** Both ends as numbers: where they are the same, so are the ends. Local is 0 where it is not told. */
 export interface RawPath {
@@ -151,7 +133,7 @@ export class UdpMemory {
 
   /** Where a slot's packets came from. */
   remote(slot: number): UdpAddress {
-    return this.#readName(IN_NAMES_AT + slot * NAME_BYTES);
+    return readName(this.#view, IN_NAMES_AT + slot * NAME_BYTES);
   }
 
   /** The address they came to; null where the socket was not asked to tell. */
@@ -163,7 +145,7 @@ export class UdpMemory {
 
   /** Lays where packets go, and where from (null: the system chooses), for the calls that follow. */
   aim(remote: UdpAddress, fromHost: string | null, scope: number): void {
-    this.#layName(OUT_NAME_AT, remote, scope);
+    layName(this.#view, OUT_NAME_AT, { address: remote, scope, isV6: this.#isV6 });
     this.#pathControlBytes = 0;
     if (fromHost === null) return;
     const at = OUT_CONTROL_AT;
@@ -213,7 +195,8 @@ export class UdpMemory {
 
   /** Address of an address for `bind`, and its length. */
   name(address: UdpAddress, scope: number): readonly [number, number] {
-    return [this.#address + SCRATCH_AT, this.#layName(SCRATCH_AT, address, scope)];
+    const lengthBytes = layName(this.#view, SCRATCH_AT, { address, scope, isV6: this.#isV6 });
+    return [this.#address + SCRATCH_AT, lengthBytes];
   }
 
   /** Lets `getsockname` write an address, which `readName` then reads. */
@@ -223,7 +206,7 @@ export class UdpMemory {
   }
 
   readName(): UdpAddress {
-    return this.#readName(SCRATCH_AT);
+    return readName(this.#view, SCRATCH_AT);
   }
 
   /** Address of a number, as `setsockopt` takes one. */
@@ -241,92 +224,6 @@ export class UdpMemory {
 
   get interfaceIndex(): number {
     return this.#view.getInt32(SCRATCH_AT + 16, true);
-  }
-
-  /** Address of two `struct pollfd`: a socket, and what wakes who waits for it. */
-  polls(socket: number, bell: number, events: number): number {
-    this.#view.setInt32(POLL_AT, socket, true);
-    this.#view.setUint32(POLL_AT + 4, events, true);
-    this.#view.setInt32(POLL_AT + 8, bell, true);
-    this.#view.setUint32(POLL_AT + 12, POLLIN, true);
-    return this.#address + POLL_AT;
-  }
-
-  /** What a poll found of the socket. */
-  get polled(): number {
-    return this.#view.getUint16(POLL_AT + 6, true);
-  }
-
-  /** Whether it found the bell rung. */
-  get isRung(): boolean {
-    return this.#view.getUint16(POLL_AT + 14, true) !== 0;
-  }
-
-  /** Address that `io_setup` writes to; it wants a 0 there. */
-  contextToFill(): number {
-    this.#view.setBigUint64(AIO_CONTEXT_AT, 0n, true);
-    return this.#address + AIO_CONTEXT_AT;
-  }
-
-  get context(): number {
-    return Number(this.#view.getBigUint64(AIO_CONTEXT_AT, true));
-  }
-
-  /** Address of the list that asks `io_submit` to ring a bell when a socket is ready for something. */
-  aioPoll(socket: number, bell: number, event: number): number {
-    const at = AIO_BLOCKS_AT + (event === POLLIN ? 0 : AIO_BLOCK_BYTES);
-    this.#bytes.fill(0, at, at + AIO_BLOCK_BYTES);
-    this.#view.setUint32(at, event, true);
-    this.#view.setUint16(at + 16, IOCB_CMD_POLL, true);
-    this.#view.setUint32(at + 20, socket, true);
-    this.#view.setUint32(at + 24, event, true);
-    this.#view.setUint32(at + 56, IOCB_FLAG_RESFD, true);
-    this.#view.setUint32(at + 60, bell, true);
-    this.#layPointer(AIO_LIST_AT, at);
-    return this.#address + AIO_LIST_AT;
-  }
-
-  /** Addresses that `io_getevents` writes to, and of no time at all. */
-  aioEventsToFill(): readonly [number, number] {
-    return [this.#address + AIO_EVENTS_AT, this.#address + NO_TIME_AT];
-  }
-
-  /** What a poll was for. */
-  aioEvent(index: number): number {
-    return this.#view.getUint32(AIO_EVENTS_AT + index * AIO_EVENT_BYTES, true);
-  }
-
-  /** Address of eight bytes that say 1. */
-  one(): number {
-    this.#view.setUint32(COUNT_AT, 1, true);
-    this.#view.setUint32(COUNT_AT + 4, 0, true);
-    return this.#address + COUNT_AT;
-  }
-
-  #layName(at: number, { host, port }: UdpAddress, scope: number): number {
-    const plain = unscoped(host);
-    this.#view.setUint16(at + 2, port);
-    if (!this.#isV6) {
-      this.#view.setUint16(at, AF_INET, true);
-      this.#bytes.set(v4Bytes(plain), at + 4);
-      this.#bytes.fill(0, at + 8, at + 16);
-      return 16;
-    }
-    this.#view.setUint16(at, AF_INET6, true);
-    this.#view.setUint32(at + 4, 0, true);
-    this.#bytes.set(v6Bytes(plain), at + 8);
-    this.#view.setUint32(at + 24, scope, true);
-    return 28;
-  }
-
-  #readName(at: number): UdpAddress {
-    const port = this.#view.getUint16(at + 2);
-    if (this.#view.getUint16(at, true) === AF_INET) {
-      return { host: this.#bytes.subarray(at + 4, at + 8).join("."), port };
-    }
-    const host = showV6(this.#bytes.subarray(at + 8, at + 24));
-    const scope = this.#view.getUint32(at + 24, true);
-    return { host: scope === 0 ? host : `${host}%${scope}`, port };
   }
 
   #rawPath(slot: number): RawPath {
@@ -391,9 +288,7 @@ export class UdpMemory {
   }
 
   #layPointer(at: number, target: number): void {
-    const address = this.#address + target;
-    this.#view.setUint32(at, address % 2 ** 32, true);
-    this.#view.setUint32(at + 4, Math.floor(address / 2 ** 32), true);
+    layPointer(this.#view, at, this.#address + target);
   }
 }
 

@@ -297,6 +297,13 @@ export const kernelCases: typeof udpCases = {
     came.forEach(({ bytes }, i) => assert.equal(bytes[0], i));
     assert.equal(came.at(-1)?.bytes.length, 3);
   },
+  "goes on dividing on a way that was closed for a while": async (kind) => {
+    await using a = await End.open(kind);
+    // Nobody may send there: EACCES.
+    const path = a.socket.pathTo({ host: "255.255.255.255", port: 9 });
+    assert.ok(a.send({ totalBytes: 2700, packetBytes: 1350 }, path));
+    assert.ok((path as unknown as { isDivided: boolean }).isDivided);
+  },
   "names an interface that is not there": async (kind) => {
     await using a = await End.open(kind, { hostname: "::" });
     const remote = { host: "fe80::1%sftpx-none", port: 9 };
