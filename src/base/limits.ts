@@ -239,6 +239,8 @@ export const LIMITS = {
   /** One UDP packet: fits the smallest MTU that is common on the internet, a tunnel's included. */
   packetBytes: 1350,
   leastPacketBytes: 1200,
+  /** quiche writes no longer ones. */
+  mostPacketBytes: 16_383,
   /** The same within one machine, whose MTU is 65,536: as much as quiche ever puts into one. */
   loopbackPacketBytes: 16_000,
   /** Bytes of one stream under way, where the stack lets us say: 1 Gbit/s at 130 ms. */
@@ -249,13 +251,16 @@ export const LIMITS = {
   firstControlWindowBytes: 256 * KiB,
   firstLaneWindowBytes: 1 * MiB,
   firstConnectionWindowBytes: 4 * MiB,
-  /** What is sent to where a client says it moved before it answers, besides three times what came. */
+  /** What is sent to the port a client moved to before it hears it, besides three times what came. */
   moveBytes: 4 * KiB,
   /** Connections that are over whose last packet is said again, and for how long: three round trips. */
   farewells: 256,
   farewellMs: 3_000,
-  /** How long an end that closed with bytes under way stays to say so again; on a short path less. */
-  minLingerMs: 200,
+  /**
+   * How long an end that closed with bytes under way stays to say so again: three probes of 25 ms for the
+   * peer's acknowledgements and two round trips each (RFC 9000, section 10.2), on a long path cut short.
+   */
+  minLingerMs: 75,
   lingerMs: 1_000,
   /** Of the machine's memory, what all windows of a process may promise to peers together. */
   windowShareOfMemory: 0.5,

@@ -26,23 +26,21 @@ export class ArrivalRates {
 
   /** Whether a peer may come in now; counts it if so. */
   arrive(remoteAddress: string, nowMs: number): boolean {
-    const buckets = this.#bucketsOf(remoteAddress, nowMs);
-    if (!buckets.every((bucket) => bucket.has(nowMs))) return false;
+    const buckets: TokenBucket[] = [];
+    for (const [key, rate] of bucketsOf(remoteAddress)) {
+      const bucket = this.#bucket(key, rate, nowMs);
+      if (!bucket.has(nowMs)) return false;
+      buckets.push(bucket);
+    }
     for (const bucket of buckets) bucket.spend(1, nowMs);
     return true;
   }
 
   /** A peer from there was refused, or broke the protocol. */
   fail(remoteAddress: string, nowMs: number): void {
-    for (const bucket of this.#bucketsOf(remoteAddress, nowMs)) {
-      bucket.spend(LIMITS.arrivalsPerFailure, nowMs);
+    for (const [key, rate] of bucketsOf(remoteAddress)) {
+      this.#bucket(key, rate, nowMs).spend(LIMITS.arrivalsPerFailure, nowMs);
     }
-  }
-
-  #bucketsOf(remoteAddress: string, nowMs: number): readonly TokenBucket[] {
-    const site = siteOf(remoteAddress);
-    const own = this.#bucket(`host ${sourceOf(remoteAddress)}`, PER_ADDRESS, nowMs);
-    return site === null ? [own] : [own, this.#bucket(`site ${site}`, PER_SITE, nowMs)];
   }
 
   #bucket(key: string, rate: Rate, nowMs: number): TokenBucket {
@@ -55,4 +53,14 @@ export class ArrivalRates {
     }
     return bucket;
   }
+}
+
+/**
+ * What is counted for an address. The site is first: once it comes too often, its networks, of which it
+ * makes up as many as it sends packets, push nobody out of what is remembered.
+ */
+function bucketsOf(remoteAddress: string): readonly (readonly [key: string, rate: Rate])[] {
+  const site = siteOf(remoteAddress);
+  const own = [`host ${sourceOf(remoteAddress)}`, PER_ADDRESS] as const;
+  return site === null ? [own] : [[`site ${site}`, PER_SITE], own];
 }

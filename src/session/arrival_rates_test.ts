@@ -48,6 +48,14 @@ Deno.test("the networks of one IPv6 site together come four times as often as on
   assert.equal(rates.arrive("[2001:db8:8:1::1]:1", 0), true);
 });
 
+Deno.test("a site that comes too often is remembered, and not each network it makes up", () => {
+  const rates = new ArrivalRates();
+  const network = (index: number) => `[2001:db8:7:${index.toString(16)}::1]:1`;
+  const admitted = arrivals(rates, { count: 5000, nowMs: 0, from: network });
+  assert.equal(admitted, AT_ONCE * LIMITS.addressesPerSite);
+  assert.equal(rates.remembered, admitted + 1);
+});
+
 Deno.test("whoever fails at the door comes less often", () => {
   const rates = new ArrivalRates();
   const tries = AT_ONCE / (LIMITS.arrivalsPerFailure + 1);

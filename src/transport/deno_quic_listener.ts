@@ -127,6 +127,8 @@ export class QuicListener implements Listener {
 
   /** Never throws. */
   async #shake(incoming: Deno.QuicIncoming): Promise<void> {
+    // Before its address is known: `accept` costs what a handshake does, also of one turned away.
+    this.#handshakes.begin(performance.now());
     let conn;
     try {
       // `zeroRtt` hands over the connection before its handshake, so that a peer that stalls can be

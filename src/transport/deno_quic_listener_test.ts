@@ -64,6 +64,8 @@ class Line {
   #onPeer: ((peer: Peer) => void) | null = null;
   #end: (error: Error) => void = () => {};
   #stopped = false;
+  /** Since when the listener has waited for one who does not come; never before it was stopped. */
+  quietFromMs = Infinity;
 
   constructor(limits: Partial<ShakeLimits>) {
     const endpoint = {
@@ -75,6 +77,7 @@ class Line {
         this.#end = reject;
         this.#onPeer = (peer) => resolve(peer.incoming);
         if (!this.#stopped) this.comes(HERE);
+        else this.quietFromMs = performance.now();
       });
     this.listener = new QuicListener(
       endpoint as unknown as Deno.QuicEndpoint,
@@ -216,8 +219,7 @@ Deno.test("a line that is old is shortened, and one who comes alone is answered 
   const line = new Line({ lineMs: 0 });
   while (!line.answers.includes("ignored")) await turn();
   line.stop();
-  const quietMs = performance.now() + 5;
-  while (performance.now() < quietMs) await turn();
+  while (performance.now() < line.quietFromMs + 5) await turn();
   const alone = line.comes("192.0.2.2");
   while (alone.answer === "waits") await turn();
   assert.equal(alone.answer, "accepted");

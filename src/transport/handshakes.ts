@@ -57,12 +57,15 @@ export class Handshakes<C extends Shaking> {
     return !this.#closed && this.#ready.length < this.#limits.halfOpenPeers;
   }
 
-  /** Whether one more may begin, whoever it is; it then counts. */
+  /** Whether one more may begin, whoever it is. */
   mayBegin(nowMs: number): boolean {
     if (!this.hasRoom) return false;
-    if (!this.#arrivals.has(nowMs)) return false;
+    return this.#arrivals.has(nowMs);
+  }
+
+  /** One begins, and counts: when anything is computed for it, and before the next one is judged. */
+  begin(nowMs: number): void {
     this.#arrivals.spend(1, nowMs);
-    return true;
   }
 
   /** Whether a peer of this address may; asked once for each. */

@@ -19,7 +19,6 @@ export async function issue(nowMs = Date.now()) {
 
 /** Passes datagrams between one client and a server, as many of the client's as it is told. */
 export class Relay implements Disposable {
-  readonly exhausted: Promise<void>;
   readonly #front: Socket;
   readonly #back: Socket;
 
@@ -35,12 +34,9 @@ export class Relay implements Disposable {
     [this.#front, this.#back] = sockets;
     let left = forward;
     let clientPort = 0;
-    this.exhausted = new Promise((resolve) => {
-      this.#front.on("message", (bytes, from) => {
-        clientPort = from.port;
-        if (left-- > 0) this.#back.send(bytes, serverPort, HERE);
-        if (left <= 0) resolve();
-      });
+    this.#front.on("message", (bytes, from) => {
+      clientPort = from.port;
+      if (left-- > 0) this.#back.send(bytes, serverPort, HERE);
     });
     this.#back.on("message", (bytes) => {
       if (left > 0) this.#front.send(bytes, clientPort, HERE);

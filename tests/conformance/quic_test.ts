@@ -6,7 +6,8 @@ import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
 import type { HandshakeLimits } from "../../src/transport/handshakes.ts";
 import { loadQuiche } from "../../src/transport/quiche/binding.ts";
 import { quicheTransport } from "../../src/transport/quiche/quiche.ts";
-import type { Protocol, Transport } from "../../src/transport/transport.ts";
+import type { Protocol, Screen, Transport } from "../../src/transport/transport.ts";
+import { overStacks } from "../quiche_addon.ts";
 import { endBoth, failureOf, HERE, issue, Relay, sayHello, shut } from "./quic_peers.ts";
 
 interface Options extends Partial<HandshakeLimits> {
@@ -24,7 +25,7 @@ const STACKS: Readonly<Record<string, Stack>> = {
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A server, and what its clients need to know. */
-async function serve(transport: Transport, more: { readonly hostname?: string } = {}) {
+async function serve(transport: Transport, more: { readonly screen?: Screen } = {}) {
   const { anchorPem, ...leaf } = await issue();
   const listener = await transport.listen({ hostname: HERE, port: 0, ...leaf, ...more });
   return { listener, to: { hostname: HERE, port: listener.address.port, anchorPem } };
@@ -39,30 +40,36 @@ for (const [name, stack] of Object.entries(STACKS)) alone(name, stack);
 
 /** Which every pair of stacks must agree on. */
 function between(name: string, clientOf: Stack, serverOf: Stack): void {
-  Deno.test(`${name}: a server that does not prove the pinned identity is refused`, async () => {
-    const { listener, to } = await serve(serverOf());
-    const { anchorPem } = await issue();
-    const error = await failureOf(clientOf().connect({ ...to, anchorPem }));
-    assert.deepEqual([error.code, error.remote], ["identity_mismatch", true], error.message);
-    assert.match(error.message, /: the server does not prove the pinned identity$/);
-    await shut(listener);
-  });
+  Deno.test(
+    overStacks(`${name}: a server that does not prove the pinned identity is refused`),
+    async () => {
+      const { listener, to } = await serve(serverOf());
+      const { anchorPem } = await issue();
+      const error = await failureOf(clientOf().connect({ ...to, anchorPem }));
+      assert.deepEqual([error.code, error.remote], ["identity_mismatch", true], error.message);
+      assert.match(error.message, /: the server does not prove the pinned identity$/);
+      await shut(listener);
+    },
+  );
 
-  Deno.test(`${name}: a failed handshake is not reported and does not stop the listener`, async () => {
-    const { listener, to } = await serve(serverOf());
-    const accepting = listener.accept();
-    await failureOf(clientOf().connect({ ...to, anchorPem: (await issue()).anchorPem }));
-    const foreign = "h3" as unknown as Protocol;
-    await failureOf(clientOf().connect({ ...to, protocol: foreign }));
-    const client = await clientOf().connect(to);
-    const server = await accepting;
-    assert.ok(server !== null);
-    await sayHello(client, server);
-    await endBoth(client, server);
-    await shut(listener);
-  });
+  Deno.test(
+    overStacks(`${name}: a failed handshake is not reported and does not stop the listener`),
+    async () => {
+      const { listener, to } = await serve(serverOf());
+      const accepting = listener.accept();
+      await failureOf(clientOf().connect({ ...to, anchorPem: (await issue()).anchorPem }));
+      const foreign = "h3" as unknown as Protocol;
+      await failureOf(clientOf().connect({ ...to, protocol: foreign }));
+      const client = await clientOf().connect(to);
+      const server = await accepting;
+      assert.ok(server !== null);
+      await sayHello(client, server);
+      await endBoth(client, server);
+      await shut(listener);
+    },
+  );
 
-  Deno.test(`${name}: another protocol is told by its version`, async () => {
+  Deno.test(overStacks(`${name}: another protocol is told by its version`), async () => {
     const { listener, to } = await serve(serverOf());
     const foreign = "sftpx/9" as unknown as Protocol;
     const error = await failureOf(clientOf().connect({ ...to, protocol: foreign }));
@@ -70,80 +77,104 @@ function between(name: string, clientOf: Stack, serverOf: Stack): void {
     await shut(listener);
   });
 
-  Deno.test(`${name}: a peer that stalls in its handshake holds up nobody and is dropped`, async () => {
-    const { listener, to } = await serve(serverOf({ handshakeMs: 300, halfOpenPeers: 1 }));
-    using relay = await Relay.to(to.port, { forward: 1 });
-    const stop = new AbortController();
-    // Its first packet arrives and no more: the handshake stays half done.
-    const stalled = clientOf({ idleMs: 60_000 }).connect({
-      ...to,
-      port: relay.port,
-      signal: stop.signal,
-    });
-    const stalledEnd = stalled.then(() => assert.fail("it cannot connect"), () => {});
-    await relay.exhausted;
-    // The one half-open place is taken until `handshakeMs` is over; then this one is answered.
-    const [client, server] = await Promise.all([clientOf().connect(to), listener.accept()]);
-    assert.ok(server !== null);
-    await sayHello(client, server);
-    stop.abort();
-    await stalledEnd;
-    await endBoth(client, server);
-    await shut(listener);
-  });
+  Deno.test(
+    overStacks(`${name}: a peer that stalls in its handshake holds up nobody and is dropped`),
+    async () => {
+      const there = Promise.withResolvers<void>();
+      const screen = () => {
+        there.resolve();
+        return true;
+      };
+      const one = serverOf({ handshakeMs: 300, halfOpenPeers: 1 });
+      const { listener, to } = await serve(one, { screen });
+      using relay = await Relay.to(to.port, { forward: 1 });
+      const stop = new AbortController();
+      // Its first packet arrives and no more: the handshake stays half done.
+      const stalled = clientOf({ idleMs: 60_000 }).connect({
+        ...to,
+        port: relay.port,
+        signal: stop.signal,
+      });
+      const stalledEnd = stalled.then(() => assert.fail("it cannot connect"), () => {});
+      // Not before it stands there, or it would be the one for whom the next one has to go.
+      await there.promise;
+      const [client, server] = await Promise.all([clientOf().connect(to), listener.accept()]);
+      assert.ok(server !== null);
+      await sayHello(client, server);
+      stop.abort();
+      await stalledEnd;
+      await endBoth(client, server);
+      await shut(listener);
+    },
+  );
 
-  Deno.test(`${name}: whoever the door keeps out is told that it is busy, and comes in later`, async () => {
-    const { anchorPem, ...leaf } = await issue();
-    const asked: string[] = [];
-    const screen = (address: string) => asked.push(address) > 1;
-    // A dual-stack socket, where there is one, shows a client of IPv4 as such.
-    const listener = await serverOf().listen({ hostname: "::", port: 0, ...leaf, screen });
-    const to = { hostname: HERE, port: listener.address.port, anchorPem };
-    const error = await failureOf(clientOf().connect(to));
-    assert.deepEqual([error.code, error.remote], ["busy", true], error.message);
-    const client = await clientOf().connect(to);
-    const server = await listener.accept();
-    assert.ok(server !== null);
-    for (const address of asked) assert.match(address, /^127\.0\.0\.1:\d+$/);
-    await sayHello(client, server);
-    await endBoth(client, server);
-    await shut(listener);
-  });
+  Deno.test(
+    overStacks(`${name}: whoever the door keeps out is told that it is busy, and comes in later`),
+    async () => {
+      const { anchorPem, ...leaf } = await issue();
+      const asked: string[] = [];
+      const screen = (address: string) => asked.push(address) > 1;
+      // A dual-stack socket, where there is one, shows a client of IPv4 as such.
+      const listener = await serverOf().listen({ hostname: "::", port: 0, ...leaf, screen });
+      const to = { hostname: HERE, port: listener.address.port, anchorPem };
+      const error = await failureOf(clientOf().connect(to));
+      assert.deepEqual([error.code, error.remote], ["busy", true], error.message);
+      const client = await clientOf().connect(to);
+      const server = await listener.accept();
+      assert.ok(server !== null);
+      for (const address of asked) assert.match(address, /^127\.0\.0\.1:\d+$/);
+      await sayHello(client, server);
+      await endBoth(client, server);
+      await shut(listener);
+    },
+  );
 
-  Deno.test(`${name}: a silent loss ends both sides as lost, without a code`, async () => {
-    const { listener, to } = await serve(serverOf({ idleMs: 400 }));
-    const relay = await Relay.to(to.port);
-    const transport = clientOf({ idleMs: 400, keepAliveMs: 100 });
-    const client = await transport.connect({ ...to, port: relay.port });
-    const server = await listener.accept();
-    assert.ok(server !== null);
-    const ends = await sayHello(client, server);
-    const reading = ends.map((stream) => failureOf(stream.read(new Uint8Array(8))));
-    relay[Symbol.dispose]();
-    for (const error of await Promise.all(reading)) assert.equal(error.code, "lost", error.message);
-    for (const end of [client, server]) {
-      const { code, remote } = await end.closed;
-      assert.deepEqual([code, remote], [null, false]);
-    }
-    assert.equal(await server.acceptLane(), null);
-    await shut(listener);
-  });
+  Deno.test(
+    overStacks(`${name}: a silent loss ends both sides as lost, without a code`),
+    async () => {
+      const { listener, to } = await serve(serverOf({ idleMs: 400 }));
+      const relay = await Relay.to(to.port);
+      const transport = clientOf({ idleMs: 400, keepAliveMs: 100 });
+      const client = await transport.connect({ ...to, port: relay.port });
+      const server = await listener.accept();
+      assert.ok(server !== null);
+      const ends = await sayHello(client, server);
+      const reading = ends.map((stream) => failureOf(stream.read(new Uint8Array(8))));
+      relay[Symbol.dispose]();
+      for (const error of await Promise.all(reading)) {
+        assert.equal(
+          error.code,
+          "lost",
+          error.message,
+        );
+      }
+      for (const end of [client, server]) {
+        const { code, remote } = await end.closed;
+        assert.deepEqual([code, remote], [null, false]);
+      }
+      assert.equal(await server.acceptLane(), null);
+      await shut(listener);
+    },
+  );
 
-  Deno.test(`${name}: the keep-alive of the client outlasts the idle limit`, async () => {
-    const { listener, to } = await serve(serverOf({ idleMs: 300 }));
-    const client = await clientOf({ idleMs: 300, keepAliveMs: 50 }).connect(to);
-    const server = await listener.accept();
-    assert.ok(server !== null);
-    let timer;
-    const idle = new Promise((resolve) => timer = setTimeout(resolve, 900, "idle"));
-    assert.equal(await Promise.race([client.closed, server.closed, idle]), "idle");
-    clearTimeout(timer);
-    await sayHello(client, server);
-    await endBoth(client, server);
-    await shut(listener);
-  });
+  Deno.test(
+    overStacks(`${name}: the keep-alive of the client outlasts the idle limit`),
+    async () => {
+      const { listener, to } = await serve(serverOf({ idleMs: 300 }));
+      const client = await clientOf({ idleMs: 300, keepAliveMs: 50 }).connect(to);
+      const server = await listener.accept();
+      assert.ok(server !== null);
+      let timer;
+      const idle = new Promise((resolve) => timer = setTimeout(resolve, 900, "idle"));
+      assert.equal(await Promise.race([client.closed, server.closed, idle]), "idle");
+      clearTimeout(timer);
+      await sayHello(client, server);
+      await endBoth(client, server);
+      await shut(listener);
+    },
+  );
 
-  Deno.test(`${name}: clocks far apart are told as such, with both days`, async () => {
+  Deno.test(overStacks(`${name}: clocks far apart are told as such, with both days`), async () => {
     const cases = [
       [30 * DAY_MS, /: its certificate holds from (\S+) on, and it is (\S+) by this .* wrong$/],
       [-500 * DAY_MS, /: its certificate held until (\S+), and it is (\S+) by this .* anew$/],
@@ -162,22 +193,25 @@ function between(name: string, clientOf: Stack, serverOf: Stack): void {
     }
   });
 
-  Deno.test(`${name}: a clock that is off by less than a day makes no difference`, async () => {
-    const { anchorPem, ...leaf } = await issue(Date.now() + DAY_MS - 60_000);
-    const listener = await serverOf().listen({ hostname: HERE, port: 0, ...leaf });
-    const to = { hostname: HERE, port: listener.address.port, anchorPem };
-    const client = await clientOf().connect(to);
-    const server = await listener.accept();
-    assert.ok(server !== null);
-    await sayHello(client, server);
-    await endBoth(client, server);
-    await shut(listener);
-  });
+  Deno.test(
+    overStacks(`${name}: a clock that is off by less than a day makes no difference`),
+    async () => {
+      const { anchorPem, ...leaf } = await issue(Date.now() + DAY_MS - 60_000);
+      const listener = await serverOf().listen({ hostname: HERE, port: 0, ...leaf });
+      const to = { hostname: HERE, port: listener.address.port, anchorPem };
+      const client = await clientOf().connect(to);
+      const server = await listener.accept();
+      assert.ok(server !== null);
+      await sayHello(client, server);
+      await endBoth(client, server);
+      await shut(listener);
+    },
+  );
 }
 
 /** Which a stack does by itself. */
 function alone(name: string, make: Stack): void {
-  Deno.test(`${name}: a name to listen on that nobody knows says so`, async () => {
+  Deno.test(overStacks(`${name}: a name to listen on that nobody knows says so`), async () => {
     const { anchorPem: _, ...leaf } = await issue();
     const error = await failureOf(make().listen({ hostname: "host.invalid", port: 0, ...leaf }));
     assert.deepEqual(
@@ -186,7 +220,7 @@ function alone(name: string, make: Stack): void {
     );
   });
 
-  Deno.test(`${name}: an address that this machine does not have says so`, async () => {
+  Deno.test(overStacks(`${name}: an address that this machine does not have says so`), async () => {
     const { anchorPem: _, ...leaf } = await issue();
     const error = await failureOf(make().listen({ hostname: "192.0.2.1", port: 0, ...leaf }));
     assert.equal(error.code, "io");

@@ -20,6 +20,7 @@ import {
 } from "../../src/transport/transport.ts";
 import { anchorPem, issueLeaf } from "../../src/trust/certificate.ts";
 import { generateIdentity } from "../../src/trust/identity.ts";
+import { overStacks } from "../quiche_addon.ts";
 import { shut } from "./quic_peers.ts";
 
 const MiB = 1024 * 1024;
@@ -36,7 +37,7 @@ for (
   const { name } = make();
   /** A pair of ends, torn down whatever the body does. */
   const withPair = (title: string, body: (pair: Pair) => Promise<void>) =>
-    Deno.test(`${name}: ${title}`, async () => {
+    Deno.test(overStacks(`${name}: ${title}`), async () => {
       const pair = await connectPair(make());
       try {
         await body(pair);
@@ -251,25 +252,28 @@ for (
     await accepting;
   });
 
-  Deno.test(`${name}: a closed listener answers null, its connections go on`, async () => {
-    const pair = await connectPair(make());
-    try {
-      const waiting = pair.listener.accept();
-      pair.listener.close();
-      pair.listener.close();
-      assert.equal(await waiting, null);
-      assert.equal(await pair.listener.accept(), null);
-      await controlPair(pair.client, pair.server);
-      await rejectsCode(
-        pair.transport.connect({ ...pair.to, signal: AbortSignal.timeout(300) }),
-        "unreachable",
-      );
-    } finally {
-      await pair.tearDown();
-    }
-  });
+  Deno.test(
+    overStacks(`${name}: a closed listener answers null, its connections go on`),
+    async () => {
+      const pair = await connectPair(make());
+      try {
+        const waiting = pair.listener.accept();
+        pair.listener.close();
+        pair.listener.close();
+        assert.equal(await waiting, null);
+        assert.equal(await pair.listener.accept(), null);
+        await controlPair(pair.client, pair.server);
+        await rejectsCode(
+          pair.transport.connect({ ...pair.to, signal: AbortSignal.timeout(300) }),
+          "unreachable",
+        );
+      } finally {
+        await pair.tearDown();
+      }
+    },
+  );
 
-  Deno.test(`${name}: a signal ends listening`, async () => {
+  Deno.test(overStacks(`${name}: a signal ends listening`), async () => {
     const transport = make();
     const stop = new AbortController();
     const listener = await transport.listen({ ...await listenAt("::"), signal: stop.signal });
@@ -278,7 +282,7 @@ for (
     assert.equal(await waiting, null);
   });
 
-  Deno.test(`${name}: a port that is taken says so`, async () => {
+  Deno.test(overStacks(`${name}: a port that is taken says so`), async () => {
     const transport = make();
     const at = await listenAt("127.0.0.1");
     const first = await transport.listen(at);
@@ -295,20 +299,23 @@ for (
     }
   });
 
-  Deno.test(`${name}: nobody at the port is unreachable, within the signal`, async () => {
-    const transport = make();
-    const at = await listenAt("127.0.0.1");
-    const listener = await transport.listen(at);
-    const { port } = listener.address;
-    await shut(listener);
-    const signal = AbortSignal.timeout(200);
-    await rejectsCode(
-      transport.connect({ hostname: "127.0.0.1", port, anchorPem: at.anchorPem, signal }),
-      "unreachable",
-    );
-  });
+  Deno.test(
+    overStacks(`${name}: nobody at the port is unreachable, within the signal`),
+    async () => {
+      const transport = make();
+      const at = await listenAt("127.0.0.1");
+      const listener = await transport.listen(at);
+      const { port } = listener.address;
+      await shut(listener);
+      const signal = AbortSignal.timeout(200);
+      await rejectsCode(
+        transport.connect({ hostname: "127.0.0.1", port, anchorPem: at.anchorPem, signal }),
+        "unreachable",
+      );
+    },
+  );
 
-  Deno.test(`${name}: an aborted signal ends connect() with its reason`, async () => {
+  Deno.test(overStacks(`${name}: an aborted signal ends connect() with its reason`), async () => {
     const reason = new SftpxError("interrupted", "Cannot go on: interrupted");
     const signal = AbortSignal.abort(reason);
     const { anchorPem } = await listenAt("127.0.0.1");
@@ -319,50 +326,62 @@ for (
   });
 
   for (const hostname of ["127.0.0.1", "::1", "localhost"]) {
-    Deno.test(`${name}: "${hostname}" reaches a listener on every address`, async () => {
-      const pair = await connectPair(make(), { hostname });
-      try {
-        await controlPair(pair.client, pair.server);
-        assert.match(pair.server.remoteAddress, /^(127\.0\.0\.1|\[::1\]):[0-9]+$/);
-      } finally {
-        await pair.tearDown();
-      }
-    });
+    Deno.test(
+      overStacks(`${name}: "${hostname}" reaches a listener on every address`),
+      async () => {
+        const pair = await connectPair(make(), { hostname });
+        try {
+          await controlPair(pair.client, pair.server);
+          assert.match(pair.server.remoteAddress, /^(127\.0\.0\.1|\[::1\]):[0-9]+$/);
+        } finally {
+          await pair.tearDown();
+        }
+      },
+    );
   }
 
   for (const protocol of [undefined, ...PROTOCOLS]) {
     const spoken = protocol ?? "sftpx/1";
-    Deno.test(`${name}: ${protocol ?? "nothing"} asked for, both ends agree on ${spoken}`, async () => {
-      const pair = await connectPair(make(), protocol === undefined ? {} : { protocol });
-      try {
-        assert.deepEqual([pair.client.protocol, pair.server.protocol], [spoken, spoken]);
-      } finally {
-        await pair.tearDown();
-      }
-    });
+    Deno.test(
+      overStacks(`${name}: ${protocol ?? "nothing"} asked for, both ends agree on ${spoken}`),
+      async () => {
+        const pair = await connectPair(make(), protocol === undefined ? {} : { protocol });
+        try {
+          assert.deepEqual([pair.client.protocol, pair.server.protocol], [spoken, spoken]);
+        } finally {
+          await pair.tearDown();
+        }
+      },
+    );
   }
 
-  Deno.test(`${name}: a peer that offers another protocol is refused, and nobody sees it`, async () => {
-    const transport = make();
-    const at = await listenAt("127.0.0.1");
-    const listener = await transport.listen(at);
-    const to = { ...at, port: listener.address.port };
-    const stranger = "sftpx/99" as unknown as Protocol;
-    try {
-      const error = await rejectsCode(transport.connect({ ...to, protocol: stranger }), "version");
-      assert.equal(error.remote, true);
-      // The next one to be accepted is the next one that may speak.
-      const client = await transport.connect({ ...to, protocol: "sftpx-claim/1" });
-      const server = await listener.accept();
-      assert.equal(server?.protocol, "sftpx-claim/1");
-      client.close("none", "");
-      await Promise.all([client.closed, server.closed]);
-    } finally {
-      await shut(listener);
-    }
-  });
+  Deno.test(
+    overStacks(`${name}: a peer that offers another protocol is refused, and nobody sees it`),
+    async () => {
+      const transport = make();
+      const at = await listenAt("127.0.0.1");
+      const listener = await transport.listen(at);
+      const to = { ...at, port: listener.address.port };
+      const stranger = "sftpx/99" as unknown as Protocol;
+      try {
+        const error = await rejectsCode(
+          transport.connect({ ...to, protocol: stranger }),
+          "version",
+        );
+        assert.equal(error.remote, true);
+        // The next one to be accepted is the next one that may speak.
+        const client = await transport.connect({ ...to, protocol: "sftpx-claim/1" });
+        const server = await listener.accept();
+        assert.equal(server?.protocol, "sftpx-claim/1");
+        client.close("none", "");
+        await Promise.all([client.closed, server.closed]);
+      } finally {
+        await shut(listener);
+      }
+    },
+  );
 
-  Deno.test(`${name}: fifty connections at once`, async () => {
+  Deno.test(overStacks(`${name}: fifty connections at once`), async () => {
     const transport = make();
     const at = await listenAt("::");
     const listener = await transport.listen(at);

@@ -16,7 +16,15 @@ export const GUARDS: readonly Guard[] = [
     without:
       `anchorPem: (await import("../trust/anchor.ts").then((it) => it.bootstrapAnchorPem())) } as const;`,
     test: MITM_TEST,
-    name: "over QUIC, a server with another key hears nothing of a push, a pull or a list",
+    name: "over quiche, a server with another key hears nothing of a push, a pull or a list",
+  },
+  {
+    refuses: "a server over quiche whose certificate the pinned identity did not sign",
+    file: "src/transport/quiche/settings.ts",
+    text: "quiche.Config.withBoringSslCtx(true, false, anchor, null, null)",
+    without: "quiche.Config.withBoringSslCtx(false, false, anchor, null, null)",
+    test: "tests/conformance/quic_test.ts",
+    name: "quiche to quiche: a server that does not prove the pinned identity is refused",
   },
   {
     refuses: "a client whose signature does not hold",

@@ -7,6 +7,7 @@ const HANDSHAKES = "src/transport/handshakes.ts";
 const LISTENER_TEST = "src/transport/deno_quic_listener_test.ts";
 const DOOR = "src/transport/quiche/door.ts";
 const DOOR_TEST = "src/transport/quiche/door_test.ts";
+const LINK_TEST = "src/transport/quiche/link_test.ts";
 const TOKEN = "src/transport/quiche/retry_token.ts";
 const TOKEN_TEST = "src/transport/quiche/retry_token_test.ts";
 const RECEPTION = "src/session/reception.ts";
@@ -24,7 +25,15 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "handshakes that begin oftener than it can afford",
     file: HANDSHAKES,
-    text: "if (!this.#arrivals.has(nowMs)) return false;",
+    text: "return this.#arrivals.has(nowMs);",
+    without: "return true;",
+    test: LISTENER_TEST,
+    name: "handshakes begin so often and no oftener",
+  },
+  {
+    refuses: "to begin a handshake that is not counted",
+    file: LISTENER,
+    text: "    this.#handshakes.begin(performance.now());\n",
     without: "",
     test: LISTENER_TEST,
     name: "handshakes begin so often and no oftener",
@@ -136,6 +145,23 @@ export const GUARDS: readonly Guard[] = [
     name: "a server that is full says nothing",
   },
   {
+    refuses: "to begin a handshake over quiche that is not counted",
+    file: DOOR,
+    text: "    this.#household.begin(nowMs);\n",
+    without: "",
+    test: DOOR_TEST,
+    name: "an address that is turned away each time spends nobody else's arrivals",
+  },
+  {
+    refuses: "one address that is turned away each time to spend what all come by, over quiche",
+    file: DOOR,
+    text: "    if (!this.#household.mayBegin(nowMs)) return DROP;\n",
+    without:
+      "    if (!this.#household.mayBegin(nowMs)) return DROP;\n    this.#household.begin(nowMs);\n",
+    test: DOOR_TEST,
+    name: "an address that is turned away each time spends nobody else's arrivals",
+  },
+  {
     refuses: "handshakes over quiche of an address that comes too often",
     file: DOOR,
     text: "if (!this.#household.mayEnter(formatAddress(remote.host, remote.port))) {",
@@ -184,6 +210,71 @@ export const GUARDS: readonly Guard[] = [
     name: "none past the packet",
   },
   {
+    refuses: "to follow a client over quiche to another IP address",
+    file: "src/transport/quiche/whereabouts.ts",
+    text: "(this.#isServer && remote.host === this.#path.remote.host)",
+    without: "this.#isServer",
+    test: LINK_TEST,
+    name: "a server follows its client to another port, and to no other IP address",
+  },
+  {
+    refuses: "to talk over quiche to another port than the one it called",
+    file: "src/transport/quiche/link.ts",
+    text: "if (!whereabouts.mayBe(path)) return;",
+    without: "",
+    test: LINK_TEST,
+    name: "a client talks to no other port than the one it called",
+  },
+  {
+    refuses: "to let junk or repeated packets steer a connection over quiche",
+    file: "src/transport/quiche/link.ts",
+    text: "if (!this.#isNews(packet) || !this.#established) return;",
+    without: "this.#recv(packet);",
+    test: LINK_TEST,
+    name: "neither junk nor a packet that came before moves a connection",
+  },
+  {
+    refuses:
+      "more over quiche to a port that does not hear it than three times what came from there",
+    file: "src/transport/quiche/whereabouts.ts",
+    text: "return into.subarray(0, Math.max(0, Math.min(creditBytes, mostBytes)));",
+    without: "return into;",
+    test: LINK_TEST,
+    name: "whoever speaks from a port and does not hear it gets three times what came",
+  },
+  {
+    refuses: "to take what is said from a port over quiche for a proof that it is heard there",
+    file: "src/transport/quiche/whereabouts.ts",
+    text: "if (this.#doubt.freshIds.some((id) => isAddressedTo(packet, id))) this.#settle();",
+    without: "if (this.#doubt.sentBytes > 0) this.#settle();",
+    test: LINK_TEST,
+    name: "whoever speaks from a port and does not hear it gets three times what came",
+  },
+  {
+    refuses: "to take junk over quiche for a sign of life",
+    file: "src/transport/quiche/link.ts",
+    text: "if (heard > this.#heardPackets) this.#heardMs = nowMs;",
+    without: "this.#heardMs = nowMs;",
+    test: LINK_TEST,
+    name: "junk is no sign of life: the client asks all the same",
+  },
+  {
+    refuses: "windows over quiche that handshakes under way have not been counted for",
+    file: "src/transport/quiche/settings.ts",
+    text: "this.#promisedBytes += connectionBytes;",
+    without: "",
+    test: "src/transport/quiche/settings_test.ts",
+    name: "handshakes that overlap are promised no more than there is (I8)",
+  },
+  {
+    refuses: "most of all windows over quiche to a crowd that has proved nothing",
+    file: "src/transport/quiche/settings.ts",
+    text: "leftBytes / (PARTS + this.#strangers())",
+    without: "leftBytes / 4",
+    test: "src/transport/quiche/settings_test.ts",
+    name: "a crowd that has proved nothing leaves more than the least",
+  },
+  {
     refuses: "more than one stream both ways over quiche",
     file: "src/transport/quiche/settings.ts",
     text: "  config.setInitialMaxStreamsBidi(1);\n",
@@ -194,7 +285,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "an address that comes oftener than its rate",
     file: RATES,
-    text: "if (!buckets.every((bucket) => bucket.has(nowMs))) return false;",
+    text: "      if (!bucket.has(nowMs)) return false;\n",
     without: "",
     test: RATES_TEST,
     name: "one address comes so often",
@@ -202,16 +293,24 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "an IPv6 site that comes from each of its networks",
     file: RATES,
-    text: "return site === null ? [own] : [own, this.#bucket(`site ${site}`, PER_SITE, nowMs)];",
+    text: "return site === null ? [own] : [[`site ${site}`, PER_SITE], own];",
     without: "return site === undefined ? [] : [own];",
     test: RATES_TEST,
     name: "the networks of one IPv6 site together",
   },
   {
+    refuses: "made-up networks of one IPv6 site to push others out of what it remembers",
+    file: RATES,
+    text: "[[`site ${site}`, PER_SITE], own]",
+    without: "[own, [`site ${site}`, PER_SITE]]",
+    test: RATES_TEST,
+    name: "a site that comes too often is remembered",
+  },
+  {
     refuses: "further tries of those who fail, as often as before",
     file: RATES,
-    text: "bucket.spend(LIMITS.arrivalsPerFailure, nowMs);",
-    without: "bucket.spend(0, nowMs);",
+    text: ".spend(LIMITS.arrivalsPerFailure, nowMs);",
+    without: ".spend(0, nowMs);",
     test: RATES_TEST,
     name: "whoever fails at the door comes less often",
   },

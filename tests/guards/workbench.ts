@@ -95,7 +95,12 @@ export class Workbench implements AsyncDisposable {
   async #deno(args: readonly string[], patienceMs: number): Promise<string | null> {
     const child = spawn(process.execPath, args, {
       cwd: this.#directory,
-      env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+      env: {
+        ...process.env,
+        NO_COLOR: "1",
+        DENO_NO_UPDATE_CHECK: "1",
+        SFTPX_ADDON_COPY: "1",
+      },
       stdio: ["ignore", "pipe", "pipe"],
       // With what it started in a group of their own, so that all of them can be ended.
       detached: true,

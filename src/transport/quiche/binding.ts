@@ -2,7 +2,15 @@
 // types what is used of it. The package's own classes are left alone. Refuses, before anything could
 // prompt, where addons or the package's files are not permitted.
 
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { env, hasFfi, mayReadPackage } from "../../runtime/runtime.ts";
+
+/** Set to 1 where many isolates of one process load the addon. */
+const COPY_VARIABLE = "SFTPX_ADDON_COPY";
 
 /** What `SFTPX_WITHOUT` names to do without it. */
 export const QUICHE_NAME = "quiche";
@@ -138,10 +146,39 @@ async function load(): Promise<Quiche | string> {
   const resolve = () => import.meta.resolve("@matrixai/quic/dist/native/quiche.js");
   if (!mayReadPackage(resolve)) return "its package may not be read: add --allow-read";
   try {
-    return unwrap(await import("@matrixai/quic/dist/native/quiche.js"));
+    const isCopied = env(COPY_VARIABLE) === "1";
+    return unwrap(isCopied ? loadCopy() : await import("@matrixai/quic/dist/native/quiche.js"));
   } catch (thrown) {
-    return `its addon does not load on this platform (${firstLine(thrown)})`;
+    return loadProblem(firstLine(thrown));
   }
+}
+
+/**
+ * The addon keeps one table of its objects for the whole process: of two isolates that use it, one lets
+ * go of what is the other's, and the runtime crashes. This program loads it on its main thread alone. A
+ * runner of tests has an isolate for each file, so each takes a copy, with memory of its own.
+ */
+function loadCopy(): unknown {
+  const near = createRequire(import.meta.resolve("@matrixai/quic/dist/native/quiche.js"));
+  const directory = mkdtempSync(join(tmpdir(), "sftpx-addon-"));
+  try {
+    const copy = join(directory, "quiche.node");
+    copyFileSync(near.resolve(`@matrixai/quic-${process.platform}-${process.arch}`), copy);
+    return near(copy);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Why it does not load, by what the runtime said: the platform's fault is the last that is thought of. */
+export function loadProblem(said: string): string {
+  if (/find (package|module) ["']@matrixai\/quic["'/]/.test(said)) {
+    return "its package is not installed: run `deno install` in the checkout";
+  }
+  const hint = /failed to map segment/.test(said)
+    ? "; its directory is mounted noexec: set TMPDIR to another one"
+    : "";
+  return `its addon does not load on this platform (${said})${hint}`;
 }
 
 /** A CommonJS module's namespace differs between runtimes and bundlers. */

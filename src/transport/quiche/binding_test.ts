@@ -1,12 +1,29 @@
 import assert from "node:assert/strict";
 import process from "node:process";
-import { loadQuiche } from "./binding.ts";
+import { overQuiche } from "../../../tests/quiche_addon.ts";
+import { loadProblem, loadQuiche } from "./binding.ts";
 import { loadQuicheTransport } from "./quiche.ts";
 
-Deno.test("the addon loads, or the transport says why not", async () => {
+Deno.test(overQuiche("the addon loads"), async () => {
   const loaded = await loadQuiche();
   assert.equal(typeof loaded, "object", String(loaded));
   assert.equal((await loadQuicheTransport()).unavailable(), null);
+});
+
+Deno.test("the transport is there when the addon is, and says the same of why not", async () => {
+  const loaded = await loadQuiche();
+  const told = (await loadQuicheTransport()).unavailable();
+  assert.equal(told, typeof loaded === "string" ? loaded : null);
+  assert.ok(told === null || /\S/.test(told));
+});
+
+Deno.test("a package that is missing is not the platform's fault, and noexec has a way out", () => {
+  const missing = "Cannot find package '@matrixai/quic' from '/x/binding.ts'";
+  assert.match(loadProblem(missing), /not installed: run `deno install`/);
+  const none = "Cannot find module '@matrixai/quic-linux-arm64'";
+  assert.equal(loadProblem(none), `its addon does not load on this platform (${none})`);
+  const noexec = "/tmp/a.node: failed to map segment from shared object";
+  assert.match(loadProblem(noexec), /\(\/tmp\/a\.node: .*\).*set TMPDIR to another one$/);
 });
 
 Deno.test("SFTPX_WITHOUT=quiche leaves it out, and every use says so", async () => {
@@ -41,7 +58,7 @@ for (
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", SFTPX_WITHOUT: "" },
     }).spawn();
     const writer = child.stdin.getWriter();
     await writer.write(new TextEncoder().encode(script));

@@ -77,6 +77,12 @@ function keyAt(bytes: Uint8Array, at: number): number {
   return key;
 }
 
-function textOf(id: Uint8Array): string {
+/** Whether a packet of an established connection is addressed to an id of our own making. */
+export function isAddressedTo(packet: Uint8Array, id: Uint8Array): boolean {
+  return id.every((byte, at) => packet[SHORT_AT + at] === byte);
+}
+
+/** An id as the key of a map. */
+export function textOf(id: Uint8Array): string {
   return String.fromCharCode(...id);
 }

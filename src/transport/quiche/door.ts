@@ -48,10 +48,12 @@ export interface DoorLimits {
 export interface Household {
   /** Handshakes under way. */
   readonly halfOpen: number;
-  /** Whether one more may begin, which then counts. */
+  /** Whether one more may begin, whoever it is. */
   mayBegin(nowMs: number): boolean;
   /** Whether a peer of this address may; asked once for each that otherwise might. */
   mayEnter(remoteAddress: string): boolean;
+  /** One begins, and counts. */
+  begin(nowMs: number): void;
 }
 
 interface DoorOptions {
@@ -129,6 +131,8 @@ export class Door {
     if (!this.#household.mayEnter(formatAddress(remote.host, remote.port))) {
       return this.#answer(nowMs, () => refusal(header, REFUSALS.busy));
     }
+    // Only now: an address that is turned away each time would spend what all others come by.
+    this.#household.begin(nowMs);
     const clientId = header.destinationId.slice();
     const ownId = originalId === null ? this.#madeId() : clientId;
     return { kind: "accept", ownId, clientId, originalId };

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { concatBytes, equalBytes } from "../../base/bytes.ts";
+import { Handshakes } from "../handshakes.ts";
 import { Door, type DoorLimits, type DoorVerdict, type Household } from "./door.ts";
 import { LEAST_INITIAL_BYTES, readLongHeader } from "./long_header.ts";
 
@@ -11,6 +12,7 @@ const LIMITS: DoorLimits = {
   retryMs: 500,
   answers: { burst: 100, perSecond: 0 },
 };
+const SHAKES = { handshakeMs: 60_000, halfOpenPeers: 4, halfOpenPerAddress: 2 };
 const CLIENT_ID = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 const PEER_ID = Uint8Array.of(9, 9);
 const ID_BYTES = 16;
@@ -55,6 +57,10 @@ function openDoor(limits: Partial<DoorLimits> = {}, house: Partial<Household> = 
       asked.push(address);
       return house.mayEnter?.(address) ?? true;
     },
+    begin: (nowMs) => {
+      asked.push("count");
+      house.begin?.(nowMs);
+    },
   };
   const all = { ...LIMITS, ...limits };
   const door = new Door({ limits: all, household, idBytes: ID_BYTES, nowMs: 0 });
@@ -91,7 +97,7 @@ Deno.test("a client's first packet is let in, under an id of this end's making",
   assert.equal(one.ownId.length, ID_BYTES);
   assert.ok(!equalBytes(one.ownId, two.ownId), "an id that can be foreseen");
   assert.deepEqual([one.clientId, one.originalId], [new Uint8Array(CLIENT_ID), null]);
-  assert.deepEqual(asked.slice(0, 2), ["begin", "192.0.2.1:4000"]);
+  assert.deepEqual(asked.slice(0, 3), ["begin", "192.0.2.1:4000", "count"]);
 });
 
 Deno.test("ids that are kept are copies: the packet's memory is used again", () => {
@@ -147,7 +153,7 @@ Deno.test("amid many an address is proved first, and only then counted", () => {
   assert.ok(verdict.kind === "accept");
   assert.deepEqual(verdict.originalId, new Uint8Array(CLIENT_ID));
   assert.deepEqual([verdict.ownId, verdict.clientId], [back.to, back.to].map((id) => id.slice()));
-  assert.deepEqual(asked, ["begin", "192.0.2.1:4000"]);
+  assert.deepEqual(asked, ["begin", "192.0.2.1:4000", "count"]);
 });
 
 Deno.test("an address is always proved first where that is wanted", () => {
@@ -184,6 +190,26 @@ Deno.test("a server that is full says nothing, and does not ask whose address it
 });
 
 Deno.test("an address that comes too often is told so before anything is computed for it", () => {
-  const { judge } = openDoor({}, { mayEnter: () => false });
+  const { asked, judge } = openDoor({}, { mayEnter: () => false });
   assert.equal(answerOf(judge(datagram())), "initial");
+  assert.deepEqual(asked, ["begin", "192.0.2.1:4000"], "nothing began");
+});
+
+Deno.test("an address that is turned away each time spends nobody else's arrivals", () => {
+  const handshakes = new Handshakes(
+    { ...SHAKES, arrivals: { burst: 2, perSecond: 0 } },
+    (address) => !address.startsWith("192.0.2.9:"),
+  );
+  const nowMs = performance.now();
+  const answers = { burst: 3, perSecond: 0 };
+  const limits = { ...LIMITS, answers };
+  const door = new Door({ limits, household: handshakes, idBytes: ID_BYTES, nowMs });
+  const come = (host: string, times: number) =>
+    Array.from(
+      { length: times },
+      (_, index) =>
+        answerOf(door.judge(datagram(), { remote: { host, port: 4000 + index }, nowMs })),
+    );
+  assert.deepEqual(come("192.0.2.9", 5), ["initial", "initial", "initial", "drop", "drop"]);
+  assert.deepEqual(come("192.0.2.1", 3), ["accept", "accept", "drop"]);
 });

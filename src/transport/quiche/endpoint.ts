@@ -8,7 +8,7 @@ import { LIMITS } from "../../base/limits.ts";
 import type { UdpOptions, UdpPath, UdpSocket } from "../../runtime/udp.ts";
 import type { NativeAddress, NativeConfig, NativeConnection, Quiche } from "./binding.ts";
 import { QuicheConnection } from "./connection.ts";
-import { ConnectionIds, newId } from "./connection_ids.ts";
+import { ConnectionIds, newId, textOf } from "./connection_ids.ts";
 import { Farewells } from "./farewells.ts";
 import { Link, type LinkEnd, type LinkHost, plain } from "./link.ts";
 
@@ -75,7 +75,8 @@ interface Batch {
 interface Resident {
   readonly link: Link;
   readonly connection: QuicheConnection;
-  readonly ids: Uint8Array[];
+  /** By their text: those that the peer gives back are other views of the same bytes. */
+  readonly ids: Map<string, Uint8Array>;
   foreignId: Uint8Array | null;
 }
 
@@ -127,10 +128,10 @@ export class Endpoint {
       },
       issueId: (link) => {
         const id = this.#ids.issue(link);
-        this.#residents.get(link)?.ids.push(id);
+        this.#residents.get(link)?.ids.set(textOf(id), id);
         return id;
       },
-      retireId: (id) => this.#ids.remove(id),
+      retireId: (link, id) => this.#retireId(link, id),
     };
   }
 
@@ -156,7 +157,7 @@ export class Endpoint {
     );
     const resident = this.#settle(native, { path, keepAliveMs, isServer: false });
     this.#ids.add(ownId, resident.link);
-    resident.ids.push(ownId);
+    resident.ids.set(textOf(ownId), ownId);
     return resident.connection;
   }
 
@@ -176,7 +177,7 @@ export class Endpoint {
       this.#residents.delete(link);
       return null;
     }
-    resident.ids.push(ownId);
+    resident.ids.set(textOf(ownId), ownId);
     if (aliasId !== null) {
       resident.foreignId = aliasId.slice();
       this.#ids.addForeign(resident.foreignId, link);
@@ -228,7 +229,7 @@ export class Endpoint {
       onEnded: (end) => this.#ended(link, end),
     });
     const connection = new QuicheConnection(link, { isServer });
-    const resident: Resident = { link, connection, ids: [], foreignId: null };
+    const resident: Resident = { link, connection, ids: new Map(), foreignId: null };
     this.#residents.set(link, resident);
     this.#host.touched(link);
     return resident;
@@ -293,6 +294,11 @@ export class Endpoint {
       if (link.established) this.#forgetForeignId(link);
       this.#touched.add(link);
     }
+  }
+
+  #retireId(link: Link, id: Uint8Array): void {
+    this.#residents.get(link)?.ids.delete(textOf(id));
+    this.#ids.remove(id);
   }
 
   /** The client knows our id by now. */
@@ -423,7 +429,7 @@ export class Endpoint {
     const resident = this.#residents.get(link);
     if (resident === undefined) return;
     this.#residents.delete(link);
-    for (const id of resident.ids) this.#ids.remove(id);
+    for (const id of resident.ids.values()) this.#ids.remove(id);
     if (resident.foreignId !== null) this.#ids.removeForeign(resident.foreignId);
     this.#touched.delete(link);
     this.#sayFarewell(resident);
@@ -438,7 +444,7 @@ export class Endpoint {
     const { farewell: packet, path } = link;
     if (packet === null) return;
     this.answer(packet, path);
-    this.#farewells.keep(ids, { packet, path }, performance.now());
+    this.#farewells.keep([...ids.values()], { packet, path }, performance.now());
   }
 
   async #leave(lingerMs: number): Promise<void> {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
+import { overQuiche } from "../../../tests/quiche_addon.ts";
 import { openUdp, type UdpOptions, type UdpSocket } from "../../runtime/udp.ts";
 import { anchorPem, issueLeaf } from "../../trust/certificate.ts";
 import { generateIdentity } from "../../trust/identity.ts";
@@ -71,7 +72,7 @@ function sockets(
   };
 }
 
-Deno.test("every byte arrives though one batch of seven is lost", async () => {
+Deno.test(overQuiche("every byte arrives though one batch of seven is lost"), async () => {
   let batches = 0;
   let lost = 0;
   const openSocket = sockets((socket) => (totalBytes, packetBytes, path) => {
@@ -88,22 +89,25 @@ Deno.test("every byte arrives though one batch of seven is lost", async () => {
   assert.ok(lost > 0);
 });
 
-Deno.test("a socket that is full loses nothing and is asked again when it says so", async () => {
-  let refused = 0;
-  const openSocket = sockets((socket, { onReady }) => {
-    let calls = 0;
-    return (totalBytes, packetBytes, path) => {
-      if (++calls % 3 !== 0) return socket.send(totalBytes, packetBytes, path);
-      refused++;
-      setImmediate(onReady);
-      return false;
-    };
-  });
-  await pair({ openSocket }, (ends) => sendUp(ends, MiB));
-  assert.ok(refused > 0);
-});
+Deno.test(
+  overQuiche("a socket that is full loses nothing and is asked again when it says so"),
+  async () => {
+    let refused = 0;
+    const openSocket = sockets((socket, { onReady }) => {
+      let calls = 0;
+      return (totalBytes, packetBytes, path) => {
+        if (++calls % 3 !== 0) return socket.send(totalBytes, packetBytes, path);
+        refused++;
+        setImmediate(onReady);
+        return false;
+      };
+    });
+    await pair({ openSocket }, (ends) => sendUp(ends, MiB));
+    assert.ok(refused > 0);
+  },
+);
 
-Deno.test("a full socket that forgets to say so is asked again by itself", async () => {
+Deno.test(overQuiche("a full socket that forgets to say so is asked again by itself"), async () => {
   const openSocket = sockets((socket) => {
     let calls = 0;
     return (totalBytes, packetBytes, path) =>
@@ -112,7 +116,7 @@ Deno.test("a full socket that forgets to say so is asked again by itself", async
   await pair({ openSocket }, (ends) => sendUp(ends, 64 * 1024));
 });
 
-Deno.test("what nobody sent disturbs nobody", async () => {
+Deno.test(overQuiche("what nobody sent disturbs nobody"), async () => {
   await pair({}, async (ends) => {
     const socket = createSocket("udp4");
     const { port } = ends.listener.address;
@@ -130,22 +134,27 @@ Deno.test("what nobody sent disturbs nobody", async () => {
   });
 });
 
-Deno.test("a writer is ahead of its reader by a window and what the path holds, not more", async () => {
-  await pair({}, async ({ client, server }) => {
-    const lane = await client.openLane();
-    let written = 0;
-    const writing = (async () => {
-      for (; written < 32 * MiB; written += 64 * 1024) await lane.write(new Uint8Array(64 * 1024));
-    })();
-    const failed = assert.rejects(writing, { code: "lost" });
-    const far = await server.acceptLane();
-    assert.ok(far !== null);
-    // One hello each way behind all that was sent: by then the window is full.
-    const near = await client.openControl();
-    await near.write(Uint8Array.of(1));
-    await (await server.acceptControl()).read(new Uint8Array(1));
-    assert.ok(written <= 4 * MiB, `${written} bytes are under way`);
-    lane.abort();
-    await failed;
-  });
-});
+Deno.test(
+  overQuiche("a writer is ahead of its reader by a window and what the path holds, not more"),
+  async () => {
+    await pair({}, async ({ client, server }) => {
+      const lane = await client.openLane();
+      let written = 0;
+      const writing = (async () => {
+        for (; written < 32 * MiB; written += 64 * 1024) {
+          await lane.write(new Uint8Array(64 * 1024));
+        }
+      })();
+      const failed = assert.rejects(writing, { code: "lost" });
+      const far = await server.acceptLane();
+      assert.ok(far !== null);
+      // One hello each way behind all that was sent: by then the window is full.
+      const near = await client.openControl();
+      await near.write(Uint8Array.of(1));
+      await (await server.acceptControl()).read(new Uint8Array(1));
+      assert.ok(written <= 4 * MiB, `${written} bytes are under way`);
+      lane.abort();
+      await failed;
+    });
+  },
+);

@@ -2,7 +2,6 @@
 // connection ids and paths, and how it ended. Whatever the addon throws stops here: a packet that makes
 // no sense is a packet lost.
 
-import { randomBytes } from "node:crypto";
 import { LIMITS } from "../../base/limits.ts";
 import type { UdpPath } from "../../runtime/udp.ts";
 import { unscoped } from "../../runtime/udp_address.ts";
@@ -13,6 +12,8 @@ import {
   type NativeReceived,
   nativeText,
 } from "./binding.ts";
+import { SpareIds } from "./spare_ids.ts";
+import { Whereabouts } from "./whereabouts.ts";
 
 /** How a link ended: by itself, by an error on this side, or by the peer's word. */
 export type LinkEnd =
@@ -31,7 +32,7 @@ export interface LinkHost {
   touched(link: Link): void;
   /** One more id by which the peer may address it. */
   issueId(link: Link): Uint8Array;
-  retireId(id: Uint8Array): void;
+  retireId(link: Link, id: Uint8Array): void;
 }
 
 /** What the peer is told of the end. */
@@ -51,21 +52,10 @@ interface LinkOptions {
   readonly onEnded: (end: LinkEnd) => void;
 }
 
-/** Bytes that went to and came from an address the peer has moved to. */
-interface Move {
-  readonly firstBytes: number;
-  receivedBytes: number;
-  sentBytes: number;
-}
-
-/** Answers to an address that is not proved (RFC 9000, section 8.1). */
-const MOVE_FACTOR = 3;
 /** Below it nothing fits into a packet beside its header and seal. */
 const LEAST_ROOM_BYTES = 64;
 /** A timer that runs out so soon waits for an acknowledgement. */
 const BUSY_WITHIN_MS = 3_000;
-/** Ids that the peer has of this end at a time. */
-const SPARE_IDS = 4;
 /** A peer uses up ids when it moves, which is seldom. */
 const TURNS_BETWEEN_IDS = 64;
 
@@ -75,20 +65,19 @@ export class Link {
   readonly #keepAliveMs: number | null;
   readonly #onWake: () => void;
   readonly #onEnded: (end: LinkEnd) => void;
-  readonly #isServer: boolean;
-  /** Where the peer is. */
-  #path: UdpPath;
+  readonly #whereabouts: Whereabouts;
+  readonly #ids: SpareIds;
   /**
    * What the addon is told of every packet: it knows one path only. Of several it would never send again
    * what was lost on one that the peer has left (0.18: its probes repeat the same two packets).
    */
   readonly #way: NativeReceived;
-  /** The peer has moved and not answered from there yet; null where it is known. */
-  #move: Move | null = null;
   /** The last thing it said of this side's failure. */
   #failure: string | null = null;
   #established = false;
   #heardMs: number;
+  /** The peer's packets that were understood, when they were counted last. */
+  #heardPackets = 0;
   #ended = false;
   /** Turns until ids and paths are looked after again. */
   #untilIds = 0;
@@ -105,8 +94,11 @@ export class Link {
   constructor(native: NativeConnection, options: LinkOptions) {
     this.native = native;
     this.#host = options.host;
-    this.#path = options.path;
-    this.#isServer = options.isServer;
+    this.#whereabouts = new Whereabouts(options.path, options);
+    this.#ids = new SpareIds(native, {
+      issue: () => this.#host.issueId(this),
+      retire: (id) => this.#host.retireId(this, id),
+    });
     this.#way = wayOf(options.path);
     this.#keepAliveMs = options.keepAliveMs;
     this.#onWake = options.onWake;
@@ -115,7 +107,7 @@ export class Link {
   }
 
   get path(): UdpPath {
-    return this.#path;
+    return this.#whereabouts.path;
   }
 
   get ended(): boolean {
@@ -148,12 +140,15 @@ export class Link {
     if (!this.#ended) this.#host.touched(this);
   }
 
+  /** Junk with a forged sender proves nothing and leads nowhere: only the peer's own news do. */
   receive(packet: Uint8Array, path: UdpPath): void {
-    if (path !== this.#path) return this.#receiveFrom(packet, path);
-    const move = this.#move;
-    if (move === null) return this.#recv(packet);
-    // Junk with a forged sender proves nothing.
-    if (this.#isNews(packet)) move.receivedBytes += packet.byteLength;
+    const whereabouts = this.#whereabouts;
+    const isPlain = !whereabouts.isDoubtful && !this.#ids.isUnsure;
+    if (isPlain && path === whereabouts.path) return this.#recv(packet);
+    if (!whereabouts.mayBe(path)) return;
+    if (!this.#isNews(packet) || !this.#established) return;
+    this.#ids.heard(packet);
+    if (whereabouts.seen(packet, path)) this.#elicit();
   }
 
   /** Takes a packet and tells whether it was the peer's, and not seen before. */
@@ -172,27 +167,12 @@ export class Link {
     }
   }
 
-  /**
-   * A packet from elsewhere. A client talks to no other address than the one it called; a server follows
-   * a client that moved, once a packet it had not seen before proves to be that client's.
-   */
-  #receiveFrom(packet: Uint8Array, path: UdpPath): void {
-    if (isSame(path.remote, this.#path.remote)) {
-      this.#path = path;
-      return this.#recv(packet);
-    }
-    if (!this.#isServer) return;
-    if (!this.#isNews(packet) || !this.#established) return;
-    this.#path = path;
-    const firstBytes = packet.byteLength;
-    this.#move = { firstBytes, receivedBytes: firstBytes, sentBytes: 0 };
-    this.#elicit();
-  }
-
   /** After packets came: ids and paths in order, whoever waits for bytes or room is told. */
   wake(nowMs: number): void {
-    this.#heardMs = nowMs;
-    this.#endMove();
+    const heard = this.native.stats().recv;
+    if (heard > this.#heardPackets) this.#heardMs = nowMs;
+    this.#heardPackets = heard;
+    if (this.#whereabouts.isDoubtful) this.#askForProof();
     if (!this.#established && this.native.isEstablished()) this.#established = true;
     if (this.#established && --this.#untilIds <= 0) this.#keepIds();
     this.#onWake();
@@ -215,11 +195,11 @@ export class Link {
   }
 
   #send(into: Uint8Array): number {
-    const room = this.#move === null ? into : this.#roomOf(this.#move, into);
+    const room = this.#whereabouts.roomOf(into);
     if (room.byteLength < LEAST_ROOM_BYTES) return 0;
     try {
       const bytes = this.native.send(room)?.[0] ?? 0;
-      if (this.#move !== null) this.#move.sentBytes += bytes;
+      this.#whereabouts.sent(bytes);
       return bytes;
     } catch (thrown) {
       this.#failure = nativeText(thrown);
@@ -227,16 +207,13 @@ export class Link {
     }
   }
 
-  /** Whoever copies a packet and forges its sender must not point a flood at somebody else. */
-  #roomOf({ receivedBytes, sentBytes }: Move, into: Uint8Array): Uint8Array {
-    const creditBytes = MOVE_FACTOR * receivedBytes + LIMITS.moveBytes - sentBytes;
-    return into.subarray(0, Math.max(0, creditBytes));
-  }
-
-  /** The peer has answered what went only to where it is now. */
-  #endMove(): void {
-    const { sentBytes = 0, receivedBytes = 0, firstBytes = 0 } = this.#move ?? {};
-    if (sentBytes > 0 && receivedBytes > firstBytes) this.#move = null;
+  /** New ids, told only where the peer seems to be: it shows that it hears by using one. */
+  #askForProof(): void {
+    try {
+      this.#whereabouts.told(this.#ids.renew(this.#whereabouts.freshIds));
+    } catch (thrown) {
+      this.#failure = nativeText(thrown);
+    }
   }
 
   /** What the peer acknowledges of this tells what was lost before it. */
@@ -262,6 +239,7 @@ export class Link {
   /** Its deadline has come. */
   expire(nowMs: number): void {
     const { native } = this;
+    this.#whereabouts.allowOne();
     if (native.timeout() === 0) native.onTimeout();
     if (this.#keepAliveMs !== null && nowMs - this.#heardMs >= this.#keepAliveMs) {
       // Asked again after as long, should there be no answer.
@@ -306,7 +284,7 @@ export class Link {
     const dueMs = this.native.timeout();
     if (dueMs === null || dueMs > BUSY_WITHIN_MS) return 0;
     const rttMs = this.native.pathStats().find(({ active }) => active)?.rtt ?? 0;
-    return Math.min(LIMITS.minLingerMs + 3 * rttMs, LIMITS.lingerMs);
+    return Math.min(LIMITS.minLingerMs + 6 * rttMs, LIMITS.lingerMs);
   }
 
   /** The peer needs spare ids of this end to move to another path, and gives old ones back. */
@@ -314,16 +292,7 @@ export class Link {
     const { native } = this;
     this.#untilIds = TURNS_BETWEEN_IDS;
     try {
-      for (let left = SPARE_IDS - native.activeSourceCids(); left > 0; left--) {
-        if (native.sourceCidsLeft() <= 0) break;
-        const token = BigInt(`0x${randomBytes(16).toString("hex")}`);
-        native.newSourceCid(this.#host.issueId(this), token, false);
-      }
-      while (true) {
-        const id = native.retiredScidNext() ?? null;
-        if (id === null) break;
-        this.#host.retireId(id);
-      }
+      this.#ids.keep();
       while ((native.pathEventNext() ?? null) !== null) {
         // The addon knows one path only: none of them is news.
       }
@@ -336,10 +305,6 @@ export class Link {
 /** The addon knows no zones of link-local addresses. */
 function wayOf({ local, remote }: UdpPath): NativeReceived {
   return { from: plain(remote), to: plain(local) };
-}
-
-function isSame(a: NativeAddress, b: NativeAddress): boolean {
-  return a.port === b.port && a.host === b.host;
 }
 
 export function plain({ host, port }: NativeAddress): NativeAddress {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { overQuiche } from "../../../tests/quiche_addon.ts";
 import { endBoth, HERE, issue, sayHello, shut } from "../../../tests/conformance/quic_peers.ts";
 import { denoQuicTransport } from "../deno_quic.ts";
 import type { Screen } from "../transport.ts";
@@ -108,26 +109,29 @@ class Stranger implements Disposable {
   }
 }
 
-Deno.test("a stranger whose address is to be proved hears a Retry and nothing else", async () => {
-  const asked: string[] = [];
-  const { listener, to } = await serve(
-    { retryFromHalfOpen: 0 },
-    (address) => asked.push(address) > 0,
-  );
-  using stranger = await Stranger.at(to);
-  stranger.say();
-  await stranger.hears();
-  // Whatever else it were sent would have come before what a second hello is answered with.
-  stranger.heard.length = 0;
-  stranger.say();
-  await stranger.hears();
-  assert.deepEqual(stranger.types, ["retry"]);
-  assert.deepEqual(asked, [], "an address that nobody proved was counted");
-  await shut(listener);
-});
+Deno.test(
+  overQuiche("a stranger whose address is to be proved hears a Retry and nothing else"),
+  async () => {
+    const asked: string[] = [];
+    const { listener, to } = await serve(
+      { retryFromHalfOpen: 0 },
+      (address) => asked.push(address) > 0,
+    );
+    using stranger = await Stranger.at(to);
+    stranger.say();
+    await stranger.hears();
+    // Whatever else it were sent would have come before what a second hello is answered with.
+    stranger.heard.length = 0;
+    stranger.say();
+    await stranger.hears();
+    assert.deepEqual(stranger.types, ["retry"]);
+    assert.deepEqual(asked, [], "an address that nobody proved was counted");
+    await shut(listener);
+  },
+);
 
 for (const client of ["quiche", "deno-quic"] as const) {
-  Deno.test(`a client of ${client} proves its address and comes in`, async () => {
+  Deno.test(overQuiche(`a client of ${client} proves its address and comes in`), async () => {
     const asked: string[] = [];
     const { listener, to } = await serve(
       { retryFromHalfOpen: 0 },
@@ -143,7 +147,7 @@ for (const client of ["quiche", "deno-quic"] as const) {
   });
 }
 
-Deno.test("who repeats its first packet is one peer, not two", async () => {
+Deno.test(overQuiche("who repeats its first packet is one peer, not two"), async () => {
   const asked: string[] = [];
   const { listener, to } = await serve({}, (address) => asked.push(address) > 0);
   using stranger = await Stranger.at(to);
@@ -157,78 +161,96 @@ Deno.test("who repeats its first packet is one peer, not two", async () => {
   await shut(listener);
 });
 
-Deno.test("of one address's half-open peers the oldest hears that it has to go", async () => {
-  const { listener, to } = await serve({ halfOpenPerAddress: 2 });
-  const strangers = [];
-  for (let n = 0; n < 3; n++) {
-    const stranger = await Stranger.at(to);
-    strangers.push(stranger);
+Deno.test(
+  overQuiche("of one address's half-open peers the oldest hears that it has to go"),
+  async () => {
+    const { listener, to } = await serve({ halfOpenPerAddress: 2 });
+    const strangers = [];
+    for (let n = 0; n < 3; n++) {
+      const stranger = await Stranger.at(to);
+      strangers.push(stranger);
+      stranger.say();
+      await stranger.hears();
+    }
+    assert.equal(await strangers[0]!.closeCode(), REFUSALS.busy);
+    await shut(listener);
+    for (const stranger of strangers) stranger[Symbol.dispose]();
+  },
+);
+
+Deno.test(
+  overQuiche("a peer that stalls in its handshake hears that its time is over"),
+  async () => {
+    const { listener, to } = await serve({ handshakeMs: 50 });
+    using stranger = await Stranger.at(to);
+    stranger.say();
+    assert.equal(await stranger.closeCode(), REFUSALS.busy);
+    await shut(listener);
+  },
+);
+
+Deno.test(
+  overQuiche("a stranger hears at most three times what it said, however long it waits"),
+  async () => {
+    const { listener, to } = await serve({ handshakeMs: 1_500 });
+    using stranger = await Stranger.at(to);
+    stranger.say();
+    // Nobody answers the server, so that it repeats itself for as long as it may.
+    await stranger.closeCode();
+    assert.ok(stranger.heardBytes > LEAST_INITIAL_BYTES, "it said nothing");
+    assert.ok(stranger.heardBytes <= 3 * stranger.hello.length, `${stranger.heardBytes} bytes`);
+    await shut(listener);
+  },
+);
+
+Deno.test(
+  overQuiche("a listener that closes tells those in the middle of their handshakes"),
+  async () => {
+    const { listener, to } = await serve();
+    using stranger = await Stranger.at(to);
     stranger.say();
     await stranger.hears();
-  }
-  assert.equal(await strangers[0]!.closeCode(), REFUSALS.busy);
-  await shut(listener);
-  for (const stranger of strangers) stranger[Symbol.dispose]();
-});
+    const gone = shut(listener);
+    assert.equal(await stranger.closeCode(), REFUSALS.busy);
+    await gone;
+  },
+);
 
-Deno.test("a peer that stalls in its handshake hears that its time is over", async () => {
-  const { listener, to } = await serve({ handshakeMs: 50 });
-  using stranger = await Stranger.at(to);
-  stranger.say();
-  assert.equal(await stranger.closeCode(), REFUSALS.busy);
-  await shut(listener);
-});
+Deno.test(
+  overQuiche("another version is answered, and not where its question is short"),
+  async () => {
+    const { listener, to } = await serve();
+    using stranger = await Stranger.at(to);
+    const ask = (mark: number, length: number) => {
+      const question = new Uint8Array(length);
+      question.set([0xc0, 0x0a, 0x0a, 0x0a, 0x0a, 8, mark, 0, 0, 0, 0, 0, 0, 0, 1, mark]);
+      stranger.say(question);
+    };
+    ask(1, LEAST_INITIAL_BYTES - 1);
+    ask(2, LEAST_INITIAL_BYTES);
+    await stranger.hears();
+    const answers = stranger.heard.map((datagram) => readLongHeader(datagram));
+    assert.deepEqual(answers.map((header) => header?.version), [0]);
+    assert.deepEqual([...answers[0]!.destinationId], [2]);
+    await shut(listener);
+  },
+);
 
-Deno.test("a stranger hears at most three times what it said, however long it waits", async () => {
-  const { listener, to } = await serve({ handshakeMs: 1_500 });
-  using stranger = await Stranger.at(to);
-  stranger.say();
-  // Nobody answers the server, so that it repeats itself for as long as it may.
-  await stranger.closeCode();
-  assert.ok(stranger.heardBytes > LEAST_INITIAL_BYTES, "it said nothing");
-  assert.ok(stranger.heardBytes <= 3 * stranger.hello.length, `${stranger.heardBytes} bytes`);
-  await shut(listener);
-});
+Deno.test(
+  overQuiche("nonsense of every kind harms nobody, and a client comes in behind it"),
+  async () => {
+    const { listener, to, connect } = await serve();
+    using stranger = await Stranger.at(to);
+    for (const datagram of nonsense(stranger.hello)) stranger.say(datagram);
+    const [client, server] = await Promise.all([connect(), listener.accept()]);
+    assert.ok(server !== null);
+    await sayHello(client, server);
+    await endBoth(client, server);
+    await shut(listener);
+  },
+);
 
-Deno.test("a listener that closes tells those in the middle of their handshakes", async () => {
-  const { listener, to } = await serve();
-  using stranger = await Stranger.at(to);
-  stranger.say();
-  await stranger.hears();
-  const gone = shut(listener);
-  assert.equal(await stranger.closeCode(), REFUSALS.busy);
-  await gone;
-});
-
-Deno.test("another version is answered, and not where its question is short", async () => {
-  const { listener, to } = await serve();
-  using stranger = await Stranger.at(to);
-  const ask = (mark: number, length: number) => {
-    const question = new Uint8Array(length);
-    question.set([0xc0, 0x0a, 0x0a, 0x0a, 0x0a, 8, mark, 0, 0, 0, 0, 0, 0, 0, 1, mark]);
-    stranger.say(question);
-  };
-  ask(1, LEAST_INITIAL_BYTES - 1);
-  ask(2, LEAST_INITIAL_BYTES);
-  await stranger.hears();
-  const answers = stranger.heard.map((datagram) => readLongHeader(datagram));
-  assert.deepEqual(answers.map((header) => header?.version), [0]);
-  assert.deepEqual([...answers[0]!.destinationId], [2]);
-  await shut(listener);
-});
-
-Deno.test("nonsense of every kind harms nobody, and a client comes in behind it", async () => {
-  const { listener, to, connect } = await serve();
-  using stranger = await Stranger.at(to);
-  for (const datagram of nonsense(stranger.hello)) stranger.say(datagram);
-  const [client, server] = await Promise.all([connect(), listener.accept()]);
-  assert.ok(server !== null);
-  await sayHello(client, server);
-  await endBoth(client, server);
-  await shut(listener);
-});
-
-Deno.test("the peer cannot open a stream both ways of its own", async () => {
+Deno.test(overQuiche("the peer cannot open a stream both ways of its own"), async () => {
   const { listener, to } = await serve({ idleMs: 500 });
   const endpoint = new Deno.QuicEndpoint({ hostname: HERE });
   const conn = await Deno.connectQuic({

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
+import { overQuiche } from "../../../tests/quiche_addon.ts";
 import { anchorPem, issueLeaf } from "../../trust/certificate.ts";
 import { generateIdentity } from "../../trust/identity.ts";
 import { loadQuiche } from "./binding.ts";
@@ -55,38 +56,41 @@ function bind(socket: Socket): Promise<void> {
 }
 
 for (const direction of ["up", "down"] as const) {
-  Deno.test(`a client whose port changes again and again goes on, bytes going ${direction}`, async () => {
-    const transport = quicheTransport(await loadQuiche(), { packetBytes: 1350 });
-    const identity = await generateIdentity();
-    const leaf = await issueLeaf(identity, { nowMs: Date.now() });
-    const listener = await transport.listen({ hostname: HERE, port: 0, ...leaf });
-    const nat = new Nat(listener.address.port);
-    await nat.open();
-    const to = { hostname: HERE, port: nat.port, anchorPem: anchorPem(identity.publicKey) };
-    const [client, server] = await Promise.all([transport.connect(to), listener.accept()]);
-    assert.ok(server !== null);
-    const [from, target] = direction === "up" ? [client, server] : [server, client];
-    const lane = await from.openLane();
-    // A lane shows once it carries bytes.
-    await lane.write(new Uint8Array(PIECE_BYTES).fill(0));
-    const far = await target.acceptLane();
-    assert.ok(far !== null);
-    for (let round = 1; round <= 6; round++) {
-      await nat.rebind();
-      const writing = lane.write(new Uint8Array(PIECE_BYTES).fill(round));
-      let left = PIECE_BYTES;
-      while (left > 0) {
-        const got = await far.read(new Uint8Array(left));
-        assert.ok(got !== null && got.every((byte) => byte === round - 1));
-        left -= got.byteLength;
+  Deno.test(
+    overQuiche(`a client whose port changes again and again goes on, bytes going ${direction}`),
+    async () => {
+      const transport = quicheTransport(await loadQuiche(), { packetBytes: 1350 });
+      const identity = await generateIdentity();
+      const leaf = await issueLeaf(identity, { nowMs: Date.now() });
+      const listener = await transport.listen({ hostname: HERE, port: 0, ...leaf });
+      const nat = new Nat(listener.address.port);
+      await nat.open();
+      const to = { hostname: HERE, port: nat.port, anchorPem: anchorPem(identity.publicKey) };
+      const [client, server] = await Promise.all([transport.connect(to), listener.accept()]);
+      assert.ok(server !== null);
+      const [from, target] = direction === "up" ? [client, server] : [server, client];
+      const lane = await from.openLane();
+      // A lane shows once it carries bytes.
+      await lane.write(new Uint8Array(PIECE_BYTES).fill(0));
+      const far = await target.acceptLane();
+      assert.ok(far !== null);
+      for (let round = 1; round <= 6; round++) {
+        await nat.rebind();
+        const writing = lane.write(new Uint8Array(PIECE_BYTES).fill(round));
+        let left = PIECE_BYTES;
+        while (left > 0) {
+          const got = await far.read(new Uint8Array(left));
+          assert.ok(got !== null && got.every((byte) => byte === round - 1));
+          left -= got.byteLength;
+        }
+        await writing;
       }
-      await writing;
-    }
-    client.close("none", "");
-    await Promise.all([client.closed, server.closed]);
-    listener.close();
-    // Its socket is given back by then as well.
-    assert.equal(await listener.accept(), null);
-    nat.close();
-  });
+      client.close("none", "");
+      await Promise.all([client.closed, server.closed]);
+      listener.close();
+      // Its socket is given back by then as well.
+      assert.equal(await listener.accept(), null);
+      nat.close();
+    },
+  );
 }

@@ -24,7 +24,7 @@ import { type Premises, QuicheListener, type QuicheShakeLimits, shakeLimits } fr
 import {
   clientConfig,
   type ConnectionSettings,
-  packetBytesTo,
+  packetBytesByHost,
   serverConfig,
   type WindowLedger,
   windowLedger,
@@ -86,7 +86,7 @@ function stackOf(quiche: Quiche, options: QuicheOptions): Stack {
     idleMs: idleMs ?? LIMITS.connectionIdleMs,
     keepAliveMs: keepAliveMs ?? LIMITS.keepAliveMs,
     ledger: ledger ?? windowLedger(),
-    packetBytesTo: packetBytes === undefined ? packetBytesTo : () => packetBytes,
+    packetBytesTo: packetBytes === undefined ? packetBytesByHost() : () => packetBytes,
     limits: shakeLimits(limits),
   };
 }
@@ -120,7 +120,6 @@ async function dial(
   const shown = formatAddress(address.hostname, address.port);
   const { anchorPem, protocol = "sftpx/1" } = options;
   const offer = stack.ledger.offer(options.windowBytes ?? LIMITS.windowBytes);
-  offer.take();
   let connection;
   try {
     const settings = settingsOf(options, { stack, offer, host: address.hostname });
@@ -203,9 +202,8 @@ function premisesOf(endpoint: Endpoint, configs: ServerConfigs): Premises {
       const { config, offer } = configs.for(path.remote.host);
       const aliasId = originalId === null ? clientId : null;
       const connection = endpoint.accept({ ownId, originalId, aliasId, config, path, packet });
-      // Whoever only begins a handshake takes nothing from those who are through.
-      connection?.handshaken.then(() => connection.ended || offer.take());
-      connection?.closed.then(() => offer.release());
+      if (connection === null) offer.release();
+      else connection.closed.then(() => offer.release());
       return connection;
     },
     answer: (packet, path) => endpoint.answer(packet, path),
@@ -226,7 +224,7 @@ class ServerConfigs {
     this.#options = options;
     this.#stack = stack;
     // What is wrong with a certificate shows at once.
-    this.for("127.0.0.1");
+    this.for("127.0.0.1").offer.release();
   }
 
   for(host: string): { readonly config: NativeConfig; readonly offer: WindowOffer } {
@@ -235,7 +233,12 @@ class ServerConfigs {
     const settings = settingsOf(this.#options, { stack, offer, host });
     let config = this.#made.get(settings.packetBytes);
     if (config === undefined) {
-      config = serverConfig(stack.quiche, this.#options, settings);
+      try {
+        config = serverConfig(stack.quiche, this.#options, settings);
+      } catch (thrown) {
+        offer.release();
+        throw thrown;
+      }
       this.#made.set(settings.packetBytes, config);
     }
     config.setMaxStreamWindow(settings.streamWindowBytes);

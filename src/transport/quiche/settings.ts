@@ -2,7 +2,9 @@
 // promises of memory to a peer, so that all connections of a process share what they may promise (I8).
 
 import { totalmem } from "node:os";
+import { SftpxError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
+import { escapeText } from "../../base/text.ts";
 import { env } from "../../runtime/runtime.ts";
 import { type Congestion, PROTOCOLS } from "../transport.ts";
 import { NATIVE, type NativeConfig, type Quiche } from "./binding.ts";
@@ -11,8 +13,10 @@ import { NATIVE, type NativeConfig, type Quiche } from "./binding.ts";
 const STREAMS_AHEAD = 10;
 /** Connection ids of the peer that are kept: the driver follows one that moves, whatever its ids. */
 const ACTIVE_IDS = 4;
+/** Of what is left of all that may be promised, one connection gets one part of so many, or of more. */
+const PARTS = 16;
 /** What a UDP packet holds at most. */
-const MOST_PACKET_BYTES = 65_527;
+const MOST_UDP_BYTES = 65_527;
 
 export interface ConnectionSettings {
   readonly idleMs: number;
@@ -26,7 +30,7 @@ export interface ConnectionSettings {
 export function configure(config: NativeConfig, settings: ConnectionSettings): NativeConfig {
   const { streamWindowBytes, connectionWindowBytes } = settings;
   config.setMaxIdleTimeout(settings.idleMs);
-  config.setMaxRecvUdpPayloadSize(MOST_PACKET_BYTES);
+  config.setMaxRecvUdpPayloadSize(MOST_UDP_BYTES);
   config.setMaxSendUdpPayloadSize(settings.packetBytes);
   config.setInitialMaxData(Math.min(LIMITS.firstConnectionWindowBytes, connectionWindowBytes));
   const control = Math.min(LIMITS.firstControlWindowBytes, streamWindowBytes);
@@ -75,21 +79,27 @@ export function clientConfig(
 }
 
 /** `auto` is BBR: at 50 ms and 0.1 % loss it moves many times what CUBIC does, and costs no more. */
-function congestionNumber(congestion: Congestion): number {
+export function congestionNumber(congestion: Congestion): number {
   return NATIVE.congestion[congestion === "auto" ? "bbr" : congestion];
 }
 
-/** Bytes of one packet towards an address: loopback carries far more than any other path. */
-export function packetBytesTo(host: string): number {
-  return packetBytesAsked(env("SFTPX_PACKET_BYTES")) ??
-    (isLoopback(host) ? LIMITS.loopbackPacketBytes : LIMITS.packetBytes);
+/**
+ * Bytes of one packet by the address it goes to: loopback carries far more than any other path. Throws
+ * where the environment asks for none that there is.
+ */
+export function packetBytesByHost(): (host: string) => number {
+  const asked = packetBytesAsked(env("SFTPX_PACKET_BYTES"));
+  return (host) => asked ?? (isLoopback(host) ? LIMITS.loopbackPacketBytes : LIMITS.packetBytes);
 }
 
-/** What the environment asks for, if it is a size that a packet may have. */
+/** What the environment asks for; throws where that is no size that a packet may have. */
 export function packetBytesAsked(text: string | undefined): number | null {
-  if (text === undefined || !/^\d{1,5}$/.test(text)) return null;
-  const bytes = Number(text);
-  return bytes >= LIMITS.leastPacketBytes && bytes <= MOST_PACKET_BYTES ? bytes : null;
+  if (text === undefined || text === "") return null;
+  const bytes = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  const { leastPacketBytes, mostPacketBytes } = LIMITS;
+  if (bytes >= leastPacketBytes && bytes <= mostPacketBytes) return bytes;
+  const found = `a packet has ${leastPacketBytes} to ${mostPacketBytes} bytes`;
+  throw new SftpxError("usage", `Cannot use SFTPX_PACKET_BYTES "${escapeText(text)}": ${found}`);
 }
 
 export function isLoopback(host: string): boolean {
@@ -100,19 +110,24 @@ export function isLoopback(host: string): boolean {
 export interface WindowOffer {
   readonly streamBytes: number;
   readonly connectionBytes: number;
-  /** Counts it as promised; until then it costs nobody anything. */
-  take(): void;
-  /** When the connection has ended, taken or not. */
+  /** When the connection has ended, or came to nothing. */
   release(): void;
 }
 
-/** Memory that all connections of a process may promise together. */
+/**
+ * Memory that all connections of a process may promise together. What is offered counts at once: quiche
+ * fixes windows at a connection's birth, before its peer has proved anything.
+ */
 export class WindowLedger {
   readonly #mostBytes: number;
+  readonly #nowMs: () => number;
   #promisedBytes = 0;
+  /** When those began that may still be strangers; oldest first. */
+  readonly #young = new Map<WindowOffer, number>();
 
-  constructor(mostBytes: number) {
+  constructor(mostBytes: number, nowMs: () => number = () => performance.now()) {
     this.#mostBytes = mostBytes;
+    this.#nowMs = nowMs;
   }
 
   get promisedBytes(): number {
@@ -120,32 +135,41 @@ export class WindowLedger {
   }
 
   /**
-   * Windows for one more connection: what it wants, and at most a quarter of what is left, so that there
-   * is always something for the next one. Nobody gets less than what a connection begins with.
+   * Windows for one more connection: what it wants, and at most a part of what is left, the smaller the
+   * more of the others may be strangers: a crowd of them leaves something for whoever comes next. Nobody
+   * gets less than what a connection begins with.
    */
   offer(wantedBytes: number): WindowOffer {
     const streamBytes = Math.min(Math.max(wantedBytes, 1), LIMITS.mostWindowBytes);
     const leftBytes = Math.max(0, this.#mostBytes - this.#promisedBytes);
     const connectionBytes = Math.max(
       LIMITS.firstConnectionWindowBytes,
-      Math.min(streamBytes * STREAMS_AHEAD, Math.floor(leftBytes / 4)),
+      Math.min(streamBytes * STREAMS_AHEAD, Math.floor(leftBytes / (PARTS + this.#strangers()))),
     );
-    let takenBytes = 0;
-    let over = false;
-    return {
+    this.#promisedBytes += connectionBytes;
+    let isOver = false;
+    const offer: WindowOffer = {
       connectionBytes,
       streamBytes: Math.min(streamBytes, connectionBytes),
-      take: () => {
-        if (over || takenBytes > 0) return;
-        takenBytes = connectionBytes;
-        this.#promisedBytes += takenBytes;
-      },
       release: () => {
-        over = true;
-        this.#promisedBytes -= takenBytes;
-        takenBytes = 0;
+        if (isOver) return;
+        isOver = true;
+        this.#young.delete(offer);
+        this.#promisedBytes -= connectionBytes;
       },
     };
+    this.#young.set(offer, this.#nowMs());
+    return offer;
+  }
+
+  /** Whoever has not proved itself by then is shown out. */
+  #strangers(): number {
+    const sinceMs = this.#nowMs() - LIMITS.handshakeMs;
+    for (const [offer, beganMs] of this.#young) {
+      if (beganMs > sinceMs) break;
+      this.#young.delete(offer);
+    }
+    return this.#young.size;
   }
 }
 

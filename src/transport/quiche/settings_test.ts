@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { LIMITS } from "../../base/limits.ts";
-import { isLoopback, packetBytesAsked, packetBytesTo, WindowLedger } from "./settings.ts";
+import type { Quiche } from "./binding.ts";
+import { quicheTransport } from "./quiche.ts";
+import { isLoopback, packetBytesAsked, packetBytesByHost, WindowLedger } from "./settings.ts";
 
 const MiB = 1024 * 1024;
 
@@ -16,50 +18,100 @@ Deno.test("packets are long towards this machine, and as the environment says wh
   const before = process.env["SFTPX_PACKET_BYTES"];
   try {
     delete process.env["SFTPX_PACKET_BYTES"];
-    assert.equal(packetBytesTo("192.0.2.1"), LIMITS.packetBytes);
-    assert.equal(packetBytesTo("::1"), LIMITS.loopbackPacketBytes);
+    assert.equal(packetBytesByHost()("192.0.2.1"), LIMITS.packetBytes);
+    assert.equal(packetBytesByHost()("::1"), LIMITS.loopbackPacketBytes);
     process.env["SFTPX_PACKET_BYTES"] = "8900";
-    assert.equal(packetBytesTo("192.0.2.1"), 8900);
+    assert.equal(packetBytesByHost()("192.0.2.1"), 8900);
   } finally {
     if (before === undefined) delete process.env["SFTPX_PACKET_BYTES"];
     else process.env["SFTPX_PACKET_BYTES"] = before;
   }
 });
 
-Deno.test("packetBytesAsked() takes sizes that a packet may have", () => {
-  assert.deepEqual(["1200", "65527"].map(packetBytesAsked), [1200, 65_527]);
-  for (const text of [undefined, "", "1199", "65528", "1e4", "-1", "99999999", "9000 "]) {
-    assert.equal(packetBytesAsked(text), null, String(text));
+Deno.test("packetBytesAsked() takes sizes that a packet may have, and anything else is an error", () => {
+  assert.deepEqual([undefined, "", "1200", "16383"].map(packetBytesAsked), [
+    null,
+    null,
+    1200,
+    16_383,
+  ]);
+  for (const text of ["1199", "16384", "65527", "1e4", "-1", "99999999", "9000 ", "abc"]) {
+    assert.throws(() => packetBytesAsked(text), { code: "usage" }, text);
   }
 });
 
-Deno.test("a connection may have ten windows of a stream, and a quarter of what is left", () => {
-  const ledger = new WindowLedger(1024 * MiB);
+Deno.test("a server and a client are told of a size of packets that there is not", async () => {
+  const before = process.env["SFTPX_PACKET_BYTES"];
+  // The addon is not asked: the size is read first.
+  const transport = quicheTransport({} as Quiche);
+  const to = { hostname: "127.0.0.1", port: 1, anchorPem: "", certificatePem: "", keyPem: "" };
+  try {
+    process.env["SFTPX_PACKET_BYTES"] = "60000";
+    await assert.rejects(transport.connect(to), { code: "usage", message: /1200 to 16383/ });
+    await assert.rejects(transport.listen(to), { code: "usage", message: /"60000"/ });
+  } finally {
+    if (before === undefined) delete process.env["SFTPX_PACKET_BYTES"];
+    else process.env["SFTPX_PACKET_BYTES"] = before;
+  }
+});
+
+Deno.test("a connection may have ten windows of a stream, and a part of what is left", () => {
+  const ledger = new WindowLedger(4096 * MiB);
   const first = ledger.offer(16 * MiB);
   assert.deepEqual([first.streamBytes, first.connectionBytes], [16 * MiB, 160 * MiB]);
   const greedy = ledger.offer(1024 * MiB);
-  assert.deepEqual([greedy.streamBytes, greedy.connectionBytes], [256 * MiB, 256 * MiB]);
+  const part = Math.floor((4096 - 160) * MiB / 17);
+  assert.deepEqual([greedy.streamBytes, greedy.connectionBytes], [part, part]);
 });
 
-Deno.test("only what is taken counts, and it is given back once", () => {
-  const ledger = new WindowLedger(1024 * MiB);
-  const offer = ledger.offer(16 * MiB);
-  assert.equal(ledger.promisedBytes, 0);
-  offer.take();
-  offer.take();
-  assert.equal(ledger.promisedBytes, 160 * MiB);
+Deno.test("what is offered counts at once, and is given back once", () => {
+  const ledger = new WindowLedger(4096 * MiB);
+  const [offer, other] = [ledger.offer(16 * MiB), ledger.offer(1 * MiB)];
+  assert.equal(ledger.promisedBytes, 170 * MiB);
   offer.release();
   offer.release();
-  offer.take();
+  assert.equal(ledger.promisedBytes, 10 * MiB);
+  other.release();
   assert.equal(ledger.promisedBytes, 0);
+});
+
+Deno.test("handshakes that overlap are promised no more than there is (I8)", () => {
+  for (const [mostMiB, windowMiB] of [[1024, 16], [1024, 256], [256, 256], [4096, 64]] as const) {
+    const ledger = new WindowLedger(mostMiB * MiB);
+    const count = 64;
+    const offers = Array.from({ length: count }, () => ledger.offer(windowMiB * MiB));
+    const promised = offers.reduce((sum, { connectionBytes }) => sum + connectionBytes, 0);
+    assert.equal(ledger.promisedBytes, promised);
+    const floor = LIMITS.firstConnectionWindowBytes;
+    assert.ok(promised <= mostMiB * MiB + count * floor, `${promised} of ${mostMiB} MiB`);
+    assert.ok(offers.every(({ connectionBytes }) => connectionBytes >= floor));
+    for (const { release } of offers) release();
+    assert.equal(ledger.promisedBytes, 0);
+  }
+});
+
+Deno.test("a crowd that has proved nothing leaves more than the least for whoever comes next", () => {
+  let nowMs = 0;
+  const ledger = new WindowLedger(4096 * MiB, () => nowMs);
+  const crowd = Array.from(
+    { length: LIMITS.unauthenticatedPeers },
+    () => ledger.offer(LIMITS.windowBytes),
+  );
+  const next = ledger.offer(LIMITS.windowBytes);
+  assert.ok(next.connectionBytes >= 2 * LIMITS.firstConnectionWindowBytes);
+  // Those who are still there by then have proved themselves.
+  nowMs = LIMITS.handshakeMs;
+  const later = ledger.offer(LIMITS.windowBytes);
+  assert.ok(later.connectionBytes > 4 * next.connectionBytes);
+  for (const { release } of crowd) release();
 });
 
 Deno.test("however many connections there are, each has what it begins with and little more", () => {
-  const ledger = new WindowLedger(256 * MiB);
+  let nowMs = 0;
+  const ledger = new WindowLedger(256 * MiB, () => nowMs += LIMITS.handshakeMs);
   for (let count = 0; count < 1000; count++) {
     const offer = ledger.offer(256 * MiB);
     assert.ok(offer.connectionBytes >= LIMITS.firstConnectionWindowBytes);
-    offer.take();
   }
   const last = ledger.offer(256 * MiB);
   assert.equal(last.connectionBytes, LIMITS.firstConnectionWindowBytes);
