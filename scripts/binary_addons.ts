@@ -17,8 +17,14 @@ export interface Addon {
   readonly file: string | null;
   /** Where the binding stands in what the loader exports. */
   readonly exports: "module.exports" | "exports.default";
-  /** What does its work where it is missing. */
-  readonly instead: string;
+  /** What does its work where it is missing, by the runtime that a binary has inside. */
+  readonly instead: Readonly<Record<"deno" | "bun", string>>;
+}
+
+/** What of the addons a binary has inside. */
+export interface Inside {
+  readonly addons: readonly Addon[];
+  readonly missing: readonly Addon[];
 }
 
 export const ADDONS: readonly Addon[] = [
@@ -28,7 +34,10 @@ export const ADDONS: readonly Addon[] = [
     holder: (platform) => `@matrixai/quic-${nodeName(platform)}`,
     file: null,
     exports: "exports.default",
-    instead: "no QUIC of its own: it moves no files between machines",
+    instead: {
+      deno: "--quic npm cannot be had",
+      bun: "no QUIC of its own: it moves no files between machines",
+    },
   },
   {
     name: "@napi-rs/blake-hash",
@@ -36,7 +45,7 @@ export const ADDONS: readonly Addon[] = [
     holder: (platform) => `@napi-rs/blake-hash-${nodeName(platform)}${abiOf(platform)}`,
     file: null,
     exports: "module.exports",
-    instead: "blake3-jit hashes",
+    instead: both("blake3-jit hashes"),
   },
   {
     name: "zstd-napi",
@@ -44,9 +53,36 @@ export const ADDONS: readonly Addon[] = [
     holder: () => "zstd-napi",
     file: join("build", "Release", "binding.node"),
     exports: "module.exports",
-    instead: "node:zlib compresses",
+    instead: both("node:zlib compresses"),
   },
 ];
+
+/** Which addons a binary for a platform gets: those that are installed here for it. */
+export function addonsInside(
+  { root, platform, own }: { root: string; platform: Platform; own: Platform | null },
+): Inside {
+  const isThere = (addon: Addon) => addonFile(addon, { root, platform, own }) !== null;
+  return {
+    addons: ADDONS.filter((addon) => isThere(addon)),
+    missing: ADDONS.filter((addon) => !isThere(addon)),
+  };
+}
+
+/** A line for each addon: what is inside, and what does the work of one that is not. */
+export function describedInside(inside: Inside, runtime: "deno" | "bun"): readonly string[] {
+  return [
+    ...inside.addons.map((addon) => `  with     ${addon.name}`),
+    ...inside.missing.map((addon) => `  without  ${addon.name}: ${addon.instead[runtime]}`),
+  ];
+}
+
+/** Why nothing can be compiled from this checkout; null where it can. */
+export function packagesProblem(root: string): string | null {
+  const names = ADDONS.map((addon) => addon.name);
+  return names.some((name) => installedPackage(root, name) !== null)
+    ? null
+    : "its packages are not installed here; run `deno install`";
+}
 
 /** Where a package is installed; null where it is not. */
 export function installedPackage(root: string, name: string): string | null {
@@ -88,6 +124,10 @@ export function loaderText(addon: Addon, { platform, file }: {
 function mainOf(directory: string): string {
   const { main } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
   return typeof main === "string" ? main : "index.js";
+}
+
+function both(text: string): Readonly<Record<"deno" | "bun", string>> {
+  return { deno: text, bun: text };
 }
 
 /** As Node.js and its packages call it. */

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { addonsInside, describedInside, packagesProblem } from "./binary_addons.ts";
 import { binaryName, ownPlatform, readArguments, type Wanted } from "./binary_platform.ts";
 import { describedBinary, provenVersion } from "./binary_proof.ts";
 
@@ -26,6 +27,8 @@ export function compile(args: readonly string[]): number {
   const read = readArguments(args);
   if (typeof read === "string") return failed(read, 2);
   const directory = resolve(read.directory ?? join(ROOT, "dist"));
+  const uninstalled = packagesProblem(ROOT);
+  if (uninstalled !== null) return failed(`Cannot compile: ${uninstalled}`);
   for (const one of read.wanted) {
     const problem = compileOne(one, directory);
     if (problem !== null) return failed(problem);
@@ -61,6 +64,8 @@ function compileOne({ platform, isNamed }: Wanted, directory: string): string | 
     }
     renameSync(made, join(directory, name));
     console.log(describedBinary(join(directory, name), platform));
+    const inside = addonsInside({ root: ROOT, platform, own: ownPlatform() });
+    for (const line of describedInside(inside, "deno")) console.log(line);
     return null;
   } finally {
     rmSync(work, { recursive: true, force: true });

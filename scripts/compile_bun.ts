@@ -9,7 +9,16 @@ import { renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type Addon, addonFile, ADDONS, installedPackage, loaderText } from "./binary_addons.ts";
+import {
+  addonFile,
+  ADDONS,
+  addonsInside,
+  describedInside,
+  type Inside,
+  installedPackage,
+  loaderText,
+  packagesProblem,
+} from "./binary_addons.ts";
 import { binaryName, ownPlatform, readArguments, type Wanted } from "./binary_platform.ts";
 import { describedBinary, provenVersion } from "./binary_proof.ts";
 import type { BundleJob } from "./bundle_bun.ts";
@@ -17,12 +26,6 @@ import type { BundleJob } from "./bundle_bun.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const ENTRYPOINTS = ["mod.ts", "workers/chunk.ts", "workers/store.ts"];
 const BUNDLER = fileURLToPath(new URL("./bundle_bun.ts", import.meta.url));
-
-/** What is inside a binary, besides the sources. */
-export interface Inside {
-  readonly addons: readonly Addon[];
-  readonly missing: readonly Addon[];
-}
 
 /** Makes every binary wanted; answers the exit code. */
 export function compileBun(args: readonly string[]): number {
@@ -33,6 +36,8 @@ export function compileBun(args: readonly string[]): number {
   if (bun === null) {
     return failed("Cannot compile: no bun in PATH, nor named by SFTPX_BUN (npm has it as `bun`)");
   }
+  const uninstalled = packagesProblem(ROOT);
+  if (uninstalled !== null) return failed(`Cannot compile: ${uninstalled}`);
   for (const one of read.wanted) {
     const problem = compileOne(one, { directory, bun });
     if (problem !== null) return failed(problem);
@@ -66,7 +71,8 @@ function compileOne(
     const problem = provenVersion(made, platform);
     if (problem !== null) return `Cannot compile for ${platform.name}: ${problem}`;
     renameSync(made, join(directory, name));
-    tell(describedBinary(join(directory, name), platform), inside);
+    console.log(describedBinary(join(directory, name), platform));
+    for (const line of describedInside(inside, "bun")) console.log(line);
     return null;
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -82,10 +88,9 @@ export function bundleJob(
   },
 ): { readonly job: BundleJob; readonly inside: Inside } {
   const replaced: Record<string, string> = {};
-  const [addons, missing]: [Addon[], Addon[]] = [[], []];
+  const place = { root: ROOT, platform, own: ownPlatform() };
   for (const addon of ADDONS) {
-    const file = addonFile(addon, { root: ROOT, platform, own: ownPlatform() });
-    (file === null ? missing : addons).push(addon);
+    const file = addonFile(addon, place);
     const loader = packageFile(addon.name, addon.loader);
     if (loader !== null) replaced[loader] = loaderText(addon, { platform, file });
   }
@@ -100,7 +105,7 @@ export function bundleJob(
       mapped: mappedSpecifiers(),
       replaced,
     },
-    inside: { addons, missing },
+    inside: addonsInside(place),
   };
 }
 
@@ -146,12 +151,6 @@ function bunPath(): string | null {
   const given = process.env["SFTPX_BUN"] || "bun";
   const { status, stdout } = spawnSync(given, ["-p", "process.execPath"], { encoding: "utf8" });
   return status === 0 ? stdout.trim() : null;
-}
-
-function tell(made: string, inside: Inside): void {
-  console.log(made);
-  for (const addon of inside.addons) console.log(`  with     ${addon.name}`);
-  for (const addon of inside.missing) console.log(`  without  ${addon.name}: ${addon.instead}`);
 }
 
 function failed(problem: string, code = 1): number {

@@ -6,7 +6,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type Addon, addonFile, ADDONS, loaderText } from "./binary_addons.ts";
+import {
+  type Addon,
+  addonFile,
+  ADDONS,
+  addonsInside,
+  describedInside,
+  loaderText,
+  packagesProblem,
+} from "./binary_addons.ts";
 import { ownPlatform, type Platform, PLATFORMS } from "./binary_platform.ts";
 import { bundleJob, mappedSpecifiers } from "./compile_bun.ts";
 
@@ -83,6 +91,33 @@ Deno.test("an addon is taken from the package of its platform, and what was buil
   assert.equal(found("@napi-rs/blake-hash", "linux-x64"), null);
   assert.match(found("zstd-napi", "linux-x64") ?? "", /binding\.node$/);
   assert.equal(found("zstd-napi", "linux-arm64"), null);
+});
+
+Deno.test("of every addon it is told whether a binary has it, and what does its work there if not", () => {
+  using checkout = new Checkout();
+  checkout.write("@matrixai/quic-darwin-arm64/package.json", '{"main":"quic.node"}');
+  checkout.write("@matrixai/quic-darwin-arm64/quic.node", "");
+  const told = (on: string, runtime: "deno" | "bun") => {
+    const place = { root: checkout.root, platform: platform(on), own: platform("linux-x64") };
+    return describedInside(addonsInside(place), runtime);
+  };
+  assert.deepEqual(told("macos-arm64", "deno"), [
+    "  with     @matrixai/quic",
+    "  without  @napi-rs/blake-hash: blake3-jit hashes",
+    "  without  zstd-napi: node:zlib compresses",
+  ]);
+  assert.equal(
+    told("linux-arm64", "deno")[0],
+    "  without  @matrixai/quic: --quic npm cannot be had",
+  );
+  assert.match(told("linux-arm64", "bun")[0] ?? "", /without {2}@matrixai\/quic: .*moves no files/);
+});
+
+Deno.test("a checkout whose packages are not installed is said to be one, with what installs them", () => {
+  using checkout = new Checkout();
+  assert.match(packagesProblem(checkout.root) ?? "", /run `deno install`/);
+  checkout.write("zstd-napi/package.json", "{}");
+  assert.equal(packagesProblem(checkout.root), null);
 });
 
 Deno.test("here the addons of this platform are found, where it has any", () => {

@@ -79,7 +79,7 @@ async function passes(step: Step): Promise<boolean> {
 function deno(args: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...args], {
-      env: { ...process.env, NO_COLOR: "1" },
+      env: { ...process.env, NO_COLOR: "1", SFTPX_ADDON_COPY: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const chunks: string[] = [];

@@ -108,17 +108,19 @@ async function sumsOf(
   return sums;
 }
 
-/** Reads `[DIRECTORY] [--tag TAG]`; a tag has to be the version's. */
+/** Reads `[DIRECTORY] [--tag TAG]`; a tag has to be the version's. Throws at anything else. */
 export function releaseDirectory(args: readonly string[]): string {
   const at = args.indexOf("--tag");
   const tag = at < 0 ? null : args[at + 1] ?? "";
   if (tag !== null && tag !== `v${VERSION}`) {
     throw new Error(`Cannot release "${tag}": the sources are version ${VERSION}`);
   }
-  const [directory = join(ROOT, "dist")] = args.filter((_, index) =>
-    at < 0 || index < at || index > at + 1
-  );
-  return directory;
+  const others = args.filter((_, index) => at < 0 || index < at || index > at + 1);
+  const strange = others.find((word) => word.startsWith("-")) ?? others[1];
+  if (strange !== undefined) {
+    throw new Error(`Cannot release: "${strange}" is not of [DIRECTORY] [--tag TAG]`);
+  }
+  return others[0] ?? join(ROOT, "dist");
 }
 
 async function run(args: readonly string[]): Promise<number> {

@@ -88,6 +88,12 @@ Deno.test("a tag that is not the version of the sources releases nothing", () =>
   }
 });
 
+Deno.test("an argument that is not one of a release's is refused, not taken for a directory", () => {
+  for (const args of [["--help"], ["--tga", `v${VERSION}`], ["here", "there"]]) {
+    assert.throws(() => releaseDirectory(args), /is not of \[DIRECTORY\] \[--tag TAG\]/);
+  }
+});
+
 Deno.test("the licences of all that imports lead to are told, with their texts", () => {
   using checkout = new Checkout();
   checkout.install(

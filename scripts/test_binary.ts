@@ -34,7 +34,13 @@ function runTests(binary: string, args: readonly string[]): Promise<number> {
   return new Promise((settle, reject) => {
     const child = spawn(process.execPath, ["test", ...args], {
       cwd: ROOT,
-      env: { ...process.env, SFTPX_CMD: `"${binary}"`, SFTPX_BINARY: binary },
+      env: {
+        ...process.env,
+        SFTPX_CMD: `"${binary}"`,
+        SFTPX_BINARY: binary,
+        // The tests look for quiche too, each file in an isolate of its own.
+        SFTPX_ADDON_COPY: "1",
+      },
       stdio: ["ignore", "inherit", "inherit"],
     });
     child.once("error", reject);

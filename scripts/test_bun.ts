@@ -81,7 +81,8 @@ async function suite(bun: string, places: readonly string[]): Promise<Run> {
   const without = `--ignore=${NOT_E2E.join(",")}`;
   const command = bunWith(bun).map((word) => `"${word}"`).join(" ");
   const words = [process.execPath, "test", ...TEST_FLAGS, without, ...places];
-  return await counted(words, { SFTPX_CMD: command });
+  // Its tests look for quiche too, each file in an isolate of its own.
+  return await counted(words, { SFTPX_CMD: command, SFTPX_ADDON_COPY: "1" });
 }
 
 /** Runs something that ends with a line of counts, and shows what it says. */

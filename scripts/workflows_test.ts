@@ -42,6 +42,9 @@ Deno.test("every action is pinned to a version, and no secret is named", () => {
 
 Deno.test("what a tag brings in is never part of a script", () => {
   for (const [name, text] of TEXTS) {
+    for (const [, script] of text.matchAll(/\brun: \|\n((?: {10}.*\n)+)/g)) {
+      assert.doesNotMatch(script ?? "", /\$\{\{/, name);
+    }
     for (const line of text.split("\n").filter((one) => /\brun:/.test(one))) {
       assert.doesNotMatch(
         line.replaceAll("${{ matrix.platform }}", ""),
@@ -55,4 +58,14 @@ Deno.test("what a tag brings in is never part of a script", () => {
 Deno.test("a release has a binary for every platform", () => {
   const named = [...(TEXTS.get("release.yml") ?? "").matchAll(/platform: ([\w-]+),/g)];
   assert.deepEqual(named.map((match) => match[1]), PLATFORMS.map((platform) => platform.name));
+});
+
+Deno.test("the Bun that a release is made of is the one that its platform's binary names", () => {
+  const text = TEXTS.get("release.yml") ?? "";
+  const named = [...text.matchAll(/platform: ([\w-]+),.* bun: ([\w-]+) /g)];
+  assert.ok(named.length > 0);
+  for (const [, name, bun] of named) {
+    const target = PLATFORMS.find((platform) => platform.name === name)?.bunTarget;
+    assert.equal(`bun-${bun}`, target?.replace("arm64", "aarch64"));
+  }
 });

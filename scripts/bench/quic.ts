@@ -2,6 +2,7 @@
 // in memory) and beside its rivals (the class API of the same package, Deno's own QUIC), in one run.
 
 import { parseArgs } from "@std/cli/parse-args";
+import { LIMITS } from "../../src/base/limits.ts";
 import type { Congestion } from "../../src/transport/transport.ts";
 import { median, printTable } from "./process.ts";
 import type { Stack } from "./quic_job.ts";
@@ -31,7 +32,10 @@ interface Way {
   readonly udp: "kernel" | "dgram" | "-";
 }
 
-const STACKS = "memory,classes,quiche,deno-quic";
+const STACKS: readonly Stack[] = ["memory", "classes", "quiche", "deno-quic"];
+const RUNTIMES: readonly Runtime[] = ["deno", "bun"];
+const SOCKETS = ["kernel", "dgram"] as const;
+const CONGESTIONS: readonly Congestion[] = ["auto", "cubic", "bbr", "reno"];
 /** Every Ethernet carries these; the package's own classes are measured with them alone. */
 const PLAIN_PACKET_BYTES = 1350;
 
@@ -50,30 +54,28 @@ export async function run(args: string[]): Promise<void> {
     ],
     boolean: ["quick", "json", "help"],
     default: {
-      only: STACKS,
-      runtimes: "deno,bun",
+      only: STACKS.join(","),
+      runtimes: RUNTIMES.join(","),
       packets: "1350,8900,16000",
-      udp: "kernel,dgram",
+      udp: SOCKETS.join(","),
+      congestion: "auto",
     },
   });
   if (flags.help) return console.log(USAGE);
-  const list = (text: string | undefined) => String(text).split(",");
-  const runtimes = list(flags.runtimes) as Runtime[];
-  if (runtimes.includes("bun") && !await hasBun()) {
-    console.error("Bun is left out: neither SFTPX_BUN nor PATH leads to it");
-    runtimes.splice(runtimes.indexOf("bun"), 1);
+  const choice = readChoice(flags);
+  if (typeof choice === "string") {
+    console.error(`${choice}\n\n${USAGE}`);
+    Deno.exit(2);
   }
-  const ways = waysOf({
-    stacks: list(flags.only) as Stack[],
-    runtimes,
-    packets: list(flags.packets).map(Number),
-    sockets: list(flags.udp) as Way["udp"][],
-  });
+  const isThere = !choice.runtimes.includes("bun") || await hasBun();
+  if (!isThere) console.error("Bun is left out: neither SFTPX_BUN nor PATH leads to it");
+  const runtimes = choice.runtimes.filter((runtime) => isThere || runtime !== "bun");
+  const ways = waysOf({ ...choice, runtimes });
   const common = {
     hostname: "127.0.0.1",
     lanes: Number(flags.lanes ?? 1),
     connections: 1,
-    congestion: (flags.congestion ?? "auto") as Congestion,
+    congestion: choice.congestion,
     warmSeconds: Number(flags.warm ?? (flags.quick ? 0.5 : 1)),
     seconds: Number(flags.seconds ?? (flags.quick ? 1 : 4)),
   };
@@ -89,9 +91,48 @@ interface Choice {
   readonly runtimes: readonly Runtime[];
   readonly packets: readonly number[];
   readonly sockets: readonly Way["udp"][];
+  readonly congestion: Congestion;
 }
 
-function waysOf({ stacks, runtimes, packets, sockets }: Choice): Way[] {
+/** What of the command line has to be one of a few; a text says what is not. */
+function readChoice(
+  flags: Readonly<Record<"only" | "runtimes" | "packets" | "udp" | "congestion", string>>,
+): Choice | string {
+  try {
+    const [congestion = "auto"] = words(flags.congestion, CONGESTIONS);
+    return {
+      stacks: words(flags.only, STACKS),
+      runtimes: words(flags.runtimes, RUNTIMES),
+      packets: flags.packets.split(",").map(packetBytesOf),
+      sockets: words(flags.udp, SOCKETS),
+      congestion,
+    };
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return `Cannot measure: ${thrown.message}`;
+    throw thrown;
+  }
+}
+
+function words<Word extends string>(text: string, known: readonly Word[]): readonly Word[] {
+  return text.split(",").map((word) => {
+    const found = known.find((one) => one === word);
+    if (found === undefined) throw new RangeError(`"${word}" is none of ${known.join(", ")}`);
+    return found;
+  });
+}
+
+function packetBytesOf(text: string): number {
+  const { leastPacketBytes, mostPacketBytes } = LIMITS;
+  const bytes = Number(text);
+  if (Number.isInteger(bytes) && bytes >= leastPacketBytes && bytes <= mostPacketBytes) {
+    return bytes;
+  }
+  throw new RangeError(
+    `a packet of "${text}" is not ${leastPacketBytes} to ${mostPacketBytes} bytes`,
+  );
+}
+
+function waysOf({ stacks, runtimes, packets, sockets }: Omit<Choice, "congestion">): Way[] {
   return stacks.flatMap((stack): Way[] => {
     switch (stack) {
       case "memory":

@@ -24,6 +24,12 @@ interface Client {
     newStream(type: "uni"): { readonly writable: WritableStream<Uint8Array> };
   };
 }
+interface ServerConnection extends EventTarget {
+  readonly streamMap: ReadonlyMap<number, Incoming>;
+}
+interface Incoming {
+  readonly readable: ReadableStream<Uint8Array>;
+}
 interface Detailed<T> extends Event {
   readonly detail: T;
 }
@@ -41,14 +47,19 @@ export async function receiveByClasses(job: PeerJob): Promise<void> {
   });
   const meter = new Meter(job);
   server.addEventListener(events.EventQUICServerConnection.name, (event) => {
-    const connection = (event as Detailed<EventTarget>).detail;
-    connection.addEventListener(events.EventQUICConnectionStream.name, async (event) => {
-      const { readable } = (event as Detailed<{ readable: ReadableStream<Uint8Array> }>).detail;
-      for await (const bytes of readable) meter.add(bytes.byteLength);
+    const connection = (event as Detailed<ServerConnection>).detail;
+    connection.addEventListener(events.EventQUICConnectionStream.name, (event) => {
+      void readAll((event as Detailed<Incoming>).detail, meter);
     });
+    // In Deno a stream is there, and was told of, before the connection that it belongs to is.
+    for (const stream of connection.streamMap.values()) void readAll(stream, meter);
   });
   await server.start({ host: job.hostname, port: 0 });
   say({ line: "listening", port: server.port, udp: "dgram" });
+}
+
+async function readAll({ readable }: Incoming, meter: Meter): Promise<void> {
+  for await (const bytes of readable) meter.add(bytes.byteLength);
 }
 
 export async function sendByClasses(job: PeerJob): Promise<void> {

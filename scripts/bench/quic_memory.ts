@@ -2,11 +2,11 @@
 // their packets handed over directly. A driver adds sockets and turns to this and takes a second core.
 
 import { randomBytes } from "node:crypto";
-import type { Quiche } from "@matrixai/quic/dist/native/quiche.js";
+import { loadQuiche, type NativeConfig, type Quiche } from "../../src/transport/quiche/binding.ts";
+import { congestionNumber } from "../../src/transport/quiche/settings.ts";
 import { Meter, type PeerJob } from "./quic_job.ts";
 
 type Connection = ReturnType<Quiche["Connection"]["connect"]>;
-type Config = ReturnType<Quiche["Config"]["withBoringSslCtx"]>;
 
 const CHUNK_BYTES = 1 << 20;
 const STREAM_WINDOW_BYTES = 16 << 20;
@@ -21,7 +21,8 @@ const TO_CLIENT = { from: SERVER, to: CLIENT };
 
 /** Moves bytes from one connection to the other until the meter has what it wants. */
 export async function moveInMemory(job: PeerJob): Promise<void> {
-  const quiche = await loadBinding();
+  const quiche = await loadQuiche();
+  if (typeof quiche === "string") throw new Error(`Cannot measure quiche: ${quiche}`);
   const { client, server } = connectPair(quiche, job);
   const meter = new Meter(job);
   const packet = new Uint8Array(LARGEST_PACKET_BYTES);
@@ -46,7 +47,7 @@ export async function moveInMemory(job: PeerJob): Promise<void> {
 function connectPair(quiche: Quiche, job: PeerJob): { client: Connection; server: Connection } {
   const id = () => new Uint8Array(randomBytes(20));
   const pem = (text: string) => new TextEncoder().encode(text);
-  const forClient = quiche.Config.withBoringSslCtx(true, false, pem(job.anchorPem));
+  const forClient = quiche.Config.withBoringSslCtx(true, false, pem(job.anchorPem), null, null);
   const key = [pem(job.keyPem)];
   const chain = [pem(job.certificatePem)];
   const forServer = quiche.Config.withBoringSslCtx(false, false, null, key, chain);
@@ -61,7 +62,7 @@ function connectPair(quiche: Quiche, job: PeerJob): { client: Connection; server
   return { client, server };
 }
 
-function configure(config: Config, job: PeerJob): void {
+function configure(config: NativeConfig, job: PeerJob): void {
   config.setApplicationProtos(["sftpx/1"]);
   config.setMaxIdleTimeout(15_000);
   config.setMaxRecvUdpPayloadSize(LARGEST_PACKET_BYTES);
@@ -71,7 +72,7 @@ function configure(config: Config, job: PeerJob): void {
   config.setInitialMaxStreamsUni(1);
   config.setMaxStreamWindow(STREAM_WINDOW_BYTES);
   config.setMaxConnectionWindow(CONNECTION_WINDOW_BYTES);
-  config.setCcAlgorithmName(job.congestion === "auto" ? "cubic" : job.congestion);
+  config.setCcAlgorithm(congestionNumber(job.congestion));
   config.enablePacing(false);
 }
 
@@ -86,12 +87,4 @@ function flush(from: Connection, { packet, onPacket }: Handing): void {
     if (sent === null) return;
     onPacket(packet.subarray(0, sent[0]));
   }
-}
-
-/** Deno wraps a CommonJS default once more than Bun does. */
-async function loadBinding(): Promise<Quiche> {
-  const { default: outer } = await import("@matrixai/quic/dist/native/quiche.js") as {
-    default: Quiche | { default: Quiche };
-  };
-  return "default" in outer ? outer.default : outer;
 }
