@@ -10,7 +10,7 @@ import { parseIdentityName } from "../../src/trust/identity.ts";
 import { decodeTicket } from "../../src/trust/ticket.ts";
 import { Scratch } from "../e2e/sftpx_process.ts";
 import { makeFile } from "../e2e/trees.ts";
-import { rawClient } from "../session/raw_peer.ts";
+import { rawClient, type RawPeer } from "../session/raw_peer.ts";
 import { clientShouts, FORGED, MARK, SHOUT, type Shout, SHOUTS } from "./corpus/shouts.ts";
 import { ShoutingServer } from "./shouting_server.ts";
 
@@ -63,7 +63,7 @@ for (const format of ["text", "json"]) {
       const { transfer } = message as { transfer: number };
       client.send(message);
       if (transfer === 5) {
-        await client.take("accept");
+        await accepted(client);
         const omissions = [{ path: SHOUT, code: SHOUT.slice(0, 20), message: SHOUT }];
         client.send({ type: "omitted", transfer, omissions });
         client.send({ type: "abort", transfer, code: SHOUT.slice(0, 20), message: SHOUT });
@@ -91,6 +91,15 @@ for (const format of ["text", "json"]) {
     assertObjects(stdout);
     if (format === "json") assertObjects(stderr);
   });
+}
+
+/** Waits for an accept behind the aborts of what came before it. */
+async function accepted(client: RawPeer): Promise<void> {
+  for (;;) {
+    const message = await client.channel.receive();
+    assert.ok(message !== null, "the server left before it accepted");
+    if (message.type === "accept") return;
+  }
 }
 
 /** Nothing but text and the line breaks of whoever wrote it. */

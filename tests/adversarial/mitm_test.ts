@@ -10,22 +10,17 @@ import { ControlChannel } from "../../src/session/control_channel.ts";
 import { clientHandshake, clientJoin } from "../../src/session/handshake.ts";
 import { list } from "../../src/session/list.ts";
 import type { Remote } from "../../src/session/options.ts";
-import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
-import { loadQuicheTransport } from "../../src/transport/quiche/quiche.ts";
 import type { HostPort, Transport } from "../../src/transport/transport.ts";
 import { generateIdentity, type Identity } from "../../src/trust/identity.ts";
 import type { Message, Welcome } from "../../src/wire/messages.ts";
 import { makeFile } from "../e2e/trees.ts";
+import { quicStacks } from "../quic_stacks.ts";
 import { codeOf, Place, type RunningServer } from "../session/place.ts";
 import { offerOf, rawClient } from "../session/raw_peer.ts";
 import { QuicTrap } from "./quic_trap.ts";
 import { answerTo, Middle, type Tampering } from "./wiretap.ts";
 
-// This process has read its roots long ago; tests/e2e/trust_test.ts sees to them.
-const STACKS: readonly Transport[] = [
-  { ...denoQuicTransport(), addsToRuntimeRoots: false },
-  await loadQuicheTransport(),
-];
+const STACKS = await quicStacks();
 const TICKET = encodeUtf8("a ticket's secret: 32 bytes long");
 const NAME = "a-name-to-keep";
 

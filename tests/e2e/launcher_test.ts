@@ -72,3 +72,25 @@ Deno.test({
     assert.equal(/hostile/.test(version.stderr + sent.stderr), false);
   },
 });
+
+Deno.test({
+  name: "the launcher says what to run where the packages for Bun are not installed",
+  ignore: process.platform === "win32" || !isRunByDeno(),
+  fn: async () => {
+    await using scratch = await Scratch.open();
+    for (const name of ["checkout/scripts", "bin"]) {
+      await fs.mkdir(scratch.path(name), { recursive: true });
+    }
+    for (const name of ["sh", "dirname", "realpath"]) {
+      await fs.symlink(await fs.realpath(`/bin/${name}`), scratch.path("bin", name));
+    }
+    await fs.copyFile(LAUNCHER, scratch.path("checkout/scripts/sftpx"));
+    const command = [scratch.path("checkout/scripts/sftpx")];
+    const { code, stderr } = await scratch.run(["--version"], {
+      command,
+      env: { PATH: scratch.path("bin") },
+    });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /packages are not installed; run `npx .* install`/);
+  },
+});

@@ -18,6 +18,7 @@ import {
 } from "./permission_sets.ts";
 import { Scratch, type Server } from "./sftpx_process.ts";
 import { makeFile, prose } from "./trees.ts";
+import { QUICHE_RUNS } from "../quiche_addon.ts";
 
 const IGNORED = process.platform === "win32" || !isRunByDeno();
 
@@ -197,7 +198,7 @@ async function problemsWithout(
 Deno.test({
   name:
     "quiche takes native code and its package besides, each named where it is missing, and no roots",
-  ignore: IGNORED,
+  ignore: IGNORED || !QUICHE_RUNS,
   async fn(t) {
     await using ground = await prepare();
     const run = async (command: SetCommand, places: Places, flags: readonly string[]) => {
@@ -254,7 +255,7 @@ function quicheSet(granted: readonly Granted[]): readonly Granted[] {
 Deno.test({
   name:
     "without --unstable-net quiche stands in where native code is allowed, else each flag is named",
-  ignore: IGNORED,
+  ignore: IGNORED || !QUICHE_RUNS,
   async fn() {
     await using scratch = await Scratch.open();
     const { imports } = JSON.parse(await fs.readFile(`${CHECKOUT}/deno.json`, "utf8"));

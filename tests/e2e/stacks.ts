@@ -2,13 +2,17 @@
 // matrix is made of. One that is not on this machine says why.
 
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { QUICHE_RUNS } from "../quiche_addon.ts";
 import { bunWith, denoWith } from "./command.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What a binary is made of, besides packages. */
+const SOURCES = ["mod.ts", "deno.json", "src", "workers"];
 
 /** One stack on one runtime. */
 export interface Stack {
@@ -27,21 +31,23 @@ export function stacks(): { readonly here: readonly Stack[]; readonly missing: r
   const binary = process.env["SFTPX_BINARY"] || join(REPOSITORY, "dist", "sftpx-bun");
   const here: Stack[] = [
     { name: "Deno QUIC", command: denoWith("-A"), flags: [], transport: "deno-quic" },
-    {
-      name: "quiche on Deno",
-      command: denoWith("-A"),
-      flags: ["--quic", "npm"],
-      transport: "quiche",
-    },
   ];
+  if (!QUICHE_RUNS) return { here, missing: ["quiche: no addon here"] };
+  here.push({
+    name: "quiche on Deno",
+    command: denoWith("-A"),
+    flags: ["--quic", "npm"],
+    transport: "quiche",
+  });
   const missing: string[] = [];
   if (bun === null) missing.push("quiche on Bun: no bun in PATH, nor named by SFTPX_BUN");
   else {
     here.push({ name: "quiche on Bun", command: bunWith(bun), flags: [], transport: "quiche" });
   }
-  if (runs(binary)) {
+  const problem = binaryProblem(binary, { isNamed: Boolean(process.env["SFTPX_BINARY"]) });
+  if (problem === null) {
     here.push({ name: "the binary", command: [binary], flags: [], transport: "quiche" });
-  } else missing.push("the binary: no dist/sftpx-bun that runs, nor one named by SFTPX_BINARY");
+  } else missing.push(`the binary: ${problem}`);
   return { here, missing };
 }
 
@@ -53,7 +59,28 @@ export function bunProgram(): string | null {
   return places.map((place) => join(place, "bun")).find((path) => existsSync(path)) ?? null;
 }
 
-/** Whether it is a program of this machine: one left from another build is not taken. */
-function runs(binary: string): boolean {
-  return existsSync(binary) && spawnSync(binary, ["--version"]).status === 0;
+/** Why a binary is not taken: it does not run here, or what it holds are not the sources of today. */
+function binaryProblem(
+  binary: string,
+  { isNamed }: { readonly isNamed: boolean },
+): string | null {
+  if (!existsSync(binary) || spawnSync(binary, ["--version"]).status !== 0) {
+    return "no dist/sftpx-bun that runs, nor one named by SFTPX_BINARY";
+  }
+  const isOld = statSync(binary).mtimeMs < newestMs(SOURCES.map((path) => join(REPOSITORY, path)));
+  return isOld && !isNamed
+    ? "dist/sftpx-bun is older than the sources; deno task compile:bun"
+    : null;
+}
+
+/** When the newest of these files, and of those in these directories, was last written. */
+function newestMs(paths: readonly string[]): number {
+  return Math.max(
+    0,
+    ...paths.map((path) => {
+      const stat = statSync(path);
+      if (stat.isDirectory()) return newestMs(readdirSync(path).map((name) => join(path, name)));
+      return /(?<!_test)\.(ts|json)$/.test(path) ? stat.mtimeMs : 0;
+    }),
+  );
 }

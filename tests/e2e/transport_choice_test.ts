@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
+import { overQuiche } from "../quiche_addon.ts";
 import { isRunByDeno } from "./command.ts";
 import { transferOf } from "./json_output.ts";
 import { Scratch, SilentPort } from "./sftpx_process.ts";
@@ -47,28 +48,31 @@ Deno.test("what a stack cannot do is an error, and nobody is asked for it", asyn
   }
 });
 
-Deno.test("a stack is chosen by a flag, a variable, a file, or by what only it can do", async () => {
-  await using scratch = await Scratch.open();
-  await makeFile(scratch.path("f"), "f");
-  const server = await scratch.serve("root");
-  await fs.writeFile(scratch.path("config.toml"), 'quic = "npm"\nwindow = "8MiB"\n');
-  const spoken = async (flags: readonly string[], env: Record<string, string> = {}) => {
-    const line = ["send", "f", `${server.ticket}/f`, ...flags];
-    const { code, summary, stderr } = await scratch.transfer(line, { env });
-    assert.equal(code, 0, stderr);
-    return summary["transport"];
-  };
-  const usual = isRunByDeno() ? "deno-quic" : "quiche";
-  assert.equal(await spoken([]), usual);
-  assert.equal(await spoken(["--congestion", "bbr"]), usual);
-  assert.equal(await spoken(["--quic", "npm"]), "quiche");
-  assert.equal(await spoken([], { SFTPX_QUIC: "npm" }), "quiche");
-  assert.equal(await spoken(["--config", "config.toml"]), "quiche");
-  assert.equal(await spoken(["--congestion", "reno"]), "quiche");
-  assert.equal(await spoken(["--window", "1MiB"]), "quiche");
-});
+Deno.test(
+  overQuiche("a stack is chosen by a flag, a variable, a file, or by what only it can do"),
+  async () => {
+    await using scratch = await Scratch.open();
+    await makeFile(scratch.path("f"), "f");
+    const server = await scratch.serve("root");
+    await fs.writeFile(scratch.path("config.toml"), 'quic = "npm"\nwindow = "8MiB"\n');
+    const spoken = async (flags: readonly string[], env: Record<string, string> = {}) => {
+      const line = ["send", "f", `${server.ticket}/f`, ...flags];
+      const { code, summary, stderr } = await scratch.transfer(line, { env });
+      assert.equal(code, 0, stderr);
+      return summary["transport"];
+    };
+    const usual = isRunByDeno() ? "deno-quic" : "quiche";
+    assert.equal(await spoken([]), usual);
+    assert.equal(await spoken(["--congestion", "bbr"]), usual);
+    assert.equal(await spoken(["--quic", "npm"]), "quiche");
+    assert.equal(await spoken([], { SFTPX_QUIC: "npm" }), "quiche");
+    assert.equal(await spoken(["--config", "config.toml"]), "quiche");
+    assert.equal(await spoken(["--congestion", "reno"]), "quiche");
+    assert.equal(await spoken(["--window", "1MiB"]), "quiche");
+  },
+);
 
-Deno.test("--verbose ends with what quiche knows of the path", async () => {
+Deno.test(overQuiche("--verbose ends with what quiche knows of the path"), async () => {
   await using scratch = await Scratch.open();
   await makeFile(scratch.path("f"), "f".repeat(100_000));
   const server = await scratch.serve("root", ["--quic", "npm", "--verbose"]);

@@ -35,7 +35,7 @@ export const QUIC_TARGETS: readonly Target[] = [
 function judge(bytes: Uint8Array, retryFromHalfOpen: number): string {
   const door = new Door({
     limits: { retryFromHalfOpen, retryMs: 1000, answers: { burst: 1, perSecond: 0 } },
-    household: { halfOpen: 0, mayBegin: () => true, mayEnter: () => true },
+    household: { halfOpen: 0, mayBegin: () => true, mayEnter: () => true, begin: () => {} },
     idBytes: ID_BYTES,
     nowMs: 0,
   });

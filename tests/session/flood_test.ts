@@ -5,19 +5,14 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { LIMITS } from "../../src/base/limits.ts";
 import { list } from "../../src/session/list.ts";
-import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
-import { loadQuicheTransport } from "../../src/transport/quiche/quiche.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { anchorPem } from "../../src/trust/anchor.ts";
 import { flood, FLOOD_KINDS, type FloodKind } from "../../scripts/bench/flood_peers.ts";
 import { makeFile, noise } from "../e2e/trees.ts";
+import { quicStacks } from "../quic_stacks.ts";
 import { assertDone, Place, type RunningServer } from "./place.ts";
 
-// This process has read its roots long ago; the e2e suite and root_store_test see to them.
-const STACKS: readonly Transport[] = [
-  { ...denoQuicTransport(), addsToRuntimeRoots: false },
-  await loadQuicheTransport(),
-];
+const STACKS = await quicStacks();
 
 interface Crowd {
   readonly kinds: readonly FloodKind[];
