@@ -1,6 +1,6 @@
 // One UDP socket with all its QUIC connections: takes packets in batches, hands each to its connection,
-// wakes whoever waits for bytes or room, and lets every connection that has something to say fill whole
-// batches. One turn does a bounded amount of all that; between two turns the event loop runs. One timer
+// wakes whoever waits for bytes or room, and lets every connection that has something to say fill its
+// outbox. One turn does a bounded amount of all that; between two turns the event loop runs. One timer
 // serves all. Nothing a packet holds makes it throw.
 
 import { clearImmediate, setImmediate } from "node:timers";
@@ -11,6 +11,7 @@ import { QuicheConnection } from "./connection.ts";
 import { ConnectionIds, newId, textOf } from "./connection_ids.ts";
 import { Farewells } from "./farewells.ts";
 import { Link, type LinkEnd, type LinkHost, plain } from "./link.ts";
+import { Outbox } from "./outbox.ts";
 
 /** Opens a socket; what it throws comes out of the endpoint's opening. */
 export type OpenSocket = (options: UdpOptions) => Promise<UdpSocket>;
@@ -46,31 +47,17 @@ export interface Accepting {
   readonly packet: Uint8Array;
 }
 
-/** Packets taken in one turn, and packets one connection sends in one: about a millisecond of work. */
+/** Packets taken in one turn: about a millisecond of work. */
 const RECEIVED_A_TURN = 64;
-const SENT_A_TURN = 64;
 /** Packets are handed on after so many bytes or turns at the latest, while more are there already. */
 const FED_BYTES = 512 * 1024;
 const FED_TURNS = 4;
-/** What the kernel cuts into packets by itself (UDP_SEGMENT): so many, and so many bytes. */
-const MOST_SEGMENTS = 64;
-const MOST_BATCH_BYTES = 65_507;
-/** Room a packet may need: quiche writes no more than its own limit into it. */
-const PACKET_ROOM_BYTES = 16_384;
 /** Wanted sizes of the kernel's buffers: a turn's packets of either size fit many times. */
 const SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
 /** A socket that was full tells when it takes more; it is asked again after so long all the same. */
 const FULL_MS = 20;
 /** Longest time a timer is set to. */
 const MOST_TIMER_MS = 60_000;
-
-interface Batch {
-  readonly totalBytes: number;
-  readonly packetBytes: number;
-  readonly path: UdpPath;
-  /** Where its bytes are; null where they lie in the socket's own memory. */
-  readonly bytes: Uint8Array | null;
-}
 
 interface Resident {
   readonly link: Link;
@@ -89,10 +76,8 @@ export class Endpoint {
   readonly #touched = new Set<Link>();
   /** Those that packets came for in this turn. */
   readonly #fed = new Set<Link>();
-  readonly #views = new Map<number, Uint8Array<ArrayBuffer>>();
   #socket: UdpSocket | null = null;
-  /** What a full socket did not take. */
-  #held: Batch[] = [];
+  #outbox: Outbox | null = null;
   #turn: ReturnType<typeof setImmediate> | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #timerAtMs = Infinity;
@@ -108,13 +93,15 @@ export class Endpoint {
   static async open(options: EndpointOptions): Promise<Endpoint> {
     const endpoint = new Endpoint(options);
     const { hostname, port } = options;
-    endpoint.#socket = await options.openSocket({
+    const socket = await options.openSocket({
       hostname,
       port,
       receiveBufferBytes: SOCKET_BUFFER_BYTES,
       sendBufferBytes: SOCKET_BUFFER_BYTES,
       onReady: () => endpoint.#pass(),
     });
+    endpoint.#socket = socket;
+    endpoint.#outbox = new Outbox(socket);
     return endpoint;
   }
 
@@ -138,10 +125,6 @@ export class Endpoint {
   /** Where it is bound. */
   get local(): NativeAddress {
     return this.#bound.local;
-  }
-
-  get socketKind(): UdpSocket["kind"] {
-    return this.#bound.kind;
   }
 
   connect({ serverName, config, remote, keepAliveMs }: Dialing): QuicheConnection {
@@ -190,10 +173,7 @@ export class Endpoint {
 
   /** Sends one packet that belongs to no connection, if the socket takes it now. */
   answer(packet: Uint8Array, path: UdpPath): void {
-    if (this.#closing !== null || this.#held.length > 0) return;
-    this.#bound.outgoing.set(packet, 0);
-    // One that finds the socket full is a packet lost.
-    this.#bound.send(packet.byteLength, packet.byteLength, path);
+    if (this.#closing === null) this.#outbox?.put(packet, path);
   }
 
   /** Closes the socket once its last connection has ended. */
@@ -245,10 +225,10 @@ export class Endpoint {
 
   /** One turn. What the program did since the last one goes out first. */
   #pass(): void {
-    if (this.#closing !== null || this.#socket === null) return;
+    if (this.#closing !== null || this.#outbox === null) return;
     const nowMs = performance.now();
     if (nowMs >= this.#timerAtMs) this.#expire(nowMs);
-    const isMoving = this.#flush(nowMs);
+    const isMoving = this.#flush(this.#outbox, nowMs);
     if (this.#closing !== null) return;
     const count = this.#bound.receive(this.#take, RECEIVED_A_TURN);
     this.#wake(nowMs, count < RECEIVED_A_TURN);
@@ -310,22 +290,17 @@ export class Endpoint {
   }
 
   /** False where the socket is full: its `onReady` goes on. */
-  #flush(nowMs: number): boolean {
-    while (this.#held.length > 0) {
-      const batch = this.#held[0]!;
-      if (batch.bytes !== null) this.#bound.outgoing.set(batch.bytes, 0);
-      if (!this.#bound.send(batch.totalBytes, batch.packetBytes, batch.path)) {
-        this.#wakeAt(nowMs + FULL_MS, nowMs);
-        return false;
-      }
-      this.#held.shift();
+  #flush(outbox: Outbox, nowMs: number): boolean {
+    if (!outbox.resume()) {
+      this.#wakeAt(nowMs + FULL_MS, nowMs);
+      return false;
     }
     const touched = [...this.#touched];
     this.#touched.clear();
     for (const [index, link] of touched.entries()) {
       if (link.ended) continue;
-      const hasMore = this.#fill(link);
-      if (this.#held.length > 0) {
+      const hasMore = outbox.fill(link);
+      if (outbox.isFull) {
         for (const left of touched.slice(index)) this.#touched.add(left);
         this.#wakeAt(nowMs + FULL_MS, nowMs);
         return false;
@@ -335,69 +310,6 @@ export class Endpoint {
       this.#wakeAt(link.deadlineMs, nowMs);
     }
     return true;
-  }
-
-  /** Lets one connection write packets; true where it was stopped and may have more. */
-  #fill(link: Link): boolean {
-    let totalBytes = 0;
-    let packetBytes = 0;
-    let path = link.path;
-    let count = 0;
-    for (let sent = 0; sent < SENT_A_TURN; sent++) {
-      const bytes = link.write(this.#view(totalBytes));
-      if (bytes === 0) {
-        this.#put({ totalBytes, packetBytes, path, bytes: null });
-        return false;
-      }
-      if (count > 0 && (bytes > packetBytes || link.path !== path)) {
-        // It does not go with those before it: they leave, and it begins the next batch.
-        const odd = this.#bound.outgoing.slice(totalBytes, totalBytes + bytes);
-        const isFull = !this.#put({ totalBytes, packetBytes, path, bytes: null });
-        path = link.path;
-        if (isFull) {
-          this.#held.push({ totalBytes: bytes, packetBytes: bytes, path, bytes: odd });
-          return true;
-        }
-        this.#bound.outgoing.set(odd, 0);
-        count = 0;
-        totalBytes = 0;
-      }
-      if (count === 0) {
-        packetBytes = bytes;
-        path = link.path;
-      }
-      count++;
-      totalBytes += bytes;
-      const isLast = bytes < packetBytes || count === MOST_SEGMENTS ||
-        totalBytes + packetBytes > MOST_BATCH_BYTES ||
-        totalBytes + PACKET_ROOM_BYTES > this.#bound.outgoing.byteLength;
-      if (!isLast) continue;
-      if (!this.#put({ totalBytes, packetBytes, path, bytes: null })) return true;
-      count = 0;
-      totalBytes = 0;
-    }
-    this.#put({ totalBytes, packetBytes, path, bytes: null });
-    return true;
-  }
-
-  /** Sends what lies in front; false where it has to wait. */
-  #put(batch: Batch): boolean {
-    if (batch.totalBytes === 0) return true;
-    if (this.#bound.send(batch.totalBytes, batch.packetBytes, batch.path)) return true;
-    this.#held.push(batch);
-    return false;
-  }
-
-  /** The socket's memory from some byte on, made once for each place. */
-  #view(at: number): Uint8Array<ArrayBuffer> {
-    const known = this.#views.get(at);
-    if (known !== undefined) return known;
-    // Odd lengths make odd places; the common ones are a few dozen.
-    if (this.#views.size > 4 * MOST_SEGMENTS) this.#views.clear();
-    const { outgoing } = this.#bound;
-    const view = outgoing.subarray(at, Math.min(at + PACKET_ROOM_BYTES, outgoing.byteLength));
-    this.#views.set(at, view);
-    return view;
   }
 
   /** The one timer, set anew only where it would come too late. */
@@ -458,7 +370,6 @@ export class Endpoint {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#turn = null;
     this.#timer = null;
-    this.#views.clear();
     this.#closing = this.#bound.close();
     return this.#closing;
   }

@@ -50,7 +50,7 @@ export function closeInfo(end: LinkEnd): CloseInfo {
 }
 
 /** Why a handshake of a client came to nothing. */
-export function dialError(end: LinkEnd, shown: string, failure: string | null): SftpxError {
+export function dialError(end: LinkEnd, shown: string): SftpxError {
   const action = `Cannot connect to "${shown}"`;
   if (end.kind === "silent") {
     return new SftpxError("unreachable", `${action}: no answer; ${SILENCE}`);
@@ -65,7 +65,7 @@ export function dialError(end: LinkEnd, shown: string, failure: string | null): 
     const refusals: readonly number[] = [APPLICATION_ERROR, CONNECTION_REFUSED, INVALID_TOKEN];
     if (isApp || refusals.includes(errorCode)) return turnedAway(shown);
   }
-  const found = end.error === null ? failure ?? "the handshake failed" : errorText(end.error);
+  const found = end.error === null ? "the handshake failed" : errorText(end.error);
   return new SftpxError("unreachable", `${action}: ${found}`);
 }
 

@@ -10,7 +10,6 @@ import {
   type NativeConnection,
   type NativeError,
   type NativeReceived,
-  nativeText,
 } from "./binding.ts";
 import { SpareIds } from "./spare_ids.ts";
 import { Whereabouts } from "./whereabouts.ts";
@@ -72,8 +71,6 @@ export class Link {
    * what was lost on one that the peer has left (0.18: its probes repeat the same two packets).
    */
   readonly #way: NativeReceived;
-  /** The last thing it said of this side's failure. */
-  #failure: string | null = null;
   #established = false;
   #heardMs: number;
   /** The peer's packets that were understood, when they were counted last. */
@@ -118,10 +115,6 @@ export class Link {
     return this.#established;
   }
 
-  get failure(): string | null {
-    return this.#failure;
-  }
-
   /** The packet that told the peer of the end; null where nothing was said. */
   get farewell(): Uint8Array<ArrayBuffer> | null {
     return this.#farewell;
@@ -161,9 +154,8 @@ export class Link {
   #recv(packet: Uint8Array): void {
     try {
       this.native.recv(packet, this.#way);
-    } catch (thrown) {
+    } catch {
       // Malformed, forged or late; a failed handshake shows in `localError`.
-      this.#failure = nativeText(thrown);
     }
   }
 
@@ -201,9 +193,8 @@ export class Link {
       const bytes = this.native.send(room)?.[0] ?? 0;
       this.#whereabouts.sent(bytes);
       return bytes;
-    } catch (thrown) {
-      this.#failure = nativeText(thrown);
-      return 0;
+    } catch {
+      return 0; // it is over, or its path is
     }
   }
 
@@ -211,8 +202,8 @@ export class Link {
   #askForProof(): void {
     try {
       this.#whereabouts.told(this.#ids.renew(this.#whereabouts.freshIds));
-    } catch (thrown) {
-      this.#failure = nativeText(thrown);
+    } catch {
+      // The peer holds as many as it may: asked again with its next packets.
     }
   }
 
@@ -296,8 +287,8 @@ export class Link {
       while ((native.pathEventNext() ?? null) !== null) {
         // The addon knows one path only: none of them is news.
       }
-    } catch (thrown) {
-      this.#failure = nativeText(thrown);
+    } catch {
+      // The peer holds as many as it may, or it is over.
     }
   }
 }

@@ -94,15 +94,22 @@ function stackOf(quiche: Quiche, options: QuicheOptions): Stack {
 async function connect(options: ConnectOptions, stack: Stack): Promise<Connection> {
   const { hostname, port, signal } = options;
   const limits = signal === undefined ? {} : { signal };
+  const attempts: Promise<Connection>[] = [];
   try {
     const mayUse = (host: string) => granted({ name: "net", host });
     const addresses = await resolveAddresses(hostname, port, { ...limits, mayUse });
     return await dialFirst(
       addresses,
-      (address, lost) => dial(address, lost, { options, stack }),
+      (address, lost) => {
+        const attempt = dial(address, lost, { options, stack });
+        attempts.push(attempt);
+        return attempt;
+      },
       limits,
     );
   } catch (thrown) {
+    // What was begun is put away first: a socket closes no sooner than its last word is said.
+    await Promise.allSettled(attempts);
     if (signal?.aborted !== true || !isTimeout(signal.reason)) throw thrown;
     const shown = escapeText(formatAddress(hostname, port));
     throw new SftpxError("unreachable", `Cannot connect to "${shown}": no answer in time`, {
@@ -158,7 +165,7 @@ async function dial(
   if (linkEnd === null && !signal.aborted) return connection;
   await connection.closed;
   signal.throwIfAborted();
-  throw dialError(linkEnd ?? { kind: "silent" }, shown, null);
+  throw dialError(linkEnd ?? { kind: "silent" }, shown);
 }
 
 async function listen(options: ListenOptions, stack: Stack): Promise<Listener> {
