@@ -7,6 +7,7 @@ import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { TEST_FLAGS } from "./test_flags.ts";
 
 /** One step of the gate. */
 interface Step {
@@ -17,8 +18,6 @@ interface Step {
   readonly note?: (output: string) => string;
 }
 
-/** As in the task `test`. */
-const TEST_FLAGS = ["-A", "--parallel", "--sanitize-ops", "--sanitize-resources"];
 const ROOMS = ["src", "workers", "scripts", "tests"];
 
 function steps(coverage: string, present: readonly string[]): readonly Step[] {

@@ -8,10 +8,9 @@ import { fileURLToPath } from "node:url";
 import { ownPlatform } from "./binary_platform.ts";
 import { provenVersion } from "./binary_proof.ts";
 import { compileBun } from "./compile_bun.ts";
+import { TEST_FLAGS } from "./test_flags.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** As in the task `test`. */
-const TEST_FLAGS = ["-A", "--parallel", "--sanitize-ops", "--sanitize-resources"];
 /** Starts every runtime itself, whatever SFTPX_CMD names. */
 const IGNORED = "--ignore=tests/e2e/interop_test.ts";
 

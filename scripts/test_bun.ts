@@ -10,10 +10,9 @@ import { fileURLToPath } from "node:url";
 import { bunWith } from "../tests/e2e/command.ts";
 import { bunProgram } from "../tests/e2e/stacks.ts";
 import { runTask } from "../tests/task_arguments.ts";
+import { TEST_FLAGS } from "./test_flags.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../", import.meta.url));
-/** As in the task `test`. */
-const TEST_FLAGS = ["-A", "--parallel", "--sanitize-ops", "--sanitize-resources"];
 /** Rooms and files whose units the runtime can change; the others compute, and compute the same. */
 const UNITS = [
   "src/base",

@@ -10,7 +10,7 @@ import { constants } from "node:os";
 import { osCode } from "../base/os_error.ts";
 import { type CallArguments, type CallNumbers, systemError } from "./kernel.ts";
 import { HOW_BYTES, KernelCalls, type KernelMemory, type Listed } from "./kernel_memory.ts";
-import { env, granted } from "./runtime.ts";
+import { granted, leftOut } from "./runtime.ts";
 
 export type { Listed } from "./kernel_memory.ts";
 
@@ -88,7 +88,7 @@ export function mayHold(real: string, use: "read" | "write"): boolean {
 }
 
 function isLeftOut(): boolean {
-  return (env("SFTPX_WITHOUT") ?? "").split(",").includes(BENEATH_NAME);
+  return leftOut().includes(BENEATH_NAME);
 }
 
 /** What confines files to a root here, as it is shown; for a root that may be read and written. */

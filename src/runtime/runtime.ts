@@ -59,6 +59,12 @@ export function env(name: string): string | undefined {
   return granted({ name: "env", variable: name }) ? process.env[name] : undefined;
 }
 
+/** Parts to do without, for tests and for finding faults: `SFTPX_WITHOUT`, comma-separated. */
+export function leftOut(): readonly string[] {
+  const text = env("SFTPX_WITHOUT");
+  return text === undefined || text === "" ? [] : text.split(",");
+}
+
 /**
  * Whether the files of an installed package may be read, given what resolves its specifier to a URL.
  * Loaders of addons and WASM look around on disk, and would prompt. In a binary of Bun's a specifier

@@ -1,7 +1,7 @@
 // UDP for a program that moves many packets a turn: a socket of the kernel's own calls where those may
 // be used (Linux, foreign functions), else one of `node:dgram`. Both look the same from here.
 
-import { env } from "./runtime.ts";
+import { leftOut } from "./runtime.ts";
 import { openDgram } from "./udp_dgram.ts";
 import { openKernelUdp } from "./udp_kernel.ts";
 import { requireNet } from "./udp_permission.ts";
@@ -67,10 +67,6 @@ export interface UdpSocket {
 /** Binds a socket; throws with the system's `code`, or as `NotCapable`, where it cannot. */
 export async function openUdp(options: UdpOptions): Promise<UdpSocket> {
   requireNet(options.hostname, options.port);
-  const kernel = isLeftOut() ? null : await openKernelUdp(options);
+  const kernel = leftOut().includes(SENDMSG_NAME) ? null : await openKernelUdp(options);
   return kernel ?? await openDgram(options);
-}
-
-function isLeftOut(): boolean {
-  return (env("SFTPX_WITHOUT") ?? "").split(",").includes(SENDMSG_NAME);
 }

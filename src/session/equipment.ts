@@ -6,7 +6,7 @@ import { LIMITS } from "../base/limits.ts";
 import { loadHash } from "../codec/hash.ts";
 import type { Hashing } from "../engine/hashing.ts";
 import { ChunkPool } from "../pool/pool.ts";
-import { cores, env, type WorkerAccess } from "../runtime/runtime.ts";
+import { cores, leftOut, type WorkerAccess } from "../runtime/runtime.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
 
 /** Chunks one worker job takes; DESIGN's batch. */
@@ -100,8 +100,7 @@ export async function loadHashing(): Promise<Hashing> {
   return await loadHash({ without: codecsLeftOut() });
 }
 
-/** Codecs left out for tests and for finding faults: `SFTPX_WITHOUT`, comma-separated. */
+/** Codecs left out, among other parts. */
 export function codecsLeftOut(): readonly string[] {
-  const text = env("SFTPX_WITHOUT");
-  return text === undefined || text === "" ? [] : text.split(",");
+  return leftOut();
 }

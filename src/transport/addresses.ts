@@ -6,6 +6,8 @@ import { isIP } from "node:net";
 import { type ErrorCode, SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { escapeText } from "../base/text.ts";
+import { granted } from "../runtime/runtime.ts";
+import type { HostPort } from "./transport.ts";
 
 /** A resolved address. */
 export interface Address {
@@ -96,6 +98,33 @@ function byName(
   const flag = escapeText(`--allow-net=0.0.0.0:0,[::]:0,${hostname}:${port}`);
   const text = `Cannot connect to "${escapeText(hostname)}": run again with ${flag}`;
   throw new SftpxError("permission", text, { cause });
+}
+
+/** Resolves a host and dials its addresses; a signal that times out means that nobody answered. */
+export async function dialHost<T extends Dialed>(
+  { hostname, port, signal }: HostPort & { readonly signal?: AbortSignal },
+  attempt: (address: Address, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limits = signal === undefined ? {} : { signal };
+  // Asked without a question.
+  const mayUse = (host: string) => granted({ name: "net", host });
+  try {
+    return await dialFirst(
+      await resolveAddresses(hostname, port, { ...limits, mayUse }),
+      attempt,
+      limits,
+    );
+  } catch (thrown) {
+    if (signal?.aborted !== true || !isTimeout(signal.reason)) throw thrown;
+    const shown = escapeText(formatAddress(hostname, port));
+    throw new SftpxError("unreachable", `Cannot connect to "${shown}": no answer in time`, {
+      cause: thrown,
+    });
+  }
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
 /**

@@ -5,7 +5,7 @@
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { escapeText } from "../base/text.ts";
-import { type Address, dialFirst, formatAddress, resolveAddresses } from "./addresses.ts";
+import { type Address, dialHost, formatAddress } from "./addresses.ts";
 import { QuicConnection } from "./deno_quic_connection.ts";
 import { QuicListener, type ShakeLimits } from "./deno_quic_listener.ts";
 import { translateDial, translateListen } from "./quic_errors.ts";
@@ -65,31 +65,12 @@ function unavailable({ congestion, windowBytes }: Wanted = {}): string | null {
 }
 
 async function connect(options: ConnectOptions, settings: Settings): Promise<Connection> {
-  const { hostname, port, signal } = options;
-  const shown = escapeText(formatAddress(hostname, port));
   const obstacle = unavailable(options);
   if (obstacle !== null) {
+    const shown = escapeText(formatAddress(options.hostname, options.port));
     throw new SftpxError("unsupported", `Cannot connect to "${shown}": ${obstacle}`);
   }
-  const limits = signal === undefined ? {} : { signal };
-  try {
-    const addresses = await resolveAddresses(hostname, port, { ...limits, mayUse });
-    return await dialFirst(
-      addresses,
-      (address, lost) => dial(address, lost, { options, settings }),
-      limits,
-    );
-  } catch (thrown) {
-    if (signal?.aborted !== true || !isTimeout(signal.reason)) throw thrown;
-    throw new SftpxError("unreachable", `Cannot connect to "${shown}": no answer in time`, {
-      cause: thrown,
-    });
-  }
-}
-
-/** Asked without a question. */
-function mayUse(host: string): boolean {
-  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
+  return await dialHost(options, (address, lost) => dial(address, lost, { options, settings }));
 }
 
 /** One attempt at one address, over an endpoint (a UDP socket) of its own. */
@@ -172,8 +153,4 @@ function transportOptions(
     maxConcurrentUnidirectionalStreams: LIMITS.lanesPerConnection,
     ...(controller === undefined ? {} : { congestionControl: controller }),
   };
-}
-
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === "TimeoutError";
 }

@@ -1,9 +1,9 @@
 // One connection of Deno's QUIC, at either end: one control stream, lanes, and one answer to why it
 // ended. Every stream's failure is told in terms of that answer; foreign errors stop here.
 
-import { ERROR_TABLE, errorCodeFromQuic, SftpxError } from "../base/errors.ts";
+import { SftpxError } from "../base/errors.ts";
 import { formatAddress } from "./addresses.ts";
-import { foreignText, isConnectionLost, lost } from "./quic_errors.ts";
+import { closeCode, closeNumber, foreignText, isConnectionLost, lost } from "./quic_errors.ts";
 import {
   type CloseInfo,
   type Connection,
@@ -102,8 +102,7 @@ export class QuicConnection implements Connection {
   close(code: CloseInfo["code"] & string, reason: string): void {
     if (this.#ended !== null || this.#closing !== null) return;
     this.#closing = { code, reason, remote: false };
-    const closeCode = code === "none" ? 0 : ERROR_TABLE[code].quic;
-    this.#conn.close({ closeCode, reason: reason.slice(0, REASON_CHARS) });
+    this.#conn.close({ closeCode: closeNumber(code), reason: reason.slice(0, REASON_CHARS) });
   }
 
   #takeControl(): void {
@@ -133,6 +132,5 @@ export class QuicConnection implements Connection {
 }
 
 function remoteClose(info: Deno.QuicCloseInfo): CloseInfo {
-  const code = info.closeCode === 0 ? "none" : errorCodeFromQuic(info.closeCode) ?? "failed";
-  return { code, reason: info.reason, remote: true };
+  return { code: closeCode(info.closeCode), reason: info.reason, remote: true };
 }

@@ -4,30 +4,12 @@ import assert from "node:assert/strict";
 import { anchorPem, issueLeaf } from "../trust/certificate.ts";
 import { generateIdentity } from "../trust/identity.ts";
 import { denoQuicTransport } from "./deno_quic.ts";
+import { assertOneStreamBothWays, HERE } from "../../tests/conformance/quic_peers.ts";
 import type { Listener } from "./transport.ts";
-
-const HERE = "127.0.0.1";
 
 Deno.test("the peer cannot open a stream both ways of its own", async () => {
   const { listener, anchor } = await serve();
-  const endpoint = new Deno.QuicEndpoint({ hostname: HERE });
-  const conn = await Deno.connectQuic({
-    hostname: HERE,
-    port: listener.address.port,
-    serverName: "sftpx",
-    alpnProtocols: ["sftpx/1"],
-    caCerts: [anchor],
-    endpoint,
-  });
-  const server = await listener.accept();
-  assert.ok(server !== null);
-  const { writable, readable } = await conn.createBidirectionalStream();
-  await assert.rejects(conn.createBidirectionalStream(), RangeError);
-  await readable.cancel();
-  await writable.close();
-  conn.close();
-  await server.closed;
-  endpoint.close();
+  await assertOneStreamBothWays(listener, { port: listener.address.port, anchorPem: anchor });
   listener.close();
 });
 

@@ -1,10 +1,20 @@
 // What goes wrong on a QUIC connection, in sftpx's words: the texts of quinn and rustls are read
 // here and nowhere else. Whatever may quote the peer is escaped (I9).
 
-import { SftpxError } from "../base/errors.ts";
+import { ERROR_TABLE, errorCodeFromQuic, SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { SILENCE } from "./addresses.ts";
 import type { CloseInfo } from "./transport.ts";
+
+/** The application code a connection is closed with. */
+export function closeNumber(code: CloseInfo["code"] & string): number {
+  return code === "none" ? 0 : ERROR_TABLE[code].quic;
+}
+
+/** What the peer meant by the application code it closed with; one of no table is a failure. */
+export function closeCode(closeNumber: number): CloseInfo["code"] & string {
+  return closeNumber === 0 ? "none" : errorCodeFromQuic(closeNumber) ?? "failed";
+}
 
 /** What a caller sees whose connection ended under it. */
 export function lost(address: string, info: CloseInfo, cause?: unknown): SftpxError {

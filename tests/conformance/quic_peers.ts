@@ -88,3 +88,28 @@ export async function failureOf(promise: Promise<unknown>): Promise<SftpxError> 
   assert.ok(thrown instanceof SftpxError, `not an SftpxError: ${thrown}`);
   return thrown;
 }
+
+/** A client of Deno's QUIC that opens one stream both ways, and gets no second one from a server of ours. */
+export async function assertOneStreamBothWays(
+  listener: Listener,
+  { port, anchorPem }: { readonly port: number; readonly anchorPem: string },
+): Promise<void> {
+  const endpoint = new Deno.QuicEndpoint({ hostname: HERE });
+  const conn = await Deno.connectQuic({
+    hostname: HERE,
+    port,
+    serverName: "sftpx",
+    alpnProtocols: ["sftpx/1"],
+    caCerts: [anchorPem],
+    endpoint,
+  });
+  const server = await listener.accept();
+  assert.ok(server !== null);
+  const { writable, readable } = await conn.createBidirectionalStream();
+  await assert.rejects(conn.createBidirectionalStream(), RangeError);
+  await readable.cancel();
+  await writable.close();
+  conn.close();
+  await server.closed;
+  endpoint.close();
+}

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { env, hasFfi, mayReadPackage } from "../../runtime/runtime.ts";
+import { env, hasFfi, leftOut, mayReadPackage } from "../../runtime/runtime.ts";
 
 /** Set to 1 where many isolates of one process load the addon. */
 const COPY_VARIABLE = "SFTPX_ADDON_COPY";
@@ -137,7 +137,9 @@ let loading: Promise<Quiche | string> | null = null;
 
 /** The binding, or why there is none. Loaded once. */
 export function loadQuiche(): Promise<Quiche | string> {
-  if (isLeftOut()) return Promise.resolve(`left out by SFTPX_WITHOUT=${QUICHE_NAME}`);
+  if (leftOut().includes(QUICHE_NAME)) {
+    return Promise.resolve(`left out by SFTPX_WITHOUT=${QUICHE_NAME}`);
+  }
   return loading ??= load();
 }
 
@@ -189,10 +191,6 @@ function unwrap(namespace: unknown): Quiche | string {
     found = (found as { readonly default?: unknown }).default;
   }
   return "its addon is not what it should be";
-}
-
-function isLeftOut(): boolean {
-  return (env("SFTPX_WITHOUT") ?? "").split(",").includes(QUICHE_NAME);
 }
 
 /** quiche's own word for what went wrong: `StreamStopped(0)`, `TlsFail`. */

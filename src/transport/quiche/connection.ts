@@ -3,7 +3,7 @@
 
 import { SftpxError } from "../../base/errors.ts";
 import { formatAddress } from "../addresses.ts";
-import { lost } from "../quic_errors.ts";
+import { closeNumber, lost } from "../quic_errors.ts";
 import {
   type CloseInfo,
   type Connection,
@@ -15,7 +15,7 @@ import {
   type SendStream,
 } from "../transport.ts";
 import { controlStream } from "../web_streams.ts";
-import { closeCode, closeInfo, reasonBytes } from "./ends.ts";
+import { closeInfo, reasonBytes } from "./ends.ts";
 import type { Link, LinkEnd } from "./link.ts";
 import { QuicheReceive, QuicheSend, type StreamHost } from "./streams.ts";
 
@@ -152,7 +152,7 @@ export class QuicheConnection implements Connection {
   close(code: CloseInfo["code"] & string, reason: string): void {
     if (this.#ended !== null || this.#closing !== null) return;
     this.#closing = { code, reason, remote: false };
-    this.#link.close({ code: closeCode(code), reason: reasonBytes(reason) });
+    this.#link.close({ code: closeNumber(code), reason: reasonBytes(reason) });
     this.#failAll();
   }
 

@@ -1,10 +1,10 @@
 // How a connection of quiche ended, in sftpx's words: the codes of RFC 9000 and of TLS are read here.
 
 import { X509Certificate } from "node:crypto";
-import { ERROR_TABLE, errorCodeFromQuic, SftpxError } from "../../base/errors.ts";
+import { SftpxError } from "../../base/errors.ts";
 import { escapeText } from "../../base/text.ts";
 import { SILENCE } from "../addresses.ts";
-import { otherProtocol, outsideItsDays, turnedAway } from "../quic_errors.ts";
+import { closeCode, otherProtocol, outsideItsDays, turnedAway } from "../quic_errors.ts";
 import type { CloseInfo } from "../transport.ts";
 import type { NativeError } from "./binding.ts";
 import type { LinkEnd } from "./link.ts";
@@ -23,11 +23,6 @@ const CERTIFICATE_ALERTS: readonly number[] = [42, 43, 44, 45, 46, 48, 51];
 const CERTIFICATE_EXPIRED = 45;
 const NO_APPLICATION_PROTOCOL = 120;
 
-/** What the peer is told. */
-export function closeCode(code: CloseInfo["code"] & string): number {
-  return code === "none" ? 0 : ERROR_TABLE[code].quic;
-}
-
 export function reasonBytes(reason: string): Uint8Array {
   const bytes = new Uint8Array(REASON_BYTES);
   return bytes.subarray(0, new TextEncoder().encodeInto(reason, bytes).written);
@@ -43,8 +38,7 @@ export function closeInfo(end: LinkEnd): CloseInfo {
     case "there": {
       const { isApp, errorCode, reason } = end.error;
       if (!isApp) return { code: null, reason: errorText(end.error), remote: false };
-      const code = errorCode === 0 ? "none" : errorCodeFromQuic(errorCode) ?? "failed";
-      return { code, reason: new TextDecoder().decode(reason), remote: true };
+      return { code: closeCode(errorCode), reason: new TextDecoder().decode(reason), remote: true };
     }
   }
 }

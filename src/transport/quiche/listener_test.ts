@@ -5,7 +5,14 @@ import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { overQuiche } from "../../../tests/quiche_addon.ts";
-import { endBoth, HERE, issue, sayHello, shut } from "../../../tests/conformance/quic_peers.ts";
+import {
+  assertOneStreamBothWays,
+  endBoth,
+  HERE,
+  issue,
+  sayHello,
+  shut,
+} from "../../../tests/conformance/quic_peers.ts";
 import { denoQuicTransport } from "../deno_quic.ts";
 import type { Screen } from "../transport.ts";
 import { loadQuiche, type NativeConnection, type Quiche } from "./binding.ts";
@@ -252,24 +259,7 @@ Deno.test(
 
 Deno.test(overQuiche("the peer cannot open a stream both ways of its own"), async () => {
   const { listener, to } = await serve({ idleMs: 500 });
-  const endpoint = new Deno.QuicEndpoint({ hostname: HERE });
-  const conn = await Deno.connectQuic({
-    hostname: HERE,
-    port: to.port,
-    serverName: "sftpx",
-    alpnProtocols: ["sftpx/1"],
-    caCerts: [to.anchorPem],
-    endpoint,
-  });
-  const server = await listener.accept();
-  assert.ok(server !== null);
-  const { writable, readable } = await conn.createBidirectionalStream();
-  await assert.rejects(conn.createBidirectionalStream(), RangeError);
-  await readable.cancel();
-  await writable.close();
-  conn.close();
-  await server.closed;
-  endpoint.close();
+  await assertOneStreamBothWays(listener, to);
   await shut(listener);
 });
 

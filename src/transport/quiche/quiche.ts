@@ -5,9 +5,8 @@
 import { SftpxError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { escapeText } from "../../base/text.ts";
-import { granted } from "../../runtime/runtime.ts";
 import { openUdp } from "../../runtime/udp.ts";
-import { type Address, dialFirst, formatAddress, resolveAddresses } from "../addresses.ts";
+import { type Address, dialHost, formatAddress, resolveAddresses } from "../addresses.ts";
 import { translateDial, translateListen } from "../quic_errors.ts";
 import type {
   Connection,
@@ -92,29 +91,17 @@ function stackOf(quiche: Quiche, options: QuicheOptions): Stack {
 }
 
 async function connect(options: ConnectOptions, stack: Stack): Promise<Connection> {
-  const { hostname, port, signal } = options;
-  const limits = signal === undefined ? {} : { signal };
   const attempts: Promise<Connection>[] = [];
   try {
-    const mayUse = (host: string) => granted({ name: "net", host });
-    const addresses = await resolveAddresses(hostname, port, { ...limits, mayUse });
-    return await dialFirst(
-      addresses,
-      (address, lost) => {
-        const attempt = dial(address, lost, { options, stack });
-        attempts.push(attempt);
-        return attempt;
-      },
-      limits,
-    );
+    return await dialHost(options, (address, lost) => {
+      const attempt = dial(address, lost, { options, stack });
+      attempts.push(attempt);
+      return attempt;
+    });
   } catch (thrown) {
     // What was begun is put away first: a socket closes no sooner than its last word is said.
     await Promise.allSettled(attempts);
-    if (signal?.aborted !== true || !isTimeout(signal.reason)) throw thrown;
-    const shown = escapeText(formatAddress(hostname, port));
-    throw new SftpxError("unreachable", `Cannot connect to "${shown}": no answer in time`, {
-      cause: thrown,
-    });
+    throw thrown;
   }
 }
 
@@ -279,8 +266,4 @@ async function literalOf(hostname: string, shown: string): Promise<string> {
   } catch (cause) {
     throw new SftpxError("io", `Cannot listen on "${shown}": the name is unknown`, { cause });
   }
-}
-
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === "TimeoutError";
 }
