@@ -5,6 +5,7 @@
 
 import type { Stamp } from "../wire/messages.ts";
 import type { Disk } from "./disk.ts";
+import type { SftpxError } from "../base/errors.ts";
 import { osError } from "../base/os_error.ts";
 import type { Frontier } from "./frontier.ts";
 import { keptNames } from "./given_names.ts";
@@ -67,6 +68,8 @@ export class ChunkJournal {
   readonly #frontier: Frontier;
   /** Directories of parts whose own names are durable. */
   readonly #durableShards = new Set<string>();
+  /** Why a sync failed; null while none has. */
+  #lost: SftpxError | null = null;
 
   constructor(
     transfer: ReceiveTransfer,
@@ -87,22 +90,40 @@ export class ChunkJournal {
     this.#frontier = context.frontier;
   }
 
+  /** Once a sync has failed, every further call throws the same. */
   add(runs: readonly FileRun[]): void {
+    this.#sync(runs);
+    try {
+      this.#record(runs);
+    } catch (thrown) {
+      const error = osError(thrown, "journal chunks");
+      // A full disk must not lose what was verified before it was full.
+      if (error.code !== "no_space" || !this.#run.giveRoom()) throw error;
+      this.#record(runs);
+    }
+  }
+
+  /**
+   * A failed sync is final: the kernel tells it once, and takes what it could not write for written. The
+   * next one would succeed without those bytes, of which any part may have some (I2).
+   */
+  #sync(runs: readonly FileRun[]): void {
+    if (this.#lost !== null) throw this.#lost;
     try {
       const unsynced = new Set(runs.filter(({ run }) => !run.synced).map(({ file }) => file.part));
       for (const part of unsynced) this.#disk.syncFile(this.#run.pathOf(part));
       this.#syncNames(runs.filter(({ file }) => file.row === null).map(({ file }) => file.part));
-      this.#nameParts(runs);
-      const rows = this.#counted(runs, () => this.#journal.durably(() => this.#write(runs)));
-      for (const [file, row] of rows) {
-        file.row = row;
-        file.isStale = false;
-      }
     } catch (thrown) {
-      const error = osError(thrown, "journal chunks");
-      // A full disk must not lose what was verified before it was full.
-      if (error.code === "no_space" && this.#run.giveRoom()) return this.add(runs);
-      throw error;
+      throw this.#lost = osError(thrown, "journal chunks");
+    }
+  }
+
+  #record(runs: readonly FileRun[]): void {
+    this.#nameParts(runs);
+    const rows = this.#counted(runs, () => this.#journal.durably(() => this.#write(runs)));
+    for (const [file, row] of rows) {
+      file.row = row;
+      file.isStale = false;
     }
   }
 

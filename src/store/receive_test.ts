@@ -25,6 +25,7 @@ import {
 import { NEVER_NS } from "./chunk_journal.ts";
 import { DISK, type Disk, stampOf } from "./disk.ts";
 import type { DiskStore } from "./disk_store.ts";
+import { Journal } from "./journal.ts";
 import { DEFAULT_POLICY } from "./store.ts";
 
 Deno.test("modes and times are restored, set-id and sticky bits are not", () =>
@@ -547,22 +548,29 @@ Deno.test("bytes and part names are synced before the journal knows them (I2)", 
     assert.deepEqual(rowsAtSync, [0]);
   }));
 
-Deno.test("a failed sync leaves the journal without the chunk (I2)", () =>
+Deno.test("a failed sync is final: what it could not write is never journalled (I2)", () =>
   inDirectory((root) => {
+    const failures = ["ENOSPC", "EIO"];
     const disk: Disk = {
       ...DISK,
+      // As the kernel does it: told once, and the next sync finds nothing to write.
       syncFile: () => {
-        throw Object.assign(new Error("full"), { code: "ENOSPC" });
+        const code = failures.pop();
+        if (code !== undefined) throw Object.assign(new Error(code), { code });
       },
     };
-    withStore(root, (store) => {
-      const { id } = store.begin(transferOf());
-      const [placement] = store.register(id, 0, [fileEntry("d/f", 1)], [0]);
-      fillPart(placement, "x");
-      const run = { entry: 0, first: 0, digests: digest(1), synced: false };
-      assert.throws(() => store.journal(id, [run]), { code: "no_space" });
-      assert.deepEqual(store.resumable(), []);
-    }, { disk });
+    for (const code of ["io", "no_space"]) {
+      withStore(root, (store) => {
+        const { id } = store.begin(transferOf());
+        const [placement] = store.register(id, 0, [fileEntry("d/f", 2 * CHUNK_BYTES)], [0]);
+        fillPart(placement, new Uint8Array(2 * CHUNK_BYTES));
+        for (const first of [0, 1]) {
+          const run = { entry: 0, first, digests: digest(1), synced: false };
+          assert.throws(() => store.journal(id, [run]), { code });
+        }
+        assert.deepEqual(store.resumable(), []);
+      }, { disk });
+    }
   }));
 
 Deno.test("on a full disk the journal still takes what was verified, in the room put by", () =>
@@ -571,12 +579,13 @@ Deno.test("on a full disk the journal still takes what was verified, in the room
       const run = fs.readdirSync(`${root}/.sftpx/parts`)[0]!;
       return fs.existsSync(`${root}/.sftpx/parts/${run}/room`);
     };
-    const disk: Disk = {
-      ...DISK,
-      syncFile: (path) => {
-        if (roomIn()) throw Object.assign(new Error("full"), { code: "ENOSPC" });
-        DISK.syncFile(path);
-      },
+    const full = Object.assign(new Error("full"), { code: "ERR_SQLITE_ERROR", errcode: 13 });
+    const { durably } = Journal.prototype;
+    using after = new DisposableStack();
+    after.defer(() => Journal.prototype.durably = durably);
+    Journal.prototype.durably = function <T>(this: Journal, body: () => T): T {
+      if (roomIn()) throw full;
+      return Reflect.apply(durably, this, [body]);
     };
     withStore(root, (store) => {
       const { id } = store.begin(transferOf());
@@ -590,7 +599,7 @@ Deno.test("on a full disk the journal still takes what was verified, in the room
       assert.equal(roomIn(), false);
       store.abandon(id);
       assert.equal(store.resumable()[0]?.heldBytes, CHUNK_BYTES);
-    }, { disk, keep: true });
+    }, { keep: true });
   }));
 
 Deno.test("the room put by goes with its transfer, finished or abandoned", () =>

@@ -23,6 +23,14 @@ export const GUARDS: readonly Guard[] = [
     test: "src/pool/land_test.ts",
   },
   {
+    refuses: "to journal what a failed sync may have lost",
+    file: "src/store/chunk_journal.ts",
+    text: "if (this.#lost !== null) throw this.#lost;",
+    without: "",
+    test: "src/store/receive_test.ts",
+    name: "a failed sync is final: what it could not write is never journalled (I2)",
+  },
+  {
     refuses: "a file whose digest is not the one that the sender stands by",
     file: "src/engine/receive_files.ts",
     text: "if (!equalBytes(digest, file.sealed.digest)) {",
