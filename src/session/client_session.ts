@@ -92,7 +92,7 @@ export class ClientSession implements AsyncDisposable {
   ): Promise<ClientSession> {
     const address = connection.remoteAddress;
     try {
-      connected(options, { address, connection: 0 });
+      connected(options, connection, 0);
       const control = new ControlChannel(await connection.openControl());
       const welcome = await untilAborted(
         clientHandshake(control, {
@@ -140,7 +140,7 @@ export class ClientSession implements AsyncDisposable {
         reachWithin({ ...to, timeoutMs, waitsForBusy: true, signal }, async (dial, signal) => {
           const connection = await dial(pin);
           await this.#add(connection, { number: index + 1, signal });
-          connected(options, { address: connection.remoteAddress, connection: index + 1 });
+          connected(options, connection, index + 1);
         }),
     );
     for (const outcome of await Promise.allSettled(joins)) {
@@ -170,11 +170,9 @@ export class ClientSession implements AsyncDisposable {
   }
 }
 
-function connected(
-  { transport, onEvent }: SessionOptions,
-  at: { readonly address: string; readonly connection: number },
-): void {
-  onEvent({ kind: "connected", transport: transport.name, ...at });
+function connected({ onEvent }: SessionOptions, over: Connection, number: number): void {
+  const { stack, remoteAddress } = over;
+  onEvent({ kind: "connected", transport: stack, address: remoteAddress, connection: number });
 }
 
 /** Says which identity was expected where the server is another one. */

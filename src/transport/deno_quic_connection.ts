@@ -20,6 +20,7 @@ import { controlStream, WebReceiveStream, WebSendStream } from "./web_streams.ts
 const REASON_CHARS = 256;
 
 export class QuicConnection implements Connection {
+  readonly stack = "deno-quic";
   readonly remoteAddress: string;
   readonly closed: Promise<CloseInfo>;
   readonly #conn: Deno.QuicConn;

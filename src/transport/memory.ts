@@ -201,6 +201,7 @@ class Link {
 }
 
 class MemoryConnection implements Connection {
+  readonly stack = "memory";
   readonly remoteAddress: string;
   readonly protocol: Protocol;
   readonly closed: Promise<CloseInfo>;

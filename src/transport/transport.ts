@@ -1,7 +1,7 @@
-// The one interface every transport has: deno_quic, quiche and memory now, TLS later. A
-// transport moves bytes between two programs that pinned each other's identity; it knows nothing of
-// messages, frames or files. Bytes written are never copied by contract: a buffer belongs to the
-// transport until the promise of its write settles.
+// The one interface every transport has: deno_quic, quiche, tls and memory. A transport moves bytes
+// between two programs that pinned each other's identity; it knows nothing of messages, frames or files.
+// Bytes written are never copied by contract: a buffer belongs to the transport until the promise of its
+// write settles.
 
 import type { ErrorCode } from "../base/errors.ts";
 
@@ -30,6 +30,11 @@ export interface Transport {
   readonly name: string;
   /** An anchor only adds to the runtime's roots here: they must be emptied before connecting. */
   readonly addsToRuntimeRoots: boolean;
+  /**
+   * Where it chooses between several, those: each can be dialled by itself for a further connection of a
+   * session that another one began. Absent where it is one stack.
+   */
+  readonly stacks?: readonly Transport[];
   /**
    * Whether this runtime, with its permissions and flags, can use it, and it can do what is wanted; a
    * reason when not.
@@ -108,6 +113,8 @@ export interface CloseInfo {
 }
 
 export interface Connection {
+  /** Name of the one stack that carries it, as its transport is called. */
+  readonly stack: string;
   /** The other end, `address:port`, IPv4-mapped addresses shown as plain IPv4. */
   readonly remoteAddress: string;
   /** What the handshake agreed on. */

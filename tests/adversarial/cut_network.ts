@@ -59,6 +59,7 @@ export class CutNetwork {
     let lanes = 0;
     const isFirst = () => lanes++ === 0;
     return {
+      stack: inner.stack,
       remoteAddress: inner.remoteAddress,
       protocol: inner.protocol,
       closed: inner.closed,

@@ -104,8 +104,9 @@ export function tapped(
 }
 
 function tappedConnection(connection: Connection, recording: Recording): Connection {
-  const { remoteAddress, protocol, closed } = connection;
+  const { stack, remoteAddress, protocol, closed } = connection;
   return {
+    stack,
     remoteAddress,
     protocol,
     closed,

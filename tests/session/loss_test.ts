@@ -228,6 +228,7 @@ function deafTo(number: number, network: Transport): Transport {
 
 function deaf(connection: Connection): Connection {
   return {
+    stack: connection.stack,
     remoteAddress: connection.remoteAddress,
     protocol: connection.protocol,
     closed: connection.closed,

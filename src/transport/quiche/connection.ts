@@ -31,6 +31,7 @@ const NOTHING = new Uint8Array(0);
 type Taker<T> = { readonly resolve: (value: T) => void; readonly reject: (error: Error) => void };
 
 export class QuicheConnection implements Connection {
+  readonly stack = "quiche";
   readonly remoteAddress: string;
   readonly closed: Promise<CloseInfo>;
   /** Settles when its handshake is complete, or when it ended before that. */
