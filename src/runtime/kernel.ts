@@ -53,7 +53,8 @@ export class Kernel implements Disposable {
   private constructor(foreign: Foreign, numbers: CallNumbers, memoryBytes: number) {
     this.#foreign = foreign;
     this.numbers = numbers;
-    this.memory = new Uint8Array(memoryBytes);
+    // Of a buffer of its own: Bun's engine moves what is small when its buffer is first asked for.
+    this.memory = new Uint8Array(new ArrayBuffer(memoryBytes));
     this.address = foreign.addressOf(this.memory);
   }
 
@@ -119,9 +120,13 @@ export function systemError(name: string, errno: number): Error {
   });
 }
 
+/** Looked for once: where much is asked for that is not there, errors are an everyday thing. */
+const CODES: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno).toReversed().map(([code, errno]) => [errno, code]),
+);
+
 function codeOf(errno: number): string {
-  const found = Object.entries(constants.errno).find(([, value]) => value === errno);
-  return found?.[0] ?? `E${errno}`;
+  return CODES.get(errno) ?? `E${errno}`;
 }
 
 function openForeign(): Foreign | null {

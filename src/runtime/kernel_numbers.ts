@@ -11,7 +11,9 @@ export interface CallNumbers {
   readonly fsync: number;
   readonly ftruncate: number;
   readonly getdents64: number;
+  readonly getpeername: number;
   readonly getsockname: number;
+  readonly getsockopt: number;
   readonly io_cancel: number;
   readonly io_destroy: number;
   readonly io_getevents: number;
@@ -30,9 +32,11 @@ export interface CallNumbers {
   readonly sendmmsg: number;
   readonly sendmsg: number;
   readonly setsockopt: number;
+  readonly shutdown: number;
   readonly socket: number;
   readonly statx: number;
   readonly symlinkat: number;
+  readonly syncfs: number;
   readonly unlinkat: number;
   readonly utimensat: number;
   readonly write: number;
@@ -50,7 +54,9 @@ export const NUMBERS: Readonly<Record<string, CallNumbers>> = {
     fsync: 74,
     ftruncate: 77,
     getdents64: 217,
+    getpeername: 52,
     getsockname: 51,
+    getsockopt: 55,
     io_cancel: 210,
     io_destroy: 207,
     io_getevents: 208,
@@ -69,9 +75,11 @@ export const NUMBERS: Readonly<Record<string, CallNumbers>> = {
     sendmmsg: 307,
     sendmsg: 46,
     setsockopt: 54,
+    shutdown: 48,
     socket: 41,
     statx: 332,
     symlinkat: 266,
+    syncfs: 306,
     unlinkat: 263,
     utimensat: 280,
     write: 1,
@@ -86,7 +94,9 @@ export const NUMBERS: Readonly<Record<string, CallNumbers>> = {
     fsync: 82,
     ftruncate: 46,
     getdents64: 61,
+    getpeername: 205,
     getsockname: 204,
+    getsockopt: 209,
     io_cancel: 3,
     io_destroy: 1,
     io_getevents: 4,
@@ -105,9 +115,11 @@ export const NUMBERS: Readonly<Record<string, CallNumbers>> = {
     sendmmsg: 269,
     sendmsg: 211,
     setsockopt: 208,
+    shutdown: 210,
     socket: 198,
     statx: 291,
     symlinkat: 36,
+    syncfs: 267,
     unlinkat: 35,
     utimensat: 88,
     write: 64,

@@ -2,6 +2,7 @@
 
 import { codecTargets } from "./codec_targets.ts";
 import { ENGINE_TARGETS } from "./engine_targets.ts";
+import { MUX_TARGETS } from "./mux_targets.ts";
 import { QUIC_TARGETS } from "./quic_targets.ts";
 import { SESSION_TARGETS } from "./session_targets.ts";
 import { STORE_TARGETS } from "./store_targets.ts";
@@ -20,6 +21,7 @@ export async function allTargets(): Promise<readonly Target[]> {
     ...STORE_TARGETS,
     ...ENGINE_TARGETS,
     ...QUIC_TARGETS,
+    ...MUX_TARGETS,
     ...SESSION_TARGETS,
   ];
 }

@@ -1,0 +1,307 @@
+// One TLS connection, at either end: one control stream, lanes, and one answer to why it ended. Two loops
+// move bytes between its channel and its mux. A TCP connection that ends without a word of the peer's is
+// a silent loss (I4).
+
+import { sourceOf } from "../../base/address.ts";
+import { SftpxError, toSftpxError } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
+import { formatAddress } from "../addresses.ts";
+import { closeCode, closeNumber, foreignText, lost } from "../quic_errors.ts";
+import {
+  type CloseInfo,
+  type Connection,
+  type ConnectionStats,
+  type ControlStream,
+  type Protocol,
+  PROTOCOLS,
+  type ReceiveStream,
+  type SendStream,
+} from "../transport.ts";
+import { controlStream } from "../web_streams.ts";
+import type { ByteChannel } from "./channel.ts";
+import { type ControlSides, Mux } from "./mux.ts";
+import type { ReceiveSide } from "./receive_side.ts";
+import { isSocketOver } from "./tls_errors.ts";
+import type { WindowBudget } from "./window_budget.ts";
+
+/** What its stack is called. */
+export const STACK = "tls";
+
+export interface TlsConnectionOptions {
+  readonly isServer: boolean;
+  readonly budget: WindowBudget;
+  /** The most one stream may be allowed. */
+  readonly mostWindowBytes: number;
+}
+
+type Taker<T> = { readonly resolve: (value: T) => void; readonly reject: (error: Error) => void };
+
+/** A reader that got its bytes asks for the next within so many turns of the microtask queue. */
+const READER_TURNS = 16;
+const GONE = "the connection ended";
+
+export class TlsConnection implements Connection {
+  readonly stack = STACK;
+  readonly remoteAddress: string;
+  readonly closed: Promise<CloseInfo>;
+  readonly #channel: ByteChannel;
+  readonly #mux: Mux;
+  #protocol: Protocol | null = null;
+  #controlTaken = false;
+  #controlHere: ControlStream | null = null;
+  #controlTaker: Taker<ControlStream> | null = null;
+  /** Lanes the peer opened that nobody has taken, and those who wait for one. */
+  readonly #lanes: ReceiveStream[] = [];
+  readonly #laneTakers: ((lane: ReceiveStream | null) => void)[] = [];
+  /** Those who wait until the peer allows one more lane. */
+  readonly #openers: Taker<SendStream>[] = [];
+  /** The loops; null while there is nothing for them. The one that sends failed where it stays. */
+  #receiving: Promise<void> | null = null;
+  #sending: Promise<void> | null = null;
+  /** Why it ends, once that is certain. */
+  #ending: CloseInfo | null = null;
+  #linger: ReturnType<typeof setTimeout> | null = null;
+  /** The peer said all it had to say, or broke off: there is nothing to end. */
+  #isAtEnd = false;
+  readonly #settleClosed: (info: CloseInfo) => void;
+
+  constructor(channel: ByteChannel, options: TlsConnectionOptions) {
+    this.#channel = channel;
+    this.remoteAddress = formatAddress(channel.remote.hostname, channel.remote.port);
+    const { promise, resolve } = Promise.withResolvers<CloseInfo>();
+    this.closed = promise;
+    this.#settleClosed = resolve;
+    // A client's server is the one it chose; a server's peers share what there is.
+    const { isServer, budget } = options;
+    const windows = isServer ? budget.shareOf(sourceOf(this.remoteAddress)) : budget;
+    // deno-lint-ignore no-this-alias -- an object literal's getters have a `this` of their own
+    const self = this;
+    this.#mux = new Mux({
+      get over() {
+        return self.#ending !== null;
+      },
+      explain: (found) => this.#explain(found),
+      wake: () => this.#wake(),
+      lane: (lane) => this.#laneArrives(lane),
+      control: (sides) => this.#controlArrives(sides),
+      laneDone: () => this.#openLanes(),
+      closed: (code, reason) => this.#end({ code: closeCode(code), reason, remote: true }),
+    }, { ...options, windows });
+  }
+
+  get ended(): boolean {
+    return this.#ending !== null;
+  }
+
+  /** Known once the handshake is complete, and nobody is given the connection before that. */
+  get protocol(): Protocol {
+    if (this.#protocol === null) {
+      throw new TypeError("Cannot tell the protocol before the handshake");
+    }
+    return this.#protocol;
+  }
+
+  /**
+   * Completes the handshake; false where no protocol was agreed on. Rejects with the stack's own error.
+   * The connection has ended then.
+   */
+  async shake(): Promise<boolean> {
+    try {
+      const agreed = await this.#channel.handshake();
+      if (this.#ending !== null) throw this.#explain(GONE);
+      this.#protocol = PROTOCOLS.find((protocol) => protocol === agreed) ?? null;
+    } catch (thrown) {
+      this.#isAtEnd ||= isSocketOver(thrown);
+      this.#breakOff(silent(foreignText(thrown)));
+      throw thrown;
+    }
+    if (this.#protocol === null) this.#breakOff(silent("no protocol was agreed on"));
+    else this.#receiving = this.#receive();
+    return this.#protocol !== null;
+  }
+
+  // deno-lint-ignore require-await -- every failure is a rejection
+  async openControl(): Promise<ControlStream> {
+    this.#takeControl();
+    this.#throwIfOver();
+    const { send, receive } = this.#mux.openControl();
+    return controlStream(send, receive);
+  }
+
+  // deno-lint-ignore require-await -- every failure is a rejection
+  async acceptControl(): Promise<ControlStream> {
+    this.#takeControl();
+    this.#throwIfOver();
+    if (this.#controlHere !== null) return this.#controlHere;
+    return new Promise((resolve, reject) => this.#controlTaker = { resolve, reject });
+  }
+
+  // deno-lint-ignore require-await -- every failure is a rejection
+  async openLane(): Promise<SendStream> {
+    this.#throwIfOver();
+    return new Promise((resolve, reject) => {
+      this.#openers.push({ resolve, reject });
+      this.#openLanes();
+    });
+  }
+
+  acceptLane(): Promise<ReceiveStream | null> {
+    if (this.#ending !== null) return Promise.resolve(null);
+    const lane = this.#lanes.shift();
+    if (lane !== undefined) return Promise.resolve(lane);
+    return new Promise((resolve) => this.#laneTakers.push(resolve));
+  }
+
+  /** The system's TCP tells nothing more to a program of its kind. */
+  stats(): ConnectionStats {
+    return { rttMs: this.#channel.rttMs, lossRatio: null, windowBytes: null };
+  }
+
+  close(code: CloseInfo["code"] & string, reason: string): void {
+    if (this.#ending !== null) return;
+    const info: CloseInfo = { code, reason, remote: false };
+    // Without a handshake there is nobody to tell.
+    if (this.#receiving === null) return this.#breakOff(info);
+    this.#end(info);
+    this.#mux.close(closeNumber(code), reason);
+    this.#lingers();
+  }
+
+  proved(): void {
+    this.#mux.proved();
+  }
+
+  /** Reads for as long as there is a connection: a peer that is told goodbye is heard till it leaves. */
+  async #receive(): Promise<void> {
+    let found = "its TCP connection ended without a word";
+    try {
+      // One loop, and nothing of ours to wait for in it: Deno's TLS hands out single records.
+      for (;;) {
+        for (let turns = READER_TURNS; turns > 0 && this.#mux.lacksReader; turns--) await null;
+        const count = await this.#channel.read(this.#mux.room());
+        this.#isAtEnd = count === null;
+        // Or it would be asked again at once, for ever, and no timer would run any more.
+        if (count === 0) throw new TypeError("the runtime read nothing");
+        if (count === null || !this.#received(count)) break;
+      }
+    } catch (thrown) {
+      this.#isAtEnd ||= isSocketOver(thrown);
+      found = foreignText(thrown);
+    }
+    if (this.#ending === null) this.#end(silent(found));
+    else if (!this.#ending.remote) await this.#sending;
+    this.#destroyChannel();
+    await this.#sending;
+    this.#over();
+  }
+
+  /** False once nothing more comes. */
+  #received(count: number): boolean {
+    if (this.#ending !== null) return true;
+    try {
+      this.#mux.received(count);
+    } catch (thrown) {
+      const { code, message } = toSftpxError(thrown);
+      this.close(code, message);
+    }
+    return !this.#isRemote();
+  }
+
+  #isRemote(): boolean {
+    return this.#ending?.remote === true;
+  }
+
+  #wake(): void {
+    this.#sending ??= this.#send();
+  }
+
+  async #send(): Promise<void> {
+    try {
+      // What is said in one turn goes out together.
+      await null;
+      for (let next = this.#mux.takeOutgoing(); next !== null; next = this.#mux.takeOutgoing()) {
+        const beganMs = performance.now();
+        await this.#channel.write(next.head);
+        if (next.payload !== null) await this.#channel.write(next.payload);
+        this.#mux.sent({ tookMs: performance.now() - beganMs });
+        if (next.isLast) await this.#channel.end();
+      }
+      this.#sending = null;
+    } catch {
+      // The peer's last word may have come all the same: the other loop tells how it ended.
+      this.#lingers();
+    }
+  }
+
+  /** The connection lasts no longer than so, whatever its peer does. */
+  #lingers(): void {
+    this.#linger ??= setTimeout(() => this.#destroyChannel(), LIMITS.lingerMs);
+  }
+
+  #laneArrives(lane: ReceiveSide): void {
+    const taker = this.#laneTakers.shift();
+    if (taker !== undefined) taker(lane);
+    else this.#lanes.push(lane);
+  }
+
+  #controlArrives({ send, receive }: ControlSides): void {
+    this.#controlHere = controlStream(send, receive);
+    this.#controlTaker?.resolve(this.#controlHere);
+    this.#controlTaker = null;
+  }
+
+  #openLanes(): void {
+    while (this.#openers.length > 0) {
+      const lane = this.#mux.openLane();
+      if (lane === null) return;
+      this.#openers.shift()?.resolve(lane);
+    }
+  }
+
+  #takeControl(): void {
+    if (this.#controlTaken) throw new TypeError("Cannot open the control stream twice");
+    this.#controlTaken = true;
+  }
+
+  #throwIfOver(): void {
+    if (this.#ending !== null) throw this.#explain(GONE);
+  }
+
+  #explain(found: string): Error {
+    if (this.#ending !== null) return lost(this.remoteAddress, this.#ending);
+    const text = `Cannot go on with "${this.remoteAddress}": the stream is gone (${found})`;
+    return new SftpxError("lost", text);
+  }
+
+  #destroyChannel(): void {
+    this.#channel.destroy({ isAtEnd: this.#isAtEnd });
+  }
+
+  /** It ended before anything could be said. */
+  #breakOff(info: CloseInfo): void {
+    if (this.#ending === null) this.#end(info);
+    this.#destroyChannel();
+    this.#over();
+  }
+
+  /** Why it ends is certain, and whoever waits is told. */
+  #end(info: CloseInfo): void {
+    this.#ending = info;
+    this.#mux.fail(GONE);
+    for (const { reject } of this.#openers.splice(0)) reject(this.#explain(GONE));
+    for (const taker of this.#laneTakers.splice(0)) taker(null);
+    this.#controlTaker?.reject(this.#explain(GONE));
+    this.#controlTaker = null;
+    this.#lanes.length = 0;
+  }
+
+  /** Nothing is left of it. */
+  #over(): void {
+    if (this.#linger !== null) clearTimeout(this.#linger);
+    if (this.#ending !== null) this.#settleClosed(this.#ending);
+  }
+}
+
+function silent(reason: string): CloseInfo {
+  return { code: null, reason, remote: false };
+}

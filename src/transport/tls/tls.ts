@@ -1,0 +1,154 @@
+// The transport over TLS 1.3 on TCP, with the same identities, pins and protocols as over QUIC: dials and
+// listens. A small multiplexer of our own (mux.ts) makes a control stream and lanes of one connection;
+// several of these are a session's further lanes. Deno's TLS and `node:tls` lie below it.
+
+import { SftpxError } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
+import { escapeText } from "../../base/text.ts";
+import { type Address, dialHost, formatAddress } from "../addresses.ts";
+import { DENO_TLS } from "../deno_tls.ts";
+import type { HandshakeLimits } from "../handshakes.ts";
+import { translateListen } from "../quic_errors.ts";
+import type {
+  Connection,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  Transport,
+  Wanted,
+} from "../transport.ts";
+import type { ChannelStack } from "./channel.ts";
+import { STACK, TlsConnection } from "./connection.ts";
+import { HangUps } from "./hang_ups.ts";
+import { TlsListener } from "./listener.ts";
+import { NODE_TLS } from "./node_channel.ts";
+import { dialError, hungUp, noProtocol } from "./tls_errors.ts";
+import { WindowBudget } from "./window_budget.ts";
+
+export interface TlsOptions extends Partial<HandshakeLimits> {
+  /** Whose TLS; the runtime's best where absent. */
+  readonly channels?: ChannelStack;
+  /** What all windows may grow by; the process's own where absent. */
+  readonly budget?: WindowBudget;
+  /** How long a port may hang up at each attempt that was never heard. */
+  readonly hangUpMs?: number;
+}
+
+/** What all windows of this process may grow by. */
+const BUDGET = new WindowBudget(LIMITS.muxWindowsBytes);
+
+/** The transport over TLS on TCP. */
+export function tlsTransport(options: TlsOptions = {}): Transport {
+  const settings: Settings = {
+    channels: options.channels ?? (globalThis.Deno === undefined ? NODE_TLS : DENO_TLS),
+    budget: options.budget ?? BUDGET,
+    hangUps: new HangUps(options.hangUpMs ?? LIMITS.connectionIdleMs),
+    limits: {
+      handshakeMs: options.handshakeMs ?? LIMITS.handshakeMs,
+      halfOpenPeers: options.halfOpenPeers ?? LIMITS.halfOpenPeers,
+      halfOpenPerAddress: options.halfOpenPerAddress ?? LIMITS.halfOpenPerAddress,
+      arrivals: options.arrivals ?? {
+        burst: LIMITS.arrivalsAtOnce,
+        perSecond: LIMITS.arrivalsPerSecond,
+      },
+    },
+  };
+  return {
+    name: STACK,
+    addsToRuntimeRoots: settings.channels.addsToRuntimeRoots,
+    unavailable,
+    connect: (to) => connect(to, settings),
+    listen: (at) => listen(at, settings),
+  };
+}
+
+interface Settings {
+  readonly channels: ChannelStack;
+  readonly budget: WindowBudget;
+  readonly hangUps: HangUps;
+  readonly limits: HandshakeLimits;
+}
+
+function unavailable({ congestion = "auto" }: Wanted = {}): string | null {
+  return congestion === "auto" ? null : "the system controls how TCP meets congestion";
+}
+
+async function connect(options: ConnectOptions, settings: Settings): Promise<Connection> {
+  const obstacle = unavailable(options);
+  if (obstacle !== null) {
+    const shown = escapeText(formatAddress(options.hostname, options.port));
+    throw new SftpxError("unsupported", `Cannot connect to "${shown}": ${obstacle}`);
+  }
+  return await dialHost(options, (address, lost) => dial(address, lost, { options, settings }));
+}
+
+/** One attempt at one address. */
+async function dial(
+  address: Address,
+  signal: AbortSignal,
+  { options, settings }: { readonly options: ConnectOptions; readonly settings: Settings },
+): Promise<Connection> {
+  const { anchorPem, protocol = "sftpx/1" } = options;
+  const shown = formatAddress(address.hostname, address.port);
+  // As long as a silent connection lasts: nobody waits for minutes for a system to give a port up.
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LIMITS.connectionIdleMs)]);
+  let connection: TlsConnection | null = null;
+  const onAbort = () => connection?.close("none", "");
+  inTime.addEventListener("abort", onAbort);
+  let agreed;
+  try {
+    const channel = await settings.channels.connect({
+      address,
+      anchorPem,
+      protocol,
+      signal: inTime,
+    });
+    if (channel.rttMs !== null) options.onAnswer?.(channel.rttMs);
+    connection = new TlsConnection(channel, {
+      ...connectionOptions(options, settings),
+      isServer: false,
+    });
+    if (inTime.aborted) onAbort();
+    agreed = await connection.shake();
+  } catch (thrown) {
+    const error = dialError(thrown, { shown, timedOut: inTime.aborted && !signal.aborted });
+    const isOver = error.code === "busy" && settings.hangUps.isOver(shown, performance.now());
+    throw isOver ? hungUp(shown, thrown) : error;
+  } finally {
+    inTime.removeEventListener("abort", onAbort);
+  }
+  if (!agreed) throw noProtocol(shown);
+  settings.hangUps.heard(shown);
+  return connection;
+}
+
+async function listen(options: ListenOptions, settings: Settings): Promise<Listener> {
+  const { hostname, port, screen, signal } = options;
+  const shown = escapeText(formatAddress(hostname, port));
+  const obstacle = unavailable(options);
+  if (obstacle !== null) {
+    throw new SftpxError("unsupported", `Cannot listen on "${shown}": ${obstacle}`);
+  }
+  signal?.throwIfAborted();
+  let channels;
+  try {
+    channels = await settings.channels.listen(options);
+  } catch (thrown) {
+    throw translateListen(thrown, shown, "TCP");
+  }
+  const listener = new TlsListener(channels, {
+    limits: settings.limits,
+    connection: connectionOptions(options, settings),
+    screen,
+    signal,
+  });
+  if (signal?.aborted) {
+    listener.close();
+    signal.throwIfAborted();
+  }
+  return listener;
+}
+
+function connectionOptions({ windowBytes }: Wanted, { budget }: Settings) {
+  return { budget, mostWindowBytes: windowBytes ?? LIMITS.muxWindowBytes };
+}
