@@ -3,7 +3,13 @@
 
 import { SftpxError, toldError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
-import { dialFirst, formatAddress, SILENCE } from "../transport/addresses.ts";
+import {
+  dialFirst,
+  formatAddress,
+  SILENCE,
+  SILENCE_ON_BOTH,
+  SILENCE_OVER_TCP,
+} from "../transport/addresses.ts";
 import { backoffMs, pause } from "./patience.ts";
 import {
   type Connection,
@@ -18,6 +24,8 @@ export interface ReachOptions extends Wanted {
   readonly transport: Transport;
   /** Tried side by side, the first one first. */
   readonly addresses: readonly HostPort[];
+  /** What its user should know of how it is reached. */
+  readonly onNotice?: (message: string) => void;
   /** Longest time for all of it. */
   readonly timeoutMs: number;
   /** A server that is busy is waited for within that time, unless its caller waits by itself. */
@@ -64,7 +72,7 @@ async function reachOnce<T>(
   options: ReachOptions,
   work: (dial: Dial, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { transport, addresses, timeoutMs } = options;
+  const { transport, addresses, timeoutMs, onNotice } = options;
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(timeoutReason()), timeoutMs);
   const signal = AbortSignal.any([options.signal, timeout.signal]);
@@ -76,6 +84,7 @@ async function reachOnce<T>(
         transport.connect({
           ...how,
           ...wantedOf(options),
+          ...(onNotice === undefined ? {} : { onNotice }),
           hostname,
           port,
           signal: AbortSignal.any([signal, lost]),
@@ -98,15 +107,17 @@ async function reachOnce<T>(
 }
 
 /** What a person can try is the advice of `unreachable`; what was tried is said here. */
-function noAnswer({ addresses, timeoutMs }: ReachOptions, cause: unknown): SftpxError {
+function noAnswer({ transport, addresses, timeoutMs }: ReachOptions, cause: unknown): SftpxError {
   const [first, ...others] = addresses;
   const shown = first === undefined ? "" : escapeText(formatAddress(first.hostname, first.port));
   const also = others.length === 0
     ? ""
     : ` or ${others.length} more ${others.length === 1 ? "address" : "addresses"}`;
+  const { stacks = [], name } = transport;
+  const silence = name === "tls" ? SILENCE_OVER_TCP : stacks.length > 0 ? SILENCE_ON_BOTH : SILENCE;
   return new SftpxError(
     "unreachable",
-    `Cannot reach "${shown}"${also}: no answer within ${seconds(timeoutMs)} s; ${SILENCE}`,
+    `Cannot reach "${shown}"${also}: no answer within ${seconds(timeoutMs)} s; ${silence}`,
     { cause },
   );
 }

@@ -47,6 +47,44 @@ Deno.test("reachWithin() answers what its work does, on the address that answers
   listener.close();
 });
 
+Deno.test("reachWithin() names what a firewall may drop, by what was tried", async () => {
+  const { network, listener } = await scene();
+  const stacks = [network, network];
+  for (
+    const [more, dropped] of [
+      [{ name: "tls" }, "TCP to"],
+      [{ name: "auto", stacks }, "UDP and TCP to"],
+      [{ name: "quiche" }, "UDP to"],
+    ] as const
+  ) {
+    const silent: Transport = { ...network, connect: never, ...more };
+    const one = to(silent, [listener.address], { timeoutMs: 1 });
+    const told = await message(reachWithin(one, (dial) => dial(HOW)), "unreachable");
+    assert.match(told, new RegExp(`a firewall drops ${dropped} that port$`));
+  }
+  listener.close();
+});
+
+Deno.test("reachWithin() passes on what its user should know, and no more than that", async () => {
+  const { network, listener } = await scene();
+  const told: string[] = [];
+  const telling: Transport = {
+    ...network,
+    connect: (options) => {
+      options.onNotice?.("it goes another way");
+      return network.connect(options);
+    },
+  };
+  const options = to(telling, [listener.address]);
+  const onNotice = (message: string) => told.push(message);
+  for (const how of [options, { ...options, onNotice }]) {
+    const connection = await reachWithin(how, (dial) => dial(HOW));
+    connection.close("none", "");
+  }
+  assert.deepEqual(told, ["it goes another way"]);
+  listener.close();
+});
+
 Deno.test("reachWithin() says where nobody answered in its time, and what that can mean", async () => {
   const { network, listener } = await scene();
   const silent: Transport = { ...network, connect: never };

@@ -3,7 +3,7 @@
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Connection } from "../transport/transport.ts";
+import type { Connection, ControlStream } from "../transport/transport.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { Caller } from "./admissions.ts";
 import { AGENT } from "./agent.ts";
@@ -119,7 +119,9 @@ export class Reception implements AsyncDisposable {
     }, this.#options.handshakeMs);
     let control: ControlChannel | null = null;
     try {
-      control = new ControlChannel(await connection.acceptControl());
+      const first = await firstWord(connection);
+      if (first === null) return;
+      control = new ControlChannel(first);
       await this.#greet(connection, { control, lanes, proof });
     } catch (thrown) {
       const closed = isLate ? late : stranger.shownOut ?? lanes.tooEarly;
@@ -154,6 +156,7 @@ export class Reception implements AsyncDisposable {
     });
     this.#options.check();
     const firstLane = lanes.pass();
+    connection.proved?.();
     if (handshaken.kind === "join") {
       const hub = sessionOf(handshaken.session, connection.remoteAddress)?.hub;
       if (hub === undefined) connection.close("none", ""); // It ended in between.
@@ -172,6 +175,21 @@ export class Reception implements AsyncDisposable {
     claimIdentity(connection, identity.publicKey).catch(() => {}); // It went without it.
     await atMost(connection.closed, Math.min(handshakeMs, LIMITS.claimMs));
     connection.close("none", "");
+  }
+}
+
+/**
+ * The control stream, or null for a peer that left in order without a word: a client that raced this
+ * connection against another one, and takes that.
+ */
+async function firstWord(connection: Connection): Promise<ControlStream | null> {
+  try {
+    return await connection.acceptControl();
+  } catch (thrown) {
+    if (toSftpxError(thrown).code !== "lost") throw thrown;
+    const { code, remote } = await connection.closed;
+    if (code === "none" && remote) return null;
+    throw thrown;
   }
 }
 

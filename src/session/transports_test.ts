@@ -22,26 +22,34 @@ function stack(
 }
 
 function scene(
-  { own = () => null, npm = () => null }: {
+  { own = () => null, npm = () => null, tls = () => null }: {
     own?: (wanted: Wanted) => string | null;
     npm?: (wanted: Wanted) => string | null;
+    tls?: (wanted: Wanted) => string | null;
   } = {},
 ): { readonly stacks: Stacks; readonly asked: readonly string[] } {
   const asked: string[] = [];
   const deno = stack("deno-quic", { asked, unavailable: own });
   const quiche = stack("quiche", { asked, unavailable: npm });
-  return { stacks: { auto: [deno, quiche], deno: [deno], npm: [quiche] }, asked };
+  const tcp = [stack("tls", { asked, unavailable: tls })];
+  return { stacks: { auto: [deno, quiche], deno: [deno], npm: [quiche], tcp }, asked };
 }
 
 Deno.test("auto takes the runtime's own QUIC where it is there, and loads nothing else", async () => {
   const { stacks, asked } = scene();
-  assert.equal((await chooseTransport({ quic: "auto" }, stacks)).name, "deno-quic");
+  assert.equal(
+    (await chooseTransport({ transport: "quic", quic: "auto" }, { stacks })).name,
+    "deno-quic",
+  );
   assert.deepEqual(asked, ["deno-quic"]);
 });
 
 Deno.test("auto falls to quiche where the runtime's own is not there", async () => {
   const { stacks } = scene({ own: () => "QUIC is switched off" });
-  assert.equal((await chooseTransport({ quic: "auto" }, stacks)).name, "quiche");
+  assert.equal(
+    (await chooseTransport({ transport: "quic", quic: "auto" }, { stacks })).name,
+    "quiche",
+  );
 });
 
 Deno.test("auto takes the stack that can do what is wanted", async () => {
@@ -50,7 +58,7 @@ Deno.test("auto takes the stack that can do what is wanted", async () => {
       congestion === "reno" || windowBytes !== undefined ? "it cannot" : null,
   });
   const chosen = async (wanted: Wanted) =>
-    (await chooseTransport({ quic: "auto", ...wanted }, stacks)).name;
+    (await chooseTransport({ transport: "quic", quic: "auto", ...wanted }, { stacks })).name;
   assert.equal(await chosen({ congestion: "bbr" }), "deno-quic");
   assert.equal(await chosen({ congestion: "reno" }), "quiche");
   assert.equal(await chosen({ windowBytes: 1 << 20 }), "quiche");
@@ -58,23 +66,26 @@ Deno.test("auto takes the stack that can do what is wanted", async () => {
 
 Deno.test("a stack that was named is taken, and nothing stands in for it", async () => {
   const { stacks, asked } = scene({ own: () => "off", npm: () => "not installed" });
-  await assert.rejects(chooseTransport({ quic: "npm" }, stacks), {
+  await assert.rejects(chooseTransport({ transport: "quic", quic: "npm" }, { stacks }), {
     code: "unsupported",
     message: "Cannot use QUIC: quiche: not installed",
   });
-  await assert.rejects(chooseTransport({ quic: "deno" }, stacks), {
+  await assert.rejects(chooseTransport({ transport: "quic", quic: "deno" }, { stacks }), {
     code: "unsupported",
     message: "Cannot use QUIC: deno-quic: off",
   });
   assert.deepEqual(asked, ["quiche", "deno-quic"]);
   const usable = scene();
-  assert.equal((await chooseTransport({ quic: "npm" }, usable.stacks)).name, "quiche");
+  assert.equal(
+    (await chooseTransport({ transport: "quic", quic: "npm" }, { stacks: usable.stacks })).name,
+    "quiche",
+  );
   assert.deepEqual(usable.asked, ["quiche"]);
 });
 
 Deno.test("where none works, each says why", async () => {
   const { stacks } = scene({ own: () => "add --unstable-net", npm: () => "add --allow-ffi" });
-  await assert.rejects(chooseTransport({ quic: "auto" }, stacks), {
+  await assert.rejects(chooseTransport({ transport: "quic", quic: "auto" }, { stacks }), {
     code: "unsupported",
     message: "Cannot use QUIC: deno-quic: add --unstable-net; quiche: add --allow-ffi",
   });
@@ -82,7 +93,7 @@ Deno.test("where none works, each says why", async () => {
 
 Deno.test("Deno's own QUIC says what it cannot do, and what can", async () => {
   const chosen = async (wanted: Wanted) =>
-    (await chooseTransport({ quic: "deno", ...wanted })).name;
+    (await chooseTransport({ transport: "quic", quic: "deno", ...wanted })).name;
   for (const congestion of ["auto", "cubic", "bbr"] as const) {
     assert.equal(await chosen({ congestion }), "deno-quic");
   }
@@ -98,5 +109,67 @@ Deno.test("Deno's own QUIC says what it cannot do, and what can", async () => {
 
 Deno.test("every transport has a name of its own", async () => {
   const names = (await transports()).map(({ name }) => name);
-  assert.deepEqual(names, ["deno-quic", "quiche"]);
+  assert.deepEqual(names, ["deno-quic", "quiche", "tls"]);
+});
+
+Deno.test("where both work they are raced, by a client and by a server", async () => {
+  const { stacks } = scene();
+  const notices: string[] = [];
+  const onNotice = (message: string) => notices.push(message);
+  for (const isServer of [false, true]) {
+    const chosen = await chooseTransport({ quic: "auto" }, { stacks, isServer, onNotice });
+    assert.equal(chosen.name, "auto");
+    assert.deepEqual(chosen.stacks?.map(({ name }) => name), ["deno-quic", "tls"]);
+  }
+  assert.deepEqual(notices, []);
+});
+
+Deno.test("without QUIC TLS over TCP carries all, with one line", async () => {
+  const { stacks } = scene({ own: () => "off", npm: () => "not installed" });
+  const notices: string[] = [];
+  const onNotice = (message: string) => notices.push(message);
+  const chosen = await chooseTransport({ quic: "auto" }, { stacks, onNotice });
+  assert.equal(chosen.name, "tls");
+  assert.deepEqual(notices, [
+    "there is no QUIC (deno-quic: off; quiche: not installed): TLS over TCP is all there is",
+  ]);
+});
+
+Deno.test("without TLS QUIC carries all, with one line", async () => {
+  const { stacks } = scene({ tls: () => "it cannot" });
+  const notices: string[] = [];
+  const onNotice = (message: string) => notices.push(message);
+  const chosen = await chooseTransport({ quic: "auto" }, { stacks, onNotice });
+  assert.equal(chosen.name, "deno-quic");
+  assert.deepEqual(notices, ["there is no TLS over TCP (tls: it cannot): QUIC is all there is"]);
+});
+
+Deno.test("a QUIC that was named is not replaced by TLS, and a named transport by nothing", async () => {
+  const { stacks } = scene({ own: () => "off", npm: () => "off", tls: () => "gone" });
+  await assert.rejects(chooseTransport({ quic: "npm" }, { stacks }), {
+    code: "unsupported",
+    message: "Cannot use QUIC: quiche: off",
+  });
+  await assert.rejects(chooseTransport({ transport: "tcp", quic: "auto" }, { stacks }), {
+    code: "unsupported",
+    message: "Cannot use TLS over TCP: tls: gone",
+  });
+  await assert.rejects(chooseTransport({ quic: "auto" }, { stacks }), {
+    code: "unsupported",
+    message: "Cannot use QUIC or TLS over TCP: deno-quic: off; quiche: off; tls: gone",
+  });
+});
+
+Deno.test("--transport tcp loads no QUIC", async () => {
+  const { stacks, asked } = scene();
+  const chosen = await chooseTransport({ transport: "tcp", quic: "auto" }, { stacks });
+  assert.equal(chosen.name, "tls");
+  assert.deepEqual(asked, ["tls"]);
+});
+
+Deno.test("a congestion control that was named leaves TCP out at a client, and not at a server", async () => {
+  const { stacks } = scene({ tls: ({ congestion }) => congestion === "bbr" ? "it cannot" : null });
+  const choice = { quic: "auto", congestion: "bbr" } as const;
+  assert.equal((await chooseTransport(choice, { stacks })).name, "deno-quic");
+  assert.equal((await chooseTransport(choice, { stacks, isServer: true })).name, "auto");
 });

@@ -31,11 +31,29 @@ export interface Dialed {
 /** What no answer can mean: UDP tells a closed port from a silent one only to those it likes. */
 export const SILENCE = "either no sftpx serves there, or a firewall drops UDP to that port";
 
+/** The same of TCP, which hears of a closed port and not of a silent one. */
+export const SILENCE_OVER_TCP =
+  "either no sftpx serves there, or a firewall drops TCP to that port";
+
+/** The same where both were tried. */
+export const SILENCE_ON_BOTH =
+  "either no sftpx serves there, or a firewall drops UDP and TCP to that port";
+
 /** `address:port`; IPv6 in brackets, IPv4-mapped addresses as plain IPv4. */
 export function formatAddress(hostname: string, port: number): string {
   const tail = hostname.replace(/^::ffff:/i, "");
   const plain = isIP(tail) === 4 ? tail : hostname;
   return plain.includes(":") ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+/** The host of what {@linkcode formatAddress} wrote. */
+export function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
+}
+
+/** Whether an address is this machine's own: a path without loss, bound by the processor. */
+export function isLoopback(host: string): boolean {
+  return host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 export interface ResolveOptions {
@@ -201,7 +219,7 @@ function alternate(addresses: readonly Address[]): Address[] {
 }
 
 /** A server that answered with the wrong identity says more than an address without an answer. */
-function mostTelling(errors: readonly unknown[]): SftpxError {
+export function mostTelling(errors: readonly unknown[]): SftpxError {
   const ranked: readonly ErrorCode[] = [
     "identity_mismatch",
     "version",

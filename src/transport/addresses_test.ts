@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SftpxError } from "../base/errors.ts";
-import { type Address, dialFirst, formatAddress, resolveAddresses } from "./addresses.ts";
+import { type Address, dialFirst, formatAddress, hostOf, resolveAddresses } from "./addresses.ts";
 
 const A: Address = { hostname: "192.0.2.1", port: 1, family: 4 };
 const B: Address = { hostname: "2001:db8::1", port: 1, family: 6 };
@@ -114,4 +114,10 @@ Deno.test("a name that may be used, and none of its addresses, is left to the ru
     code: "permission",
     message: /--allow-net=0\.0\.0\.0:0,\[::\]:0,localhost:4$/,
   });
+});
+
+Deno.test("hostOf() reads back what formatAddress() wrote", () => {
+  for (const host of ["192.0.2.1", "2001:db8::1", "::1", "example.org"]) {
+    assert.equal(hostOf(formatAddress(host, 4443)), host);
+  }
 });

@@ -6,6 +6,7 @@ import { formatAddress } from "./addresses.ts";
 import { closeCode, closeNumber, foreignText, isConnectionLost, lost } from "./quic_errors.ts";
 import {
   type CloseInfo,
+  type Congestion,
   type Connection,
   type ConnectionStats,
   type ControlStream,
@@ -24,13 +25,22 @@ export class QuicConnection implements Connection {
   readonly remoteAddress: string;
   readonly closed: Promise<CloseInfo>;
   readonly #conn: Deno.QuicConn;
+  readonly #congestion: Exclude<Congestion, "auto">;
   #lanes: ReadableStreamDefaultReader<ReadableStream<Uint8Array<ArrayBuffer>>> | null = null;
   #controlTaken = false;
   #closing: CloseInfo | null = null;
   #ended: CloseInfo | null = null;
 
-  constructor(conn: Deno.QuicConn, onEnded: () => void) {
+  constructor(
+    conn: Deno.QuicConn,
+    { congestion, onEnded }: {
+      /** What it was told to control its sending by. */
+      readonly congestion: Exclude<Congestion, "auto">;
+      readonly onEnded: () => void;
+    },
+  ) {
     this.#conn = conn;
+    this.#congestion = congestion;
     this.remoteAddress = formatAddress(conn.remoteAddr.hostname, conn.remoteAddr.port);
     this.closed = conn.closed.then(
       // A close of our own is reported as code 0 without a reason.
@@ -97,7 +107,7 @@ export class QuicConnection implements Connection {
   }
 
   stats(): ConnectionStats {
-    return { rttMs: null, lossRatio: null, windowBytes: null };
+    return { rttMs: null, lossRatio: null, windowBytes: null, congestion: this.#congestion };
   }
 
   close(code: CloseInfo["code"] & string, reason: string): void {

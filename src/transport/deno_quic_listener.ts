@@ -3,7 +3,7 @@
 // line of peers that the runtime keeps and nobody can see.
 
 import { type HandshakeLimits, Handshakes } from "./handshakes.ts";
-import type { Connection, HostPort, Listener, Screen } from "./transport.ts";
+import type { Congestion, Connection, HostPort, Listener, Screen } from "./transport.ts";
 import { QuicConnection } from "./deno_quic_connection.ts";
 
 /** What peers may take before anybody took their connection. */
@@ -16,6 +16,8 @@ export interface ShakeLimits extends HandshakeLimits {
 
 interface ListenerOptions {
   readonly limits: ShakeLimits;
+  /** What the connections' sending is controlled by, as the endpoint was told. */
+  readonly congestion?: Exclude<Congestion, "auto">;
   /** Asked before a peer's handshake goes on. */
   readonly screen?: Screen | undefined;
   readonly signal: AbortSignal | undefined;
@@ -32,6 +34,7 @@ export class QuicListener implements Listener {
   readonly #listener: Deno.QuicListener;
   readonly #limits: ShakeLimits;
   readonly #handshakes: Handshakes<QuicConnection>;
+  readonly #congestion: Exclude<Congestion, "auto">;
   /** Connections that have not ended: the endpoint must outlive them. */
   #live = 0;
   #stopBreath = () => {};
@@ -42,8 +45,9 @@ export class QuicListener implements Listener {
   constructor(
     endpoint: Deno.QuicEndpoint,
     listener: Deno.QuicListener,
-    { limits, screen, signal }: ListenerOptions,
+    { limits, congestion = "cubic", screen, signal }: ListenerOptions,
   ) {
+    this.#congestion = congestion;
     this.#endpoint = endpoint;
     this.#listener = listener;
     this.#limits = limits;
@@ -138,10 +142,11 @@ export class QuicListener implements Listener {
       return;
     }
     this.#live++;
-    const connection = new QuicConnection(conn, () => {
+    const onEnded = () => {
       this.#live--;
       this.#closeEndpoint();
-    });
+    };
+    const connection = new QuicConnection(conn, { congestion: this.#congestion, onEnded });
     const handshaken = settled(conn, connection);
     if (!this.#handshakes.mayEnter(connection.remoteAddress)) return connection.close("busy", "");
     await this.#handshakes.shake(connection, handshaken);

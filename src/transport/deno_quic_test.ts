@@ -89,6 +89,34 @@ Deno.test("without the flag or the permission the user is told which", async () 
   );
 });
 
+Deno.test("who goes to an address of this machine meets congestion with CUBIC, all others with BBR", async () => {
+  const { certificatePem, keyPem, anchor } = await pems();
+  const transport = denoQuicTransport();
+  for (const [bound, congestion, expected] of CONTROLLERS) {
+    const at = { hostname: bound, port: 0, certificatePem, keyPem, congestion };
+    const listener = await transport.listen(at);
+    const { port } = listener.address;
+    const accepting = listener.accept();
+    const to = { hostname: HERE, port, anchorPem: anchor, congestion };
+    const client = await transport.connect(to);
+    const server = await accepting;
+    const found = [client, server].map((connection) => connection?.stats().congestion);
+    assert.deepEqual(found, expected, bound);
+    client.close("none", "");
+    await server?.closed;
+    listener.close();
+  }
+});
+
+/** Where a server listens, what is wished for, and what client and server take. */
+const CONTROLLERS = [
+  [HERE, "auto", ["cubic", "cubic"]],
+  // It does not know yet who comes.
+  ["0.0.0.0", "auto", ["cubic", "bbr"]],
+  [HERE, "bbr", ["bbr", "bbr"]],
+  ["0.0.0.0", "cubic", ["cubic", "cubic"]],
+] as const;
+
 async function pems() {
   const identity = await generateIdentity();
   const leaf = await issueLeaf(identity, { nowMs: Date.now() });

@@ -25,6 +25,8 @@ import {
 import { controlStream } from "./web_streams.ts";
 
 export interface MemoryOptions {
+  /** Where both ends seem to be (default 127.0.0.1). */
+  readonly host?: string;
   /** Bytes written and not yet read, a stream. */
   readonly inFlightBytes?: number;
   /** Most bytes one read answers: small values cut records at awkward places. */
@@ -156,8 +158,9 @@ class Link {
 
   constructor(options: LinkOptions, clientPort: number, serverPort: number) {
     this.#options = options;
-    this.client = new MemoryConnection(this, `127.0.0.1:${serverPort}`);
-    this.server = new MemoryConnection(this, `127.0.0.1:${clientPort}`);
+    const { host = "127.0.0.1" } = options;
+    this.client = new MemoryConnection(this, formatAddress(host, serverPort));
+    this.server = new MemoryConnection(this, formatAddress(host, clientPort));
     this.closed = new Promise((resolve) => this.#settleClosed = resolve);
   }
 

@@ -77,7 +77,7 @@ export function otherProtocol(shown: string, thrown?: unknown): SftpxError {
  * What a certificate outside its days says of the clocks; null for any other. rustls names the moment
  * it checked, and the certificate's limit, in seconds since 1970.
  */
-function clocksApart(text: string): string | null {
+export function clocksApart(text: string): string | null {
   const isEarly = /not valid yet/i.test(text);
   if (!isEarly && !/\bexpired\b/i.test(text)) return null;
   const [nowMs, limitMs] = [/verification time (\d+)/, /not valid (?:after|before) (\d+)/]
@@ -105,14 +105,20 @@ function dayOf(atMs: number): string | null {
   return Number.isNaN(date.getTime()) ? null : date.toISOString().slice(0, 10);
 }
 
-export function translateListen(thrown: unknown, shown: string): SftpxError {
+export function translateListen(
+  thrown: unknown,
+  shown: string,
+  over: "UDP" | "TCP" = "UDP",
+): SftpxError {
   const action = `Cannot listen on "${shown}"`;
   const cause = { cause: thrown };
   if (isPermission(thrown)) {
     return new SftpxError("permission", `${action}: run again with --allow-net=${shown}`, cause);
   }
   const code = (thrown as { code?: unknown }).code;
-  if (code === "EADDRINUSE") return new SftpxError("io", `${action}: ${portTaken(shown)}`, cause);
+  if (code === "EADDRINUSE") {
+    return new SftpxError("io", `${action}: ${portTaken(shown, over)}`, cause);
+  }
   if (code === "EACCES") {
     const found = "the system keeps this port for privileged programs; choose one above 1023";
     return new SftpxError("permission", `${action}: ${found}`, cause);
@@ -127,12 +133,12 @@ export function translateListen(thrown: unknown, shown: string): SftpxError {
 }
 
 /** The state found, and what can be done about it. */
-export function portTaken(shown: string): string {
+export function portTaken(shown: string, over: "UDP" | "TCP" = "UDP"): string {
   const port = shown.slice(shown.lastIndexOf(":") + 1);
-  return `UDP port ${port} is taken; stop what has it, or listen on another one (0 picks one)`;
+  return `${over} port ${port} is taken; stop what has it, or listen on another one (0 picks one)`;
 }
 
-function isPermission(thrown: unknown): boolean {
+export function isPermission(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.name === "NotCapable";
 }
 

@@ -46,6 +46,11 @@ export interface Transport {
   listen(options: ListenOptions): Promise<Listener>;
 }
 
+/** The one of its stacks that is called so, for a further connection; itself where it is one stack. */
+export function stackOf(transport: Transport, name: string): Transport {
+  return transport.stacks?.find((stack) => stack.name === name) ?? transport;
+}
+
 /** What not every stack can do. */
 export interface Wanted {
   readonly congestion?: Congestion;
@@ -69,6 +74,13 @@ export interface ConnectOptions extends Wanted {
   readonly anchorPem: string;
   /** `sftpx/1` by default. */
   readonly protocol?: Protocol;
+  /**
+   * Told once, before the handshake is over, how long the other end's host took to answer, by a stack
+   * that sees it: a round trip. Nothing is proved by it.
+   */
+  readonly onAnswer?: (rttMs: number) => void;
+  /** What its user should know of how it is reached. */
+  readonly onNotice?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -80,6 +92,8 @@ export interface ListenOptions extends Wanted {
   readonly keyPem: string;
   /** Everybody may come in where it is absent. */
   readonly screen?: Screen;
+  /** What its user should know of how it listens. */
+  readonly onNotice?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -103,6 +117,8 @@ export interface ConnectionStats {
   readonly rttMs: number | null;
   readonly lossRatio: number | null;
   readonly windowBytes: number | null;
+  /** What controls its sending, where its stack chose it. */
+  readonly congestion?: Exclude<Congestion, "auto">;
 }
 
 /** How a connection ended. `code` is null for a silent loss (idle, reset). */
@@ -127,6 +143,11 @@ export interface Connection {
   openLane(): Promise<SendStream>;
   /** Next lane the peer opened, or null once the connection is closed. */
   acceptLane(): Promise<ReceiveStream | null>;
+  /**
+   * Server: the peer has proved who it is. Until then a stack whose windows are its own lets none grow
+   * (I8); absent where they are not.
+   */
+  proved?(): void;
   stats(): ConnectionStats;
   /** Closes with an error code (QUIC: application code of the table), or in order with "none". */
   close(code: ErrorCode | "none", reason: string): void;
@@ -151,9 +172,13 @@ export interface ReceiveStream {
    * Reads at least one byte into `into`, whose buffer is detached, or given away where an engine would
    * copy it: not to be used again. The answer is a view of the same memory, `into`'s offset kept, its
    * length what was read. Null at end of stream (which is never success, I4). Rejects with SftpxError
-   * `lost` when the connection is gone.
+   * `lost` when the connection is gone. A stack that can wait for more at a time answers at `leastBytes`,
+   * or at the end of the stream, which is cheaper than many small answers.
    */
-  read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null>;
+  read(
+    into: Uint8Array<ArrayBuffer>,
+    options?: { readonly leastBytes?: number },
+  ): Promise<Uint8Array<ArrayBuffer> | null>;
   /** Gives the stream up. Never throws. */
   cancel(): void;
 }

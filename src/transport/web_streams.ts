@@ -47,16 +47,20 @@ export class WebReceiveStream implements ReceiveStream {
     this.#explain = explain;
   }
 
-  async read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(
+    into: Uint8Array<ArrayBuffer>,
+    { leastBytes = 1 }: { readonly leastBytes?: number } = {},
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
     let result;
     try {
-      result = await this.#reader.read(into);
+      result = await this.#reader.read(into, { min: leastBytes });
     } catch (thrown) {
       throw await this.#explain(thrown);
     }
     // A cancelled reader answers `done`: giving up must not look like the peer's end (I4).
     if (this.#cancelled) throw await this.#explain(new Error("the stream was given up"));
-    return result.done ? null : result.value;
+    // What came before an end that was too early stands beside it; the next read meets the end alone.
+    return result.done && !result.value?.byteLength ? null : result.value ?? null;
   }
 
   cancel(): void {
@@ -71,7 +75,7 @@ export function controlStream(send: SendStream, receive: ReceiveStream): Control
     write: (bytes) => send.write(bytes),
     close: () => send.close(),
     abort: () => send.abort(),
-    read: (into) => receive.read(into),
+    read: (into, options) => receive.read(into, options),
     cancel: () => receive.cancel(),
   };
 }

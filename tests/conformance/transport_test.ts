@@ -7,6 +7,7 @@ import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
 import { memoryTransport } from "../../src/transport/memory.ts";
 import { loadQuiche } from "../../src/transport/quiche/binding.ts";
 import { quicheTransport } from "../../src/transport/quiche/quiche.ts";
+import { tlsTransport } from "../../src/transport/tls/tls.ts";
 import {
   type CloseInfo,
   type Connection,
@@ -31,6 +32,7 @@ for (
   const make of [
     () => denoQuicTransport(),
     () => quicheTransport(quiche),
+    () => tlsTransport(),
     () => memoryTransport(),
   ]
 ) {
@@ -137,8 +139,8 @@ for (
       const into = new Uint8Array(buffer, 100 + filled, total - filled);
       const got = await far.read(into);
       assert.ok(got !== null && got.byteLength > 0);
-      // Where an engine would copy the memory, quiche takes the buffer on trust.
-      const mayStay = name === "quiche" && process.versions["bun"] !== undefined;
+      // Where an engine would copy the memory, these take the buffer on trust.
+      const mayStay = ["quiche", "tls"].includes(name) && process.versions["bun"] !== undefined;
       assert.ok(buffer.detached || mayStay);
       assert.equal(got.byteOffset, 100 + filled);
       assert.equal(got.buffer.byteLength, total + 100);
@@ -289,7 +291,8 @@ for (
     try {
       const { port } = first.address;
       const error = await rejectsCode(transport.listen({ ...at, port }), "io");
-      const found = `UDP port ${port} is taken; stop what has it, or listen on another one`;
+      const over = name === "tls" ? "TCP" : "UDP";
+      const found = `${over} port ${port} is taken; stop what has it, or listen on another one`;
       assert.equal(
         error.message,
         `Cannot listen on "127.0.0.1:${port}": ${found} (0 picks one)`,

@@ -6,6 +6,7 @@ import { SftpxError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { escapeText } from "../../base/text.ts";
 import { env } from "../../runtime/runtime.ts";
+import { isLoopback } from "../addresses.ts";
 import { type Congestion, PROTOCOLS } from "../transport.ts";
 import { NATIVE, type NativeConfig, type Quiche } from "./binding.ts";
 
@@ -100,10 +101,6 @@ export function packetBytesAsked(text: string | undefined): number | null {
   if (bytes >= leastPacketBytes && bytes <= mostPacketBytes) return bytes;
   const found = `a packet has ${leastPacketBytes} to ${mostPacketBytes} bytes`;
   throw new SftpxError("usage", `Cannot use SFTPX_PACKET_BYTES "${escapeText(text)}": ${found}`);
-}
-
-export function isLoopback(host: string): boolean {
-  return host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 /** What one connection may promise its peer. */

@@ -3,7 +3,8 @@ import process from "node:process";
 import { LIMITS } from "../../base/limits.ts";
 import type { Quiche } from "./binding.ts";
 import { quicheTransport } from "./quiche.ts";
-import { isLoopback, packetBytesAsked, packetBytesByHost, WindowLedger } from "./settings.ts";
+import { isLoopback } from "../addresses.ts";
+import { packetBytesAsked, packetBytesByHost, WindowLedger } from "./settings.ts";
 
 const MiB = 1024 * 1024;
 
