@@ -1,0 +1,206 @@
+// Which zstd level the chunks of the next job are tried at, or none: whatever brings the most source
+// bytes a second over this path with these cores. What was measured decides, a model only what is tried
+// next: it believes the best of what it does not know, and remembers what came of it. No I/O, no clock.
+
+import { LIMITS } from "../base/limits.ts";
+import type { PackWork } from "../pool/messages.ts";
+import { bestOf, type Economy, freed, type Way } from "./compression_model.ts";
+import { Economics } from "./compression_costs.ts";
+import { Stretch } from "./compression_stretch.ts";
+
+/** What a job does with its chunks. */
+export type Decision =
+  | { readonly kind: "none" }
+  /** zstd where a sample of the chunk shrinks by so much of itself. */
+  | { readonly kind: "auto"; readonly level: number; readonly leastSaving: number };
+
+/** Something else must promise so much more. */
+const WORTH_CHANGING = 1.05;
+/** How long what another way came to is believed, at first and at most. */
+const BELIEVED_MS = { first: 5_000, most: 60_000 } as const;
+/** The windows and buffers of a path may swallow so much at once, however slow it is. */
+const BUFFERED_BYTES = 8 << 20;
+/** With nothing compressed, a job is sampled so often, for data may change. */
+const LOOK_MS = 2_000;
+/** The cheapest: it tells enough of all others. */
+const LOOK_LEVEL = 1;
+/** A saving that pays where cores idle, and one that pays where they do not. */
+const LEAST_SAVING = { idle: 1 / 32, busy: 1 / 8 } as const;
+/** Share of the workers' time from which cores are no longer idle. */
+const BUSY_SHARE = 0.5;
+/** A smaller change of free cores says nothing of that. */
+const TELLING_GAIN = 0.15;
+/** The path is another one when its rate left this band. */
+const SAME_PATH = { least: 0.7, most: 1.4 } as const;
+
+interface Belief extends Economy {
+  readonly untilMs: number;
+}
+
+export class CompressionPlan {
+  readonly #costs: Economics;
+  readonly #believed = new Map<Way, Belief>();
+  readonly #patienceMs = new Map<Way, number>();
+  readonly #frames = new Map<
+    number,
+    { readonly way: Way; readonly rawBytes: number; wire: number }
+  >();
+  #stretch: Stretch;
+  #way: Way = LIMITS.defaultZstdLevel;
+  #wireBytes = 0;
+  #lookedMs = -Infinity;
+  #isIdle = false;
+  #lastWireBytesPerMs = 0;
+  /** See `Known.coupling`. */
+  #coupling: number | null = null;
+  /** What the way before came to, and how many times more cores the change was to leave alone. */
+  #left: { readonly wireBytesPerMs: number; readonly gain: number } | null = null;
+
+  constructor({ workers, nowMs, isFast = false }: {
+    readonly workers: number;
+    readonly nowMs: number;
+    /** Within one machine nothing is likely to pay: it begins with none, and looks what would. */
+    readonly isFast?: boolean;
+  }) {
+    this.#costs = new Economics(workers);
+    if (isFast) this.#way = 0;
+    this.#stretch = new Stretch(this.#way, { nowMs, before: null });
+  }
+
+  /** Level in force; 0 for none. */
+  get level(): number {
+    return this.#way;
+  }
+
+  /** What the next job does with its frames, which are these. */
+  choose(
+    frames: readonly { readonly frame: number; readonly rawBytes: number }[],
+    nowMs: number,
+  ): Decision {
+    const way = this.#next(nowMs);
+    for (const { frame, rawBytes } of frames) this.#frames.set(frame, { way, rawBytes, wire: 0 });
+    this.#stretch.toWorkers(frames.length, nowMs);
+    if (way === 0) return { kind: "none" };
+    const leastSaving = this.#isIdle ? LEAST_SAVING.idle : LEAST_SAVING.busy;
+    return { kind: "auto", level: way, leastSaving };
+  }
+
+  /** A frame was packed; of no bytes it goes nowhere. */
+  packed(
+    frame: number,
+    { work, frameBytes, nowMs }: { work: PackWork; frameBytes: number; nowMs: number },
+  ): void {
+    const known = this.#frames.get(frame);
+    if (known === undefined) return;
+    known.wire = frameBytes;
+    const { way, rawBytes } = known;
+    this.#costs.add(way, { rawBytes, work });
+    this.#stretch.packed({ busyMs: work.busyMs, goesOn: frameBytes > 0 }, nowMs);
+    if (frameBytes === 0) this.#frames.delete(frame);
+  }
+
+  /** The path took a frame. */
+  written(frame: number, nowMs: number): void {
+    const known = this.#frames.get(frame);
+    if (known === undefined) return;
+    this.#frames.delete(frame);
+    this.#wireBytes += known.wire;
+    this.#stretch.written(known, nowMs);
+    if (this.#stretch.isOver(nowMs)) this.#decide(nowMs);
+  }
+
+  /** Frames were lost on their way; they come again under other numbers. */
+  lost(frames: readonly number[], nowMs: number): void {
+    for (const frame of frames) if (this.#frames.delete(frame)) this.#stretch.lost(nowMs);
+  }
+
+  /** The way of the next job: now and then another one, to learn what it costs. */
+  #next(nowMs: number): Way {
+    if (this.#way !== 0) {
+      this.#lookedMs = nowMs;
+      return this.#way;
+    }
+    if (nowMs - this.#lookedMs < LOOK_MS) return 0;
+    this.#lookedMs = nowMs;
+    return LOOK_LEVEL;
+  }
+
+  /** A stretch is over: what it came to is known now, and something else may be worth a try. */
+  #decide(nowMs: number): void {
+    const seen = this.#stretch.economy(this.#costs);
+    if (!this.#tells(seen)) {
+      this.#stretch = this.#stretch.next(nowMs);
+      return;
+    }
+    this.#learnCoupling(seen);
+    this.#forgetAnotherPath(seen);
+    this.#believed.set(this.#way, { ...seen, untilMs: Infinity });
+    this.#isIdle = seen.busyShare < BUSY_SHARE;
+    const best = bestOf(this.#costs, {
+      seen,
+      way: this.#way,
+      memory: this.#memory(nowMs),
+      coupling: this.#coupling,
+    });
+    const current = seen.rawBytesPerMs;
+    if (best.way === this.#way || best.rawBytesPerMs < WORTH_CHANGING * current) {
+      this.#stretch = this.#stretch.next(nowMs);
+      return;
+    }
+    this.#leave(seen, nowMs);
+    const gain = freed(this.#costs, { way: this.#way, seen, candidate: best.way });
+    this.#left = seen.isStarved ? null : { wireBytesPerMs: seen.wireBytesPerMs, gain };
+    this.#way = best.way;
+    this.#stretch = this.#stretch.next(nowMs, best.way);
+  }
+
+  /** What the way in force came to is believed for a while, longer each time it is left. */
+  #leave(seen: Economy, nowMs: number): void {
+    const way = this.#way;
+    const patienceMs = this.#patienceMs.get(way) ?? BELIEVED_MS.first;
+    this.#patienceMs.set(way, Math.min(2 * patienceMs, BELIEVED_MS.most));
+    this.#believed.set(way, { ...seen, untilMs: nowMs + patienceMs });
+  }
+
+  #memory(nowMs: number): ReadonlyMap<Way, Economy> {
+    for (const [way, { untilMs }] of this.#believed) {
+      if (way !== this.#way && untilMs < nowMs) this.#believed.delete(way);
+    }
+    return this.#believed;
+  }
+
+  /**
+   * What buffers swallow at first is no rate of the path: what is to be believed comes twice, or after
+   * more than they hold.
+   */
+  #tells(seen: Economy): boolean {
+    const before = this.#lastWireBytesPerMs;
+    this.#lastWireBytesPerMs = seen.wireBytesPerMs;
+    if (!this.#stretch.isClear(this.#costs.workers)) return false;
+    if (this.#wireBytes >= BUFFERED_BYTES) return true;
+    return !seen.isStarved && isSameRate(seen.wireBytesPerMs, before);
+  }
+
+  /** The first stretch after a change tells whether the path felt it. */
+  #learnCoupling(seen: Economy): void {
+    const left = this.#left;
+    this.#left = null;
+    if (left === null || seen.isStarved || Math.abs(left.gain - 1) < TELLING_GAIN) return;
+    const felt = (seen.wireBytesPerMs / left.wireBytesPerMs - 1) / (left.gain - 1);
+    this.#coupling = Math.min(1, Math.max(0, felt));
+  }
+
+  /** The same way takes another rate now: what the others came to is of another path. */
+  #forgetAnotherPath(seen: Economy): void {
+    const before = this.#believed.get(this.#way);
+    if (before === undefined || before.isStarved || seen.isStarved) return;
+    if (isSameRate(seen.wireBytesPerMs, before.wireBytesPerMs)) return;
+    this.#believed.clear();
+    this.#patienceMs.clear();
+  }
+}
+
+function isSameRate(rate: number, before: number): boolean {
+  const change = rate / before;
+  return change > SAME_PATH.least && change < SAME_PATH.most;
+}

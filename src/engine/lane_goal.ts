@@ -1,0 +1,65 @@
+// How many connections and lanes there should be, and the bounds of that. Pure.
+
+import { LIMITS } from "../base/limits.ts";
+
+/** What carries a connection: two stacks of one way behave alike on a path. */
+export type Way = "quic" | "tcp";
+
+/** What there should be. Connections that are there and not wanted carry nothing. */
+export interface LaneGoal {
+  /** Connections of each way. */
+  readonly quic: number;
+  readonly tcp: number;
+  /** Lanes over all of them; each has one at least. */
+  readonly lanes: number;
+}
+
+export interface LanePlanOptions {
+  /** What carries the session's first connection. */
+  readonly first: Way;
+  /** Whether connections of the other way can be opened as well. */
+  readonly hasOther: boolean;
+  /** Both ends are on one machine: nothing but its processor binds there, whatever is opened. */
+  readonly isLocal: boolean;
+  /** Exactly so many, or 0 for as many as help. */
+  readonly connections: number;
+  readonly lanes: number;
+  /** The most that there may be, whatever would help. */
+  readonly mostConnections: number;
+  readonly mostLanes: number;
+  /** What the transfer keeps to; null for no limit. */
+  readonly mostBytesPerSecond: number | null;
+}
+
+/** Lanes of a short path: more bring nothing there. */
+export const SHORT_LANES = 4;
+
+/** What there is to be before anything is known. */
+export function firstGoal(options: LanePlanOptions): LaneGoal {
+  const connections = Math.max(1, options.connections);
+  const lanes = options.lanes === 0 ? SHORT_LANES : options.lanes;
+  return boundedGoal({ quic: 0, tcp: 0, [options.first]: connections, lanes }, options);
+}
+
+/** A lane for each connection at least, and no more of them than there may be. */
+export function boundedGoal(goal: LaneGoal, { lanes, mostLanes }: LanePlanOptions): LaneGoal {
+  const { quic, tcp } = goal;
+  const connections = quic + tcp;
+  if (lanes !== 0) return { quic, tcp, lanes: Math.max(lanes, 1) };
+  const most = Math.min(mostLanes, connections * LIMITS.lanesPerConnection);
+  return { quic, tcp, lanes: Math.max(connections, Math.min(goal.lanes, most)) };
+}
+
+/** Each has a lane, and there are only so many. */
+export function connectionBound(options: LanePlanOptions): number {
+  const { mostConnections, mostLanes, lanes } = options;
+  return Math.min(mostConnections, lanes === 0 ? mostLanes : lanes);
+}
+
+export function otherWay(way: Way): Way {
+  return way === "quic" ? "tcp" : "quic";
+}
+
+export function sameGoal(one: LaneGoal, two: LaneGoal): boolean {
+  return one.quic === two.quic && one.tcp === two.tcp && one.lanes === two.lanes;
+}
