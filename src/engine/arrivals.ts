@@ -178,7 +178,7 @@ export class Arrivals {
       offsetBytes: record.chunk * this.#context.chunkBytes,
       fileBytes: file.entry.sizeBytes,
       sparse: file.entry.sparse === true,
-      sync: file.chunks === 1,
+      sync: file.syncsAlone,
       copyFrom,
     };
   }

@@ -10,6 +10,7 @@ import type { ReceiveFile } from "./receive_file.ts";
 
 /** A journal write that is under way. */
 interface Writing {
+  readonly files: ReadonlySet<ReceiveFile>;
   readonly frames: readonly number[];
   readonly bytes: number;
 }
@@ -64,6 +65,12 @@ export class DurabilityLedger {
     this.#await(frame);
   }
 
+  /** Something of a file awaits the journal, or the commit in its place. */
+  awaits(file: ReceiveFile): boolean {
+    return this.#dirty.has(file) || this.#committing.has(file) ||
+      this.#writing?.files.has(file) === true;
+  }
+
   /** Every record of a frame is dealt with; durable at once when none of it awaits the journal. */
   frameStored(frame: number): void {
     this.#release([frame]);
@@ -93,12 +100,12 @@ export class DurabilityLedger {
       if (skip(file)) this.#passOver(file, bytes);
     }
     const bytes = this.#dirtyBytes;
-    const { runs, frames } = this.#takeDirty();
+    const { runs, frames, files } = this.#takeDirty();
     if (runs.length === 0) {
       this.#release(frames);
       return null;
     }
-    this.#writing = { frames, bytes };
+    this.#writing = { files, frames, bytes };
     return runs;
   }
 
@@ -110,9 +117,12 @@ export class DurabilityLedger {
     return this.#takeDirty().runs;
   }
 
-  journalled(): void {
-    this.#release(this.#writing?.frames ?? []);
+  /** The write is through; answers the files of which nothing awaits the journal now. */
+  journalled(): readonly ReceiveFile[] {
+    const { files = [], frames = [] } = this.#writing ?? {};
+    this.#release(frames);
     this.#writing = null;
+    return [...files].filter((file) => !this.awaits(file));
   }
 
   /** Frames that became durable, at most `limit` ranges. */
@@ -137,18 +147,19 @@ export class DurabilityLedger {
     this.#committingBytes += bytes;
   }
 
-  #takeDirty(): { runs: JournalRun[]; frames: number[] } {
+  #takeDirty(): { runs: JournalRun[]; frames: number[]; files: ReadonlySet<ReceiveFile> } {
     const runs: JournalRun[] = [];
     const frames: number[] = [];
-    for (const file of this.#dirty.keys()) {
+    const files = new Set(this.#dirty.keys());
+    for (const file of files) {
       for (const run of file.takeRuns()) {
-        runs.push({ ...run, entry: file.index, synced: file.chunks === 1 });
+        runs.push({ ...run, entry: file.index, synced: file.syncsAlone });
       }
       for (const frame of file.undurable.splice(0)) frames.push(frame);
     }
     this.#dirty.clear();
     this.#dirtyBytes = 0;
-    return { runs, frames };
+    return { runs, frames, files };
   }
 
   #await(frame: number): void {

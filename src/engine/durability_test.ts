@@ -52,6 +52,19 @@ Deno.test("the journal is due at once when enough bytes are stored", () => {
   assert.equal(ledger.takeDue(NONE), null, "bytes are counted anew");
 });
 
+Deno.test("journalled() answers the files of which nothing awaits the journal any more (I8)", () => {
+  const ledger = new DurabilityLedger();
+  const [done, more] = [fileOf(0), fileOf(1)];
+  store(ledger, done, { frame: 0, chunk: 0 });
+  store(ledger, more, { frame: 1, chunk: 0 });
+  ledger.tick(LIMITS.journalMs);
+  ledger.takeDue(NONE);
+  assert.ok(ledger.awaits(done), "the write is under way");
+  store(ledger, more, { frame: 2, chunk: 1 });
+  assert.deepEqual(ledger.journalled(), [done]);
+  assert.deepEqual([ledger.awaits(done), ledger.awaits(more)], [false, true]);
+});
+
 Deno.test("a frame is durable when the journal is written, not when it is asked to be", () => {
   const ledger = new DurabilityLedger();
   const file = fileOf(0);

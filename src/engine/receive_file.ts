@@ -18,12 +18,19 @@ const HELD = 3;
 const FORGETTING = 4;
 const FORGOTTEN = 5;
 
+const NO_DIGESTS = new Uint8Array(0);
+
+/** A file up to here may be left to be synced with others; a larger one is synced as it is written. */
+const TOGETHER_BYTES = 256 * 1024;
+
 export class ReceiveFile {
   readonly index: number;
   readonly entry: Entry;
   readonly chunks: number;
   /** Nothing stands at its source's place: the sender awaits no verdict. */
   readonly fresh: boolean;
+  /** Who writes its one chunk makes it durable too. */
+  readonly syncsAlone: boolean;
   digests: Uint8Array;
   /** Absolute path chunks are written to; empty until it was placed. */
   part = "";
@@ -50,14 +57,28 @@ export class ReceiveFile {
 
   constructor(
     index: number,
-    { entry, chunks, fresh }: { entry: Entry; chunks: number; fresh: boolean },
+    { entry, chunks, fresh, together = false }: {
+      entry: Entry;
+      chunks: number;
+      fresh: boolean;
+      /** The store syncs small files, many at once. */
+      together?: boolean;
+    },
   ) {
+    this.syncsAlone = chunks === 1 && !(together && entry.sizeBytes <= TOGETHER_BYTES);
     this.index = index;
     this.entry = entry;
     this.fresh = fresh;
     this.chunks = chunks;
-    this.digests = new Uint8Array(chunks * DIGEST_BYTES);
-    this.#states = new Uint8Array(chunks);
+    if (chunks > 1) {
+      this.digests = new Uint8Array(chunks * DIGEST_BYTES);
+      this.#states = new Uint8Array(chunks);
+      return;
+    }
+    // In one buffer: of small files there are many, and a buffer outweighs what is in it.
+    const state = new Uint8Array(DIGEST_BYTES + 1);
+    this.digests = state.subarray(0, chunks * DIGEST_BYTES);
+    this.#states = state.subarray(DIGEST_BYTES, DIGEST_BYTES + chunks);
   }
 
   /** Every chunk is in the part, or stands where it is. */
@@ -182,7 +203,7 @@ export class ReceiveFile {
 
   /** The file is whole: of its digests only those that await the journal are still needed. */
   shed(): void {
-    if (this.#unjournalled.length === 0) this.digests = new Uint8Array(0);
+    if (this.#unjournalled.length === 0) this.digests = NO_DIGESTS;
     this.#isWhole = true;
   }
 

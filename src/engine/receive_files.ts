@@ -24,6 +24,8 @@ export interface ReceiveContext {
   readonly chunkBytes: number;
   /** Bytes stored before the journal is written. */
   readonly journalBytes: number;
+  /** The store syncs small files, many at once. */
+  readonly syncsTogether: boolean;
   readonly hashing: Hashing;
   readonly settlement: Settlement;
   readonly ledger: DurabilityLedger;
@@ -44,6 +46,11 @@ export class ReceiveFiles {
     return this.#files.find(index);
   }
 
+  /** Files held in full: those that are open, and whole ones that await the journal. */
+  get held(): number {
+    return this.#files.size + this.#context.settlement.heldWhole;
+  }
+
   /** Nothing more comes: what the journal is to hear of is said to the ledger. */
   reclaim(): void {
     for (const file of this.#files.all()) {
@@ -61,7 +68,8 @@ export class ReceiveFiles {
     if (!this.#files.hasRoom(chunks)) {
       throw violation("too many files are announced ahead of their chunks");
     }
-    this.#files.open(new ReceiveFile(index, { entry, chunks, fresh }));
+    const { syncsTogether: together } = this.#context;
+    this.#files.open(new ReceiveFile(index, { entry, chunks, fresh, together }));
   }
 
   /** A file stands as it should already. */
@@ -89,7 +97,7 @@ export class ReceiveFiles {
   /** Closes a file that is sealed and has its every chunk. */
   maybeWhole(file: ReceiveFile): void {
     if (file.sealed === null || !file.placed || !file.isComplete) return;
-    const { settlement, hashing, chunkBytes } = this.#context;
+    const { settlement, ledger, hashing, chunkBytes } = this.#context;
     const { entry: { sizeBytes }, digests } = file;
     const digest = fileDigest(hashing, { sizeBytes, chunkBytes, digests });
     if (!equalBytes(digest, file.sealed.digest)) {
@@ -97,7 +105,7 @@ export class ReceiveFiles {
       return this.fail(file.index, { code: "integrity", message });
     }
     this.#files.close(file);
-    settlement.whole(file);
+    settlement.whole(file, { awaitsJournal: ledger.awaits(file) });
   }
 
   /**
@@ -108,18 +116,19 @@ export class ReceiveFiles {
     const { settlement, ledger, hashing, chunkBytes } = this.#context;
     const file = settlement.wholeFile(index);
     const whole = settlement.takeReread(index);
-    if (file === null || whole === null) return null;
-    const { chunks, entry: { sizeBytes } } = file;
+    if (whole === null) return null;
+    const sizeBytes = settlement.sizeBytes(index);
+    const chunks = chunkCount(sizeBytes, chunkBytes);
     if (digests?.byteLength === chunks * DIGEST_BYTES) {
       const digest = fileDigest(hashing, { sizeBytes, chunkBytes, digests });
       if (equalBytes(digest, whole.digest)) {
-        settlement.trust(whole);
+        settlement.trust(index);
         return null;
       }
     }
     const message = "Cannot commit it: what is read back from the disk is not what was verified";
     this.fail(index, { code: "integrity", message });
-    ledger.settled(file);
+    if (file !== null) ledger.settled(file);
     return { entry: index, ranges: [[0, chunks]] };
   }
 

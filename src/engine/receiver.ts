@@ -51,6 +51,8 @@ export interface ReceiverOptions {
   readonly paranoid?: boolean;
   /** Bytes stored since the last journal entry, before the journal is written. */
   readonly journalBytes?: number;
+  /** The store syncs small files, many at once. */
+  readonly syncsTogether?: boolean;
 }
 
 export class Receiver {
@@ -79,6 +81,7 @@ export class Receiver {
       isAsked = null,
       paranoid = false,
       journalBytes = LIMITS.journalBytes,
+      syncsTogether = false,
     }: ReceiverOptions,
   ) {
     const ledger = new DurabilityLedger({ intervalBytes: journalBytes });
@@ -89,7 +92,8 @@ export class Receiver {
     const settled = { hashing, atomic, makesBase, pruning, tellEntries, paranoid };
     const settlement = new Settlement(settled);
     const news = new ReceiveNews(offer.transfer, { ledger, settlement, pruning });
-    const context = { chunkBytes, journalBytes, hashing, settlement, ledger, news, tally };
+    const bounds = { chunkBytes, journalBytes, syncsTogether };
+    const context = { ...bounds, hashing, settlement, ledger, news, tally };
     const files = new ReceiveFiles(context);
     const act = (action: ReceiverAction) => this.#actions.add(action);
     const intake = new Intake(offer, { fresh, from, isAsked, files, settlement, news, tally, act });
@@ -121,6 +125,11 @@ export class Receiver {
     const isMissing = hasOpenFiles && bytesDone < (counts.bytesTotal ?? Infinity);
     const phase = phaseOf({ isClosed, hasMoved, isMissing, isVerified });
     return { bytesDone, reusedBytes, ...counts, phase };
+  }
+
+  /** Files held in full; of all others the root log has a record, and no more is known (I8). */
+  get heldFiles(): number {
+    return this.#files.held;
   }
 
   /** Time passes: the journal's interval is measured by it. */
@@ -187,7 +196,7 @@ export class Receiver {
   }
 
   journalled(): void {
-    this.#ledger.journalled();
+    for (const file of this.#ledger.journalled()) this.#settlement.journalled(file);
   }
 
   directoriesPlaced(outcome: Outcome): void {

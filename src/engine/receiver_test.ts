@@ -684,6 +684,29 @@ Deno.test("no more files may be open than planned for (I8)", () => {
   );
 });
 
+Deno.test("a whole file is held until the journal has it, however far its commit is (I8)", () => {
+  const count = 300;
+  const receiver = placed(
+    Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4)),
+  );
+  for (let at = 0; at < count; at++) {
+    land(receiver, at, recordOf(at, 0));
+    seal(receiver, sealOf(at, 4, [recordOf(at, 0)]));
+  }
+  assert.equal(receiver.heldFiles, count, "the journal has heard of none");
+  receiver.tick(LIMITS.journalMs);
+  assert.equal(find(receiver, "journal").runs.length, count);
+  receiver.journalled();
+  assert.equal(receiver.heldFiles, 0);
+  const repeat = receiver.frame(count, [recordOf(0, 0)]);
+  assert.equal(repeat.kind, "skip", "it is known to be whole");
+  close(receiver, { files: count, bytes: 4 * count });
+  find(receiver, "place");
+  receiver.directoriesPlaced(NONE);
+  const { files } = find(receiver, "commit");
+  assert.deepEqual(files[7]?.digest, sealOf(7, 4, [recordOf(7, 0)]).digest);
+});
+
 Deno.test("a file that is whole makes room for another", () => {
   const half = 4 * LIMITS.openChunks / 2;
   const entries = [fileEntry("a", 4), fileEntry("b", half), fileEntry("c", half - 4)];

@@ -131,6 +131,16 @@ export class RootLog {
     this.#complete[index] = 1;
   }
 
+  /** A file's digest, as it was sealed. */
+  digest(index: number): Uint8Array {
+    const slab = this.#slabs[this.#slabOf[index] ?? -1];
+    if (slab === undefined || !this.isFile(index) || !this.isComplete(index)) {
+      throw new RangeError(`No sealed file ${index}`);
+    }
+    const end = this.#endOf[index]!;
+    return slab.slice(end - DIGEST_BYTES, end);
+  }
+
   /** Root over every complete entry that is not left out, ascending by path. */
   root(hashing: Hashing, { leaveOut }: { leaveOut: (index: number) => boolean }): Uint8Array {
     const hash = hashing.deriveKey(ROOT_CONTEXT);

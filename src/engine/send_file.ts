@@ -62,8 +62,10 @@ export class SendFile {
     this.origin = origin;
     this.entry = entry;
     this.chunks = chunks;
-    this.digests = new Uint8Array(chunks * DIGEST_BYTES);
-    this.#flags = new Uint8Array(chunks);
+    // One buffer: of small files there are many, and a buffer outweighs what is in it.
+    const state = new Uint8Array(chunks * (DIGEST_BYTES + 1));
+    this.digests = state.subarray(0, chunks * DIGEST_BYTES);
+    this.#flags = state.subarray(chunks * DIGEST_BYTES);
   }
 
   get isKnown(): boolean {

@@ -89,7 +89,7 @@ export class Sender {
   /** Whether another walk batch may be added: accepted, and not too far ahead of the receiver. */
   get wantsEntries(): boolean {
     return this.#accept !== null && this.#manifest.wantsEntries &&
-      this.#files.size + LIMITS.entriesPerMessage <= LIMITS.openEntries;
+      this.#files.size + LIMITS.entriesPerMessage <= LIMITS.openEntriesAhead;
   }
 
   /** The receiver's receipt held and Done was queued. */

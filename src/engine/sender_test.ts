@@ -611,6 +611,17 @@ Deno.test("no more files are announced than may be open, and the rest follows (I
   assert.equal(announced(), 1);
 });
 
+Deno.test("a walk does not go on while many files are open, well before the receiver's bound", () => {
+  const count = LIMITS.openEntriesAhead - LIMITS.entriesPerMessage;
+  const entries = Array.from({ length: count + 1 }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
+  const sender = senderWith(entries.slice(0, count), { end: false });
+  while (sender.pollMessage() !== null);
+  assert.equal(sender.wantsEntries, true);
+  add(sender, entries.slice(count));
+  while (sender.pollMessage() !== null);
+  assert.equal(sender.wantsEntries, false);
+});
+
 Deno.test("a failure is told before another entry takes the room it made", () => {
   const sender = senderWith([fileEntry("a", 4)], { end: false });
   while (sender.pollMessage() !== null);

@@ -18,6 +18,7 @@ import { type EntryReport, skippedNotice, type TransferResult } from "./report.t
 import { Rereading } from "./rereading.ts";
 import { RootLog } from "./root.ts";
 import { violation } from "./violation.ts";
+import { WholeEntries } from "./whole_entries.ts";
 
 /** Files one store call commits: large enough for one SQLite transaction to be cheap. */
 const COMMIT_BATCH = 256;
@@ -50,9 +51,8 @@ export class Settlement {
   /** Directories offered that hold nothing, once the manifest is closed. */
   #hollow: readonly string[] = [];
   readonly #news: CommitNews;
-  /** Whole and not committed, by entry. */
-  readonly #whole = new Map<number, ReceiveFile>();
-  readonly #queue: WholeFile[] = [];
+  /** Whole and not committed. */
+  readonly #whole: WholeEntries;
   /** What is to be read again before it is committed; null where nothing is. */
   readonly #rereading: Rereading | null;
   #stage: Stage = "open";
@@ -84,6 +84,7 @@ export class Settlement {
     this.#inPlace = new InPlace(this.#log, { tellEntries });
     this.#news = new CommitNews(this.#inPlace);
     this.#rereading = paranoid ? new Rereading() : null;
+    this.#whole = new WholeEntries(this.#log);
   }
 
   get isClosed(): boolean {
@@ -118,6 +119,10 @@ export class Settlement {
     return this.#log.path(index);
   }
 
+  sizeBytes(index: number): number {
+    return this.#log.sizeBytes(index);
+  }
+
   add(entry: Entry): void {
     const index = this.#log.length;
     this.#log.add(entry);
@@ -145,19 +150,25 @@ export class Settlement {
     this.#news.settle(index);
   }
 
-  /** A file's chunks are all verified and written, and its digest is the sealed one. */
-  whole(file: ReceiveFile): void {
+  /**
+   * A file's chunks are all verified and written, and its digest is the sealed one. It is kept itself
+   * only while it `awaitsJournal`, see `journalled`: a manifest may be long, and no file is committed
+   * before its end (I8).
+   */
+  whole(
+    file: ReceiveFile,
+    { awaitsJournal = true }: { readonly awaitsJournal?: boolean } = {},
+  ): void {
     this.#open.delete(file.index);
-    this.#whole.set(file.index, file);
-    const whole = {
-      entry: file.index,
-      digest: file.sealed!.digest,
-      synced: file.chunks === 1 && !file.keepsStanding,
-      keep: file.keepsStanding,
-    };
-    if (this.#rereading === null || file.chunks === 0) this.#queue.push(whole);
-    else this.#rereading.add(file, whole);
+    const whole = this.#whole.add(file, { awaitsJournal });
+    if (this.#rereading === null || file.chunks === 0) this.#whole.queue(file.index);
+    else this.#rereading.add(file, whole());
     file.shed();
+  }
+
+  /** The journal has heard of all that there is of a file. */
+  journalled(file: ReceiveFile): void {
+    this.#whole.shed(file.index);
   }
 
   /** A whole file was read again; answers the digest it must have, null where it failed meanwhile. */
@@ -167,12 +178,18 @@ export class Settlement {
   }
 
   /** It is what it was: it may be committed. */
-  trust(whole: WholeFile): void {
-    this.#queue.push(whole);
+  trust(index: number): void {
+    this.#whole.queue(index);
   }
 
+  /** A whole file that awaits the journal or a commit in its place. */
   wholeFile(index: number): ReceiveFile | null {
-    return this.#whole.get(index) ?? null;
+    return this.#whole.file(index);
+  }
+
+  /** Whole files that are held in full. */
+  get heldWhole(): number {
+    return this.#whole.held;
   }
 
   /** A whole file whose commit is near needs no journal entry before it. */
@@ -247,7 +264,7 @@ export class Settlement {
 
   /** The store committed an entry; answers the file if it was one. */
   committed(index: number): ReceiveFile | null {
-    const file = this.#whole.get(index) ?? null;
+    const file = this.#whole.file(index);
     this.#whole.delete(index);
     if (this.#failed.has(index)) return null;
     this.#news.settle(index);
@@ -329,9 +346,9 @@ export class Settlement {
     const reread = this.#pollReread();
     if (reread !== null) return reread;
     if (this.#committing) return null;
-    if (this.#queue.length > 0) {
+    const files = this.#whole.takeQueued(COMMIT_BATCH);
+    if (files.length > 0) {
       this.#committing = true;
-      const files = this.#queue.splice(0, COMMIT_BATCH);
       return { kind: "commit", files, leaveOut: this.takeFailed() };
     }
     if (this.#finish === null || this.#open.size > 0) return null;

@@ -6,7 +6,15 @@ import type * as fs from "node:fs";
 import { utf8Bytes } from "../base/bytes.ts";
 import { osCode } from "../base/os_error.ts";
 import type { Beneath } from "../runtime/beneath.ts";
-import { type Disk, type Finish, type Listed, type MakeDirectory, timeToSet } from "./disk.ts";
+import {
+  type Disk,
+  type Finish,
+  type Listed,
+  type MakeDirectory,
+  timeToSet,
+  type WholeSync,
+} from "./disk.ts";
+import { tellsOfFailures, wholeSyncOf } from "./whole_sync.ts";
 
 const DIRECTORY_MODE = 0o777;
 const PROBE_MODE = 0o600;
@@ -23,6 +31,10 @@ export class BeneathDisk implements Disk {
     this.#beneath = beneath;
   }
 
+  forget(): void {
+    this.#beneath.forget();
+  }
+
   look(path: string): fs.BigIntStats | null {
     return this.#beneath.look(this.#below(path));
   }
@@ -37,6 +49,11 @@ export class BeneathDisk implements Disk {
 
   syncFile(path: string): void {
     this.#beneath.use(this.#below(path), "read", (file) => file.sync({ data: true }));
+  }
+
+  holdWhole(directory: string): WholeSync | null {
+    if (!tellsOfFailures(directory)) return null;
+    return wholeSyncOf(this.#beneath.holdWhole(this.#below(directory)));
   }
 
   syncDirectory(path: string): void {

@@ -4,7 +4,7 @@
 // with every row goes where a resume is to begin.
 
 import type { Stamp } from "../wire/messages.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, WholeSync } from "./disk.ts";
 import type { SftpxError } from "../base/errors.ts";
 import { osError } from "../base/os_error.ts";
 import type { Frontier } from "./frontier.ts";
@@ -66,6 +66,8 @@ export class ChunkJournal {
   readonly #run: PartsRun;
   readonly #names: PartNames;
   readonly #frontier: Frontier;
+  /** Syncs many parts together; null where each is synced by itself. */
+  readonly #whole: WholeSync | null;
   /** Directories of parts whose own names are durable. */
   readonly #durableShards = new Set<string>();
   /** Why a sync failed; null while none has. */
@@ -78,8 +80,10 @@ export class ChunkJournal {
       readonly journal: Journal;
       readonly run: PartsRun;
       readonly frontier: Frontier;
+      readonly whole: WholeSync | null;
     },
   ) {
+    this.#whole = context.whole;
     this.#transfer = transfer;
     this.#disk = context.disk;
     this.#journal = context.journal;
@@ -111,11 +115,28 @@ export class ChunkJournal {
     if (this.#lost !== null) throw this.#lost;
     try {
       const unsynced = new Set(runs.filter(({ run }) => !run.synced).map(({ file }) => file.part));
-      for (const part of unsynced) this.#disk.syncFile(this.#run.pathOf(part));
+      if (this.#isWorthWhole(unsynced.size)) this.#whole?.sync();
+      else for (const part of unsynced) this.#disk.syncFile(this.#run.pathOf(part));
       this.#syncNames(runs.filter(({ file }) => file.row === null).map(({ file }) => file.part));
     } catch (thrown) {
       throw this.#lost = osError(thrown, "journal chunks");
     }
+  }
+
+  /** Makes so many parts durable if they are worth one call together; whether they were. */
+  syncTogether(parts: number): boolean {
+    if (this.#whole === null || !this.#isWorthWhole(parts)) return false;
+    if (this.#lost !== null) throw this.#lost;
+    try {
+      this.#whole.sync();
+      return true;
+    } catch (thrown) {
+      throw this.#lost = osError(thrown, "make files durable");
+    }
+  }
+
+  #isWorthWhole(parts: number): boolean {
+    return this.#whole !== null && parts >= this.#whole.fewest;
   }
 
   #record(runs: readonly FileRun[]): void {

@@ -33,7 +33,17 @@ export interface Listed {
   readonly kind: "directory" | "file" | "other" | null;
 }
 
+/** A file system that can be synced as a whole, for many files together. */
+export interface WholeSync extends Disposable {
+  /** How many files are worth it. */
+  readonly fewest: number;
+  /** Makes their bytes durable; throws what failed to be written since it was held, and that only once. */
+  sync(): void;
+}
+
 export interface Disk {
+  /** Drops what was seen of directories: every way is gone anew. */
+  forget?(): void;
   /** What stands at a path, links not followed; null for nothing. */
   look(path: string): fs.BigIntStats | null;
   /** The names in a directory, in no order. */
@@ -42,6 +52,8 @@ export interface Disk {
   readLink(path: string): string;
   /** Makes a file's bytes durable. */
   syncFile(path: string): void;
+  /** To sync together what is written to a directory's file system; null where that is not to be relied on. */
+  holdWhole?(directory: string): WholeSync | null;
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): void;
   /** Sets mode and times of a file or directory that is not a link. */

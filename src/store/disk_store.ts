@@ -96,8 +96,9 @@ export class DiskStore {
       const id = this.#nextId++;
       this.#transfers.set(id, receiving);
       this.#keys.add(key);
-      const { fresh, chunkBytes, from, makesBase } = receiving;
-      return { id, fresh, chunkBytes, from, makesBase };
+      const { fresh, chunkBytes, from, makesBase, syncsTogether } = receiving;
+      const together = syncsTogether ? { syncsTogether } : {};
+      return { id, fresh, chunkBytes, from, makesBase, ...together };
     } catch (thrown) {
       hold.discard();
       throw thrown;

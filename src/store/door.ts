@@ -56,6 +56,7 @@ export class Door {
    */
   forget(): void {
     this.#directories.clear();
+    this.#disk.forget?.();
   }
 
   /** What stands at a relative path, links not followed; null when it or a parent is absent. */

@@ -5,10 +5,15 @@
 import { comparePaths } from "../base/path.ts";
 import type { OpenFile } from "./chunk_journal.ts";
 
+/** Files that are open. */
+interface FilesByEntry {
+  get(entry: number): Pick<OpenFile, "path" | "undurable"> | undefined;
+}
+
 export class Frontier {
   /** Where the attempt before stopped; null when this is the first. */
   readonly #from: string | null;
-  readonly #files: ReadonlyMap<number, OpenFile>;
+  readonly #files: FilesByEntry;
   /** No entry before this one awaits anything. */
   #at = 0;
   #end = 0;
@@ -19,7 +24,7 @@ export class Frontier {
   readonly #leftOut = new Set<number>();
 
   /** `files` are those open, by entry; `from` is where the attempt before stopped. */
-  constructor(files: ReadonlyMap<number, OpenFile>, from: string | null) {
+  constructor(files: FilesByEntry, from: string | null) {
     this.#files = files;
     this.#from = from;
     this.#isPastFrom = from === null;

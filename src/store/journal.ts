@@ -297,8 +297,12 @@ export class Journal {
   }
 
   committed(path: string): CommittedRow | null {
-    const row = this.#sql("SELECT * FROM committed WHERE path = ?").get(path);
-    return row === undefined || !isTrue(row, committedSum) ? null : committedOf(row);
+    // Asked of every file of a tree: columns that are not looked at cost a third of it.
+    const found = this.#sql(
+      "SELECT digest, chunk_bytes, mtime_ns, stamp, sum FROM committed WHERE path = ?",
+    ).get(path);
+    const row = found === undefined ? null : { ...found, path };
+    return row === null || !isTrue(row, committedSum) ? null : committedOf(row);
   }
 
   /** Whether a record was made by a transfer of this key that is not finished yet. */

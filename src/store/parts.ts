@@ -41,9 +41,17 @@ export class PartsRun {
 
   /** Name of an entry's part below `.sftpx/parts`; its directory is made. */
   nameOf(entry: number): string {
-    const shard = `${this.#run}/${(entry >>> SHARD_BITS).toString(16)}`;
-    this.#make(shard);
-    return `${shard}/${entry.toString(16)}`;
+    this.#make(this.#shardOf(entry));
+    return this.nameFor(entry);
+  }
+
+  /** The same, and nothing is made. */
+  nameFor(entry: number): string {
+    return `${this.#shardOf(entry)}/${entry.toString(16)}`;
+  }
+
+  #shardOf(entry: number): string {
+    return `${this.#run}/${(entry >>> SHARD_BITS).toString(16)}`;
   }
 
   /** Absolute path of a part, of this run or an earlier one. */

@@ -6,12 +6,13 @@ import { SftpxError, toSftpxError } from "../base/errors.ts";
 import type { Entry, EntryFailure, FilterRule } from "../wire/messages.ts";
 import { comparisonOf } from "./append_only.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
-import { ChunkJournal } from "./chunk_journal.ts";
+import { ChunkJournal, type OpenFile } from "./chunk_journal.ts";
 import type { Place } from "./commit.ts";
 import { changeMode, type Committed, commitWhole, type FileContext } from "./commit_whole.ts";
 import type { Hold } from "./claims.ts";
 import type { BigIntStats } from "node:fs";
-import type { Disk } from "./disk.ts";
+import { dirname } from "node:path";
+import type { Disk, WholeSync } from "./disk.ts";
 import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
 import { forgetting, ROWS_A_STEP } from "./forgetting.ts";
@@ -68,6 +69,8 @@ export class Receiving {
   readonly #charge: Charge | null;
   /** What stands under the names that links lead through. */
   readonly #linkNames = new LinkNames();
+  /** Makes many small files durable together; null where each is synced by who writes it. */
+  readonly #whole: WholeSync | null;
   #pruner: Pruner | null = null;
 
   constructor(transfer: ReceiveTransfer, context: ReceiveContext) {
@@ -106,7 +109,20 @@ export class Receiving {
       mask,
     });
     const { frontier } = this.#register;
-    this.#chunks = new ChunkJournal(this.#transfer, { ...context, run: this.#run, frontier });
+    // Its parts lie on the state's own file system.
+    const whole = disk.holdWhole?.(dirname(context.partsDirectory)) ?? null;
+    this.#whole = whole;
+    try {
+      this.#chunks = new ChunkJournal(this.#transfer, {
+        ...context,
+        run: this.#run,
+        frontier,
+        whole,
+      });
+    } catch (thrown) {
+      whole?.[Symbol.dispose]();
+      throw thrown;
+    }
   }
 
   #foresee(neededBytes: number): void {
@@ -131,6 +147,11 @@ export class Receiving {
     return this.#beginning.makesBase;
   }
 
+  /** Who writes small files leaves it to the commit to sync them. */
+  get syncsTogether(): boolean {
+    return this.#whole !== null;
+  }
+
   get chunkBytes(): number {
     return this.#transfer.chunkBytes;
   }
@@ -146,8 +167,12 @@ export class Receiving {
   journal(runs: readonly JournalRun[], leaveOut: readonly number[]): void {
     this.#lookAnew();
     this.#register.frontier.leaveOut(leaveOut);
+    // One object a file: by it the journal knows that two runs are of the same.
+    const files = new Map<number, OpenFile | undefined>();
     const known = runs.flatMap((run) => {
-      const file = this.#register.files.get(run.entry);
+      const { entry } = run;
+      if (!files.has(entry)) files.set(entry, this.#register.files.get(entry));
+      const file = files.get(entry);
       return file === undefined ? [] : [{ run, file }];
     });
     if (known.length > 0) this.#chunks.add(known);
@@ -189,11 +214,12 @@ export class Receiving {
     const done: Committed[] = [];
     const failures: EntryFailure[] = [];
     const compare: Comparison[] = [];
+    const synced = this.#syncSmall(files);
     for (const whole of files) {
       try {
         const comparison = this.#comparisonOf(whole);
         if (comparison !== null) compare.push(comparison);
-        else done.push(this.#commitOne(whole));
+        else done.push(this.#commitOne(synced.has(whole) ? { ...whole, synced: true } : whole));
       } catch (thrown) {
         failures.push(failureOf(whole.entry, thrown));
       }
@@ -273,6 +299,7 @@ export class Receiving {
     }
     yield* this.#syncTouched();
     yield* this.#forgetAll(rows);
+    this.#whole?.[Symbol.dispose]();
     this.#charge?.discard();
     this.#context.hold.discard();
     return this.#told({ committed, changed, failures });
@@ -282,11 +309,12 @@ export class Receiving {
   abandon(): void {
     this.#lookAnew();
     try {
-      const files = [...this.#register.files.values()];
+      const files = this.#register.files.values();
       this.#run.sweep(new Set(files.flatMap(({ row, part }) => row === null ? [] : [part])));
     } catch (thrown) {
       throw osError(thrown, "put a transfer aside");
     } finally {
+      this.#whole?.[Symbol.dispose]();
       this.#charge?.discard();
       this.#context.hold.discard();
     }
@@ -328,6 +356,15 @@ export class Receiving {
     const part = this.#run.pathOf(file.part);
     const { journal } = this.#context;
     return comparisonOf(whole, { file, part, door: this.#door, rules: this.#transfer, journal });
+  }
+
+  /** Makes the files of one chunk durable together, before any of them is named (I1); answers which. */
+  #syncSmall(files: readonly WholeFile[]): ReadonlySet<WholeFile> {
+    const small = files.filter(({ entry, synced, keep }) => {
+      const sizeBytes = this.#register.files.get(entry)?.sizeBytes ?? 0;
+      return !synced && !keep && sizeBytes > 0 && sizeBytes <= this.chunkBytes;
+    });
+    return new Set(this.#chunks.syncTogether(small.length) ? small : []);
   }
 
   #commitOne(whole: WholeFile): Committed {

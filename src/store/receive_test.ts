@@ -415,6 +415,24 @@ Deno.test("chunks of a changed source go beside those of the old one, and none i
     });
   }));
 
+Deno.test("two runs of a part journalled in one call are of one part", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const entries = [fileEntry("d/a", 3 * CHUNK_BYTES)];
+      const { id } = store.begin(transferOf());
+      const [placement] = store.register(id, 0, entries, [0]);
+      fillPart(placement, new Uint8Array(3 * CHUNK_BYTES));
+      const runs = [0, 2].map((first) => ({ entry: 0, first, digests: digest(first) }));
+      store.journal(id, runs.map((run) => ({ ...run, synced: false })));
+      store.abandon(id);
+      assert.equal(store.resumable()[0]?.files, 1);
+      const again = store.begin(transferOf());
+      const [held] = store.register(again.id, 0, entries, [0]);
+      const { chunks } = only(held, "held");
+      assert.deepEqual([...heldIn(chunks)], [[0, digest(0)], [2, digest(2)]]);
+    });
+  }));
+
 Deno.test("finish keeps the journal of an entry that failed and drops the rest", () =>
   inDirectory((root) => {
     withStore(root, (store) => {

@@ -22,6 +22,7 @@ import { restoredMode } from "./modes.ts";
 import { PathList } from "./path_list.ts";
 import { type Found, heldRowOf, placeFile, type PlacementQuestion } from "./placement.ts";
 import { type Charge, requireFileBound } from "./quota.ts";
+import { RegisteredFiles } from "./registered_files.ts";
 import { growthBytes, type Room, takenBytes } from "./room.ts";
 import type { Steps } from "./steps.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
@@ -83,7 +84,7 @@ export class Register {
   #next = 0;
   #isClosed = false;
   /** Files to be put in place, by entry. */
-  readonly files = new Map<number, OpenFile>();
+  readonly files: RegisteredFiles;
   /** Directories to be made, by entry. */
   readonly directories = new Map<number, DirectoryToPlace>();
   /** Links to be put in place, by entry. */
@@ -99,6 +100,7 @@ export class Register {
     this.#transfer = transfer;
     this.#context = context;
     this.#guard = new ManifestGuard(context.names, { from: context.from });
+    this.files = new RegisteredFiles((entry) => context.run.nameFor(entry));
     this.frontier = new Frontier(this.files, context.from);
   }
 

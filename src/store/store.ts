@@ -131,6 +131,8 @@ export interface Begun {
   readonly from: string | null;
   /** The directory that entries go into is none of them, and still to be made. */
   readonly makesBase?: boolean;
+  /** Small files are synced together when they are journalled or committed, not by who writes them. */
+  readonly syncsTogether?: boolean;
 }
 
 /** Where an entry goes. `part` is the absolute path its chunks are written to. */

@@ -110,6 +110,7 @@ class Walker implements Disposable {
   /** Others had their turn: every directory is looked at anew before anything of it is. */
   beginStep(): void {
     this.#step++;
+    this.#disks.forget();
     this.#stepBeganMs = this.#nowMs();
   }
 

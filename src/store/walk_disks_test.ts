@@ -54,3 +54,32 @@ Deno.test({
       assert.equal(descriptors(), 0);
     }),
 });
+
+Deno.test({
+  name: "a user's own directory is held while it is walked, and seen to be another one afterwards",
+  ignore: doorName() !== "openat2",
+  fn: () =>
+    inDirectory((directory) => {
+      makeTree(directory, ["d/f", "d/g", "e/x"]);
+      const path = join(directory, "d");
+      using disks = new WalkDisks();
+      const disk = disks.of({ ...SOURCE, path });
+      assert.equal(disks.of({ ...SOURCE, path }), disk, "it is held once");
+      const own = fs.lstatSync(path, { bigint: true }).ino;
+      assert.equal(disk.look(path)?.ino, own);
+      assert.deepEqual(disk.list(path).map(({ name }) => name).sort(), ["f", "g"]);
+      fs.renameSync(path, join(directory, "away"));
+      fs.renameSync(join(directory, "e"), path);
+      assert.notEqual(disk.look(path)?.ino, own);
+    }),
+});
+
+Deno.test("a file and a directory that is not there are looked at by their paths", () =>
+  inDirectory((directory) => {
+    makeTree(directory, ["f"]);
+    using disks = new WalkDisks();
+    const path = join(directory, "f");
+    assert.equal(disks.of({ ...SOURCE, path }).look(path)?.isFile(), true);
+    const gone = join(directory, "gone");
+    assert.equal(disks.of({ ...SOURCE, path: gone }).look(gone), null);
+  }));

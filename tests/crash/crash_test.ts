@@ -89,6 +89,11 @@ const STORIES: Readonly<Record<string, Omit<Story, "seed">>> = {
     before: makeOld,
     attempts: [{ tree: { ...TREE, prunes: true } }],
   },
+  "a tree whose small files are synced together": {
+    before: makeOld,
+    attempts: [{ tree: TREE, chunks: 6 }, { tree: CHANGED }],
+    recording: { together: true },
+  },
   "a tree that goes across a mount point": {
     before: makeOld,
     attempts: [{ tree: TREE }],

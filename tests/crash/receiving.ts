@@ -59,6 +59,8 @@ class Receiving {
   readonly #tree: Tree;
   readonly #options: ReceivingOptions;
   readonly #id: number;
+  /** Who writes a file of one chunk syncs it. */
+  readonly #syncsAlone: boolean;
   readonly #entries: readonly Entry[];
   readonly #open: OpenFile[] = [];
   readonly #whole: { readonly file: WholeFile; readonly path: string }[] = [];
@@ -72,6 +74,7 @@ class Receiving {
     this.#chunksLeft = options.chunks ?? Infinity;
     const begun = store.begin(tree.transfer);
     this.#id = begun.id;
+    this.#syncsAlone = begun.syncsTogether !== true;
     const { from } = begun;
     const { entries } = tree;
     // A hint: a sender may ignore it.
@@ -202,7 +205,7 @@ class Receiving {
       atBytes: chunk * this.#tree.transfer.chunkBytes,
       bytes: chunkOf(file.bytes, chunk),
       fileBytes: file.bytes.byteLength,
-      sync: chunks === 1,
+      sync: chunks === 1 && this.#syncsAlone,
     });
     this.#written++;
     file.dirty.push(chunk);
@@ -212,7 +215,7 @@ class Receiving {
 
   #journal(): void {
     const runs = this.#open.flatMap((file): JournalRun[] => {
-      const synced = chunksOf(file.bytes.byteLength) === 1;
+      const synced = chunksOf(file.bytes.byteLength) === 1 && this.#syncsAlone;
       return file.dirty.splice(0).map((first) => ({
         entry: file.entry,
         first,
@@ -229,7 +232,7 @@ class Receiving {
     if (missing.length > 0) return;
     if (this.#options.random.chance(0.5)) this.#journal();
     this.#open.splice(at, 1);
-    const synced = chunksOf(bytes.byteLength) === 1 && !keep;
+    const synced = chunksOf(bytes.byteLength) === 1 && !keep && this.#syncsAlone;
     const file = { entry, digest: digestOf(bytes), synced, keep };
     this.#whole.push({ file, path: this.#entries[entry]!.path });
   }

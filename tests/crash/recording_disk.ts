@@ -4,7 +4,13 @@
 
 import * as fs from "node:fs";
 import { join, relative } from "node:path";
-import { DISK, type Disk, type Finish, type MakeDirectory } from "../../src/store/disk.ts";
+import {
+  DISK,
+  type Disk,
+  type Finish,
+  type MakeDirectory,
+  type WholeSync,
+} from "../../src/store/disk.ts";
 import { type Ground, landChunk, type LandedChunk, readOrNull, seenAt } from "./landing.ts";
 import {
   applyNames,
@@ -32,6 +38,8 @@ export interface RecordingOptions {
   readonly sabotage?: Sabotage | null;
   /** Runs before a change, and may throw in its stead. */
   readonly before?: (operation: keyof Disk, path: string, from?: string) => void;
+  /** Small files are synced together, however few they are. */
+  readonly together?: boolean;
 }
 
 /** Part of a state that is SQLite's or its locks', and no business of the recorder. */
@@ -76,6 +84,21 @@ export class RecordingDisk implements Disk, Ground {
     this.#begin("syncFile", path);
     DISK.syncFile(path);
     this.#synced(path, false);
+  }
+
+  /** Of names it promises nothing here: the store syncs directories by themselves. */
+  holdWhole(directory: string): WholeSync | null {
+    if (this.#options.together !== true) return null;
+    return {
+      fewest: 1,
+      sync: () => {
+        this.#begin("holdWhole", directory);
+        for (const [node, { kind }] of this.history.nodes.entries()) {
+          if (kind === "file") this.#syncedNode(node, false);
+        }
+      },
+      [Symbol.dispose]: () => {},
+    };
   }
 
   syncDirectory(path: string): void {
@@ -229,7 +252,10 @@ export class RecordingDisk implements Disk, Ground {
   }
 
   #synced(path: string, attributes: boolean): void {
-    const node = this.#nodeAt(path);
+    this.#syncedNode(this.#nodeAt(path), attributes);
+  }
+
+  #syncedNode(node: number, attributes: boolean): void {
     const event: Event = { kind: "sync", node, attributes };
     const isFile = this.history.node(node).kind === "file";
     switch (this.#options.sabotage) {

@@ -51,6 +51,16 @@ for (const [sabotage, { story, found }] of Object.entries(FINDINGS) as [Sabotage
   });
 }
 
+Deno.test("a crash shows when files that are to be synced together are not", () => {
+  const tree = treeOf({ "d/": 0, "d/a": 100, "d/b": 5000, "d/c": 9000 }, new Random(1));
+  const recording = { sabotage: "files are not synced", together: true } as const;
+  let problem: string | null = null;
+  for (let seed = 1; problem === null && seed <= SEEDS; seed++) {
+    problem = findProblem({ seed, attempts: [{ tree }], recording });
+  }
+  assert.match(problem ?? "nothing", /^I[12]: /);
+});
+
 Deno.test("a crash shows nothing when every order is kept", () => {
   for (const story of [RESUMED, WHOLE]) assert.equal(findProblem(story), null);
 });

@@ -1,0 +1,92 @@
+// Files that are whole and not committed: nothing is until the manifest is closed (I1), so there may be
+// as many as it names. Keeps a byte for each, beside the root log's record, and the file itself only
+// while something of it awaits the journal (I8).
+
+import type { WholeFile } from "../store/store.ts";
+import { Queue } from "./queue.ts";
+import type { ReceiveFile } from "./receive_file.ts";
+import type { RootLog } from "./root.ts";
+
+const WHOLE = 1;
+const SYNCED = 2;
+const KEEP = 4;
+
+const FIRST_ENTRIES = 1024;
+
+export class WholeEntries {
+  readonly #log: RootLog;
+  /** By entry; grows by doubling. */
+  #flags = new Uint8Array(FIRST_ENTRIES);
+  readonly #queue = new Queue<number>();
+  readonly #files = new Map<number, ReceiveFile>();
+
+  /** `log` knows the digest that each was sealed with. */
+  constructor(log: RootLog) {
+    this.#log = log;
+  }
+
+  /** How many are held in full. */
+  get held(): number {
+    return this.#files.size;
+  }
+
+  has(index: number): boolean {
+    return (this.#flags[index] ?? 0) !== 0;
+  }
+
+  /** The file itself, while it is held. */
+  file(index: number): ReceiveFile | null {
+    return this.#files.get(index) ?? null;
+  }
+
+  /** A file is whole; answers what a commit is told of it. */
+  add(file: ReceiveFile, { awaitsJournal }: { readonly awaitsJournal: boolean }): () => WholeFile {
+    const { index, keepsStanding, syncsAlone } = file;
+    if (index >= this.#flags.length) {
+      const flags = new Uint8Array(Math.max(index + 1, 2 * this.#flags.length));
+      flags.set(this.#flags);
+      this.#flags = flags;
+    }
+    this.#flags[index] = WHOLE | (syncsAlone && !keepsStanding ? SYNCED : 0) |
+      (keepsStanding ? KEEP : 0);
+    if (awaitsJournal) this.#files.set(index, file);
+    return () => this.#wholeFile(index);
+  }
+
+  /** The file itself is needed no more. */
+  shed(index: number): void {
+    this.#files.delete(index);
+  }
+
+  /** It was committed, or failed. */
+  delete(index: number): void {
+    if (index < this.#flags.length) this.#flags[index] = 0;
+    this.#files.delete(index);
+  }
+
+  /** It may be committed. */
+  queue(index: number): void {
+    this.#queue.add(index);
+  }
+
+  /** The next ones to commit, at most `most`; what failed since is left to the store to leave out. */
+  takeQueued(most: number): WholeFile[] {
+    const files: WholeFile[] = [];
+    while (files.length < most) {
+      const index = this.#queue.take();
+      if (index === null) break;
+      files.push(this.#wholeFile(index));
+    }
+    return files;
+  }
+
+  #wholeFile(index: number): WholeFile {
+    const flags = this.#flags[index] ?? 0;
+    return {
+      entry: index,
+      digest: this.#log.digest(index),
+      synced: (flags & SYNCED) !== 0,
+      keep: (flags & KEEP) !== 0,
+    };
+  }
+}
