@@ -7,7 +7,7 @@ import { DirectWriter } from "../src/pool/direct.ts";
 import { DirectReader } from "../src/pool/direct_read.ts";
 import { Digester } from "../src/pool/digest.ts";
 import { Lander } from "../src/pool/land.ts";
-import type { ChunkInit, ChunkJob, ChunkReply } from "../src/pool/messages.ts";
+import type { ChunkInit, ChunkJob, ChunkReply, JobReply } from "../src/pool/messages.ts";
 import { Packer } from "../src/pool/pack.ts";
 import { PartFiles } from "../src/pool/part_files.ts";
 import { Rereader } from "../src/pool/reread.ts";
@@ -46,28 +46,55 @@ async function start({ without }: ChunkInit): Promise<Crew> {
 }
 
 async function work(job: ChunkJob): Promise<void> {
+  let due = repliesTo(job);
+  let isEnded = false;
+  const reply = (result: JobReply) => {
+    isEnded = --due === 0;
+    post({ ...result, isLast: isEnded });
+  };
   try {
     if (crew === null) throw new TypeError("a job before init");
-    await run(job, await crew);
-    post({ kind: "job_done", job: job.job });
+    await run(job, { crew: await crew, reply });
+    if (!isEnded) post({ kind: "job_done", job: job.job });
   } catch (thrown) {
+    if (isEnded) throw thrown; // It was told that the job is done.
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     post({ kind: "job_failed", job: job.job, message });
   }
 }
 
-async function run(job: ChunkJob, { packer, lander, digester, rereader }: Crew): Promise<void> {
+async function run(
+  job: ChunkJob,
+  { crew: { packer, lander, digester, rereader }, reply }: {
+    readonly crew: Crew;
+    readonly reply: (result: JobReply) => void;
+  },
+): Promise<void> {
   switch (job.kind) {
     case "pack":
-      return packer.pack(job, post);
+      return packer.pack(job, reply);
     case "land":
-      return await lander.land(job, post);
+      return await lander.land(job, reply);
     case "digest":
-      return post(digester.digest(job));
+      return reply(digester.digest(job));
     case "compare":
-      return post(compare(job));
+      return reply(compare(job));
     case "reread":
-      return rereader.reread(job, post);
+      return rereader.reread(job, reply);
+  }
+}
+
+/** The end of a job comes with its last reply: each message wakes two threads. */
+function repliesTo(job: ChunkJob): number {
+  switch (job.kind) {
+    case "pack":
+    case "land":
+      return job.frames.length;
+    case "reread":
+      return job.files.length;
+    case "digest":
+    case "compare":
+      return 1;
   }
 }
 

@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import type { WorkerAccess } from "../runtime/runtime.ts";
-import type { Digested, Landed, Packed } from "./messages.ts";
-import { ChunkPool, type JobReply, type PoolJob } from "./pool.ts";
+import type { Digested, JobReply, Landed, Packed } from "./messages.ts";
+import { ChunkPool, type PoolJob } from "./pool.ts";
 import { bufferFor, landingOf, noise, Scratch, standing, walked } from "./testing/fixture.ts";
 
 const CHUNK_WORKER = new URL("../../workers/chunk.ts", import.meta.url);
@@ -21,10 +21,10 @@ Deno.test("a worker reads the paths it was given, and nothing beside them", asyn
   for (const [path, code] of [[inside, null], [outside, "source_unreadable"]] as const) {
     const digested = await only<Digested>(pool, {
       kind: "digest",
-      ...standing(path),
+      files: [standing(path)],
       chunkBytes: 1024,
     });
-    assert.equal(digested.failure?.code ?? null, code);
+    assert.equal(digested.files[0]?.failure?.code ?? null, code);
     const packed = await only<Packed>(pool, packing(path));
     assert.equal(packed.failures[0]?.code ?? null, code);
     assert.equal(packed.records.length, code === null ? 1 : 0);

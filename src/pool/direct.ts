@@ -16,6 +16,8 @@ export const ALIGNMENT_BYTES = 512;
 const STEP_BYTES = 16;
 /** Large allocations are whole pages with a header of 16 bytes: the first guess. */
 const LIKELY_START_BYTES = ALIGNMENT_BYTES - STEP_BYTES;
+/** Chunks in a row that lay otherwise than is likely, before their own memory is not tried any more. */
+const MOST_MISFITS = 8;
 
 const { O_DIRECT = 0, O_NOFOLLOW = 0, O_WRONLY } = fs.constants;
 
@@ -49,6 +51,7 @@ export class DirectWriter {
   #buffer = new Uint8Array(0);
   /** Where in the buffer aligned memory begins; null until a write was accepted. */
   #start: number | null = null;
+  #misfits = 0;
 
   /** `without` may name `direct-io`, to leave it out. */
   constructor(
@@ -80,9 +83,26 @@ export class DirectWriter {
       return this.#refused(thrown);
     }
     try {
-      return this.#files.isSame(fd, known) && this.#writeAligned(fd, bytes, offsetBytes);
+      if (!this.#files.isSame(fd, known)) return false;
+      return this.#writeInPlace(fd, bytes, offsetBytes) ||
+        this.#writeAligned(fd, bytes, offsetBytes);
     } finally {
       this.#files.close(fd);
+    }
+  }
+
+  /** From the chunk's own memory, where that is likely to be aligned: a copy costs as much as its hash. */
+  #writeInPlace(fd: number, bytes: Uint8Array, offsetBytes: number): boolean {
+    const isLikely = bytes.byteOffset % ALIGNMENT_BYTES === LIKELY_START_BYTES;
+    if (!isLikely || this.#misfits >= MOST_MISFITS) return false;
+    try {
+      this.#writeAll(fd, bytes, offsetBytes);
+      this.#misfits = 0;
+      return true;
+    } catch (thrown) {
+      if (systemCode(thrown) !== "EINVAL") throw thrown;
+      this.#misfits++;
+      return false;
     }
   }
 
@@ -95,9 +115,7 @@ export class DirectWriter {
       const aligned = this.#buffer.subarray(start, start + bytes.length);
       aligned.set(bytes);
       try {
-        for (let done = 0; done < bytes.length;) {
-          done += this.#files.write(fd, aligned.subarray(done), offsetBytes + done);
-        }
+        this.#writeAll(fd, aligned, offsetBytes);
         this.#start = start;
         return true;
       } catch (thrown) {
@@ -108,6 +126,12 @@ export class DirectWriter {
     return false;
   }
 
+  #writeAll(fd: number, bytes: Uint8Array, offsetBytes: number): void {
+    for (let done = 0; done < bytes.length;) {
+      done += this.#files.write(fd, bytes.subarray(done), offsetBytes + done);
+    }
+  }
+
   /** Refusals are for good: a root's file system does not change its mind. */
   #refused(thrown: unknown): false {
     const code = systemCode(thrown);
@@ -115,6 +139,12 @@ export class DirectWriter {
     this.#usable = false;
     return false;
   }
+}
+
+/** Where to put what begins with `headBytes`, in a large buffer, so that the rest is likely to be aligned. */
+export function offsetForDirect(headBytes: number): number {
+  const past = (headBytes - LIKELY_START_BYTES) % ALIGNMENT_BYTES;
+  return past > 0 ? ALIGNMENT_BYTES - past : -past;
 }
 
 /** Where aligned memory may begin in a buffer whose address is not known, likeliest first. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { LIMITS } from "../base/limits.ts";
-import { type DirectFiles, DirectWriter } from "./direct.ts";
+import { frameBufferBytes, RECORD_BYTES } from "../wire/frame.ts";
+import { ALIGNMENT_BYTES, type DirectFiles, DirectWriter, offsetForDirect } from "./direct.ts";
 import { noise, Scratch } from "./testing/fixture.ts";
 
 const SIZE = LIMITS.directWriteBytes;
@@ -44,6 +45,70 @@ Deno.test("DirectWriter looks for aligned memory once", () => {
   assert.deepEqual(tried, [496, 0, 16, 32, 48]);
   assert.ok(writer.write(OPEN, noise(SIZE), SIZE));
   assert.deepEqual(tried.slice(5), [48]);
+});
+
+/** A chunk where a lane's reader puts it: behind the one record of its table. */
+function placed(): Uint8Array<ArrayBuffer> {
+  const at = offsetForDirect(RECORD_BYTES) + RECORD_BYTES;
+  return new Uint8Array(new ArrayBuffer(frameBufferBytes(SIZE)), at, SIZE);
+}
+
+Deno.test("DirectWriter writes a chunk that is likely to be aligned from its own memory", () => {
+  const tried: ArrayBufferLike[] = [];
+  const writer = new DirectWriter({
+    files: files({
+      write: (_, bytes) => {
+        tried.push(bytes.buffer);
+        return bytes.length;
+      },
+    }),
+  });
+  const chunk = placed();
+  assert.ok(writer.write(OPEN, chunk, 0));
+  assert.ok(writer.write(OPEN, noise(SIZE), SIZE));
+  assert.equal(tried[0], chunk.buffer);
+  assert.equal(tried.length, 2);
+  assert.notEqual(tried[1], chunk.buffer);
+});
+
+Deno.test("DirectWriter copies a chunk that lies otherwise, and stops trying after some", () => {
+  const own = new Set<ArrayBufferLike>();
+  let misfits = 0;
+  const writer = new DirectWriter({
+    files: files({
+      write: (_, bytes) => {
+        if (!own.has(bytes.buffer)) return bytes.length;
+        misfits++;
+        throw refusal("EINVAL");
+      },
+    }),
+  });
+  for (let index = 0; index < 12; index++) {
+    const chunk = placed();
+    own.add(chunk.buffer);
+    assert.ok(writer.write(OPEN, chunk, index * SIZE));
+  }
+  assert.equal(misfits, 8);
+});
+
+Deno.test("DirectWriter throws what goes wrong while it writes a chunk from its own memory", () => {
+  const writer = new DirectWriter({ files: files({ write: () => fail("ENOSPC") }) });
+  assert.throws(() => writer.write(OPEN, placed(), 0), { code: "ENOSPC" });
+});
+
+Deno.test("offsetForDirect() makes what follows begin where memory is likely to be aligned", () => {
+  for (const headBytes of [0, 1, 52, 495, 496, 497, 511, 512, 2000]) {
+    const offset = offsetForDirect(headBytes);
+    assert.ok(offset >= 0 && offset < ALIGNMENT_BYTES);
+    assert.equal((offset + headBytes) % ALIGNMENT_BYTES, 496);
+  }
+});
+
+Deno.test("a frame of one record fits its buffer behind that offset, whatever the chunk size", () => {
+  for (const chunkBytes of [LIMITS.minChunkBytes, LIMITS.maxChunkBytes]) {
+    const end = offsetForDirect(RECORD_BYTES) + RECORD_BYTES + chunkBytes;
+    assert.ok(end <= frameBufferBytes(chunkBytes));
+  }
 });
 
 Deno.test("DirectWriter goes on after a short write", () => {

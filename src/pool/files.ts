@@ -67,7 +67,11 @@ export function isSameStat(
 
 /** The stamp of an open file, to the runtime's resolution. */
 export function stampOf(fd: number): Stamp {
-  const stat = fs.fstatSync(fd, { bigint: true });
+  return stampIn(fs.fstatSync(fd, { bigint: true }));
+}
+
+/** The stamp that a look found. */
+export function stampIn(stat: fs.BigIntStats): Stamp {
   return {
     device: stat.dev,
     inode: stat.ino,

@@ -5,11 +5,11 @@ import type { ErrorCode } from "../base/errors.ts";
 import type { Stamp } from "../wire/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 
-/** How a worker compresses; settled once for a transfer. */
+/** How a worker compresses the chunks of a job. */
 export type Compression =
   | { readonly kind: "none" }
-  /** zstd where a sample of the chunk shrinks. */
-  | { readonly kind: "auto"; readonly level: number }
+  /** zstd where a sample of the chunk shrinks: by an eighth, or by this share of it. */
+  | { readonly kind: "auto"; readonly level: number; readonly leastSaving?: number }
   /** zstd always, kept only where the result is smaller. */
   | { readonly kind: "zstd"; readonly level: number };
 
@@ -96,10 +96,17 @@ export interface LandJob {
   readonly frames: readonly FrameToLand[];
 }
 
-/** Read and hash a file that stands at the receiver. Reply: one `digested`. */
-export interface DigestJob extends StandingFile {
+/** A standing file to hash, or some chunks of it. */
+export interface FileToDigest extends StandingFile {
+  /** First chunk and how many; all of them where absent. */
+  readonly range?: readonly [first: number, count: number];
+}
+
+/** Read and hash files that stand at the receiver. Reply: one `digested` for all of them. */
+export interface DigestJob {
   readonly kind: "digest";
   readonly job: number;
+  readonly files: readonly FileToDigest[];
   readonly chunkBytes: number;
 }
 
@@ -136,6 +143,21 @@ export interface ChunkFailure {
   readonly message: string;
 }
 
+/** What packing a frame took: `compression_plan.ts` decides by it. */
+export interface PackWork {
+  /** All of it: reading, hashing, sampling, compressing. */
+  readonly busyMs: number;
+  /** Raw bytes of chunks that were sampled, or compressed at once. */
+  readonly sampledBytes: number;
+  /** Of these, those of chunks that were compressed. */
+  readonly triedBytes: number;
+  /** What these came to, and in how long. */
+  readonly keptBytes: number;
+  readonly triedMs: number;
+  /** What these would come to if they shrank as their samples did. */
+  readonly sampleBytes: number;
+}
+
 /** A frame is ready to be written to a lane. */
 export interface Packed {
   readonly kind: "packed";
@@ -147,6 +169,7 @@ export interface Packed {
   /** The records in it: chunks that failed are left out. */
   readonly records: readonly ChunkRecord[];
   readonly failures: readonly ChunkFailure[];
+  readonly work: PackWork;
 }
 
 /** A frame's chunks were dealt with. */
@@ -159,13 +182,18 @@ export interface Landed {
   readonly failures: readonly ChunkFailure[];
 }
 
-/** A file was hashed. */
+/** Files were hashed. */
 export interface Digested {
   readonly kind: "digested";
   readonly job: number;
-  /** Chunk digests in order, 32 bytes each; null when it could not be read. */
+  /** In the order of the job's files. */
+  readonly files: readonly FileDigests[];
+}
+
+/** What a file's chunks hash to; or why that is not known. */
+export interface FileDigests {
+  /** Of the chunks asked for, in order, 32 bytes each; null when they could not be read. */
   readonly digests: Uint8Array | null;
-  readonly sizeBytes: number;
   readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
 }
 
@@ -204,21 +232,21 @@ export interface Ready {
   };
 }
 
-/** End of a job: all its replies were posted. */
+/** End of a job that had fewer replies than were due. */
 export interface JobDone {
   readonly kind: "job_done";
   readonly job: number;
 }
 
+/** A reply that carries a result. */
+export type JobReply = Packed | Landed | Digested | Reread | Compared;
+
 export type ChunkReply =
   | Ready
-  | Packed
-  | Landed
-  | Digested
-  | Reread
-  | Compared
   | JobFailed
-  | JobDone;
+  | JobDone
+  /** `isLast`: the job ends with it. */
+  | JobReply & { readonly isLast: boolean };
 
 /** First message to a worker: what to load. */
 export interface ChunkInit {

@@ -4,7 +4,7 @@
 
 import { closeSync } from "node:fs";
 import { equalBytes } from "../base/bytes.ts";
-import { SAMPLED_BYTES, SampleScratch, shrinks } from "../codec/sample.ts";
+import { LEAST_SAVING, SAMPLED_BYTES, sampledRatio, SampleScratch } from "../codec/sample.ts";
 import {
   type ChunkRecord,
   FRAME_HEADER_BYTES,
@@ -23,12 +23,15 @@ import type {
   FrameToPack,
   Packed,
   PackJob,
+  PackWork,
 } from "./messages.ts";
 
 /** Packs jobs one after the other, with memory it keeps. */
 export class Packer {
   readonly #codecs: Codecs;
   readonly #scratch = new SampleScratch();
+  /** Of the frame it is at. */
+  #work = new Work();
 
   constructor(codecs: Codecs) {
     this.#codecs = codecs;
@@ -40,6 +43,8 @@ export class Packer {
   }
 
   #packFrame(frame: FrameToPack, job: PackJob): Packed {
+    const startMs = performance.now();
+    this.#work = new Work();
     const draft = new FrameDraft(frame);
     for (const run of runsOf(frame.chunks)) {
       const mark = draft.mark();
@@ -50,7 +55,9 @@ export class Packer {
         draft.rewind(mark, run[0]!.entry, readError(thrown, file.path));
       }
     }
-    return { kind: "packed", job: job.job, frame: frame.frame, ...draft.finish() };
+    const finished = draft.finish();
+    const work = { ...this.#work, busyMs: performance.now() - startMs };
+    return { kind: "packed", job: job.job, frame: frame.frame, ...finished, work };
   }
 
   // The stamp is compared around the reads of one frame, so that a frame is right when it is posted.
@@ -92,13 +99,40 @@ export class Packer {
       case "none":
         return null;
       case "auto":
-        return bytes.length <= SAMPLED_BYTES || shrinks(zstd, bytes, this.#scratch)
-          ? zstd.compress(bytes, compression.level)
-          : null;
+        return this.#compressIfShrinks(bytes, compression);
       case "zstd":
         return zstd.compress(bytes, compression.level);
     }
   }
+
+  #compressIfShrinks(
+    bytes: Uint8Array,
+    { level, leastSaving = LEAST_SAVING }: Extract<Compression, { readonly kind: "auto" }>,
+  ): Uint8Array | null {
+    const { zstd } = this.#codecs;
+    const work = this.#work;
+    work.sampledBytes += bytes.length;
+    const isSmall = bytes.length <= SAMPLED_BYTES;
+    const ratio = isSmall ? 0 : sampledRatio(zstd, bytes, this.#scratch);
+    if (ratio > 1 - leastSaving) return null;
+    const startMs = performance.now();
+    const packed = zstd.compress(bytes, level);
+    work.triedMs += performance.now() - startMs;
+    const kept = Math.min(packed?.length ?? bytes.length, bytes.length);
+    work.triedBytes += bytes.length;
+    work.keptBytes += kept;
+    work.sampleBytes += isSmall ? kept : ratio * bytes.length;
+    return packed;
+  }
+}
+
+/** What compressing took, but for all the rest. */
+class Work implements Omit<PackWork, "busyMs"> {
+  sampledBytes = 0;
+  triedBytes = 0;
+  keptBytes = 0;
+  triedMs = 0;
+  sampleBytes = 0;
 }
 
 interface RunTarget {

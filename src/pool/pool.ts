@@ -2,7 +2,7 @@
 // are transferred and never cloned, that no worker starves while jobs wait, and that a worker's death
 // fails every job that it or its siblings hold, in clear words.
 
-import { SftpxError } from "../base/errors.ts";
+import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { spawnWorker, type WorkerAccess } from "../runtime/runtime.ts";
 import type {
   ChunkInit,
@@ -10,6 +10,7 @@ import type {
   ChunkReply,
   CompareJob,
   DigestJob,
+  JobReply,
   LandJob,
   PackJob,
   Ready,
@@ -27,9 +28,6 @@ export type PoolJob =
   | Omit<RereadJob, "job">
   | Omit<CompareJob, "job">;
 
-/** A reply that carries a result. */
-export type JobReply = Exclude<ChunkReply, { kind: "ready" | "job_done" | "job_failed" }>;
-
 export interface ChunkPoolOptions {
   /** URL of `workers/chunk.ts`, made in `mod.ts`. */
   readonly workerUrl: URL;
@@ -39,6 +37,8 @@ export interface ChunkPoolOptions {
   readonly without: readonly string[];
   /** What the workers may do; null for all that this thread may. */
   readonly access?: WorkerAccess | null;
+  /** The first job starts the workers, if nobody did before: each costs a start that some need not pay. */
+  readonly onDemand?: boolean;
 }
 
 export interface RunOptions {
@@ -78,6 +78,12 @@ export class ChunkPool {
     await Promise.all(this.#workers.map((worker) => worker.ready));
   }
 
+  /** Starts the workers unless that was done; what goes wrong is told by every job. */
+  warm(): void {
+    if (this.#workers.length > 0 || this.#failure !== null) return;
+    this.start().catch((thrown) => this.#end(toSftpxError(thrown)));
+  }
+
   /** Names of the codecs the workers loaded; null before `start` has settled. */
   get codecs(): Ready["codecs"] | null {
     return this.#workers[0]?.codecs ?? null;
@@ -99,7 +105,8 @@ export class ChunkPool {
    * buffers are still the caller's; when it rejects with an SftpxError (`worker`) they are lost.
    */
   run(job: PoolJob, options: RunOptions): Promise<void> {
-    if (this.#workers.length === 0) throw new TypeError("the pool was not started");
+    if (this.#options.onDemand) this.warm();
+    else if (this.#workers.length === 0) throw new TypeError("the pool was not started");
     if (this.#failure !== null) return Promise.reject(this.#failure);
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     return new Promise((resolve, reject) => {
@@ -252,6 +259,7 @@ class PoolWorker {
       case "compared":
       case "reread":
         this.#jobs.get(reply.job)?.onReply(reply);
+        if (reply.isLast) this.#settle(reply.job, (ticket) => ticket.resolve());
     }
   }
 

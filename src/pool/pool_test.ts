@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { ChunkPool, type JobReply, type PoolJob } from "./pool.ts";
-import type { ChunkToPack, Digested, FrameToPack, Landed, Packed, PackJob } from "./messages.ts";
+import { spawnWorker } from "../runtime/runtime.ts";
+import { ChunkPool, type PoolJob } from "./pool.ts";
+import type {
+  ChunkReply,
+  ChunkToPack,
+  Digested,
+  FrameToPack,
+  JobReply,
+  Landed,
+  Packed,
+  PackJob,
+} from "./messages.ts";
 import {
   bufferFor,
   landingOf,
@@ -53,12 +63,12 @@ for (const without of [[], ["@napi-rs/blake-hash", "zstd-napi"]]) {
     assert.deepEqual(Uint8Array.from(fs.readFileSync(part)), content);
 
     const [digested] = await gather<Digested>(pool, [
-      { kind: "digest", ...standing(part), chunkBytes: CHUNK_BYTES },
+      { kind: "digest", files: [standing(part)], chunkBytes: CHUNK_BYTES },
     ]);
     const digests = packed.flatMap(({ records }) => records)
       .toSorted((left, right) => left.chunk - right.chunk)
       .flatMap((record) => [...record.digest]);
-    assert.deepEqual(digested?.digests, Uint8Array.from(digests));
+    assert.deepEqual(digested?.files[0]?.digests, Uint8Array.from(digests));
   });
 }
 
@@ -72,9 +82,9 @@ Deno.test("a bad file fails in its reply; the job and the pool go on", async () 
   assert.equal(reply?.failures[0]?.code, "source_missing");
   assert.ok(reply.buffer.byteLength > 0, "the buffer comes back all the same");
   const [digested] = await gather<Digested>(pool, [
-    { kind: "digest", ...standing(path), chunkBytes: 1024 },
+    { kind: "digest", files: [standing(path)], chunkBytes: 1024 },
   ]);
-  assert.equal(digested?.failure?.code, "source_missing");
+  assert.equal(digested?.files[0]?.failure?.code, "source_missing");
 });
 
 Deno.test("codecs are known once the pool is started", async () => {
@@ -88,7 +98,7 @@ Deno.test("codecs are known once the pool is started", async () => {
 
 for (const how of ["throw", "reject"]) {
   Deno.test(`a worker that dies of a ${how} fails every job in clear words`, async () => {
-    const dying: PoolJob = { kind: "digest", ...standing(how), chunkBytes: 1 };
+    const dying: PoolJob = { kind: "digest", files: [standing(how)], chunkBytes: 1 };
     await using pool = await started({ workerUrl: BROKEN_WORKER, count: 2 });
     // Five hang: one beside the killer, two at the other worker, two that wait.
     const jobs = [hung(), hung(), hung(), dying, hung(), hung()];
@@ -106,11 +116,11 @@ for (const how of ["throw", "reject"]) {
 
 Deno.test("a job that fails as a whole fails alone", async () => {
   await using pool = await started({ workerUrl: BROKEN_WORKER, count: 1 });
-  await assert.rejects(run(pool, { kind: "digest", ...standing("fail"), chunkBytes: 1 }), {
+  await assert.rejects(run(pool, { kind: "digest", files: [standing("fail")], chunkBytes: 1 }), {
     code: "worker",
     message: "Cannot run job: this job only",
   });
-  await run(pool, { kind: "digest", ...standing("done"), chunkBytes: 1 });
+  await run(pool, { kind: "digest", files: [standing("done")], chunkBytes: 1 });
 });
 
 Deno.test("a worker that cannot begin fails start()", async () => {
@@ -178,6 +188,16 @@ Deno.test("close() rejects what runs and what waits, and may be called twice", a
   await assert.rejects(run(pool, hung()), { code: "worker", message: /closed/ });
 });
 
+Deno.test("a job ends with its last reply; only one without replies is ended by a message", async () => {
+  using scratch = new Scratch();
+  const job = filePacking(scratch.file("a", noise(2 * CHUNK_BYTES)));
+  const messages = await told([{ ...job, job: 1 }, { ...job, frames: [], job: 2 }]);
+  assert.deepEqual(messages, [["ready"], ["packed", 1, false], ["packed", 1, true], [
+    "job_done",
+    2,
+  ]]);
+});
+
 Deno.test("jobs are spread over the workers, two to each, and the rest waits", async () => {
   await using pool = await started({ workerUrl: BROKEN_WORKER, count: 3 });
   const settled = Promise.allSettled(Array.from({ length: 10 }, () => run(pool, hung())));
@@ -198,6 +218,36 @@ Deno.test("a pool is used as it is meant to be", async () => {
   await pool.close();
 });
 
+Deno.test("a pool on demand starts with its first job, and not before", async () => {
+  const without = ["@napi-rs/blake-hash"];
+  const onDemand = { workerUrl: CHUNK_WORKER, count: 1, without, onDemand: true };
+  await using pool = new ChunkPool(onDemand);
+  assert.equal(pool.codecs, null);
+  // What cannot be read is answered as well.
+  await run(pool, hung());
+  assert.notEqual(pool.codecs, null);
+});
+
+Deno.test("a pool on demand that is warm starts no second time, and closed not at all", async () => {
+  const onDemand = { workerUrl: BROKEN_WORKER, count: 1, without: [], onDemand: true };
+  const pool = new ChunkPool(onDemand);
+  pool.warm();
+  pool.warm();
+  await assert.rejects(pool.start(), TypeError);
+  await pool.close();
+  const unused = new ChunkPool(onDemand);
+  await unused.close();
+  unused.warm();
+  await assert.rejects(run(unused, hung()), { code: "worker", message: /closed/ });
+});
+
+Deno.test("a pool on demand whose workers cannot start says so to every job", async () => {
+  const workerUrl = new URL("./testing/there_is_none.ts", import.meta.url);
+  await using pool = new ChunkPool({ workerUrl, count: 1, without: [], onDemand: true });
+  await assert.rejects(run(pool, hung()), { code: "worker" });
+  await assert.rejects(run(pool, hung()), { code: "worker" });
+});
+
 interface Setup {
   readonly workerUrl?: URL;
   readonly count?: number;
@@ -212,11 +262,29 @@ async function started(setup: Setup = {}): Promise<ChunkPool> {
 }
 
 function hung(): PoolJob {
-  return { kind: "digest", ...standing("never answered"), chunkBytes: 1 };
+  return { kind: "digest", files: [standing("never answered")], chunkBytes: 1 };
 }
 
 function run(pool: ChunkPool, job: PoolJob): Promise<void> {
   return pool.run(job, { onReply: () => {} });
+}
+
+/** What a worker says, until the last of these jobs is done. */
+async function told(jobs: readonly PackJob[]): Promise<unknown[][]> {
+  const worker = spawnWorker(CHUNK_WORKER, { name: "told" });
+  const messages: unknown[][] = [];
+  const done = Promise.withResolvers<void>();
+  worker.onmessage = ({ data }: MessageEvent<ChunkReply>) => {
+    const { kind } = data;
+    if (kind === "ready") messages.push([kind]);
+    else messages.push("isLast" in data ? [kind, data.job, data.isLast] : [kind, data.job]);
+    if (kind === "job_done") done.resolve();
+  };
+  worker.postMessage({ kind: "init", without: [] });
+  for (const job of jobs) worker.postMessage(job);
+  await done.promise;
+  worker.terminate();
+  return messages;
 }
 
 async function gather<Reply extends JobReply>(

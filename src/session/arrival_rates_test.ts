@@ -23,6 +23,12 @@ function arrivals(
 
 const ONE = (index: number) => `192.0.2.1:${index}`;
 
+Deno.test("eight clients of the most connections come at once, their rivals of a race included", () => {
+  const rates = new ArrivalRates();
+  const count = 8 * (LIMITS.connections + 1);
+  assert.equal(arrivals(rates, { count, nowMs: 0, from: ONE }), count);
+});
+
 Deno.test("one address comes so often at once and so often a second, whatever its ports", () => {
   const rates = new ArrivalRates();
   assert.equal(arrivals(rates, { count: 1000, nowMs: 0, from: ONE }), AT_ONCE);

@@ -9,6 +9,8 @@ import type { Offer } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
 import { type Attempt, runAttempts } from "./attempts.ts";
 import { ClientSession } from "./client_session.ts";
+import { EarlyWalk } from "./early_walk.ts";
+import type { Opening } from "./handshake.ts";
 import type { TransferChannel } from "./hub.ts";
 import { localSources, localWalk, type PushSources } from "./local_sources.ts";
 import type {
@@ -58,15 +60,18 @@ async function send(
     readonly workshop: Workshop;
   },
 ): Promise<TransferSummary> {
-  await using session = await openSession(options, { attempt, remote: options.remote });
+  const { remote } = options;
+  const offer = offerOf(options, sources);
+  const walking = { sources: sources.walks, options: localWalk(options) };
+  await using store = new EarlyWalk({ ...walking, store: workshop.walker() });
+  await using session = await openSession(options, { attempt, remote, opening: offer });
   requireWrite(session.admitted, "push");
   const equipment = await workshop.equipment();
-  const offer = offerOf(options, sources);
   tellStart(attempt, { direction: "push", offer, session });
   const sending = {
-    channel: session.hub.open(TRANSFER),
+    channel: session.opened(offer),
     offer,
-    walk: { store: workshop.walker(), sources: sources.walks, options: localWalk(options) },
+    walk: { ...walking, store },
     missing: sources.missing,
     onEvent: attempt.onEvent,
     signal: options.signal,
@@ -77,7 +82,7 @@ async function send(
       ...sending,
       equipment,
       compression: options.compression,
-      lanes: options.lanes,
+      lanes: session.lanes(options.lanes),
       verifyReceipt: receiptCheck(session.ends, "client"),
       onAccepted: attempt.onAccepted,
       onCarried: attempt.onCarried,
@@ -98,9 +103,9 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
       onlyWalks: false,
     });
     return await runAttempts(options, async (attempt) => {
-      await using session = await openSession(options, { attempt, remote });
+      await using session = await openSession(options, { attempt, remote, opening: request });
       requireRead(session.admitted, "pull");
-      const channel = session.hub.open(TRANSFER);
+      const channel = session.opened(request);
       const offer = await requestOffer(request, { channel, signal: options.signal });
       tellStart(attempt, { direction: "pull", offer, session });
       try {
@@ -138,7 +143,11 @@ function checkTold(
 /** A session whose server is missed soon, so that there is time left to find it again. */
 async function openSession(
   options: TransferOptions,
-  { attempt, remote }: { readonly attempt: Attempt; readonly remote: Remote },
+  { attempt, remote, opening }: {
+    readonly attempt: Attempt;
+    readonly remote: Remote;
+    readonly opening: Opening;
+  },
 ): Promise<ClientSession> {
   const { timeoutMs, onEvent } = attempt;
   const mostMs = options.timeoutMs / 2;
@@ -148,7 +157,7 @@ async function openSession(
   // A busy server is waited for by the attempts, who tell so; a plan is a single one.
   const waitsForBusy = options.dryRun;
   const how = { ...options, timeoutMs, waitsForBusy, onEvent };
-  const session = await ClientSession.open(how, remote, watch);
+  const session = await ClientSession.open(how, remote, { watch, opening });
   attempt.onSession(session);
   return session;
 }
@@ -191,13 +200,11 @@ async function ended(
   work: () => Promise<TransferSummary>,
 ): Promise<TransferSummary> {
   const startMs = performance.now();
-  const transport = options.transport.name;
   try {
-    return { ...await work(), transport };
+    return await work();
   } catch (thrown) {
     const reason = options.signal.aborted ? options.signal.reason : thrown;
     const { chunkBytes, dryRun } = options;
-    const summary = failedSummary(toSftpxError(reason), { chunkBytes, startMs, dryRun });
-    return { ...summary, transport };
+    return failedSummary(toSftpxError(reason), { chunkBytes, startMs, dryRun });
   }
 }

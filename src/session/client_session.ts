@@ -1,7 +1,7 @@
-// A client's session with a server: dialled, pinned, proved, joined by further connections, and parted
-// from in order. Nothing of the client goes out before the server is pinned.
+// A client's session with a server: dialled, pinned, proved, and parted from in order. Nothing of the
+// client goes out before the server is pinned. Further connections are joined by `Joining`.
 
-import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { untilAborted } from "../transport/addresses.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -12,12 +12,14 @@ import { emptyRootStore } from "../trust/root_store.ts";
 import type { Welcome } from "../wire/messages.ts";
 import { AGENT } from "./agent.ts";
 import { ControlChannel } from "./control_channel.ts";
-import { clientHandshake, clientJoin } from "./handshake.ts";
-import { Hub } from "./hub.ts";
+import { clientHandshake, goesWithProof, type Opening } from "./handshake.ts";
+import { Hub, type TransferChannel } from "./hub.ts";
+import { Joining } from "./joining.ts";
+import type { LaneChoice } from "./lane_control.ts";
 import type { Remote, SessionOptions } from "./options.ts";
 import { atMost } from "./patience.ts";
 import type { WatchOptions } from "./pulse.ts";
-import { type DialOptions, type ReachOptions, reachWithin } from "./reach.ts";
+import { type ReachOptions, reachWithin } from "./reach.ts";
 import type { SessionEnds } from "./receipt.ts";
 
 /** A session with a server, over one or more connections. */
@@ -30,18 +32,22 @@ export class ClientSession implements AsyncDisposable {
   readonly ends: SessionEnds & { readonly serverName: string };
   /** The server's, as its first connection reached it. */
   readonly address: string;
-  readonly #closing = new AbortController();
-  #joining: Promise<void> = Promise.resolve();
+  /** What the opening message opened, on its way since the proof; null where there was none, or too long. */
+  readonly #opened: TransferChannel | null;
+  readonly #joining: Joining;
 
   private constructor(
-    { identity, welcome, hub, remote, address }: {
+    { identity, welcome, hub, opened, remote, address }: {
       identity: Identity;
       welcome: Welcome;
       hub: Hub;
+      opened: TransferChannel | null;
       remote: Remote;
       address: string;
     },
+    options: SessionOptions,
   ) {
+    this.#opened = opened;
     this.identity = identity;
     this.welcome = welcome;
     this.admitted = { grant: welcome, by: remote.ticket === null ? "key" : "ticket" };
@@ -52,47 +58,63 @@ export class ClientSession implements AsyncDisposable {
       clientIdentity: identity.publicKey,
       serverName: identityName(remote.identity),
     };
+    this.#joining = new Joining(options, { welcome, hub, remote });
   }
 
-  /** `watch` is how long its silence is borne; as long as it may be out of reach by default. */
+  /**
+   * `watch` is how long its silence is borne; as long as it may be out of reach by default. `opening` is
+   * what a transfer is to be opened with by `opened`: it goes with the proof where it is short.
+   */
   static async open(
     options: SessionOptions & Pick<ReachOptions, "waitsForBusy">,
     remote: Remote,
-    watch: WatchOptions = { silenceMs: options.timeoutMs },
+    { watch = { silenceMs: options.timeoutMs }, opening = null }: {
+      readonly watch?: WatchOptions;
+      readonly opening?: Opening | null;
+    } = {},
   ): Promise<ClientSession> {
     if (options.transport.addsToRuntimeRoots) emptyRootStore();
     const identity = await loadIdentity(options.identityPath, { create: true });
     const pin = { protocol: "sftpx/1", anchorPem: anchorPem(remote.identity) } as const;
-    const to = { ...options, addresses: remote.addresses };
+    const onNotice = (message: string) => options.onEvent({ kind: "notice", message });
+    const to = { ...options, addresses: remote.addresses, onNotice };
     let session: ClientSession;
     try {
       session = await reachWithin(
         to,
         async (dial, signal) =>
-          await ClientSession.#start(await dial(pin), { options, identity, remote, signal }),
+          await ClientSession.#start(await dial(pin), {
+            options,
+            identity,
+            remote,
+            opening: opening !== null && goesWithProof(opening) ? opening : null,
+            signal,
+          }),
       );
     } catch (thrown) {
       throw expecting(remote, thrown);
     }
     session.hub.watch(watch);
-    session.#joining = session.#join(options, to, pin);
-    session.hub.expect(session.#joining);
+    session.hub.expect(session.#joining.begin());
     return session;
   }
 
   /** Proves who this is on the session's first connection, which ends if that fails. */
   static async #start(
     connection: Connection,
-    { options, identity, remote, signal }: {
+    { options, identity, remote, opening, signal }: {
       options: SessionOptions;
       identity: Identity;
       remote: Remote;
+      opening: Opening | null;
       signal: AbortSignal;
     },
   ): Promise<ClientSession> {
     const address = connection.remoteAddress;
     try {
-      connected(options, connection, 0);
+      const { stack, remoteAddress } = connection;
+      const told = { kind: "connected", transport: stack, address: remoteAddress } as const;
+      options.onEvent({ ...told, connection: 0 });
       const control = new ControlChannel(await connection.openControl());
       const welcome = await untilAborted(
         clientHandshake(control, {
@@ -100,16 +122,24 @@ export class ClientSession implements AsyncDisposable {
           serverIdentity: remote.identity,
           ticket: remote.ticket,
           agent: AGENT,
+          opening,
         }),
         signal,
       );
       const hub = new Hub(control, connection);
+      // Before anything is read: the answer may be there already.
+      const opened = opening && hub.open(opening.transfer, { sent: opening });
       hub.start();
-      return new ClientSession({ identity, welcome, hub, remote, address });
+      return new ClientSession({ identity, welcome, hub, opened, remote, address }, options);
     } catch (error) {
       connection.close("none", "");
       throw error;
     }
+  }
+
+  /** The channel of the transfer that `opening` opens; one it was not opened with is opened now. */
+  opened({ transfer }: Opening): TransferChannel {
+    return this.#opened ?? this.hub.open(transfer);
   }
 
   /** Says bye and waits until the server has closed, so that nothing sent last is lost. */
@@ -118,61 +148,33 @@ export class ClientSession implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort();
+    this.#joining.abort();
     this.hub.close("none", "");
-    await this.#joining;
+    await this.#joining.settled;
     await Promise.all(this.hub.connections.map((connection) => connection.closed));
   }
 
   /** Settles when all further connections are there, or have failed. */
   get joined(): Promise<void> {
-    return this.#joining;
+    return this.#joining.begun;
   }
 
-  /** Opens the further connections; one that fails is done without. */
-  async #join(options: SessionOptions, to: ReachOptions, pin: DialOptions): Promise<void> {
-    const most = Math.min(options.connections, this.welcome.maxConnections);
-    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const timeoutMs = Math.min(options.timeoutMs, LIMITS.handshakeMs);
-    const joins = Array.from(
-      { length: Math.max(0, most - 1) },
-      (_, index) =>
-        reachWithin({ ...to, timeoutMs, waitsForBusy: true, signal }, async (dial, signal) => {
-          const connection = await dial(pin);
-          await this.#add(connection, { number: index + 1, signal });
-          connected(options, connection, index + 1);
-        }),
-    );
-    for (const outcome of await Promise.allSettled(joins)) {
-      if (outcome.status === "fulfilled" || signal.aborted) continue;
-      const { message } = toSftpxError(outcome.reason);
-      options.onEvent({ kind: "notice", message: `a further connection failed: ${message}` });
-    }
+  /** Settles when no further connection is on its way. */
+  get settled(): Promise<void> {
+    return this.#joining.settled;
   }
 
-  /** Joins a connection to this session; it ends if that fails. */
-  async #add(
-    connection: Connection,
-    { number, signal }: { readonly number: number; readonly signal: AbortSignal },
-  ): Promise<void> {
-    const { welcome, ends: { serverIdentity } } = this;
-    try {
-      const control = new ControlChannel(await connection.openControl());
-      await untilAborted(
-        clientJoin(control, { welcome, serverIdentity, connection: number, agent: AGENT }),
-        signal,
-      );
-      this.hub.addConnection(connection, { number });
-    } catch (error) {
-      connection.close("none", "");
-      throw error;
-    }
+  /** How a push chooses its lanes; so many of them, or 0 for as many as help. */
+  lanes(lanes: number): LaneChoice {
+    const joining = this.#joining;
+    const { connections, mostConnections, hasOther } = joining;
+    return { connections, lanes, mostConnections, hasOther, widen: (goal) => joining.widen(goal) };
   }
-}
 
-function connected({ onEvent }: SessionOptions, over: Connection, number: number): void {
-  const { stack, remoteAddress } = over;
-  onEvent({ kind: "connected", transport: stack, address: remoteAddress, connection: number });
+  /** The server asks for connections, which only a client opens: as many as it may, if it is to choose. */
+  widen(goal: Parameters<LaneChoice["widen"]>[0]): void {
+    if (this.#joining.connections === 0) this.#joining.widen(goal);
+  }
 }
 
 /** Says which identity was expected where the server is another one. */

@@ -4,20 +4,28 @@ import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Compression } from "../pool/messages.ts";
 
-/** `none`, `auto` or `zstd:LEVEL`. */
-export function formatCompression(compression: Compression): string {
-  switch (compression.kind) {
+/** What a user asks for: one way for every chunk, or what pays at the time. */
+export type CompressionChoice =
+  | Compression
+  /** None or a level for each job, as the path and the cores allow; see engine/compression_plan. */
+  | { readonly kind: "adaptive" };
+
+/** `none`, `auto`, `auto:LEVEL` or `zstd:LEVEL`. */
+export function formatCompression(choice: CompressionChoice): string {
+  switch (choice.kind) {
     case "none":
       return "none";
+    case "adaptive":
+      return "auto";
     case "auto":
-      return compression.level === LIMITS.defaultZstdLevel ? "auto" : `auto:${compression.level}`;
     case "zstd":
-      return `zstd:${compression.level}`;
+      return `${choice.kind}:${choice.level}`;
   }
 }
 
 /** Reads what `formatCompression` wrote; a peer's mistake throws `protocol`. */
-export function parseCompression(text: string): Compression {
+export function parseCompression(text: string): CompressionChoice {
+  if (text === "auto") return { kind: "adaptive" };
   const match = /^(none|auto|zstd)(?::([1-9]|1[0-9]))?$/.exec(text);
   if (match === null || (match[1] === "none" && match[2] !== undefined)) {
     throw new SftpxError("protocol", "Cannot send: the compression asked for is unknown", {

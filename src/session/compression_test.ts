@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import type { Compression } from "../pool/messages.ts";
 import { isCode } from "./_fixture.ts";
 import { LIMITS } from "../base/limits.ts";
-import { formatCompression, parseCompression } from "./compression.ts";
+import { type CompressionChoice, formatCompression, parseCompression } from "./compression.ts";
 
-const CHOICES: Record<string, Compression> = {
+const CHOICES: Record<string, CompressionChoice> = {
   "none": { kind: "none" },
-  "auto": { kind: "auto", level: LIMITS.defaultZstdLevel },
+  "auto": { kind: "adaptive" },
   "auto:1": { kind: "auto", level: 1 },
+  "auto:3": { kind: "auto", level: 3 },
   "zstd:3": { kind: "zstd", level: 3 },
   "zstd:19": { kind: "zstd", level: 19 },
 };

@@ -11,8 +11,8 @@ Deno.test("each connection is told once, in order, with its lanes and payload", 
   const use = new ConnectionUse();
   const unknown = { rttMs: null, lossRatio: null, windowBytes: null };
   const measured = { rttMs: 9, lossRatio: 0.25, windowBytes: 3000 };
-  const first = { connection: 0, address: "a:1", stats: () => measured };
-  const second = { connection: 1, address: "a:2", stats: () => unknown };
+  const first = { connection: 0, address: "a:1", stack: "tls", stats: () => measured };
+  const second = { connection: 1, address: "a:2", stack: "quiche", stats: () => unknown };
   use.addLane(second);
   use.addLane(first);
   use.addLane(second);
@@ -24,12 +24,21 @@ Deno.test("each connection is told once, in order, with its lanes and payload", 
       kind: "connection",
       connection: 0,
       address: "a:1",
+      transport: "tls",
       wireBytes: 1,
       lanes: 1,
       ...measured,
       rttMs: 1.5,
     },
-    { kind: "connection", connection: 1, address: "a:2", wireBytes: 115, lanes: 2, ...unknown },
+    {
+      kind: "connection",
+      connection: 1,
+      address: "a:2",
+      transport: "quiche",
+      wireBytes: 115,
+      lanes: 2,
+      ...unknown,
+    },
   ]);
   // Where this end felt none, the transport's own is told.
   assert.deepEqual(use.events({ rttMs: null }).map((event) => "rttMs" in event && event.rttMs), [
@@ -37,4 +46,32 @@ Deno.test("each connection is told once, in order, with its lanes and payload", 
     null,
   ]);
   assert.deepEqual(new ConnectionUse().events({ rttMs: 1.5 }), []);
+});
+
+Deno.test("a summary has the connections that carried, the most lanes at once, and who controlled", () => {
+  const pathOf = (connection: number, congestion?: "bbr" | "cubic") => ({
+    connection,
+    address: "a:1",
+    stack: "deno-quic",
+    stats: () => ({
+      rttMs: null,
+      lossRatio: null,
+      windowBytes: null,
+      ...(congestion === undefined ? {} : { congestion }),
+    }),
+  });
+  const use = new ConnectionUse();
+  assert.deepEqual(use.summary, {});
+  const [first, second, third] = [pathOf(0, "cubic"), pathOf(1, "bbr"), pathOf(2)];
+  const ends = [first, first, second].map((path) => use.addLane(path));
+  for (const end of ends) end();
+  use.addLane(third);
+  use.addFrame(first, [recordOf(1)]);
+  assert.deepEqual(use.summary, { connections: 1, lanes: 3, congestion: "cubic" });
+  use.addFrame(second, [recordOf(1)]);
+  assert.deepEqual(use.summary, { connections: 2, lanes: 3, congestion: "bbr+cubic" });
+  const peers = new ConnectionUse();
+  peers.addLane(third);
+  peers.addFrame(third, [recordOf(1)]);
+  assert.deepEqual(peers.summary, { connections: 1, lanes: 1 });
 });

@@ -8,6 +8,7 @@ import type { Hashing } from "../engine/hashing.ts";
 import { ChunkPool } from "../pool/pool.ts";
 import { cores, leftOut, type WorkerAccess } from "../runtime/runtime.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
+import { type RateLimit, rateLimitOf } from "./rate_limit.ts";
 
 /** Chunks one worker job takes; DESIGN's batch. */
 export const BATCH_FRAMES = 8;
@@ -18,8 +19,12 @@ export interface EquipmentOptions {
   readonly access: WorkerAccess;
   /** 0 means one a core. */
   readonly workerCount: number;
+  /** The workers start with their first job, or where `warm` says that there will be some. */
+  readonly onDemand?: boolean;
   /** Frames of one transfer in the pipeline; 0 means clamp(4 x workers). */
   readonly depth: number;
+  /** Bytes of files that the process moves a second, at most; absent for no limit. */
+  readonly rateBytesPerSecond?: number;
 }
 
 /** One transfer's share of the pipeline's memory, until it is disposed of. */
@@ -31,42 +36,51 @@ export interface SlotShare extends Disposable {
 export class Equipment implements AsyncDisposable {
   readonly hashing: Hashing;
   readonly pool: ChunkPool;
-  /** Settles when all workers are ready; jobs are taken before. */
+  /** Settles when all workers that start at once are ready; jobs are taken before. */
   readonly ready: Promise<void>;
+  /** What all transfers together keep to, both ways; null for no limit. */
+  readonly rateLimit: RateLimit | null;
   readonly #depth: number;
   #usedBytes = 0;
 
   private constructor(
-    { hashing, pool, ready, depth }: Pick<Equipment, "hashing" | "pool" | "ready"> & {
-      readonly depth: number;
-    },
+    { hashing, pool, ready, rateLimit, depth }:
+      & Pick<Equipment, "hashing" | "pool" | "ready" | "rateLimit">
+      & { readonly depth: number },
   ) {
+    this.rateLimit = rateLimit;
     this.hashing = hashing;
     this.pool = pool;
     this.ready = ready;
     this.#depth = depth;
   }
 
-  /** Settles when there is a hash: the workers are on their way. */
+  /** Settles when there is a hash: the workers are on their way, or wait for what they are to do. */
   static async start(options: EquipmentOptions): Promise<Equipment> {
     const count = options.workerCount === 0
       ? Math.min(cores(), LIMITS.workers)
       : options.workerCount;
     const without = codecsLeftOut();
-    const { chunkWorkerUrl: workerUrl, access } = options;
-    const pool = new ChunkPool({ workerUrl, count, without, access });
+    const { chunkWorkerUrl: workerUrl, access, onDemand = false } = options;
+    const pool = new ChunkPool({ workerUrl, count, without, access, onDemand });
     try {
-      const ready = pool.start();
+      const ready = onDemand ? Promise.resolve() : pool.start();
       ready.catch(() => {}); // Told by every job, and to whoever waits for it.
       const hashing = await loadHash({ without });
       const depth = options.depth === 0
         ? Math.min(LIMITS.maxDepth, Math.max(LIMITS.minDepth, 4 * count))
         : options.depth;
-      return new Equipment({ hashing, pool, ready, depth });
+      const rateLimit = rateLimitOf(options.rateBytesPerSecond);
+      return new Equipment({ hashing, pool, ready, rateLimit, depth });
     } catch (error) {
       await pool.close();
       throw error;
     }
+  }
+
+  /** Jobs are about to come. */
+  warm(): void {
+    this.pool.warm();
   }
 
   /**

@@ -9,7 +9,8 @@ import { signClientAuth, verifyClientAuth } from "../trust/client_auth.ts";
 import type { Admitted } from "../trust/grant.ts";
 import type { Identity } from "../trust/identity.ts";
 import { joinMac, verifyJoin } from "../trust/join.ts";
-import type { Hello, Join, Welcome } from "../wire/messages.ts";
+import { encodeMessage } from "../wire/control.ts";
+import type { Hello, Join, Offer, Request, Welcome } from "../wire/messages.ts";
 import type { ControlChannel } from "./control_channel.ts";
 
 /** The protocol version both ends speak. */
@@ -42,14 +43,27 @@ export type Handshaken =
   }
   | { readonly kind: "join"; readonly session: number; readonly connection: number };
 
+/** A message that opens a transfer. */
+export type Opening = Offer | Request;
+
+/**
+ * Whether a transfer's first message is short enough to go out behind the proof, a round trip early: with
+ * hello and proof it is all that a server takes of somebody it does not know yet.
+ */
+export function goesWithProof(opening: Opening): boolean {
+  return encodeMessage(opening).byteLength <= LIMITS.openingBytes;
+}
+
 /** Client, first connection: proves its identity and gets a session. */
 export async function clientHandshake(
   channel: ControlChannel,
-  { identity, serverIdentity, ticket, agent }: {
+  { identity, serverIdentity, ticket, agent, opening = null }: {
     identity: Identity;
     serverIdentity: Uint8Array;
     ticket: Uint8Array | null;
     agent: string;
+    /** What a transfer opens with, `goesWithProof`: the server reads it once it has let this client in. */
+    opening?: Opening | null;
   },
 ): Promise<Welcome> {
   const { sent } = await exchangeHellos(channel, agent);
@@ -64,6 +78,7 @@ export async function clientHandshake(
     signature,
     ...(ticket === null ? {} : { ticket }),
   });
+  if (opening !== null) channel.send(opening);
   const welcome = await channel.expect("welcome");
   channel.lift();
   return welcome;

@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
 import { concatBytes } from "../base/bytes.ts";
+import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Grant } from "../trust/grant.ts";
 import { generateIdentity, type Identity } from "../trust/identity.ts";
 import { joinMac } from "../trust/join.ts";
 import { signClientAuth } from "../trust/client_auth.ts";
 import { encodeMessage } from "../wire/control.ts";
 import type { Hello, Message, Welcome } from "../wire/messages.ts";
-import { helloOf, isCode, scripted, streams } from "./_fixture.ts";
+import { helloOf, isCode, offerOf, scripted, streams } from "./_fixture.ts";
 import { ControlChannel } from "./control_channel.ts";
 import {
   clientHandshake,
   clientJoin,
+  goesWithProof,
   type Handshaken,
+  type Opening,
   type OpenSession,
   serverHandshake,
 } from "./handshake.ts";
@@ -52,6 +56,40 @@ Deno.test("a client sends its hello, and nothing else before the server's", asyn
   const hello = encodeMessage(helloOf());
   assert.equal(sent.byteLength, hello.byteLength);
   assert.ok(!includes(sent, TICKET) && !includes(sent, identity.publicKey));
+});
+
+Deno.test("what a transfer opens with goes out behind the proof, before there is an answer", async () => {
+  const [identity, server] = await Promise.all([generateIdentity(), generateIdentity()]);
+  const stream = scripted([encodeMessage(helloOf())]);
+  const opening = offerOf(1);
+  const options = { identity, serverIdentity: server.publicKey, ticket: null, agent: "test" };
+  const shaking = clientHandshake(new ControlChannel(stream), { ...options, opening });
+  await assert.rejects(shaking, isCode("lost"));
+  assert.equal(stream.written.length, 3); // hello, proof, and that
+  assert.deepEqual(stream.written[2], encodeMessage(opening));
+});
+
+Deno.test("a server reads what came behind the proof only once it has let the client in", async () => {
+  const opening = offerOf(1);
+  const met = await meet({ opening });
+  await met.client;
+  assert.equal((await met.server).kind, "session");
+  assert.deepEqual(await met.far.receive(), opening);
+  const refused = await meet({
+    opening,
+    admit: () => {
+      throw new SftpxError("refused", "not you");
+    },
+  });
+  await assert.rejects(refused.server, isCode("refused"));
+});
+
+Deno.test("goesWithProof() holds to what a server takes of somebody it does not know", () => {
+  const given = (chars: number) => ({ ...offerOf(1), given: Array(9).fill("x".repeat(chars)) });
+  assert.ok(goesWithProof(offerOf(1)));
+  assert.ok(!goesWithProof(given(LIMITS.openingBytes / 9)));
+  // Hello, proof and ticket fit beside the longest.
+  assert.ok(2 * LIMITS.openingBytes <= LIMITS.unauthenticatedBytes);
 });
 
 Deno.test("a server says nothing before it was greeted", async () => {
@@ -277,9 +315,10 @@ function welcomeOf(more: Partial<Welcome>): Welcome {
 
 /** Two honest ends, each running its half; `pinned` is whom the client takes the server for. */
 async function meet(
-  { ticket = null, pinned, admit }: {
+  { ticket = null, pinned, admit, opening = null }: {
     ticket?: Uint8Array | null;
     pinned?: Identity;
+    opening?: Opening | null;
     admit?: () => never;
   },
 ): Promise<{
@@ -299,6 +338,7 @@ async function meet(
     serverIdentity: (pinned ?? serverIdentity).publicKey,
     ticket,
     agent: "test",
+    opening,
   });
   if (pinned !== undefined) server.catch(() => connection.close("refused", ""));
   client.catch(() => {});

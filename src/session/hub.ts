@@ -86,8 +86,12 @@ export class Hub {
     this.#members.expect(joining);
   }
 
-  open(transfer: number): TransferChannel {
-    const pulse = this.#pulse;
+  /** `sent` is a message of it that went out with the proof: it does not go again. */
+  open(
+    transfer: number,
+    { sent = null }: { readonly sent?: Message | null } = {},
+  ): TransferChannel {
+    const [pulse, members] = [this.#pulse, this.#members];
     const channel: TransferChannel = {
       transfer,
       get rttMs() {
@@ -95,8 +99,13 @@ export class Hub {
       },
       messages: new Mailbox(),
       lanes: new Mailbox(),
-      send: (message) => this.#send(message),
-      openLane: () => this.#members.openLane(),
+      send: (message) => {
+        if (message !== sent) this.#send(message);
+      },
+      openLane: (connection) => this.#members.openLane(connection),
+      get connections() {
+        return members.list;
+      },
       flushed: () => this.#control.flushed(),
       caughtUp: async () => {
         // The pong comes behind all that was sent before it.

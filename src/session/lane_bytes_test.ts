@@ -20,3 +20,21 @@ Deno.test("readExactly() joins pieces, tells an end before from an end within", 
   assert.equal(await readExactly(pieces(), new ArrayBuffer(8), { bytes: 6 }), null);
   await assert.rejects(readExactly(pieces(2), new ArrayBuffer(8), { bytes: 6 }), isCode("lost"));
 });
+
+Deno.test("readExactly() waits for many bytes at a time, for fewer at the end, and puts them where asked", async () => {
+  const asked: (readonly [at: number, room: number, least: number | undefined])[] = [];
+  const stream: ReceiveStream = {
+    read: (into, { leastBytes } = {}) => {
+      const { byteOffset, byteLength } = into;
+      asked.push([byteOffset, byteLength, leastBytes]);
+      const length = leastBytes ?? 1;
+      return Promise.resolve(new Uint8Array(into.buffer.transfer(), byteOffset, length));
+    },
+    cancel: () => {},
+  };
+  const many = 256 * 1024;
+  const options = { bytes: many + 10, offsetBytes: 444 };
+  const body = await readExactly(stream, new ArrayBuffer(many + 1000), options);
+  assert.deepEqual([body?.byteOffset, body?.byteLength], [444, many + 10]);
+  assert.deepEqual(asked, [[444, many + 10, many], [444 + many, 10, 10]]);
+});

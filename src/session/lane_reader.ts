@@ -3,6 +3,7 @@
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { BufferPool } from "../pool/buffers.ts";
+import { offsetForDirect } from "../pool/direct.ts";
 import type { ReceiveStream } from "../transport/transport.ts";
 import {
   type ChunkRecord,
@@ -11,9 +12,12 @@ import {
   FRAME_HEADER_BYTES,
   frameBufferBytes,
   type FrameHeader,
+  RECORD_BYTES,
 } from "../wire/frame.ts";
 import type { IncomingLane, LanePath, TransferChannel } from "./hub.ts";
 import { readExactly } from "./lane_bytes.ts";
+import { pacedIncoming } from "./paced_lane.ts";
+import type { RateLimit, RateShare } from "./rate_limit.ts";
 
 type ChunksHeader = Extract<FrameHeader, { kind: "chunks" }>;
 
@@ -27,10 +31,13 @@ export interface ArrivedFrame {
 
 export interface LaneReaderOptions {
   readonly channel: TransferChannel;
+  /** What its lanes keep to together; null for no limit. */
+  readonly limit: RateLimit | null;
   readonly chunkBytes: number;
   /** Frames held at once. */
   readonly slots: number;
-  readonly onLane: (path: LanePath) => void;
+  /** Answers what is to be called when it has ended. */
+  readonly onLane: (path: LanePath) => () => void;
   /** Takes a frame; the lane it came on waits until it is taken. */
   readonly onFrame: (frame: ArrivedFrame, path: LanePath) => Promise<void>;
   /** The peer broke the protocol on a lane. */
@@ -39,6 +46,7 @@ export interface LaneReaderOptions {
 
 export class LaneReader {
   readonly #options: LaneReaderOptions;
+  readonly #limit: RateShare | null;
   readonly #buffers: BufferPool;
   readonly #lanes = new Set<ReceiveStream>();
   #freed = Promise.withResolvers<void>();
@@ -46,6 +54,7 @@ export class LaneReader {
 
   constructor(options: LaneReaderOptions) {
     this.#options = options;
+    this.#limit = options.limit?.share() ?? null;
     const bufferBytes = frameBufferBytes(options.chunkBytes);
     this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * options.slots });
   }
@@ -55,7 +64,7 @@ export class LaneReader {
     for (;;) {
       const lane = await this.#options.channel.lanes.take();
       if (lane === null) return;
-      this.#read(lane).catch(this.#options.onError);
+      this.#read(pacedIncoming(lane, this.#limit)).catch(this.#options.onError);
     }
   }
 
@@ -77,7 +86,7 @@ export class LaneReader {
     const { channel, chunkBytes, onLane, onFrame } = this.#options;
     let opening = lane.opening;
     this.#lanes.add(lane.stream);
-    onLane(lane);
+    const onEnded = onLane(lane);
     try {
       for (let frames = 0;; frames++) {
         const header = decodeFrameHeader(opening, chunkBytes);
@@ -100,6 +109,7 @@ export class LaneReader {
     } finally {
       lane.stream.cancel();
       this.#lanes.delete(lane.stream);
+      onEnded();
     }
   }
 
@@ -114,7 +124,10 @@ export class LaneReader {
       buffer = this.#buffers.take();
     }
     try {
-      const body = await readExactly(lane.stream, buffer, { bytes: header.bodyBytes });
+      const { bodyBytes: bytes, records } = header;
+      // Then a worker need not copy the chunk that follows the table: it is written from here.
+      const offsetBytes = records === 1 ? offsetForDirect(RECORD_BYTES) : 0;
+      const body = await readExactly(lane.stream, buffer, { bytes, offsetBytes });
       if (body !== null) return body;
       throw new SftpxError("lost", "Lost the peer: a lane ended within a frame");
     } catch (error) {

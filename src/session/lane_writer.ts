@@ -1,5 +1,6 @@
 // Writes the frames of a sending transfer to its lanes. Each lane takes whatever frame is ready next,
-// so that none waits for another (I7); one that dies gives its frames back to be planned again.
+// so that none waits for another (I7); one that dies gives its frames back to be planned again. How many
+// there are, and where, may change at any time: one that is to end finishes its frame first.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
@@ -9,17 +10,23 @@ import { encodeLaneEnd } from "../wire/frame.ts";
 import { whenAborted } from "./abort.ts";
 import type { LanePath, OutgoingLane, TransferChannel } from "./hub.ts";
 import { Mailbox } from "./mailbox.ts";
+import { pacedOutgoing } from "./paced_lane.ts";
+import { LaneTimes } from "./lane_times.ts";
 import { atMost } from "./patience.ts";
+import type { RateLimit, RateShare } from "./rate_limit.ts";
 
 /** Frame numbers a lane remembers before those acknowledged are dropped. */
 const LANE_MEMORY_FRAMES = 2 * LIMITS.unstoredFrames;
 
 export interface LaneWriterOptions {
   readonly channel: TransferChannel;
+  /** What its lanes keep to together. */
+  readonly limits: readonly RateLimit[];
   /** Where the frames' buffers go back to. */
   readonly buffers: BufferPool;
   readonly isUnstored: (frame: number) => boolean;
-  readonly onLane: (path: LanePath) => void;
+  /** Answers what is to be called when it has ended. */
+  readonly onLane: (path: LanePath) => () => void;
   /** A frame was written, and its buffer is free. */
   readonly onWritten: (packed: Packed, path: LanePath) => void;
   /** A lane died with these frames on it, stored or not. */
@@ -30,17 +37,37 @@ export interface LaneWriterOptions {
 
 interface Lane {
   readonly opened: OutgoingLane;
+  /** It waits for a frame by this. */
+  waiting: Promise<Packed | null> | null;
+  /** It is to end; what it has is written first, however long that takes: no frame is sent again for it. */
+  isRetired: boolean;
   /** Frames written to it, perhaps stored since. */
   frames: number[];
   isLost: boolean;
+  /** It has ended in order: it counts no more, but what was written to it may yet be lost. */
+  isEnded: boolean;
+  readonly onEnded: () => void;
   /** Resolved once nothing is written to it any more. */
   readonly done: PromiseWithResolvers<void>;
 }
 
+/** A lane that is still to be opened. */
+interface Opening {
+  /** Where; absent for whose turn it is. */
+  readonly connection: number | undefined;
+  /** It is to end as soon as it is there. */
+  isUnwanted: boolean;
+}
+
 export class LaneWriter {
   readonly #options: LaneWriterOptions;
+  readonly #limits: readonly RateShare[];
   readonly #packed = new Mailbox<Packed>();
   readonly #lanes = new Set<Lane>();
+  /** How many there are to be, by connection. */
+  #spread: ReadonlyMap<number, number> = new Map();
+  readonly #opening = new Set<Opening>();
+  readonly #times = new LaneTimes();
   /** Lanes not lost, those still to be opened counted. */
   #left = 0;
   #isHalted = false;
@@ -49,6 +76,7 @@ export class LaneWriter {
 
   constructor(options: LaneWriterOptions) {
     this.#options = options;
+    this.#limits = options.limits.map((limit) => limit.share());
   }
 
   /** Opens so many lanes. */
@@ -57,8 +85,36 @@ export class LaneWriter {
     for (let lane = 0; lane < count; lane++) this.#run();
   }
 
+  /** Opens and ends lanes, so that there are so many on each connection. */
+  spread(wanted: ReadonlyMap<number, number>): void {
+    if (this.#isHalted || this.#isOver) return;
+    const before = this.#spread;
+    this.#spread = new Map(wanted);
+    // First those that are new: there is no moment without any.
+    for (const [connection, count] of wanted) {
+      for (let more = before.get(connection) ?? 0; more < count; more++) {
+        this.#left++;
+        this.#run(connection);
+      }
+    }
+    for (const [connection, count] of before) {
+      const surplus = count - (wanted.get(connection) ?? 0);
+      if (surplus > 0) this.#retire(connection, surplus);
+    }
+  }
+
+  /** How lanes spend their time. */
+  get times(): LaneTimes {
+    return this.#times;
+  }
+
   put(packed: Packed): void {
     this.#packed.put(packed);
+  }
+
+  /** Frames that wait for a lane. */
+  get waiting(): number {
+    return this.#packed.size;
   }
 
   /** Lanes end in order if they can, but nothing depends on them, nor on those that never opened. */
@@ -78,33 +134,84 @@ export class LaneWriter {
     for (const { opened } of this.#lanes) opened.stream.abort();
   }
 
-  async #run(): Promise<void> {
+  #retire(connection: number, count: number): void {
+    let left = count;
+    for (const lane of this.#lanes) {
+      if (left === 0) return;
+      if (lane.opened.connection !== connection || lane.isRetired) continue;
+      lane.isRetired = true;
+      if (lane.waiting !== null) this.#packed.withdraw(lane.waiting);
+      left--;
+    }
+    for (const opening of this.#opening) {
+      if (left === 0) return;
+      if (opening.connection !== connection || opening.isUnwanted) continue;
+      opening.isUnwanted = true;
+      left--;
+    }
+  }
+
+  /** Runs a lane on this connection, or on the one whose turn it is. */
+  async #run(connection?: number): Promise<void> {
     let lane: Lane | null = null;
+    const opening: Opening = { connection, isUnwanted: false };
+    this.#opening.add(opening);
     try {
-      lane = await this.#openLane();
+      lane = await this.#openLane(opening);
       let written = 0;
-      for (let packed = await this.#packed.take(); packed !== null; written++) {
+      for (let packed = await this.#take(lane); packed !== null; written++) {
         if (lane.isLost) return this.#packed.put(packed);
         await this.#write(lane, packed);
-        packed = await this.#packed.take();
+        packed = await this.#take(lane);
       }
       if (this.#isHalted || lane.isLost) return;
       await lane.opened.stream.write(encodeLaneEnd(this.#options.channel.transfer, written));
       await lane.opened.stream.close();
       this.#lanes.delete(lane);
+      lane.isEnded = true;
+      if (lane.isRetired) this.#left--;
     } catch (error) {
       this.#lose(lane, toSftpxError(error, "lost"));
     } finally {
+      this.#opening.delete(opening);
       lane?.done.resolve();
+      if (lane !== null) this.#times.ended(lane);
+      lane?.onEnded();
     }
   }
 
-  async #openLane(): Promise<Lane> {
-    const opened = await this.#options.channel.openLane();
+  /** The next frame of a lane; null where there is to be none. */
+  async #take(lane: Lane): Promise<Packed | null> {
+    if (lane.isRetired) return null;
+    this.#times.waits(lane);
+    try {
+      return await (lane.waiting = this.#packed.take());
+    } finally {
+      lane.waiting = null;
+      this.#times.works(lane);
+    }
+  }
+
+  async #openLane(opening: Opening): Promise<Lane> {
+    const { channel } = this.#options;
+    const plain = await channel.openLane(opening.connection);
+    this.#opening.delete(opening);
+    const times = this.#times;
+    // A limit sees whole frames; what waits for it waits as for a source: more lanes would not help.
+    const opened = pacedOutgoing(times.counted(plain, () => channel.rttMs), this.#limits, {
+      onWaits: (isWaiting) => isWaiting ? times.waits(lane) : times.works(lane),
+    });
     const done = Promise.withResolvers<void>();
-    const lane: Lane = { opened, frames: [], isLost: false, done };
+    const onEnded = this.#options.onLane(opened);
+    const state = {
+      waiting: null,
+      isRetired: opening.isUnwanted,
+      frames: [],
+      isLost: false,
+      isEnded: false,
+    };
+    const lane: Lane = { opened, onEnded, done, ...state };
     this.#lanes.add(lane);
-    this.#options.onLane(opened);
     if (this.#isHalted) opened.stream.abort();
     // One that waits for a frame would not notice, and what it has written may never arrive.
     opened.lost.then(() => this.#lose(lane, new SftpxError("lost", "Lost the peer: a lane broke")));
@@ -125,7 +232,10 @@ export class LaneWriter {
     onWritten(packed, lane.opened);
   }
 
-  /** A lane died. The others carry on with its frames; the last one takes the transfer with it. */
+  /**
+   * A lane died, or what one that had ended wrote may be lost with its connection. The others carry on
+   * with its frames; the last one takes the transfer with it.
+   */
   #lose(lane: Lane | null, error: SftpxError): void {
     const { onLost, onNone } = this.#options;
     lane?.opened.stream.abort();
@@ -134,7 +244,7 @@ export class LaneWriter {
       lane.isLost = true;
       this.#lanes.delete(lane);
     }
-    if (--this.#left === 0) onNone(error);
+    if (!lane?.isEnded && --this.#left === 0) onNone(error);
     onLost(lane?.frames ?? []);
   }
 }

@@ -13,6 +13,11 @@ export class Mailbox<T> {
     return this.#heldBytes;
   }
 
+  /** Items put and not taken yet. */
+  get size(): number {
+    return this.#items.length;
+  }
+
   /** `bytes` is what it weighs until it is taken. */
   put(item: T, bytes = 0): void {
     if (this.#ended) return;
@@ -34,6 +39,12 @@ export class Mailbox<T> {
     const taker = Promise.withResolvers<T | null>();
     this.#takers.push(taker);
     return taker.promise;
+  }
+
+  /** Whoever waits by this promise of {@linkcode take} waits no more, and gets null. */
+  withdraw(taking: Promise<T | null>): void {
+    const at = this.#takers.findIndex(({ promise }) => promise === taking);
+    for (const taker of at < 0 ? [] : this.#takers.splice(at, 1)) taker.resolve(null);
   }
 
   /** Ends it: what is queued can still be taken. */

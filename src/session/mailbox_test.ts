@@ -74,3 +74,15 @@ Deno.test("a mailbox knows what it holds, and no more than that", async () => {
   assert.deepEqual(box.drain(), ["d"]);
   assert.equal(box.heldBytes, 0);
 });
+
+Deno.test("whoever waits may be told to wait no more, and takes nothing from the others", async () => {
+  const box = new Mailbox<number>();
+  const [first, second] = [box.take(), box.take()];
+  box.withdraw(first);
+  assert.equal(await first, null);
+  box.put(1);
+  assert.equal(await second, 1);
+  box.withdraw(second);
+  box.put(2);
+  assert.equal(await box.take(), 2, "what was taken is not put back");
+});

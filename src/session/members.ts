@@ -6,7 +6,12 @@ import { SftpxError } from "../base/errors.ts";
 import type { Connection, ReceiveStream } from "../transport/transport.ts";
 import { FRAME_HEADER_BYTES } from "../wire/frame.ts";
 import { readExactly } from "./lane_bytes.ts";
-import type { IncomingLane, LanePath, OutgoingLane } from "./transfer_channel.ts";
+import type {
+  ChannelConnection,
+  IncomingLane,
+  LanePath,
+  OutgoingLane,
+} from "./transfer_channel.ts";
 
 /** What is known of a connection that a session takes in. */
 export interface ConnectionOptions {
@@ -21,7 +26,12 @@ export interface MembersOptions {
   readonly onLane: (transfer: number, lane: IncomingLane) => boolean;
   /** Something came on a lane. */
   readonly onHeard: () => void;
+  /** The monotonic clock, milliseconds; a test brings its own. */
+  readonly now?: () => number;
 }
+
+/** What a reader may wait for in silence. */
+const SOON_MS = 100;
 
 /** A connection of the session, by its number. */
 interface Member {
@@ -58,16 +68,31 @@ export class Members {
     this.#joining = joining;
   }
 
-  /** Opens a lane on one of the connections, in turn. */
-  async openLane(): Promise<OutgoingLane> {
-    const turn = this.#nextConnection++;
-    // The first one flows at once; the others are spread over all that there are to be.
-    if (turn > 0) await this.#joining;
-    const member = this.#members[turn % this.#members.length];
+  /** Those there are, by number. */
+  get list(): readonly ChannelConnection[] {
+    return this.#members.map(({ number, connection }) => {
+      const { rttMs } = connection.stats();
+      const { stack, remoteAddress: address } = connection;
+      return { number, stack, address, rttMs };
+    });
+  }
+
+  /** Opens a lane on this connection, or on one of them in turn. */
+  async openLane(number?: number): Promise<OutgoingLane> {
+    const member = number === undefined
+      ? await this.#nextMember()
+      : this.#members.find((member) => member.number === number);
     if (member === undefined) throw new SftpxError("lost", "Lost the peer: no connection left");
     const { connection } = member;
     const stream = await connection.openLane();
     return { stream, lost: connection.closed, ...pathOf(member) };
+  }
+
+  async #nextMember(): Promise<Member | undefined> {
+    const turn = this.#nextConnection++;
+    // The first one flows at once; the others are spread over all that there are to be.
+    if (turn > 0) await this.#joining;
+    return this.#members[turn % this.#members.length];
   }
 
   async #acceptLanes(
@@ -77,7 +102,7 @@ export class Members {
     for (let next = firstLane;; next = member.connection.acceptLane()) {
       const stream = await next.catch(() => null);
       if (stream === null) return;
-      this.#sortLane(stream, pathOf(member)).catch(() => stream.cancel());
+      this.#sortLane(stream, pathOfPeers(member)).catch(() => stream.cancel());
     }
   }
 
@@ -91,12 +116,23 @@ export class Members {
     if (!this.#options.onLane(transfer, { stream: heard, opening, ...path })) stream.cancel();
   }
 
-  /** What comes on a lane is a sign of life too: on a full link no answer comes for long. */
+  /**
+   * What comes on a lane is a sign of life too: on a full link no answer comes for long. So a reader that
+   * would wait for much waits only for what comes soon, at the pace of the last read.
+   */
   #listening(stream: ReceiveStream): ReceiveStream {
+    const { onHeard, now = () => performance.now() } = this.#options;
+    let soonBytes = 1;
     return {
-      read: async (into) => {
-        const got = await stream.read(into);
-        if (got !== null) this.#options.onHeard();
+      read: async (into, { leastBytes = 1 } = {}) => {
+        const [askedMs, wantedBytes] = [now(), into.byteLength];
+        const got = await stream.read(into, { leastBytes: Math.min(leastBytes, soonBytes) });
+        if (got === null) return null;
+        const tookMs = Math.max(1, now() - askedMs);
+        const pace = Math.max(1, Math.floor(got.byteLength / tookMs * SOON_MS));
+        // One that got all it wanted tells of no slowness: it may have been a header.
+        soonBytes = got.byteLength === wantedBytes ? Math.max(soonBytes, pace) : pace;
+        onHeard();
         return got;
       },
       cancel: () => stream.cancel(),
@@ -106,5 +142,18 @@ export class Members {
 
 function pathOf({ connection, number }: Member): LanePath {
   const stats = () => connection.stats();
-  return { connection: number, address: connection.remoteAddress, stats };
+  const { stack, remoteAddress: address } = connection;
+  return { connection: number, address, stack, stats };
+}
+
+/** Of a lane that the peer sends on: what controls this end's sending says nothing of it. */
+function pathOfPeers(member: Member): LanePath {
+  const path = pathOf(member);
+  return {
+    ...path,
+    stats: () => {
+      const { congestion: _, ...stats } = path.stats();
+      return stats;
+    },
+  };
 }

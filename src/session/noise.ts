@@ -9,7 +9,9 @@ import type { TransferMessage } from "../wire/messages.ts";
 import { whenAborted } from "./abort.ts";
 import { refusal } from "./control_channel.ts";
 import type { IncomingLane, TransferChannel } from "./hub.ts";
+import { limitsOf, pacedIncoming, pacedOutgoing } from "./paced_lane.ts";
 import { atMost } from "./patience.ts";
+import type { RateLimit } from "./rate_limit.ts";
 
 /** One write, and one read at most. */
 const PIECE_BYTES = 1 << 20;
@@ -22,6 +24,8 @@ export interface NoiseOptions {
   /** Over all lanes. */
   readonly bytes: number;
   readonly lanes: number;
+  /** What this end keeps to. */
+  readonly limit?: RateLimit | null;
   readonly signal: AbortSignal;
 }
 
@@ -75,7 +79,7 @@ export async function receiveNoise(
 /** Lanes share what is left to send, so that none waits for a slow one. */
 async function writeLanes(
   channel: TransferChannel,
-  { bytes, lanes, signal }: NoiseOptions,
+  { bytes, lanes, limit = null, signal }: NoiseOptions,
 ): Promise<void> {
   const piece = noise(Math.min(PIECE_BYTES, bytes));
   let left = bytes;
@@ -85,7 +89,7 @@ async function writeLanes(
     return shared;
   };
   const runs = Array.from({ length: lanes }, async (_, lane) => {
-    const { stream } = await channel.openLane();
+    const { stream } = pacedOutgoing(await channel.openLane(), limitsOf(limit));
     using _aborted = whenAborted(signal, () => stream.abort());
     signal.throwIfAborted();
     try {
@@ -137,8 +141,9 @@ class NoiseReader {
   async #take(): Promise<void> {
     let startMs = 0;
     for (let taken = 0; taken < this.#options.lanes; taken++) {
-      const lane = await this.#channel.lanes.take();
-      if (lane === null) return; // The session ended, and says so itself.
+      const taking = await this.#channel.lanes.take();
+      if (taking === null) return; // The session ended, and says so itself.
+      const lane = pacedIncoming(taking, this.#options.limit ?? null);
       if (taken === 0) startMs = performance.now();
       this.#open.add(lane);
       const reading = this.#read(lane, startMs).finally(() => this.#open.delete(lane));

@@ -260,7 +260,14 @@ Deno.test("the buffers of all lanes of a measurement are within one budget (I8)"
       cancel: () => {},
     };
     const stats = () => ({ rttMs: null, lossRatio: null, windowBytes: null });
-    lanes.put({ connection: 0, address: "", stats, stream, opening: new Uint8Array() });
+    lanes.put({
+      connection: 0,
+      address: "",
+      stack: "memory",
+      stats,
+      stream,
+      opening: new Uint8Array(),
+    });
   }
   const messages = new Mailbox<TransferMessage>();
   const channel = { transfer: 1, messages, lanes } as Partial<TransferChannel> as TransferChannel;

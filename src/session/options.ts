@@ -2,7 +2,7 @@
 // serve_options.ts. Plain data: no I/O.
 
 import type { SftpxError } from "../base/errors.ts";
-import type { Compression } from "../pool/messages.ts";
+import type { CompressionChoice } from "./compression.ts";
 import type { ReceivePolicy } from "../store/store.ts";
 import type { Congestion, HostPort, Transport } from "../transport/transport.ts";
 import type { Entry, FilterRule, PlanAction } from "../wire/messages.ts";
@@ -36,10 +36,13 @@ export interface SessionOptions {
   readonly transport: Transport;
   /** Absolute path of the identity file, made at first use. */
   readonly identityPath: string;
+  /** 0 means as many as help. */
   readonly connections: number;
   readonly congestion: Congestion;
   /** Bytes of one stream that may be under way; the transport's own measure where absent. */
   readonly windowBytes?: number;
+  /** Bytes of files that this end moves a second, at most, both ways; absent for no limit. */
+  readonly rateBytesPerSecond?: number;
   /** Longest time without the peer. */
   readonly timeoutMs: number;
   readonly onEvent: (event: SessionEvent) => void;
@@ -50,12 +53,12 @@ export interface SessionOptions {
 export interface TransferOptions extends SessionOptions {
   readonly workers: WorkerUrls;
   readonly chunkBytes: number;
-  readonly compression: Compression;
+  readonly compression: CompressionChoice;
   /** Chunk workers; 0 means one a core. */
   readonly workerCount: number;
   /** Chunk slots in the pipeline; 0 means clamp(4 x workers). */
   readonly depth: number;
-  /** Lanes over all connections. */
+  /** Lanes over all connections; 0 means as many as help. */
   readonly lanes: number;
   readonly checksum: boolean;
   readonly atomic: boolean;
@@ -117,7 +120,15 @@ export interface TransferSummary {
   readonly dryRun: boolean;
   /** How often the peer was lost and found again. */
   readonly reconnects: number;
-  /** What it went over, by name; absent where that was not chosen yet. */
+  /** Connections that carried bytes of it, and the most lanes that did at once; absent for none. */
+  readonly connections?: number;
+  readonly lanes?: number;
+  /** What controlled the sending, joined by "+"; absent where this end does not know. */
+  readonly congestion?: string;
+  /**
+   * What carried its bytes, by name, several joined by `+`; where there were none, what its session went
+   * over; absent where there was none.
+   */
   readonly transport?: string;
   readonly error: SftpxError | null;
 }
@@ -139,6 +150,8 @@ export type SessionEvent =
     readonly kind: "connection";
     readonly connection: number;
     readonly address: string;
+    /** Name of what carried it; two, with a `+`, where one took the other's place. */
+    readonly transport: string;
     readonly wireBytes: number;
     readonly lanes: number;
     /** Smallest round trip that this end felt, else the transport's own measure; null for neither. */
@@ -147,6 +160,22 @@ export type SessionEvent =
     readonly lossRatio: number | null;
     /** Bytes this end may have under way, by the transport's congestion control; null likewise. */
     readonly windowBytes: number | null;
+    /** What controls the sending, where this end sent and its transport says. */
+    readonly congestion?: string;
+  }
+  /** How many connections and lanes carry the transfer from now on. */
+  | {
+    readonly kind: "lanes";
+    /** Connections over QUIC and over TCP. */
+    readonly quic: number;
+    readonly tcp: number;
+    /** Over all of them. */
+    readonly lanes: number;
+    /** Smallest round trip so far; null where it is not known. */
+    readonly rttMs: number | null;
+    /** What was measured last; null before that. */
+    readonly bytesPerSecond: number | null;
+    readonly reason: string;
   }
   | {
     readonly kind: "start";
@@ -221,8 +250,15 @@ export interface ListOptions extends SessionOptions {
 export interface MeasureOptions extends SessionOptions {
   readonly remote: Remote;
   readonly lanes: number;
-  /** Bytes each way; a direction the grant does not allow is null in the answer. */
+  /** Bytes each way at most; a direction the grant does not allow is null in the answer. */
   readonly bytes: number;
+  /**
+   * A rate is known once bytes have moved for this long: fewer are moved first, then more. Where it is
+   * absent, all of them are moved at once.
+   */
+  readonly enoughMs?: number;
+  /** Called when bytes begin to move one way, and when they are over. */
+  readonly onDirection?: (direction: "up" | "down", isOver: boolean) => void;
 }
 
 /** What the path to a peer carries. */
@@ -232,4 +268,12 @@ export interface Measurement {
   readonly rttMs: number;
   readonly upBytesPerSecond: number | null;
   readonly downBytesPerSecond: number | null;
+  /** What the rates were taken of. */
+  readonly upBytes: number;
+  readonly downBytes: number;
+  /** The stack that carried it, and over how many connections. */
+  readonly stack: string;
+  readonly connections: number;
+  /** Of packets, the worst connection's; null where the stack does not tell. */
+  readonly lossRatio: number | null;
 }

@@ -64,9 +64,9 @@ export class Progress {
     }, INTERVAL_MS);
   }
 
-  /** A lane of this transfer was opened. */
-  addLane(path: LanePath): void {
-    this.#use.addLane(path);
+  /** A lane of this transfer was opened; the answer is called when it has ended. */
+  addLane(path: LanePath): () => void {
+    return this.#use.addLane(path);
   }
 
   /** A frame that crossed the wire: its payload counts, so that a frame of digests alone is none. */
@@ -120,6 +120,7 @@ export class Progress {
       deleted: result.deleted,
       dryRun: false,
       reconnects: 0,
+      ...this.#use.summary,
       error,
     };
   }
@@ -132,6 +133,7 @@ export class Progress {
       wireBytes: this.#wireBytes,
       failed: this.#failures.count,
       deleted: this.#deleted,
+      ...this.#use.summary,
     };
   }
 

@@ -24,6 +24,7 @@ const RESULT = {
 const LANE = {
   connection: 0,
   address: "127.0.0.1:1",
+  stack: "memory",
   stats: () => ({ rttMs: null, lossRatio: null, windowBytes: null }),
 };
 const CHUNK_BYTES = 65_536;

@@ -18,6 +18,9 @@ import { listedPaths } from "./listed_paths.ts";
 import type { PullOptions, Remote } from "./options.ts";
 import { endsOpen } from "./sources.ts";
 
+/** What a server takes that does not adapt them. */
+const FIRST_LANES = 4;
+
 /** What to ask a server for; `usage` when no server could answer it. */
 export function requestOf(options: PullOptions, transfer: number): Request {
   const files = options.files === null ? null : listedPaths(options.files);
@@ -31,7 +34,8 @@ export function requestOf(options: PullOptions, transfer: number): Request {
     })),
     chunkBytes: options.chunkBytes,
     compress: formatCompression(options.compression),
-    lanes: options.lanes,
+    lanes: options.lanes === 0 ? FIRST_LANES : options.lanes,
+    ...adaptsOf(options),
     filters: options.filters,
     ...(files === null ? {} : { files }),
     dryRun: options.dryRun,
@@ -58,6 +62,12 @@ export function sameServer(remotes: readonly Remote[]): Remote {
     throw new SftpxError("usage", "Cannot pull from two servers at once");
   }
   return first;
+}
+
+/** What the server may choose by what it measures. */
+function adaptsOf({ connections, lanes }: PullOptions): Pick<Request, "adapts"> {
+  if (connections !== 0) return lanes === 0 ? { adapts: "lanes" } : {};
+  return { adapts: lanes === 0 ? "both" : "connections" };
 }
 
 function expectOffer(message: TransferMessage | null): Offer {

@@ -52,6 +52,7 @@ export async function takeOffered(given: PullOptions, offered: Offered): Promise
     signal: options.signal,
   };
   if (equipment === null) return await runPlanReceive({ ...receiving, tellLines: true });
+  if (begun.fresh.includes(true)) equipment.warm();
   // Nothing else takes of it: there is always enough.
   using share = equipment.reserveSlots(begun.chunkBytes);
   // The server spreads its lanes over the connections there are once it is told to begin.
@@ -63,6 +64,7 @@ export async function takeOffered(given: PullOptions, offered: Offered): Promise
     equipment,
     slots: share.slots,
     sign: receiptSigner(session.ends, { transfer: channel.transfer, identity: session.identity }),
+    onWiden: (goal) => session.widen(goal),
     tellEntries: options.tellEntries,
   });
 }

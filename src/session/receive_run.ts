@@ -5,9 +5,10 @@ import { toSftpxError } from "../base/errors.ts";
 import type { IsAsked } from "../engine/manifest_check.ts";
 import { Receiver, type ReceiverAction } from "../engine/receiver.ts";
 import type { TransferResult } from "../engine/report.ts";
-import type { ChunkReply, FileToReread, FrameToLand } from "../pool/messages.ts";
+import { DigestDesk } from "../pool/digest_desk.ts";
+import type { FileToReread, FrameToLand, JobReply } from "../pool/messages.ts";
 import type { Begun, Outcome, Store } from "../store/store.ts";
-import type { FilterRule, Offer, Receipt } from "../wire/messages.ts";
+import type { FilterRule, Message, Offer, Receipt, Widen } from "../wire/messages.ts";
 import { sayAbort, whenAborted } from "./abort.ts";
 import { bothOutcomes, comparedWith } from "./comparing.ts";
 import { BATCH_FRAMES, type Equipment } from "./equipment.ts";
@@ -38,6 +39,8 @@ export interface ReceiveRunOptions {
   readonly isAsked?: IsAsked | null;
   /** Called before the first entry is put in place. */
   readonly onMoved?: () => void;
+  /** The sender would have further connections. */
+  readonly onWiden?: (goal: Widen) => void;
   /** Learns of what is done for the transfer. */
   readonly movement?: Movement;
   /** Tells each entry that is in place. */
@@ -56,6 +59,7 @@ class ReceiveRun {
   readonly #receiver: Receiver;
   readonly #progress: Progress;
   readonly #lanes: LaneReader;
+  readonly #digests: DigestDesk;
   readonly #stop = new AbortController();
   readonly #ended = Promise.withResolvers<TransferResult>();
   readonly #toLand: FrameToLand[] = [];
@@ -69,11 +73,14 @@ class ReceiveRun {
 
   constructor(options: ReceiveRunOptions) {
     this.#options = options;
-    const { offer, channel, slots, equipment: { hashing } } = options;
+    const { offer, channel, slots, equipment: { hashing, rateLimit } } = options;
     this.#receiver = new Receiver(offer, { ...options, ...options.begun, hashing });
     this.#told = new PacedSender(channel, this.#stop.signal);
+    const { begun: { chunkBytes }, equipment: { pool } } = options;
+    this.#digests = new DigestDesk({ pool, chunkBytes, signal: this.#stop.signal });
     this.#lanes = new LaneReader({
       channel,
+      limit: rateLimit,
       chunkBytes: options.begun.chunkBytes,
       slots,
       onLane: (path) => this.#progress.addLane(path),
@@ -142,6 +149,11 @@ class ReceiveRun {
     for (;;) {
       const message = await this.#options.channel.messages.take();
       if (message === null) return;
+      const { onWiden } = this.#options;
+      if (message.type === "widen" && onWiden !== undefined) {
+        onWiden(message);
+        continue;
+      }
       this.#isAborted = message.type === "abort";
       this.#receiver.handle(message);
       this.#wakeHeld(); // an end of the manifest or a failure may settle a held frame
@@ -162,8 +174,8 @@ class ReceiveRun {
     if (plan.kind === "skip") {
       this.#lanes.giveBack(body.buffer);
     } else {
-      const { buffer, byteLength: bodyBytes } = body;
-      this.#toLand.push({ frame, buffer, bodyOffset: 0, bodyBytes, chunks: plan.chunks });
+      const { buffer, byteOffset: bodyOffset, byteLength: bodyBytes } = body;
+      this.#toLand.push({ frame, buffer, bodyOffset, bodyBytes, chunks: plan.chunks });
     }
     this.#pump();
   }
@@ -186,12 +198,19 @@ class ReceiveRun {
     switch (action.kind) {
       case "send":
         if (action.message.type === "deleted") return await this.#told.send(action.message);
-        return channel.send(action.message);
+        return channel.send(this.#withRate(action.message));
       case "receipt":
         return await this.#told.send(await sign(action.result));
       default:
         return await this.#work(action);
     }
+  }
+
+  /** A sender that knows the limit of this end does not run ahead of it. */
+  #withRate(message: Message): Message {
+    const { rateLimit } = this.#options.equipment;
+    if (message.type !== "accept" || rateLimit === null) return message;
+    return { ...message, rateBytesPerSecond: rateLimit.bytesPerSecond };
   }
 
   async #work(action: Exclude<ReceiverAction, { kind: "send" | "receipt" }>): Promise<void> {
@@ -268,13 +287,8 @@ class ReceiveRun {
   async #digest(
     { entry, path, stamp }: Extract<ReceiverAction, { kind: "digest" }>,
   ): Promise<void> {
-    const { equipment: { pool }, begun } = this.#options;
-    await pool.run({ kind: "digest", path, stamp, chunkBytes: begun.chunkBytes }, {
-      onReply: (reply) => {
-        if (reply.kind === "digested") this.#receiver.digested(entry, reply.digests);
-      },
-      signal: this.#stop.signal,
-    });
+    const { digests } = await this.#digests.digest({ path, stamp });
+    this.#receiver.digested(entry, digests);
     this.#wakeHeld();
     this.#pump();
   }
@@ -309,7 +323,7 @@ class ReceiveRun {
     });
   }
 
-  #take(reply: ChunkReply): void {
+  #take(reply: JobReply): void {
     if (reply.kind !== "landed") return;
     if (reply.frame >= 0) this.#lanes.giveBack(reply.buffer);
     if (this.#stop.signal.aborted) return;

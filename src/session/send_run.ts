@@ -3,18 +3,24 @@
 // decides anything.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { CompressionPlan } from "../engine/compression_plan.ts";
 import type { TransferResult } from "../engine/report.ts";
 import { type PlannedFrame, Sender } from "../engine/sender.ts";
 import { BufferPool } from "../pool/buffers.ts";
-import type { ChunkReply, Compression, FileToPack } from "../pool/messages.ts";
+import type { Compression, FileToPack, JobReply } from "../pool/messages.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
-import type { Offer, Receipt, TransferMessage } from "../wire/messages.ts";
+import type { Accept, Offer, Receipt, TransferMessage } from "../wire/messages.ts";
 import { sayAbort, whenAborted } from "./abort.ts";
+import { BatchSize } from "./batch_size.ts";
 import { BATCH_FRAMES, type Equipment, type SlotShare } from "./equipment.ts";
+import type { CompressionChoice } from "./compression.ts";
 import type { TransferChannel } from "./hub.ts";
+import { isLocal, type LaneChoice, LaneControl } from "./lane_control.ts";
 import { LaneWriter } from "./lane_writer.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
+import { leastOf, limitsOf } from "./paced_lane.ts";
 import { Progress } from "./progress.ts";
+import { type RateLimit, rateLimitOf } from "./rate_limit.ts";
 import { WalkFeed, walkFrom, type WalkPlan } from "./walk_feed.ts";
 
 export interface SendRunOptions {
@@ -24,8 +30,8 @@ export interface SendRunOptions {
   /** Sources that could not be found: failures of their own. */
   readonly missing: readonly { readonly path: string; readonly error: SftpxError }[];
   readonly equipment: Equipment;
-  readonly compression: Compression;
-  readonly lanes: number;
+  readonly compression: CompressionChoice;
+  readonly lanes: LaneChoice;
   /** Whether the peer signed this receipt. */
   readonly verifyReceipt: (receipt: Receipt) => Promise<boolean>;
   /** Called before bytes of a file leave this end. */
@@ -54,7 +60,13 @@ class SendRun {
   readonly #ended = Promise.withResolvers<TransferResult>();
   #share: SlotShare | null = null;
   #buffers: BufferPool | null = null;
+  #batch: BatchSize | null = null;
+  /** Frames that workers have. */
+  #packing = 0;
   #lanes: LaneWriter | null = null;
+  #control: LaneControl | null = null;
+  #limits: readonly RateLimit[] = [];
+  #compressing: CompressionPlan | null = null;
   /** The peer said itself why the transfer ends: it need not be told. */
   #isAborted = false;
 
@@ -65,7 +77,7 @@ class SendRun {
     this.#progress = new Progress(options.onEvent, {
       moving: "send",
       counts: () => this.#sender.counts,
-      onTick: () => {},
+      onTick: (nowMs) => this.#control?.tick(nowMs),
       onCarried: options.onCarried,
     });
     this.#feed = new WalkFeed(this.#sender, {
@@ -114,7 +126,7 @@ class SendRun {
       this.#isAborted = message.type === "abort";
       await this.#checkReceipt(message);
       this.#sender.handle(message);
-      if (message.type === "accept") this.#begin();
+      if (message.type === "accept") this.#begin(message);
       if (message.type === "deleted") this.#progress.addDeleted(message.paths.length);
       this.#pump();
       if (this.#sender.result !== null) return this.#ended.resolve(this.#sender.result);
@@ -127,14 +139,27 @@ class SendRun {
   }
 
   /** The receiver accepted: lanes, buffers and the walk begin. */
-  #begin(): void {
+  #begin({ fresh, rateBytesPerSecond }: Accept): void {
     this.#options.onAccepted?.();
+    // Something is sent for certain; where all may be there already, the first frame tells.
+    if (fresh.includes(true)) this.#options.equipment.warm();
+    // What the receiver keeps to need not be sent faster.
+    this.#limits = limitsOf(this.#options.equipment.rateLimit, rateLimitOf(rateBytesPerSecond));
     const bufferBytes = frameBufferBytes(this.#sender.chunkBytes);
     // Only the receiver's accept settles the chunk size (I8).
     const { slots } = this.#share = this.#options.equipment.reserveSlots(this.#sender.chunkBytes);
     this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * slots });
     this.#lanes = this.#lanesOver(this.#buffers);
-    this.#lanes.open(this.#options.lanes);
+    const { channel, lanes, onEvent } = this.#options;
+    const filling = {
+      channel,
+      writer: this.#lanes,
+      mostLanes: slots,
+      mostBytesPerSecond: leastOf(this.#limits),
+      onEvent,
+    };
+    this.#control = new LaneControl(lanes, filling);
+    this.#control.begin();
     const feeding = {
       pump: () => this.#pump(),
       flushed: () => this.#options.channel.flushed(),
@@ -147,14 +172,17 @@ class SendRun {
   #lanesOver(buffers: BufferPool): LaneWriter {
     return new LaneWriter({
       channel: this.#options.channel,
+      limits: this.#limits,
       buffers,
       isUnstored: (frame) => this.#sender.isUnstored(frame),
       onLane: (path) => this.#progress.addLane(path),
-      onWritten: ({ records }, path) => {
+      onWritten: ({ frame, records }, path) => {
+        this.#compressing?.written(frame, performance.now());
         this.#progress.addFrame(records, path);
         this.#pump();
       },
       onLost: (frames) => {
+        this.#compressing?.lost(frames, performance.now());
         this.#sender.lost(frames);
         this.#pump();
       },
@@ -183,16 +211,19 @@ class SendRun {
     const { pool } = this.#options.equipment;
     if (this.#share === null || this.#buffers === null) return;
     const fair = Math.floor(this.#share.slots / (2 * pool.count));
-    const batch = Math.max(1, Math.min(BATCH_FRAMES, fair));
-    while (this.#buffers.available > 0) {
-      const frames = this.#sender.pollFrames(Math.min(batch, this.#buffers.available));
+    this.#batch ??= new BatchSize({ most: Math.max(1, Math.min(BATCH_FRAMES, fair)) });
+    for (let room = this.#buffers.available; room > 0; room = this.#buffers.available) {
+      const ahead = this.#packing + (this.#lanes?.waiting ?? 0);
+      if (this.#batch.waits({ room, ahead })) return;
+      const frames = this.#sender.pollFrames(Math.min(this.#batch.frames, room));
       if (frames.length === 0) return;
       this.#task(this.#runJob(frames));
     }
   }
 
   async #runJob(planned: readonly PlannedFrame[]): Promise<void> {
-    const { channel, equipment: { pool }, compression } = this.#options;
+    const { channel, equipment: { pool } } = this.#options;
+    const compression = this.#compressionOf(planned);
     const files: FileToPack[] = [];
     const numbers = new Map<object, number>();
     const fileNumber = (origin: FileToPack): number => {
@@ -207,14 +238,33 @@ class SendRun {
       buffer: this.#buffers!.take()!,
       chunks: plan.chunks.map(({ origin, ...chunk }) => ({ ...chunk, file: fileNumber(origin) })),
     }));
+    this.#packing += frames.length;
     await pool.run({ kind: "pack", files, frames, compression }, {
       onReply: (reply) => this.#take(reply),
       signal: this.#stop.signal,
     });
   }
 
-  #take(reply: ChunkReply): void {
+  /** Where nobody fixed it, it is decided anew for each job. */
+  #compressionOf(frames: readonly PlannedFrame[]): Compression {
+    const { compression, equipment: { pool: { count: workers } } } = this.#options;
+    if (compression.kind !== "adaptive") return compression;
+    const nowMs = performance.now();
+    this.#compressing ??= new CompressionPlan({ workers, nowMs, isFast: this.#isFast });
+    return this.#compressing.choose(frames, nowMs);
+  }
+
+  /** Nothing is as fast as one machine's own path, unless it is told to be slow. */
+  get #isFast(): boolean {
+    return this.#limits.length === 0 && isLocal(this.#options.channel);
+  }
+
+  #take(reply: JobReply): void {
     if (reply.kind !== "packed") return;
+    const { work, frameBytes } = reply;
+    this.#packing--;
+    this.#batch?.took(work.busyMs);
+    this.#compressing?.packed(reply.frame, { work, frameBytes, nowMs: performance.now() });
     try {
       this.#sender.packed(reply.frame, reply);
     } catch (error) {

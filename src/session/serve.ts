@@ -89,11 +89,13 @@ class Server {
         keep: true,
         keepForMs: options.keepForMs,
       });
+      const { rateBytesPerSecond } = options;
       this.#equipment = await Equipment.start({
         chunkWorkerUrl: options.workers.chunk,
         workerCount: options.workerCount,
         depth: options.depth,
         access: serveAccess(this.#root, { mayWrite }),
+        ...(rateBytesPerSecond === undefined ? {} : { rateBytesPerSecond }),
       });
       await this.#equipment.ready;
       this.#reception = this.#receive();
@@ -103,6 +105,7 @@ class Server {
         certificatePem,
         keyPem,
         ...wantedOf(options),
+        onNotice: (message) => options.onEvent({ kind: "notice", message }),
       });
       this.#admissions.announce({
         port: this.#listener.address.port,
@@ -210,7 +213,6 @@ class Server {
     const stop = new AbortController();
     const stopped = whenAborted(this.#stop.signal, (reason) => stop.abort(reason));
     const session = new ServedSession({
-      transport: this.#options.transport.name,
       hub,
       clientIdentity: caller.identity,
       admission,

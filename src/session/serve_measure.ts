@@ -8,9 +8,12 @@ import { type Admitted, requireRead, requireWrite } from "../trust/grant.ts";
 import type { Measure } from "../wire/messages.ts";
 import type { TransferChannel } from "./hub.ts";
 import { receiveNoise, sendNoise } from "./noise.ts";
+import type { RateLimit } from "./rate_limit.ts";
 
 export interface ServeMeasureOptions {
   readonly admitted: Admitted;
+  /** What this end keeps to. */
+  readonly limit?: RateLimit | null;
   readonly signal: AbortSignal;
 }
 
@@ -33,7 +36,7 @@ export class Measurements {
   async serve(
     channel: TransferChannel,
     first: Measure,
-    { admitted, signal }: ServeMeasureOptions,
+    { admitted, limit = null, signal }: ServeMeasureOptions,
   ): Promise<MeasuredBytes> {
     const { direction, bytes, lanes } = first;
     const turn = Promise.withResolvers<void>();
@@ -44,7 +47,7 @@ export class Measurements {
       if (direction === "up") requireWrite(admitted, "measure");
       else requireRead(admitted, "measure");
       await before;
-      const noise = { bytes, lanes, signal };
+      const noise = { bytes, lanes, limit, signal };
       if (direction === "up") await receiveNoise(channel, noise);
       else await sendNoise(channel, noise);
       return { bytes };

@@ -50,6 +50,8 @@ export type ServeEvent =
     /** Peers turned away so since this was last told. */
     readonly count: number;
   }
+  /** What its user should know of how it serves. */
+  | { readonly kind: "notice"; readonly message: string }
   | { readonly kind: "transfer"; readonly transfer: number; readonly event: SessionEvent }
   | {
     readonly kind: "transfer_done";
@@ -86,6 +88,8 @@ export interface ServeOptions {
   readonly congestion: Congestion;
   /** Bytes of one stream that may be under way; the transport's own measure where absent. */
   readonly windowBytes?: number;
+  /** Bytes of files that all clients together move a second, at most; absent for no limit. */
+  readonly rateBytesPerSecond?: number;
   /** Time an unauthenticated peer has for its whole handshake; `LIMITS.handshakeMs` by default. */
   readonly handshakeMs?: number;
   /** How often refusals of one address are told; `LIMITS.refusalsToldMs` by default. */

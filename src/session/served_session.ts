@@ -27,12 +27,11 @@ import { serveList } from "./serve_list.ts";
 import { Measurements } from "./serve_measure.ts";
 import { servePull, servePush } from "./served_transfer.ts";
 import { KeyHold, type Takeover } from "./takeover.ts";
+import { carriersOf } from "./telling.ts";
 import { type ClaimUse, TicketClaim } from "./ticket_claim.ts";
 
 export interface ServedSessionOptions {
   readonly hub: Hub;
-  /** Name of what its connections go over. */
-  readonly transport: string;
   readonly clientIdentity: Uint8Array;
   readonly admission: Admission;
   readonly identity: Identity;
@@ -59,6 +58,8 @@ export class ServedSession implements OpenSession {
   readonly #ends: SessionEnds;
   /** Where the client's first connection came from. */
   readonly #address: string;
+  /** What carries it. */
+  readonly #stack: string;
   readonly #measurements = new Measurements();
   readonly #joined = new Set<number>();
   readonly #running = new Set<Promise<void>>();
@@ -70,7 +71,9 @@ export class ServedSession implements OpenSession {
       serverIdentity: options.identity.publicKey,
       clientIdentity: options.clientIdentity,
     };
-    this.#address = options.hub.connections[0]?.remoteAddress ?? "";
+    const [first] = options.hub.connections;
+    this.#address = first?.remoteAddress ?? "";
+    this.#stack = first?.stack ?? "";
   }
 
   get key(): Uint8Array {
@@ -128,7 +131,9 @@ export class ServedSession implements OpenSession {
   async #transfer(channel: TransferChannel, first: Request | Offer): Promise<void> {
     const transfer = this.#options.nextTransfer();
     let began = false;
+    const uses: Extract<SessionEvent, { kind: "connection" }>[] = [];
     const onEvent = (event: SessionEvent) => {
+      if (event.kind === "connection") uses.push(event);
       if (event.kind === "start") {
         began = true;
         if (!first.dryRun) this.#options.onBegan();
@@ -162,7 +167,7 @@ export class ServedSession implements OpenSession {
     }
     this.#tellAccess(first, { admitted, transfer, startMs, ...outcomeOf(summary) });
     // The last that is told of a transfer.
-    const { transport } = this.#options;
+    const transport = carriersOf(uses) ?? this.#stack;
     this.#options.onEvent({
       kind: "transfer_done",
       transfer,
@@ -174,7 +179,7 @@ export class ServedSession implements OpenSession {
   /** A list or a measurement. Never rejects. */
   async #answer(channel: TransferChannel, first: List | Measure): Promise<void> {
     const startMs = performance.now();
-    const { root, store, signal } = this.#options;
+    const { root, store, equipment, signal } = this.#options;
     let { admitted } = this.#options.admission;
     let moved = NOTHING_MOVED;
     let ended: Pick<AccessEvent, "result" | "reason"> = { result: "ok", reason: null };
@@ -184,7 +189,8 @@ export class ServedSession implements OpenSession {
         const { entries } = await serveList(channel, first, { root, admitted, store, signal });
         moved = { ...moved, files: entries };
       } else {
-        const { bytes } = await this.#measurements.serve(channel, first, { admitted, signal });
+        const how = { admitted, limit: equipment.rateLimit, signal };
+        const { bytes } = await this.#measurements.serve(channel, first, how);
         moved = { ...moved, bytes, wireBytes: bytes };
       }
     } catch (thrown) {

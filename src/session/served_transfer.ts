@@ -20,6 +20,7 @@ import { checkDelete, checkDeleteGrant } from "./delete_check.ts";
 import type { Equipment } from "./equipment.ts";
 import { grantedDestination } from "./granted_place.ts";
 import type { TransferChannel } from "./hub.ts";
+import type { LaneChoice } from "./lane_control.ts";
 import { Movement } from "./movement.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { runPlanReceive } from "./plan_receive_run.ts";
@@ -92,11 +93,33 @@ export async function servePull(
     ...sending,
     equipment,
     compression,
-    lanes: Math.min(Math.max(1, request.lanes), LIMITS.lanesPerConnection),
+    lanes: servedLanes(request, channel),
     verifyReceipt: receiptCheck(ends, "server"),
     onMoved: () => claim?.moved(),
     tellEntries: false,
   });
+}
+
+/**
+ * The client opens connections where it says that it does; how many lanes they carry is ours to say. Those
+ * that its user asked for come while it makes up its mind: they are counted when it accepts.
+ */
+function servedLanes({ adapts, lanes }: Request, channel: TransferChannel): LaneChoice {
+  const { transfer } = channel;
+  const isFixed = adapts === undefined || adapts === "lanes";
+  const hasFixedLanes = adapts !== "lanes" && adapts !== "both";
+  return {
+    get connections() {
+      return isFixed ? channel.connections.length : 0;
+    },
+    get lanes() {
+      const most = LIMITS.lanesPerConnection * channel.connections.length;
+      return hasFixedLanes ? Math.min(lanes, most) : 0;
+    },
+    mostConnections: LIMITS.connections,
+    hasOther: !isFixed,
+    widen: ({ quic, tcp }) => channel.send({ type: "widen", transfer, quic, tcp }),
+  };
 }
 
 /**

@@ -16,6 +16,8 @@ export class Telling {
   readonly #told = new ToldTexts();
   #attempt = 0;
   readonly #uses = new Map<number, ConnectionEvent>();
+  /** What the last session's first connection went over. */
+  #stack: string | null = null;
   /** What was last shown. */
   #shown = idleProgress("connect");
   #hasStarted = false;
@@ -42,6 +44,9 @@ export class Telling {
         break;
       case "progress":
         return this.#show(event);
+      case "connected":
+        if (event.connection === 0) this.#stack = event.transport;
+        break;
       case "connection":
         return this.#addUse(event);
       case "entry":
@@ -97,12 +102,15 @@ export class Telling {
 
   /** The summary of the command, by that of its last attempt. */
   summary(last: TransferSummary): TransferSummary {
-    for (const use of this.#uses.values()) this.#onEvent(use);
+    const uses = [...this.#uses.values()];
+    for (const use of uses) this.#onEvent(use);
     this.#uses.clear();
-    if (this.#attempt === 0) return last;
+    const carriers = carriersOf(uses) ?? this.#stack;
+    const own = carriers === null ? last : { ...last, transport: carriers };
+    if (this.#attempt === 0) return own;
     const isWhole = last.root !== null;
     return {
-      ...last,
+      ...own,
       files: isWhole ? last.files : Math.max(last.files, this.#shown.filesDone),
       reusedBytes: isWhole ? Math.min(last.bytes, this.#reused(last.reusedBytes)) : 0,
       wireBytes: this.#before.wireBytes + last.wireBytes,
@@ -145,6 +153,7 @@ export class Telling {
     const known = this.#uses.get(event.connection);
     this.#uses.set(event.connection, {
       ...event,
+      transport: joined([...known?.transport.split("+") ?? [], event.transport]),
       wireBytes: event.wireBytes + (known?.wireBytes ?? 0),
       lanes: event.lanes + (known?.lanes ?? 0),
       rttMs: event.rttMs ?? known?.rttMs ?? null,
@@ -156,6 +165,18 @@ export class Telling {
   #isNew(what: string, text: string): boolean {
     return this.#told.tell(`${what} ${text}`, this.#attempt) === this.#attempt;
   }
+}
+
+/** The stacks that carried anything, joined; null where none did. */
+export function carriersOf(
+  uses: readonly Pick<ConnectionEvent, "transport" | "wireBytes">[],
+): string | null {
+  const carriers = uses.filter(({ wireBytes }) => wireBytes > 0);
+  return carriers.length === 0 ? null : joined(carriers.flatMap((use) => use.transport.split("+")));
+}
+
+function joined(stacks: readonly string[]): string {
+  return [...new Set(stacks)].join("+");
 }
 
 function atLeast(done: number, total: number | null): number | null {

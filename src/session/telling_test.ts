@@ -33,11 +33,19 @@ Deno.test("a command that is never lost tells what its one attempt tells", () =>
     { kind: "notice", message: "twice" },
     { kind: "notice", message: "twice" },
     progressOf({ bytesDone: 5, wireBytes: 3 }),
-    { kind: "connection", connection: 0, address: "a", wireBytes: 3, lanes: 1, ...PATH },
+    {
+      kind: "connection",
+      connection: 0,
+      address: "a",
+      transport: "tls",
+      wireBytes: 3,
+      lanes: 1,
+      ...PATH,
+    },
   ];
   for (const event of events) telling.tell(event);
   const summary = wholeOf({ reusedBytes: 2, bytes: 5 });
-  assert.equal(telling.summary(summary), summary);
+  assert.deepEqual(telling.summary(summary), { ...summary, transport: "tls" });
   assert.deepEqual(told, events);
 });
 
@@ -102,7 +110,13 @@ Deno.test("one start is told, and no entry, failure or notice twice by two attem
 
 Deno.test("what each connection carried is told once, all attempts together", () => {
   const { telling, told } = scene();
-  const use = { kind: "connection", connection: 0, address: "a", lanes: 2 } as const;
+  const use = {
+    kind: "connection",
+    connection: 0,
+    address: "a",
+    transport: "tls",
+    lanes: 2,
+  } as const;
   const unknown = { rttMs: null, lossRatio: null, windowBytes: null };
   telling.tell({ ...use, wireBytes: 3, ...PATH });
   telling.next(brokenOf());
@@ -110,6 +124,35 @@ Deno.test("what each connection carried is told once, all attempts together", ()
   assert.deepEqual(told, []);
   telling.summary(wholeOf());
   assert.deepEqual(told, [{ ...use, wireBytes: 7, lanes: 4, ...PATH }]);
+});
+
+Deno.test("the summary names what carried bytes, over all attempts", () => {
+  const use = { kind: "connection", address: "a", lanes: 1, ...PATH } as const;
+  const quic = { ...use, connection: 0, transport: "deno-quic", wireBytes: 3 };
+  const spare = { ...use, connection: 1, transport: "tls", wireBytes: 0 };
+  const named = (...attempts: SessionEvent[][]) => {
+    const { telling, told } = scene();
+    for (const [at, events] of attempts.entries()) {
+      if (at > 0) telling.next(brokenOf());
+      for (const event of events) telling.tell(event);
+    }
+    const { transport } = telling.summary(wholeOf());
+    return { transport, told };
+  };
+  assert.equal(named([quic, spare]).transport, "deno-quic");
+  assert.equal(named([quic, { ...spare, wireBytes: 1 }]).transport, "deno-quic+tls");
+  const changed = named([quic], [{ ...quic, transport: "tls" }], [quic]);
+  assert.equal(changed.transport, "deno-quic+tls");
+  assert.deepEqual(changed.told, [{ ...quic, transport: "deno-quic+tls", wireBytes: 9, lanes: 3 }]);
+});
+
+Deno.test("where nothing was carried, the summary names what its session went over, if any", () => {
+  const { telling } = scene();
+  assert.equal("transport" in telling.summary(wholeOf()), false);
+  const connected = { kind: "connected", address: "a", transport: "tls", connection: 0 } as const;
+  telling.tell(connected);
+  telling.tell({ ...connected, transport: "deno-quic", connection: 1 });
+  assert.equal(telling.summary(wholeOf()).transport, "tls");
 });
 
 Deno.test("what an attempt moved is not reused by its successor, what was there before is", () => {

@@ -10,6 +10,8 @@ export interface LanePath {
   readonly connection: number;
   /** The other end of that connection, as {@linkcode Connection} names it. */
   readonly address: string;
+  /** Name of what carries it. */
+  readonly stack: string;
   /** What its transport knows of that connection by now. */
   readonly stats: () => ConnectionStats;
 }
@@ -27,14 +29,27 @@ export interface OutgoingLane extends LanePath {
   readonly lost: Promise<unknown>;
 }
 
+/** A connection of the session. */
+export interface ChannelConnection {
+  readonly number: number;
+  /** Name of what carries it. */
+  readonly stack: string;
+  /** Its other end, as {@linkcode Connection} names it. */
+  readonly address: string;
+  /** Its round trip by its transport's own measure; null where that does not say. */
+  readonly rttMs: number | null;
+}
+
 /** One transfer's share of a session. */
 export interface TransferChannel {
   readonly transfer: number;
   readonly messages: Mailbox<TransferMessage>;
   readonly lanes: Mailbox<IncomingLane>;
   send(message: Message): void;
-  /** Opens a lane on one of the session's connections, in turn. */
-  openLane(): Promise<OutgoingLane>;
+  /** Opens a lane on this one of the session's connections, or on one of them in turn. */
+  openLane(connection?: number): Promise<OutgoingLane>;
+  /** The session's connections, as they are now. */
+  readonly connections: readonly ChannelConnection[];
   /** Smallest round trip over the session's first connection, milliseconds; null when not known. */
   readonly rttMs: number | null;
   /** Settles when what was sent was taken by the transport: whoever sends much waits here (I8). */

@@ -1,5 +1,6 @@
 // What a client works with: its chunk workers and its store, made once for all attempts of a command.
-// All workers start at once, beside reaching the server; nobody waits for one before it is needed.
+// The store's worker starts beside reaching the server, chunk workers once there is something for them to do:
+// nobody waits for one before it is needed, and a run that finds all as it was starts none.
 
 import { toSftpxError } from "../base/errors.ts";
 import type { Hashing } from "../engine/hashing.ts";
@@ -9,6 +10,12 @@ import type { Store, StoreOptions } from "../store/store.ts";
 import { Equipment, loadHashing } from "./equipment.ts";
 import type { TransferOptions } from "./options.ts";
 
+/** A store, and the root it is on; null for one that only walks. */
+interface Opening {
+  readonly root: string | null;
+  readonly store: Promise<Store>;
+}
+
 export class Workshop implements AsyncDisposable {
   readonly #options: TransferOptions;
   /** What the store's worker may do; undefined for what any store may. */
@@ -16,7 +23,7 @@ export class Workshop implements AsyncDisposable {
   readonly #equipping: Promise<Equipment | null>;
   /** Its worker starts before it is known on which root; then null. */
   #starting: StartedStore | null;
-  #opening: { readonly root: string | null; readonly store: Promise<Store> } | null = null;
+  #opening: Opening | null = null;
 
   /**
    * Begins to set up; a dry run moves no bytes and has no workers. `access` is what its workers may do,
@@ -29,10 +36,17 @@ export class Workshop implements AsyncDisposable {
     this.#options = options;
     this.#storeAccess = onlyWalks ? access : storeAccess(access.write ?? []);
     const { workers, workerCount, depth, dryRun } = options;
+    const { rateBytesPerSecond } = options;
+    const limit = rateBytesPerSecond === undefined ? {} : { rateBytesPerSecond };
     this.#starting = startStore(workers.store, this.#storeAccess);
-    this.#equipping = dryRun
-      ? Promise.resolve(null)
-      : Equipment.start({ chunkWorkerUrl: workers.chunk, workerCount, depth, access });
+    this.#equipping = dryRun ? Promise.resolve(null) : Equipment.start({
+      chunkWorkerUrl: workers.chunk,
+      workerCount,
+      depth,
+      access,
+      onDemand: true,
+      ...limit,
+    });
     this.#equipping.catch(() => {}); // Told where it is asked for.
   }
 
@@ -49,17 +63,17 @@ export class Workshop implements AsyncDisposable {
   /** A store on a root, null for one that only walks; that of another root is closed first. */
   async store(root: string | null, more: Partial<StoreOptions> = {}): Promise<Store> {
     if (this.#opening?.root !== root) {
-      await this.#closeStore();
-      const started = this.#starting ?? startStore(this.#options.workers.store, this.#storeAccess);
-      this.#starting = null;
-      const store = started.open({ root, keep: false, ...more });
+      // At once: whoever asks meanwhile gets the same, and no second worker is started.
+      const store = this.#open({ root, keep: false, ...more }, this.#opening);
       store.catch(() => {});
       this.#opening = { root, store };
     }
+    const opening = this.#opening;
     try {
-      return await this.#opening!.store;
+      return await opening.store;
     } catch (error) {
-      this.#opening = null; // Another attempt opens it anew.
+      // Another attempt opens it anew.
+      if (this.#opening === opening) this.#opening = null;
       throw error;
     }
   }
@@ -87,10 +101,25 @@ export class Workshop implements AsyncDisposable {
     }
   }
 
+  async #open(
+    options: Parameters<StartedStore["open"]>[0],
+    before: Opening | null,
+  ): Promise<Store> {
+    const started = this.#starting;
+    this.#starting = null;
+    await closed(before);
+    return await (started ?? startStore(this.#options.workers.store, this.#storeAccess))
+      .open(options);
+  }
+
   async #closeStore(): Promise<void> {
     const opening = this.#opening;
     this.#opening = null;
-    const store = await opening?.store.catch(() => null);
-    await store?.close();
+    await closed(opening);
   }
+}
+
+async function closed(opening: Opening | null): Promise<void> {
+  const store = await opening?.store.catch(() => null);
+  await store?.close();
 }

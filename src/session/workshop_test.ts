@@ -18,7 +18,7 @@ function workshopWith({ chunk = CHUNK, store = STORE, dryRun = false }): Worksho
   });
 }
 
-Deno.test("a workshop that is closed before anything is asked of it leaves nothing running", async () => {
+Deno.test("a workshop that is closed leaves nothing running; chunk workers wait for what they are to do", async () => {
   const before = globalThis.Worker;
   const running = new Set<Worker>();
   globalThis.Worker = class extends before {
@@ -32,8 +32,18 @@ Deno.test("a workshop that is closed before anything is asked of it leaves nothi
     }
   };
   try {
-    await using _workshop = workshopWith({});
-    assert.equal(running.size, 2, "both start at once");
+    await using workshop = workshopWith({});
+    const equipment = await workshop.equipment();
+    assert.equal(
+      running.size,
+      1,
+      "the store's starts at once, the other one has nothing to do yet",
+    );
+    equipment?.warm();
+    assert.equal(running.size, 2);
+    const [store, same] = await Promise.all([workshop.store(null), workshop.store(null)]);
+    assert.equal(store, same);
+    assert.equal(running.size, 2, "two who ask at once get the same store");
   } finally {
     globalThis.Worker = before;
   }

@@ -1,12 +1,13 @@
 // CBOR (RFC 8949) as control messages use it: maps with text keys, arrays, text, bytes, integers,
-// booleans and null, all of definite length and in their shortest form. Writing is the library's.
-// Reading is not: the library recurses without a bound, puts U+FFFD for broken UTF-8 and drops a
-// leading byte order mark, which would let two names of a peer become one (I3).
+// booleans and null, all of definite length and in their shortest form. Reading is our own: the library
+// (cborg, which the tests hold it against) recurses without a bound, puts U+FFFD for broken UTF-8 and
+// drops a leading byte order mark, which would let two names of a peer become one (I3).
 
-import { encode, rfc8949EncodeOptions } from "cborg";
 import { decodeUtf8 } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+
+export { encodeCbor } from "./cbor_writer.ts";
 
 /** What a control message's body is made of. Integers beyond 2^53 - 1 are bigints. */
 export type CborValue =
@@ -35,11 +36,6 @@ const MAJOR_SIMPLE = 7;
 const SIMPLE_VALUES = new Map([[20, false], [21, true], [22, null]]);
 /** Smallest argument that needs 1, 2, 4 and 8 bytes of its own. */
 const SMALLEST_ARGUMENTS = [24, 0x100, 0x10000, 0x100000000] as const;
-
-/** Bytes of a value, keys sorted, every integer in its shortest form. */
-export function encodeCbor(value: CborValue): Uint8Array {
-  return encode(value, rfc8949EncodeOptions);
-}
 
 /** The one value that fills `bytes`. Throws a `protocol` error whose text is the state found. */
 export function decodeCbor(bytes: Uint8Array): CborValue {
@@ -155,12 +151,29 @@ class Reader {
   #argument(minor: number): number | bigint {
     if (minor < 24) return minor;
     if (minor > 27) throw fault("it has an indefinite or reserved length");
-    const head = this.#take(1 << (minor - 24));
-    const argument = minor === 27 ? readU64(head) : readUint(head);
+    const argument = this.#uint(1 << (minor - 24));
     if (argument < (SMALLEST_ARGUMENTS[minor - 24] ?? 0)) {
       throw fault("it has an integer that is not in its shortest form");
     }
     return argument;
+  }
+
+  /** A big-endian integer; beyond 2^53 - 1 a bigint. No array is made for it: entries are full of them. */
+  #uint(count: number): number | bigint {
+    if (count > this.#bytes.byteLength - this.#at) throw fault("it is cut short");
+    if (count === 8) {
+      const high = this.#u32(4);
+      const low = this.#u32(4);
+      return high < 1 << 21 ? high * 2 ** 32 + low : BigInt(high) << 32n | BigInt(low);
+    }
+    return this.#u32(count);
+  }
+
+  /** Up to four bytes that are there. */
+  #u32(count: number): number {
+    let value = 0;
+    for (let i = 0; i < count; i++) value = value * 256 + this.#bytes[this.#at++]!;
+    return value;
   }
 
   #take(count: number | bigint): Uint8Array {
@@ -171,21 +184,9 @@ class Reader {
   }
 }
 
-/** Up to six bytes, big-endian. */
-function readUint(bytes: Uint8Array): number {
-  let value = 0;
-  for (const byte of bytes) value = value * 256 + byte;
-  return value;
-}
-
-function readU64(bytes: Uint8Array): number | bigint {
-  const high = readUint(bytes.subarray(0, 4));
-  const low = readUint(bytes.subarray(4));
-  if (high < 1 << 21) return high * 2 ** 32 + low;
-  return BigInt(high) << 32n | BigInt(low);
-}
-
 function decodeText(bytes: Uint8Array): string {
+  // Most keys are one letter: no call out for these.
+  if (bytes.byteLength === 1 && bytes[0]! < 0x80) return String.fromCharCode(bytes[0]!);
   try {
     return decodeUtf8(bytes);
   } catch (cause) {

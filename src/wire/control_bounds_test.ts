@@ -27,7 +27,15 @@ Deno.test("a field that this version does not know is passed over", () => {
 });
 
 Deno.test("a message without one of its fields is refused", () => {
-  const optional = new Set(["auth.k", "accept.p", "have.st", "have.r", "request.f"]);
+  const optional = new Set([
+    "auth.k",
+    "accept.p",
+    "accept.r",
+    "have.st",
+    "have.r",
+    "request.f",
+    "request.u",
+  ]);
   for (const [, message] of SAMPLES) {
     for (const key of Object.keys(bodyMap(message))) {
       const { [key]: _, ...rest } = bodyMap(message);
@@ -219,6 +227,7 @@ Deno.test("every value is held to its limit and one past it", () => {
     ["request", at("b"), ...chunk],
     ["request", at("z"), ...word],
     ["request", at("l"), [1, LIMITS.connections * LIMITS.lanesPerConnection], [0, 1025]],
+    ["request that leaves lanes open", at("u"), [0, 1, 2], [3, -1]],
     ["request", at("x"), ...rules],
     ["request", at("y"), [true, false], [0, null]],
     ["request of some files", at("f"), [[], many(LIMITS.filesPerRequest, "a"), [longPath]], [
@@ -394,6 +403,9 @@ Deno.test("every value is held to its limit and one past it", () => {
     ]],
     ["measured", at("t"), ...u32],
     ["measured", at("b"), [0, LIMITS.measureBytes], [-1, LIMITS.measureBytes + 1]],
+    ["widen", at("t"), ...u32],
+    ["widen", at("q"), [0, LIMITS.connections], [-1, LIMITS.connections + 1]],
+    ["widen", at("p"), [0, LIMITS.connections], [-1, LIMITS.connections + 1]],
     ["finish", at("t"), ...u32],
     ["finish", at("h"), ...bytes(32)],
     ["finish", at("n"), ...u32],

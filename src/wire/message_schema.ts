@@ -88,6 +88,10 @@ export const MESSAGE_CODECS: {
     chunkBytes: field("b", chunkBytes),
     compress: field("z", shortWord),
     lanes: field("l", uint(LANES_MAX, 1)),
+    adapts: optional(
+      "u",
+      word<NonNullable<M.Request["adapts"]>>({ lanes: 0, connections: 1, both: 2 }),
+    ),
     filters: field("x", filters),
     files: optional("f", list(requestedPath, LIMITS.filesPerRequest)),
     dryRun: field("y", boolean()),
@@ -113,6 +117,7 @@ export const MESSAGE_CODECS: {
     fresh: field("f", list(boolean(), LIMITS.sourcesPerTransfer)),
     chunkBytes: field("b", chunkBytes),
     from: optional("p", manifestPath),
+    rateBytesPerSecond: optional("r", uint(LIMITS.rateBytesPerSecond, 1)),
   }),
   entries: body<"entries">({
     transfer,
@@ -199,6 +204,11 @@ export const MESSAGE_CODECS: {
     lanes: field("l", uint(LANES_MAX, 1)),
   }),
   measured: body<"measured">({ transfer, bytes: field("b", uint(LIMITS.measureBytes)) }),
+  widen: body<"widen">({
+    transfer,
+    quic: field("q", uint(LIMITS.connections)),
+    tcp: field("p", uint(LIMITS.connections)),
+  }),
   finish: body<"finish">({ transfer, root: field("h", key32), frames: field("n", u32) }),
   receipt: body<"receipt">({
     transfer,

@@ -146,6 +146,11 @@ export interface Request {
   readonly compress: string;
   /** Lanes the sender may open, over all connections. */
   readonly lanes: number;
+  /**
+   * What the sender may change by what it measures: how many lanes there are, how many connections (it
+   * asks for them: Widen), or both. Absent where all is as the client says.
+   */
+  readonly adapts?: "lanes" | "connections" | "both";
   /** The sender leaves out what these exclude. */
   readonly filters: readonly FilterRule[];
   /** Of the one source, a directory's contents, only these paths below it and what they contain. */
@@ -189,6 +194,8 @@ export interface Accept {
   readonly chunkBytes: number;
   /** A hint: what is missing begins here, so the sender may name first what `isFromOn` this path. */
   readonly from?: string;
+  /** A hint: the receiver takes no more bytes a second, so the sender need not send faster. */
+  readonly rateBytesPerSecond?: number;
 }
 
 /**
@@ -382,6 +389,15 @@ export interface Measure {
   readonly lanes: number;
 }
 
+/** Server to client in a pull: so many connections of each way would help; ignorable. */
+export interface Widen {
+  readonly type: "widen";
+  readonly transfer: number;
+  /** Connections over QUIC and over TCP, those that are there counted. */
+  readonly quic: number;
+  readonly tcp: number;
+}
+
 /** Whoever received the bytes of a Measure: that they are all here (I4). */
 export interface Measured {
   readonly type: "measured";
@@ -470,6 +486,7 @@ export type TransferMessage =
   | Listing
   | Measure
   | Measured
+  | Widen
   | Finish
   | Receipt
   | Done
@@ -523,6 +540,7 @@ export const MESSAGE_NUMBERS = {
   measured: 0x27,
   ping: 0x8001,
   pong: 0x8002,
+  widen: 0x8003,
 } as const satisfies Record<Message["type"], number>;
 
 /** Types at or above this bit may be ignored by a peer that does not know them. */

@@ -53,6 +53,28 @@ Deno.test("measure() tells the round trip and both directions, over all connecti
   ]);
 });
 
+Deno.test("measure() moves more and more where time says how long is enough, and no more than all", async () => {
+  const asked: number[] = [];
+  await using place = await Place.open();
+  const server = await place.serve();
+  const bytesAsked = () =>
+    server.events.items.flatMap((event) => event.kind === "access" ? [event.bytes] : []);
+  const directions: [string, boolean][] = [];
+  const all = await measure(optionsOf(place, server.remote(), {
+    bytes: 9 * MiB,
+    enoughMs: 1e9,
+    onDirection: (direction, isOver) => void directions.push([direction, isOver]),
+  }));
+  asked.push(...bytesAsked());
+  assert.deepEqual(asked.slice(0, asked.length / 2), asked.slice(asked.length / 2));
+  assert.equal(asked[0], 2 * MiB);
+  assert.deepEqual([all.upBytes, all.downBytes], [9 * MiB, 9 * MiB]);
+  assert.deepEqual(directions, [["up", false], ["up", true], ["down", false], ["down", true]]);
+  const little = await measure(optionsOf(place, server.remote(), { bytes: 9 * MiB, enoughMs: 0 }));
+  assert.deepEqual([little.upBytes, little.downBytes], [2 * MiB, 2 * MiB]);
+  assert.deepEqual([all.stack, all.connections], ["memory", 1]);
+});
+
 Deno.test("measure() leaves out the direction that the grant does not allow", async () => {
   await using place = await Place.open();
   await mkdir(place.path("root"));

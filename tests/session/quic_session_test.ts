@@ -1,12 +1,13 @@
-// The same over real QUIC, each stack with itself and with every other one: a first contact, then
-// sessions pinned to what was learned, transfers both ways, and what a client is told where the server is
-// another one.
+// The same over real QUIC, each stack with itself and with every other one, and over TLS on TCP: a first
+// contact, then sessions pinned to what was learned, transfers both ways, and what a client is told where
+// the server is another one.
 
 import assert from "node:assert/strict";
 import { learnIdentity } from "../../src/session/claim.ts";
 import { list } from "../../src/session/list.ts";
 import { measure } from "../../src/session/measure.ts";
 import type { Remote, SessionEvent, SessionOptions } from "../../src/session/options.ts";
+import { tlsTransport } from "../../src/transport/tls/tls.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { generateIdentity } from "../../src/trust/identity.ts";
 import { directory, file, link, makeFile, makeTree, noise, prose, readTree } from "../e2e/trees.ts";
@@ -40,7 +41,11 @@ async function names(options: SessionOptions, remote: Remote): Promise<readonly 
   return found;
 }
 
-for (const { name, client: transport, server: listening } of await quicPairs()) {
+/** This process has read its roots long ago, as for QUIC. */
+const TLS: Transport = { ...tlsTransport(), addsToRuntimeRoots: false };
+const PAIRS = [...await quicPairs(), { name: "tls", client: TLS, server: TLS }];
+
+for (const { name, client: transport, server: listening } of PAIRS) {
   Deno.test(`${name}: what a first contact learned is what a session is pinned to`, async () => {
     await using place = await Place.open();
     await makeFile(place.path("root/dir/f"), "f");

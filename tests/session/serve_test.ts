@@ -181,7 +181,8 @@ Deno.test("one address gets so many connections at the door, and places again wh
   }
   const { code, remote } = await (await dial(place, server)).closed;
   assert.deepEqual([code, remote], ["busy", true]);
-  for (const connection of waiting) connection.close("none", "");
+  // Who leaves in order without a word is not told.
+  for (const connection of waiting) connection.close("interrupted", "");
   const gone = () =>
     server.events.items.reduce(
       (sum, event) => sum + (event.kind === "peer_refused" ? event.count : 0),

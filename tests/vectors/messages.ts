@@ -74,6 +74,17 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     files: ["2026/a.raw", "./b/"],
     dryRun: true,
   },
+  "request that leaves lanes open": {
+    type: "request",
+    transfer: 2,
+    sources: [{ path: "photos" }],
+    chunkBytes: LIMITS.defaultChunkBytes,
+    compress: "auto",
+    lanes: 4,
+    adapts: "both",
+    filters: [],
+    dryRun: false,
+  },
   "offer": {
     type: "offer",
     transfer: 0xffff_ffff,
@@ -94,6 +105,13 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
     dryRun: false,
   },
   "accept": { type: "accept", transfer: 1, fresh: [true, false, true], chunkBytes: 1 << 24 },
+  "accept of a receiver with a limit": {
+    type: "accept",
+    transfer: 1,
+    fresh: [true],
+    chunkBytes: 1 << 21,
+    rateBytesPerSecond: 12_500_000,
+  },
   "accept of a resume": {
     type: "accept",
     transfer: 1,
@@ -215,6 +233,7 @@ export const SAMPLE_MESSAGES: Readonly<Record<string, M.Message>> = {
   },
   "measure": { type: "measure", transfer: 4, direction: "down", bytes: 1 << 26, lanes: 4 },
   "measured": { type: "measured", transfer: 4, bytes: 1 << 26 },
+  "widen": { type: "widen", transfer: 2, quic: 4, tcp: 0 },
   "finish": { type: "finish", transfer: 1, root: countingBytes(8, 32), frames: 12 },
   "receipt": {
     type: "receipt",
@@ -355,6 +374,21 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
   }),
   of("request", {
     transfer: u32,
+    sources: fc.array(message({ path: destination }), { maxLength: 3 }),
+    chunkBytes,
+    compress: fc.constant("auto"),
+    lanes: fc.integer({ min: 1, max: 64 }),
+    adapts: fc.constantFrom("lanes", "connections", "both"),
+    filters,
+    dryRun: fc.boolean(),
+  }),
+  of("widen", {
+    transfer: u32,
+    quic: fc.nat({ max: LIMITS.connections }),
+    tcp: fc.nat({ max: LIMITS.connections }),
+  }),
+  of("request", {
+    transfer: u32,
     sources: message({ path: destination }).map((source) => [source]),
     chunkBytes,
     compress: fc.constant("auto"),
@@ -390,6 +424,12 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
   }),
   of("accept", { transfer: u32, fresh: fc.array(fc.boolean()), chunkBytes }),
   of("accept", { transfer: u32, fresh: fc.array(fc.boolean()), chunkBytes, from: manifestPath }),
+  of("accept", {
+    transfer: u32,
+    fresh: fc.array(fc.boolean()),
+    chunkBytes,
+    rateBytesPerSecond: fc.integer({ min: 1, max: LIMITS.rateBytesPerSecond }),
+  }),
   fc.array(fc.tuple(entryArbitrary, fc.nat(9)), { maxLength: 5 }).chain((pairs) =>
     of("entries", {
       transfer: u32,

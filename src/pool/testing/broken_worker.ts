@@ -1,4 +1,4 @@
-// A chunk worker gone wrong: what it does is told by the path of the digest job it is given.
+// A chunk worker gone wrong: what it does is told by the first path of the digest job it is given.
 
 import type { ChunkInit, ChunkJob, ChunkReply } from "../messages.ts";
 import { workerPort } from "../../runtime/runtime.ts";
@@ -13,7 +13,7 @@ port.receive((message) => {
     return;
   }
   if (message.kind !== "digest") return; // keeps the job for ever
-  switch (message.path) {
+  switch (message.files[0]?.path) {
     case "throw":
       throw new Error("out of ideas");
     case "reject":

@@ -1,0 +1,130 @@
+// Carries out a lane plan: shows it how the lanes of a sending transfer fare, and has connections and
+// lanes opened and ended as it answers. Asks for connections, which only the client can open.
+
+import type { LaneGoal, LanePlanOptions, Way } from "../engine/lane_goal.ts";
+import { LanePlan } from "../engine/lane_plan.ts";
+import { spreadLanes } from "../engine/lane_spread.ts";
+import { hostOf, isLoopback } from "../transport/addresses.ts";
+import type { TransferChannel } from "./hub.ts";
+import { toMicrosecond } from "./connection_use.ts";
+import type { LaneWriter } from "./lane_writer.ts";
+import type { SessionEvent } from "./options.ts";
+
+/** What the user, or the client, wants of lanes. */
+export interface LaneChoice {
+  /** Exactly so many; 0 for as many as help. */
+  readonly connections: number;
+  readonly lanes: number;
+  /** Connections that the session may have. */
+  readonly mostConnections: number;
+  /** Whether the peer can be reached by the other way too. */
+  readonly hasOther: boolean;
+  /** Asks for so many connections of each way, in all; they come, or they do not. */
+  readonly widen: (goal: Pick<LaneGoal, Way>) => void;
+}
+
+/** Answers that are asked for before lanes are in their way. */
+const PINGS = 3;
+
+export class LaneControl {
+  readonly #choice: LaneChoice;
+  readonly #channel: TransferChannel;
+  readonly #writer: LaneWriter;
+  readonly #plan: LanePlan;
+  readonly #onEvent: (event: SessionEvent) => void;
+  #asked: LaneGoal;
+  #hasTold = false;
+
+  constructor(
+    choice: LaneChoice,
+    { channel, writer, mostLanes, mostBytesPerSecond, onEvent }: {
+      readonly channel: TransferChannel;
+      readonly writer: LaneWriter;
+      /** Frames that the pipeline holds: more lanes would wait for each other's. */
+      readonly mostLanes: number;
+      /** What the transfer keeps to; null for no limit. */
+      readonly mostBytesPerSecond: number | null;
+      readonly onEvent: (event: SessionEvent) => void;
+    },
+  ) {
+    // As it stands when lanes begin: connections that a client was to open are there by then.
+    this.#choice = { ...choice };
+    this.#channel = channel;
+    this.#writer = writer;
+    this.#onEvent = onEvent;
+    const { connections, lanes, mostConnections, hasOther } = this.#choice;
+    const [first] = channel.connections;
+    const plan: LanePlanOptions = {
+      first: wayOf(first?.stack ?? ""),
+      hasOther,
+      isLocal: isLocal(channel),
+      connections,
+      lanes,
+      mostConnections,
+      mostLanes,
+      mostBytesPerSecond,
+    };
+    this.#plan = new LanePlan(plan);
+    this.#asked = this.#plan.goal;
+  }
+
+  /** Opens the first lanes. */
+  begin(): void {
+    const { connections, lanes } = this.#choice;
+    // All is said: they take their turns over what there is, as it comes.
+    if (connections !== 0 && lanes !== 0) return this.#writer.open(lanes);
+    // A busy moment is no long path: the smallest of several answers counts.
+    for (let ping = 0; ping < PINGS; ping++) this.#channel.caughtUp();
+    this.tick(performance.now());
+    if (!this.#hasTold) this.#tell(this.#plan.goal, this.#channel.rttMs, "to begin with");
+  }
+
+  /** Looks at the lanes, and changes what the plan wants changed. */
+  tick(nowMs: number): void {
+    const { connections, lanes } = this.#choice;
+    if (connections !== 0 && lanes !== 0) return;
+    const members = this.#channel.connections;
+    const rttMs = shortest([this.#channel.rttMs, ...members.map((member) => member.rttMs)]);
+    const carried = { quic: 0, tcp: 0 };
+    const there = { quic: 0, tcp: 0 };
+    for (const { number, stack } of members) {
+      there[wayOf(stack)]++;
+      carried[wayOf(stack)] += this.#writer.times.carriedBy(number);
+    }
+    const idleShare = this.#writer.times.takeIdleShare();
+    const goal = this.#plan.look({ nowMs, rttMs, carried, there, idleShare });
+    if (goal.quic !== this.#asked.quic || goal.tcp !== this.#asked.tcp) this.#choice.widen(goal);
+    this.#asked = goal;
+    const reason = this.#plan.pollReason();
+    if (reason !== null) this.#tell(goal, rttMs, reason);
+    const ways = members.map(({ number, stack }) => ({ number, way: wayOf(stack) }));
+    if (ways.length > 0) this.#writer.spread(spreadLanes(goal, ways));
+  }
+
+  #tell({ quic, tcp, lanes }: LaneGoal, feltMs: number | null, reason: string): void {
+    this.#hasTold = true;
+    const rttMs = feltMs === null ? null : toMicrosecond(feltMs);
+    const { bytesPerSecond } = this.#plan;
+    this.#onEvent({ kind: "lanes", quic, tcp, lanes, rttMs, bytesPerSecond, reason });
+  }
+}
+
+function shortest(timesMs: readonly (number | null)[]): number | null {
+  const known = timesMs.filter((timeMs) => timeMs !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** Whether both ends are on one machine, as the first connection's address has it. */
+export function isLocal({ connections: [first] }: TransferChannel): boolean {
+  return isLocalAddress(first?.address);
+}
+
+/** Whether a connection's other end is on this machine. */
+export function isLocalAddress(address: string | undefined): boolean {
+  return address !== undefined && isLoopback(hostOf(address));
+}
+
+/** What carries a connection, by its stack's name. */
+export function wayOf(stack: string): Way {
+  return stack === "tls" ? "tcp" : "quic";
+}

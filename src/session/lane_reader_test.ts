@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import type { ReceiveStream } from "../transport/transport.ts";
+import {
+  FRAME_HEADER_BYTES,
+  frameCapacityBytes,
+  RECORD_BYTES,
+  writeFrameHeader,
+  writeRecord,
+} from "../wire/frame.ts";
+import { type ArrivedFrame, LaneReader } from "./lane_reader.ts";
+import type { IncomingLane, TransferChannel } from "./transfer_channel.ts";
+import { Mailbox } from "./mailbox.ts";
+import { RateLimit } from "./rate_limit.ts";
+
+const CHUNK_BYTES = 65_536;
+const SLOTS = 3;
+
+Deno.test("no more frames are read than there are slots, however many lanes bring more (I8)", async () => {
+  const scene = new Scene();
+  const lanes = Array.from({ length: 8 }, () => scene.addLane());
+  await scene.quiet();
+  assert.equal(scene.arrived.length, SLOTS);
+  const begun = lanes.filter(({ bodies }) => bodies > 0).length;
+  assert.equal(begun, SLOTS, "a lane without a slot is not read any further");
+  scene.reader.giveBack(scene.arrived.shift()!.body.buffer);
+  await scene.quiet();
+  assert.equal(scene.arrived.length, SLOTS, "the slot that came back is used again");
+  scene.reader.halt();
+});
+
+Deno.test("a chunk alone in its frame lies behind its record, where it can be written from", async () => {
+  const scene = new Scene();
+  scene.addLane();
+  await scene.quiet();
+  const [frame] = scene.arrived;
+  assert.ok(frame !== undefined);
+  assert.equal((frame.body.byteOffset + RECORD_BYTES) % 512, 496);
+  assert.equal(frame.body.byteLength, RECORD_BYTES + CHUNK_BYTES);
+  assert.equal(frame.records[0]?.storedBytes, CHUNK_BYTES);
+  assert.ok(frame.body.subarray(RECORD_BYTES).every((byte) => byte === 7));
+  scene.reader.halt();
+});
+
+Deno.test("a lane is read no faster than the limit allows, whatever its sender knows of it", async () => {
+  // Nobody's time passes: what is due to begin with is all there is.
+  const clock = { nowMs: () => 0, wait: () => new Promise<void>(() => {}) };
+  const limit = new RateLimit(2 * CHUNK_BYTES, clock);
+  const scene = new Scene(limit);
+  const lanes = Array.from({ length: 4 }, () => scene.addLane());
+  await scene.quiet();
+  assert.equal(scene.arrived.length, 0);
+  const readBytes = lanes.reduce((sum, lane) => sum + lane.readBytes, 0);
+  // A slice of each lane is there before it is known how much it is.
+  const mostBytes = limit.bytesPerSecond / 10 + (1 + lanes.length) * limit.sliceBytes;
+  assert.ok(readBytes > limit.sliceBytes && readBytes <= mostBytes, `${readBytes} bytes`);
+  scene.reader.halt();
+});
+
+/** A receiver that takes frames and is never done with them. */
+class Scene {
+  readonly reader: LaneReader;
+  readonly arrived: ArrivedFrame[] = [];
+  readonly #lanes = new Mailbox<IncomingLane>();
+
+  constructor(limit: RateLimit | null = null) {
+    const channel = { transfer: 1, lanes: this.#lanes } as unknown as TransferChannel;
+    this.reader = new LaneReader({
+      channel,
+      limit,
+      chunkBytes: CHUNK_BYTES,
+      slots: SLOTS,
+      onLane: () => () => {},
+      onFrame: (frame) => {
+        this.arrived.push(frame);
+        return Promise.resolve();
+      },
+      onError: (error) => assert.fail(String(error)),
+    });
+    this.reader.run();
+  }
+
+  /** A lane that brings the same frame for ever. */
+  addLane(): EndlessLane {
+    const stream = new EndlessLane();
+    const opening = stream.frame.slice(0, FRAME_HEADER_BYTES);
+    this.#lanes.put({ stream, opening } as unknown as IncomingLane);
+    return stream;
+  }
+
+  /** Everything that can happen without a slot has happened: nothing here waits for a clock. */
+  async quiet(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+class EndlessLane implements ReceiveStream {
+  readonly frame = frameOf();
+  /** Times that a body, or a part of it, was asked for. */
+  bodies = 0;
+  readBytes = 0;
+  #at = FRAME_HEADER_BYTES;
+
+  read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#at >= FRAME_HEADER_BYTES) this.bodies++;
+    const { byteOffset, byteLength } = into;
+    this.readBytes += byteLength;
+    const view = new Uint8Array(into.buffer.transfer(), byteOffset, byteLength);
+    view.set(this.frame.subarray(this.#at, this.#at + view.length));
+    this.#at = (this.#at + view.length) % this.frame.length;
+    return Promise.resolve(view);
+  }
+
+  cancel(): void {}
+}
+
+function frameOf(): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(frameCapacityBytes(1, CHUNK_BYTES)).fill(7);
+  writeRecord(bytes, 0, {
+    entry: 0,
+    chunk: 0,
+    rawBytes: CHUNK_BYTES,
+    storedBytes: CHUNK_BYTES,
+    encoding: "raw",
+    digest: new Uint8Array(32),
+  });
+  const bodyBytes = bytes.length - FRAME_HEADER_BYTES;
+  writeFrameHeader(bytes, { transfer: 1, frame: 0, records: 1, bodyBytes });
+  return bytes;
+}

@@ -1,0 +1,260 @@
+import assert from "node:assert/strict";
+import { BufferPool } from "../pool/buffers.ts";
+import type { Packed } from "../pool/messages.ts";
+import type { TransferChannel } from "./hub.ts";
+import { LaneWriter } from "./lane_writer.ts";
+import { Mailbox } from "./mailbox.ts";
+import { RateLimit } from "./rate_limit.ts";
+
+const FRAME_BYTES = 100;
+
+/** A lane of the test's: its writes wait until they are let through. */
+class HeldLane {
+  readonly connection: number;
+  readonly #dies = Promise.withResolvers<void>();
+  readonly lost = this.#dies.promise;
+  readonly writes: { readonly bytes: number; readonly taken: PromiseWithResolvers<void> }[] = [];
+  isAborted = false;
+  isClosed = false;
+  readonly stream = {
+    write: (bytes: Uint8Array<ArrayBuffer>) => {
+      const taken = Promise.withResolvers<void>();
+      this.writes.push({ bytes: bytes.byteLength, taken });
+      return taken.promise;
+    },
+    close: () => {
+      this.isClosed = true;
+      return Promise.resolve();
+    },
+    abort: () => {
+      this.isAborted = true;
+      for (const { taken } of this.writes) taken.reject(new Error("aborted"));
+    },
+  };
+  readonly address = "h:1";
+  readonly stack = "memory";
+  readonly stats = () => ({ rttMs: null, lossRatio: null, windowBytes: null });
+
+  constructor(connection: number) {
+    this.connection = connection;
+  }
+
+  /** Its connection has ended. */
+  die(): void {
+    this.#dies.resolve();
+  }
+
+  /** Lets everything through that was written. */
+  take(): void {
+    for (const { taken } of this.writes) taken.resolve();
+  }
+}
+
+function setUp(limits: readonly RateLimit[] = []) {
+  const lanes: HeldLane[] = [];
+  const lost: number[] = [];
+  const written: number[] = [];
+  const errors: unknown[] = [];
+  const channel: TransferChannel = {
+    transfer: 1,
+    rttMs: null,
+    connections: [],
+    messages: new Mailbox(),
+    lanes: new Mailbox(),
+    send: () => {},
+    openLane: (connection = 0) => {
+      const lane = new HeldLane(connection);
+      lanes.push(lane);
+      return Promise.resolve(lane);
+    },
+    flushed: () => Promise.resolve(),
+    caughtUp: () => Promise.resolve(),
+    close: () => {},
+  };
+  const buffers = new BufferPool({ bufferBytes: FRAME_BYTES, budgetBytes: 100 * FRAME_BYTES });
+  const writer = new LaneWriter({
+    channel,
+    limits,
+    buffers,
+    isUnstored: () => true,
+    onLane: () => () => {},
+    onWritten: ({ frame }) => void written.push(frame),
+    onLost: (frames) => void lost.push(...frames),
+    onNone: (error) => void errors.push(error),
+  });
+  const put = (frame: number) => {
+    const packed = { frame, frameBytes: FRAME_BYTES, buffer: buffers.take()!, records: [] };
+    writer.put({ kind: "packed", ...packed } as unknown as Packed);
+  };
+  const on = (connection: number) => lanes.filter((lane) => lane.connection === connection);
+  return { writer, lanes, on, put, lost, written, errors };
+}
+
+/** Lets everything happen that waits for nothing but its turn. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve));
+}
+
+Deno.test("spread() opens what is missing on each connection, and no more", async () => {
+  const { writer, on, lanes } = setUp();
+  writer.spread(new Map([[0, 2]]));
+  writer.spread(new Map([[0, 2], [3, 1]]));
+  await settle();
+  assert.deepEqual([on(0).length, on(3).length, lanes.length], [2, 1, 3]);
+  writer.halt();
+});
+
+Deno.test("a lane that is to end finishes its frame, says how many there were, and closes", async () => {
+  const { writer, on, put, written, lost, errors } = setUp();
+  writer.spread(new Map([[0, 1]]));
+  await settle();
+  put(7);
+  await settle();
+  writer.spread(new Map([[1, 1]]));
+  put(8);
+  await settle();
+  const [old] = on(0);
+  assert.equal(old?.isClosed, false);
+  assert.equal(on(1)[0]?.writes.length, 1, "the new lane takes what comes");
+  old?.take();
+  await settle();
+  old?.take();
+  await settle();
+  assert.deepEqual([old?.isClosed, old?.isAborted, old?.writes.length], [true, false, 2]);
+  assert.deepEqual([written, lost, errors], [[7], [], []]);
+  writer.halt();
+});
+
+Deno.test("a lane that waits for a frame ends at once, and takes none with it", async () => {
+  const { writer, on, put } = setUp();
+  writer.spread(new Map([[0, 2]]));
+  await settle();
+  writer.spread(new Map([[0, 1]]));
+  await settle();
+  for (const lane of on(0)) lane.take();
+  await settle();
+  assert.deepEqual(on(0).map((lane) => lane.isClosed).sort(), [false, true]);
+  put(1);
+  await settle();
+  const [open] = on(0).filter((lane) => !lane.isClosed);
+  assert.equal(open?.writes.length, 1);
+  writer.halt();
+});
+
+Deno.test("a lane that is not open yet when it is not wanted any more ends once it is", async () => {
+  const { writer, on } = setUp();
+  writer.spread(new Map([[0, 1], [1, 1]]));
+  writer.spread(new Map([[0, 1]]));
+  await settle();
+  for (const lane of on(1)) lane.take();
+  await settle();
+  assert.deepEqual(on(1).map((lane) => lane.isClosed), [true]);
+  writer.halt();
+});
+
+Deno.test("what is opened in place of a lane that broke is not taken for it", async () => {
+  const { writer, on, put } = setUp();
+  writer.spread(new Map([[0, 2]]));
+  await settle();
+  put(1);
+  await settle();
+  const broken = on(0).find((lane) => lane.writes.length === 1);
+  broken?.stream.abort();
+  await settle();
+  // One of two is left: the one to end is it, or was the other; the next one is to stay.
+  writer.spread(new Map([[0, 1], [1, 1]]));
+  await settle();
+  writer.spread(new Map([[0, 2], [1, 1]]));
+  await settle();
+  const last = on(0).at(-1);
+  for (const lane of on(0)) lane.take();
+  await settle();
+  assert.deepEqual([on(0).length, last?.isClosed], [3, false]);
+  writer.halt();
+});
+
+Deno.test("nothing is opened once the transfer is over", async () => {
+  for (const end of ["halt", "end"] as const) {
+    const { writer, lanes } = setUp();
+    if (end === "halt") writer.halt();
+    else await writer.end(new AbortController().signal);
+    writer.spread(new Map([[0, 2]]));
+    await settle();
+    assert.equal(lanes.length, 0);
+  }
+});
+
+Deno.test("a lane that is to end and is slow gives no frame back, unless it dies", async () => {
+  const { writer, on, put, lost, errors } = setUp();
+  writer.spread(new Map([[0, 1]]));
+  await settle();
+  put(7);
+  await settle();
+  for (let look = 0; look < 3; look++) writer.spread(new Map([[1, 1]]));
+  await settle();
+  assert.deepEqual([lost, on(0)[0]?.isAborted], [[], false]);
+  on(0)[0]?.stream.abort();
+  await settle();
+  assert.deepEqual([lost, errors], [[7], []]);
+  assert.equal(on(1)[0]?.isAborted, false);
+  writer.halt();
+});
+
+Deno.test("a lane that ended in order is counted once, whatever becomes of its connection", async () => {
+  const { writer, on, put, lost, errors } = setUp();
+  writer.spread(new Map([[0, 2], [1, 2]]));
+  await settle();
+  for (const frame of [1, 2, 3, 4]) put(frame);
+  await settle();
+  writer.spread(new Map([[0, 2]]));
+  for (let round = 0; round < 2; round++) {
+    for (const lane of on(1)) lane.take();
+    await settle();
+  }
+  assert.deepEqual(on(1).map((lane) => lane.isClosed), [true, true]);
+  const ended = on(1).flatMap((lane) => lane.writes.length === 2 ? [lane] : []);
+  assert.equal(ended.length, 2, "each had a frame");
+  for (const lane of ended) lane.die();
+  await settle();
+  assert.equal(lost.length, 2, "its end may not have arrived: what is not stored goes again");
+  assert.deepEqual(errors, [], "two lanes are left");
+  for (const lane of on(0)) lane.die();
+  await settle();
+  assert.equal(errors.length, 1);
+  writer.halt();
+});
+
+Deno.test("the share of time in which lanes wait is what they wait for frames", async () => {
+  const { writer, on, put } = setUp();
+  assert.equal(writer.times.takeIdleShare(), 1, "no lane, nothing to send");
+  writer.spread(new Map([[0, 1]]));
+  await settle();
+  writer.times.takeIdleShare();
+  await settle();
+  assert.equal(writer.times.takeIdleShare(), 1);
+  put(1);
+  await settle();
+  writer.times.takeIdleShare();
+  await settle();
+  assert.equal(writer.times.takeIdleShare(), 0);
+  assert.equal(writer.times.carriedBy(0), 0);
+  on(0)[0]?.take();
+  await settle();
+  assert.equal(writer.times.carriedBy(0), FRAME_BYTES);
+  writer.halt();
+});
+
+Deno.test("a lane that waits for a limit waits as for a source: more lanes would not help", async () => {
+  const limit = new RateLimit(1000, { nowMs: () => 0, wait: () => new Promise(() => {}) });
+  // All that is due is gone.
+  await limit.turn().room(10_000, new AbortController().signal);
+  const { writer, on, put } = setUp([limit]);
+  writer.spread(new Map([[0, 1]]));
+  put(1);
+  await settle();
+  writer.times.takeIdleShare();
+  await settle();
+  assert.equal(writer.times.takeIdleShare(), 1);
+  assert.equal(on(0)[0]?.writes.length, 0);
+  writer.halt();
+});
