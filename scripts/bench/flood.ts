@@ -6,6 +6,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { refuseUnknown } from "./arguments.ts";
 import { FLOOD_KINDS, type FloodCounts } from "./flood_peers.ts";
 import {
   BenchClient,
@@ -34,6 +35,7 @@ const AFTER_MS = 20_000;
 
 export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
+    unknown: refuseUnknown,
     string: ["bytes", "peers", "addresses", "pause", "repeat", "only"],
     boolean: ["json", "help"],
     default: {

@@ -1,15 +1,18 @@
 // `bench hash`: the digests of a whole tree with 1, 2, ... workers, against one thread that does
-// nothing but read and hash with the same code. The tree is in the page cache: this measures
-// processors, not disks.
+// nothing but read and hash with the same code. The tree is in the page cache, so that this measures
+// processors; with --cold it is not, and what the disk alone gives stands beside it.
 
 import { parseArgs } from "@std/cli/parse-args";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadHash } from "../../src/codec/hash.ts";
+import { DigestDesk } from "../../src/pool/digest_desk.ts";
+import type { StandingFile } from "../../src/pool/messages.ts";
 import { ChunkPool } from "../../src/pool/pool.ts";
 import { cores } from "../../src/runtime/runtime.ts";
 import { openStore } from "../../src/store/open.ts";
+import { refuseUnknown } from "./arguments.ts";
 import { median, printTable } from "./process.ts";
 
 const USAGE = `Usage: deno task bench hash [options]
@@ -18,6 +21,7 @@ const USAGE = `Usage: deno task bench hash [options]
   --workers LIST    worker counts (default 1,2)
   --repeat N        runs of each, the median counts (default 3)
   --dir PATH        where the tree goes (default: the system's temporary directory)
+  --cold            empties the machine's page cache before each run (root)
   --json            one JSON object a line`;
 
 const CHUNK_BYTES = 2 << 20;
@@ -26,8 +30,9 @@ const STORE_WORKER = new URL("../../workers/store.ts", import.meta.url);
 
 export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
+    unknown: refuseUnknown,
     string: ["bytes", "file-bytes", "workers", "repeat", "dir"],
-    boolean: ["json", "help"],
+    boolean: ["json", "help", "cold"],
     default: {
       bytes: String(2 ** 32),
       "file-bytes": String(1 << 24),
@@ -45,9 +50,18 @@ export async function run(args: string[]): Promise<void> {
     const add = (name: string, value: number) => {
       seconds.set(name, [...seconds.get(name) ?? [], value]);
     };
+    const chill = () => {
+      if (flags.cold) dropCaches();
+    };
     for (let round = 0; round < Number(flags.repeat); round++) {
+      if (flags.cold) {
+        chill();
+        add("disk alone, one thread", readHere(files));
+      }
+      chill();
       add("one thread, no workers", await hashHere(files));
       for (const count of counts) {
+        chill();
         add(`${count} worker${count === 1 ? "" : "s"}`, await hashWithWorkers(work, count));
       }
     }
@@ -62,6 +76,24 @@ export async function run(args: string[]): Promise<void> {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** What is dirty goes to the disk first: only what is clean can be dropped. */
+function dropCaches(): void {
+  new Deno.Command("sync").outputSync();
+  Deno.writeTextFileSync("/proc/sys/vm/drop_caches", "3");
+}
+
+/** Seconds one thread takes to read all files. */
+function readHere(files: readonly string[]): number {
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  const startMs = performance.now();
+  for (const file of files) {
+    const fd = openSync(file, "r");
+    while (readSync(fd, buffer) > 0);
+    closeSync(fd);
+  }
+  return (performance.now() - startMs) / 1000;
 }
 
 /** Seconds one thread takes to read and hash all files. */
@@ -86,25 +118,13 @@ async function hashWithWorkers(work: string, count: number): Promise<number> {
   await pool.start();
   try {
     const startMs = performance.now();
+    const desk = new DigestDesk({ pool, chunkBytes: CHUNK_BYTES });
     const jobs: Promise<void>[] = [];
     const source = { path: join(work, "tree"), name: "tree", contents: true, follow: false };
     for await (const batch of store.walk([source])) {
       for (const [index, entry] of batch.entries.entries()) {
         if (entry.kind !== "file") continue;
-        jobs.push(
-          pool.run({
-            kind: "digest",
-            path: batch.paths[index]!,
-            stamp: entry.stamp!,
-            chunkBytes: CHUNK_BYTES,
-          }, {
-            onReply: (reply) => {
-              if (reply.kind === "digested" && reply.digests === null) {
-                throw new Error(`Cannot measure: ${reply.failure?.message}`);
-              }
-            },
-          }),
-        );
+        jobs.push(digested(desk, { path: batch.paths[index]!, stamp: entry.stamp! }));
       }
     }
     await Promise.all(jobs);
@@ -113,6 +133,11 @@ async function hashWithWorkers(work: string, count: number): Promise<number> {
     await pool.close();
     await store.close();
   }
+}
+
+async function digested(desk: DigestDesk, file: StandingFile): Promise<void> {
+  const { digests, failure } = await desk.digest(file);
+  if (digests === null) throw new Error(`Cannot measure: ${failure?.message}`);
 }
 
 function writeTree(root: string, bytes: number, fileBytes: number): string[] {

@@ -19,6 +19,7 @@ import { join } from "node:path";
 import { LIMITS } from "../../src/base/limits.ts";
 import { Journal } from "../../src/store/journal.ts";
 import { openState } from "../../src/store/schema.ts";
+import { refuseUnknown } from "./arguments.ts";
 import { median, printTable } from "./process.ts";
 
 const USAGE = `Usage: deno task bench journal [options]
@@ -56,6 +57,7 @@ export function run(args: string[]): Promise<void> {
 
 function measure(args: string[]): void {
   const flags = parseArgs(args, {
+    unknown: refuseUnknown,
     string: ["dir", "rows", "repeat", "syncs"],
     boolean: ["json", "help"],
     default: { rows: "1,8,32,128,1024", repeat: "40", syncs: "5" },

@@ -1,5 +1,7 @@
 // `deno task bench NAME [options]`: finds the benchmark and hands it its arguments.
 
+import { BadArgument, plainArguments } from "./arguments.ts";
+
 interface Benchmark {
   readonly summary: string;
   readonly load: () => Promise<{ run(args: string[]): Promise<void> }>;
@@ -14,9 +16,17 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     summary: "two QUIC stacks between two processes, against the binding in memory",
     load: () => import("./quic.ts"),
   },
+  tls: {
+    summary: "bytes through TLS over TCP, against the runtime's own, in Deno and Bun",
+    load: () => import("./tls.ts"),
+  },
   wan: {
-    summary: "the same two over 50 ms and loss, through an emulated path",
+    summary: "both QUIC stacks over 50 ms and loss, through an emulated path",
     load: () => import("./wan.ts"),
+  },
+  transports: {
+    summary: "what --transport auto comes to against QUIC and TLS alone, on paths of several kinds",
+    load: () => import("./transports.ts"),
   },
   udp: {
     summary: "packets through the two kinds of UDP sockets, no QUIC",
@@ -27,16 +37,33 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     load: () => import("./file.ts"),
   },
   small: {
-    summary: "many small files, disk to disk, with the root held open and by paths",
+    summary:
+      "many small files against rsync over ssh, first and unchanged; or by what confines them",
     load: () => import("./small.ts"),
+  },
+  compress: {
+    summary: "compression that decides against none and fixed levels, at several rates",
+    load: () => import("./compress.ts"),
+  },
+  limit: {
+    summary: "what a bandwidth limit comes to, on either side and for several clients",
+    load: () => import("./limit.ts"),
   },
   hash: {
     summary: "digests of a tree with 1, 2, ... workers",
     load: () => import("./hash.ts"),
   },
+  memory: {
+    summary: "the most that both ends held, for large files and many small ones",
+    load: () => import("./memory.ts"),
+  },
   resume: {
     summary: "from the same command again to its first new chunk, half-done at full size",
     load: () => import("./resume.ts"),
+  },
+  peers: {
+    summary: "sftpx against scp, rsync, rclone and tar, on the loopback and over emulated paths",
+    load: () => import("./peers.ts"),
   },
   flood: {
     summary: "a transfer while a thousand peers crowd the door, against one alone",
@@ -54,13 +81,19 @@ async function main(args: string[]): Promise<number> {
   if (benchmark === undefined) {
     console.error(`Usage: deno task bench NAME [--help]\n`);
     for (const [known, { summary }] of Object.entries(BENCHMARKS)) {
-      console.error(`  ${known.padEnd(8)}${summary}`);
+      console.error(`  ${known.padEnd(12)}${summary}`);
     }
     return 2;
   }
   const { run } = await benchmark.load();
-  await run(rest);
-  return 0;
+  try {
+    await run(plainArguments(rest));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof BadArgument)) throw error;
+    console.error(error.message);
+    return 2;
+  }
 }
 
 if (import.meta.main) main(Deno.args).then((code) => Deno.exit(code));

@@ -3,6 +3,7 @@
 // beside it, so that what the wrapper costs is a ratio measured in one run.
 
 import { parseArgs } from "@std/cli/parse-args";
+import { refuseUnknown } from "./arguments.ts";
 import { type Child, median, printTable, spawnDeno } from "./process.ts";
 
 const USAGE = `Usage: deno task bench pipe [options]
@@ -53,6 +54,7 @@ interface Sample {
 
 export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
+    unknown: refuseUnknown,
     string: [
       "bytes",
       "lanes",
@@ -114,10 +116,10 @@ function describe(stack: string, lanes: number, samples: readonly Sample[]) {
   };
 }
 
-/** The transport's own pipe once, for other benchmarks to stand beside. */
+/** The runtime's own pipe once, for other benchmarks to stand beside. */
 export function measurePipe(pipe: { bytes: number; lanes: number }): Promise<Sample> {
   return measure({
-    stack: "deno-quic",
+    stack: "raw",
     connections: 1,
     readBytes: 2 << 20,
     writeBytes: 2 << 20,

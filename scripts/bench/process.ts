@@ -2,11 +2,17 @@
 // figures told the same way everywhere. MB = 10^6 bytes.
 
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { linesOf } from "../../src/cli/lines.ts";
+import { V8_FLAGS } from "../v8_flags.ts";
 
 export interface ChildOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Another program that runs it, Bun, instead of this Deno. */
+  readonly runtime?: string;
+  /** Network namespace to run it in. */
+  readonly namespace?: string;
 }
 
 /** A Deno process running one script with every permission. */
@@ -65,14 +71,25 @@ export class Child implements AsyncDisposable {
 
 /** Starts `deno run -A SCRIPT ARGS`; its stderr passes through. */
 export function spawnDeno(script: URL, options: ChildOptions = {}): Child {
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--unstable-net", script.href, ...options.args ?? []],
+  const { runtime } = options;
+  const running = runtime === undefined
+    ? ["run", "-A", "--unstable-net", V8_FLAGS, script.href]
+    : [...BUN_FLAGS, fileURLToPath(script)];
+  const inside = options.namespace === undefined ? [] : ["ip", "netns", "exec", options.namespace];
+  const [program = "", ...args] = [...inside, runtime ?? Deno.execPath(), ...running];
+  const command = new Deno.Command(program, {
+    args: [...args, ...options.args ?? []],
     env: { DENO_NO_UPDATE_CHECK: "1", ...options.env },
     stdin: "null",
     stdout: "piped",
   });
   return new Child(command.spawn());
 }
+
+/** As `scripts/sftpx` starts it. */
+const BUN_FLAGS: readonly string[] = [
+  `--tsconfig-override=${fileURLToPath(new URL("../../src/tsconfig.json", import.meta.url))}`,
+];
 
 /** What a process used since it began. */
 export interface Cost {

@@ -4,6 +4,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { LIMITS } from "../../src/base/limits.ts";
 import type { Congestion } from "../../src/transport/transport.ts";
+import { refuseUnknown } from "./arguments.ts";
 import { median, printTable } from "./process.ts";
 import type { Stack } from "./quic_job.ts";
 import { type Cell, type Figures, hasBun, measureCell, type Runtime } from "./quic_run.ts";
@@ -41,6 +42,7 @@ const PLAIN_PACKET_BYTES = 1350;
 
 export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
+    unknown: refuseUnknown,
     string: [
       "only",
       "runtimes",

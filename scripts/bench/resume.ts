@@ -6,6 +6,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { refuseUnknown } from "./arguments.ts";
 import { median, printTable } from "./process.ts";
 import { helpMs, type Moments, ResumePair } from "./resume_run.ts";
 import { makeSparseFile, makeTree, type ResumeCase } from "./resume_sources.ts";
@@ -26,6 +27,7 @@ const BAR_MS = 1000;
 
 export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
+    unknown: refuseUnknown,
     string: ["bytes", "files", "per-directory", "repeat", "only", "dir"],
     boolean: ["json", "help", "keep"],
     default: {

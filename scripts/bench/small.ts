@@ -1,21 +1,30 @@
-// `bench small`: many small files, disk to disk, through two processes of the real program: with the root
-// held open, and with path checks. With --against also by another checkout, both ends of it, in the same
-// run. What one file costs shows here; ratios are what counts.
+// `bench small`: many small files, disk to disk, through processes of the real program: against rsync over
+// ssh (small_rsync.ts), or with --doors with the root held open and with path checks. With --against also by
+// another checkout, both ends of it, in the same run. What one file costs shows here; ratios are what counts.
 
 import { parseArgs } from "@std/cli/parse-args";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { BENEATH_NAME } from "../../src/runtime/beneath.ts";
+import { refuseUnknown } from "./arguments.ts";
 import { type Child, median, printTable, processCost, spawnDeno } from "./process.ts";
+import { runAgainstRsync } from "./small_rsync.ts";
 
 const USAGE = `Usage: deno task bench small [options] [-- SEND-FLAGS]
+  against rsync over ssh, first copy and unchanged second run:
+  --files N         small files (default 2000)
+  --modules N       files of packages, at least; 0 for none (default 30000)
+  --wanem PATH      emulator, or its C source: at 80 ms too
+  --sftpx COMMAND   measured instead of this checkout by deno
+  with --doors or --against, what confines files to the root:
   --files LIST      how many, one table each (default 2000,20000)
   --bytes N         size of each (default 4096)
   --per-directory N files in a directory (default 100)
-  --repeat N        runs of each, the median counts (default 5)
   --against DIR     another checkout, to compare with
+  for both:
+  --repeat N        runs of each, the median counts (default 5)
   --dir PATH        where files and copies go (default: the system's temporary directory)
   --json            one JSON object a line`;
 
@@ -32,15 +41,32 @@ interface Sample {
 }
 
 const MAIN = new URL("../../mod.ts", import.meta.url);
+const OWN_COMMAND = [Deno.execPath(), "run", "-A", "--unstable-net", MAIN.href];
 
 export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
-    string: ["files", "bytes", "per-directory", "repeat", "against", "dir"],
-    boolean: ["json", "help"],
-    default: { files: "2000,20000", bytes: "4096", "per-directory": "100", repeat: "5" },
+    unknown: refuseUnknown,
+    string: [
+      ...["files", "bytes", "per-directory", "repeat", "against", "dir"],
+      ...["modules", "wanem", "sftpx"],
+    ],
+    boolean: ["json", "help", "doors"],
+    default: { bytes: "4096", "per-directory": "100", repeat: "5", modules: "30000" },
     "--": true,
   });
   if (flags.help) return console.log(USAGE);
+  if (!flags.doors && flags.against === undefined) {
+    return await runAgainstRsync({
+      command: flags.sftpx?.split(" ") ?? OWN_COMMAND,
+      files: Number(flags.files ?? 2000),
+      moduleFiles: Number(flags.modules),
+      modules: fileURLToPath(new URL("../../node_modules", import.meta.url)),
+      repeat: Number(flags.repeat),
+      json: flags.json,
+      ...(flags.wanem === undefined ? {} : { wanem: flags.wanem }),
+      ...(flags.dir === undefined ? {} : { dir: flags.dir }),
+    });
+  }
   const ways: Way[] = [
     { name: "held", main: MAIN, env: {} },
     { name: "path checks", main: MAIN, env: { SFTPX_WITHOUT: BENEATH_NAME } },
@@ -51,7 +77,7 @@ export async function run(args: string[]): Promise<void> {
   }
   const work = mkdtempSync(join(flags.dir ?? tmpdir(), "sftpx-bench-"));
   try {
-    for (const count of flags.files.split(",").map(Number)) {
+    for (const count of (flags.files ?? "2000,20000").split(",").map(Number)) {
       const [bytes, perDirectory] = [Number(flags.bytes), Number(flags["per-directory"])];
       const tree = join(work, `tree-${count}`);
       writeTree(tree, { count, bytes, perDirectory });

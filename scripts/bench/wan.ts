@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "@std/cli/parse-args";
 import type { Congestion } from "../../src/transport/transport.ts";
+import { refuseUnknown } from "./arguments.ts";
 import { printTable } from "./process.ts";
 import { medianOf, rounded } from "./quic.ts";
 import type { Stack } from "./quic_job.ts";
@@ -52,6 +53,7 @@ type Sample = Figures & WanCounts;
 
 export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
+    unknown: refuseUnknown,
     string: ["wanem", "rtt", "loss", "rate", "stacks", "shapes", "seconds", "repeat"],
     boolean: ["json", "help"],
     default: {
