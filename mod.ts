@@ -1,5 +1,5 @@
 /**
- * sftpx moves files between machines over QUIC: fast, verified, resumable, safe to expose.
+ * sftpx moves files between machines over QUIC or TLS: fast, verified, resumable, safe to expose.
  *
  * A program first: `deno run -P=sftpx mod.ts send FILE TICKET`; {@linkcode main} runs the same
  * command line from code.

@@ -67,7 +67,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorKind>> = {
     "Wait for the other one to end, or let this one wait with a longer --timeout.",
   ),
   permission: kind(1, 0x19, false, null),
-  unreachable: kind(10, 0x20, true, "Check the address, and that UDP reaches the port."),
+  unreachable: kind(10, 0x20, true, "Check the address, and that UDP or TCP reaches the port."),
   identity_mismatch: kind(11, 0x21, false, "Someone may be impersonating the server."),
   identity_unknown: kind(11, 0x22, false, "Pass a ticket, or --pin with the server's identity."),
   refused: kind(12, 0x30, false, "Ask whoever runs the server for a ticket or key that allows it."),

@@ -16,6 +16,8 @@ export const LIMITS = {
   controlMessageBytes: 1 * MiB,
   /** All that an unauthenticated peer may send, as DESIGN fixes it. */
   unauthenticatedBytes: 64 * KiB,
+  /** A transfer's first message that goes out behind the proof: hello, proof and ticket leave it more. */
+  openingBytes: 32 * KiB,
   /** Whole handshake of an unauthenticated peer. */
   handshakeMs: 10_000,
   /** Patience with a peer at first contact, which has 32 bytes to take and to leave. */
@@ -59,11 +61,12 @@ export const LIMITS = {
   strayAnswersPerSecond: 2_000,
   strayAnswersAtOnce: 500,
   /**
-   * The same for one address: eight clients of the most connections come at once; more wait. A site
-   * (IPv6: /48) has four times as much, or each /64 of it would be one more.
+   * The same for one address: eight clients of the most connections come at once, each of which raced its
+   * first one against another stack's; more wait. A site (IPv6: /48) has four times as much, or each /64
+   * of it would be one more.
    */
   arrivalsPerSecondPerAddress: 32,
-  arrivalsAtOncePerAddress: 128,
+  arrivalsAtOncePerAddress: 136,
   addressesPerSite: 4,
   /** Arrivals that a peer spends who is refused or breaks the protocol: four a second, not 32. */
   arrivalsPerFailure: 8,
@@ -139,6 +142,11 @@ export const LIMITS = {
   manifestBytes: 512 * MiB,
   /** Files announced by the sender and not yet whole at the receiver. */
   openEntries: 16_384,
+  /**
+   * Of these, what a sender goes on walking with: some fifty thousand files a second where a round trip
+   * takes 80 ms, and each that is open takes about a kibibyte at either end.
+   */
+  openEntriesAhead: 4096,
   /** Chunks of one file: bounds digests held for it to 128 MiB. */
   chunksPerFile: 1 << 22,
   /** Chunks of all open files together, for the same reason; one file of the largest kind fits. */
@@ -185,7 +193,7 @@ export const LIMITS = {
   capabilitiesPerHello: 64,
   /** UTF-8 bytes of a short word from a peer: a capability, a compression, an error code. */
   wordBytes: 64,
-  /** zstd's own level: about 100 MB/s a core on text, and most of the gain. */
+  /** zstd's own level: about 100 MB/s a core on text, and most of the gain. Deciding begins with it. */
   defaultZstdLevel: 3,
   /**
    * zstd window a decoder accepts, as a power of two: the largest chunk's, for nothing can refer further
@@ -194,6 +202,8 @@ export const LIMITS = {
   zstdWindowLog: 24,
   /** Bytes stored since the last journal entry, before the journal is written. */
   journalBytes: 64 * MiB,
+  /** Fastest bandwidth limit, bytes a second: no path is faster, and sums stay exact. */
+  rateBytesPerSecond: 1e12,
   /** Between two looks at the file of authorized keys: a change counts within two of them. */
   keysLookMs: 1000,
   /** Time since the last journal entry, before the journal is written. */
@@ -251,6 +261,19 @@ export const LIMITS = {
   firstControlWindowBytes: 256 * KiB,
   firstLaneWindowBytes: 1 * MiB,
   firstConnectionWindowBytes: 4 * MiB,
+  /**
+   * Over TLS, where the windows are our own: what one stream begins with, so that a stranger's sixteen
+   * lanes hold 1 MiB; what it may grow to, so that four lanes have under way what a system's TCP has at
+   * most; what all may grow by in one process; and one frame, the first one and the largest, within which
+   * nothing else is said.
+   */
+  firstMuxWindowBytes: 64 * KiB,
+  muxWindowBytes: 2 * MiB,
+  muxWindowsBytes: 32 * MiB,
+  firstMuxFrameBytes: 64 * KiB,
+  muxFrameBytes: 1 * MiB,
+  /** How long a frame should take to be written: longer, and acknowledgements wait behind it. */
+  muxFrameMs: 4,
   /** What is sent to the port a client moved to before it hears it, besides three times what came. */
   moveBytes: 4 * KiB,
   /** Connections that are over whose last packet is said again, and for how long: three round trips. */
@@ -266,6 +289,21 @@ export const LIMITS = {
   windowShareOfMemory: 0.5,
   /** An address tried alone before the next one is tried beside it (RFC 8305, section 5). */
   dialStaggerMs: 250,
+  /**
+   * A path whose round trip is no longer is short: TLS over TCP carries more there than QUIC, which is
+   * not even tried before that time is over.
+   */
+  shortPathMs: 5,
+  /** A handshake over TCP that a short path promised takes no longer, or QUIC is tried beside it. */
+  raceStallMs: 250,
+  /**
+   * How long QUIC is waited for where TCP has answered: its second first packet goes out after a second
+   * (RFC 9002, section 6.2.2), and takes two round trips and a busy machine's moment to be answered.
+   */
+  quicSilenceMs: 1_250,
+  mostQuicSilenceMs: 2_500,
+  /** Numbers tried that are free for UDP, until one of them is free for TCP as well. */
+  portsTried: 16,
   /** Addresses of one host name that are tried. */
   dialAddresses: 16,
   /** Packets handed to the kernel in one call: the longest UDP payload that IPv4 carries. */
@@ -275,6 +313,8 @@ export const LIMITS = {
   /** Packets that came and wait to be taken, where no kernel's buffer holds them: as one of 2 MiB. */
   udpWaitingPackets: 2048,
   udpWaitingBytes: 2 * MiB,
+  /** Wanted of the kernel for packets that a busy thread has not taken yet: several streams' windows. */
+  udpReceiveBufferBytes: 4 * MiB,
   /** Bytes on their way to a socket whose runtime sends later than it is asked to. */
   udpSendingBytes: 1 * MiB,
   /** Paths of packets that are told apart, twice: a client or a made-up address is one. */

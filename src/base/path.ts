@@ -7,6 +7,8 @@ import { LIMITS } from "./limits.ts";
 /** The name of sftpx's own directory; `.sftpx-...` is a part beside its target. */
 const RESERVED_NAME = ".sftpx";
 
+/** What most names are made of: nothing to normalise, to drop or to refuse but what says so below. */
+const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/u;
 /** Characters that some file systems drop from a name, or that no reader can see. */
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 const CONTROL = /\p{Cc}/u;
@@ -38,7 +40,7 @@ export function pathProblem(path: string): string | null {
     return `it is longer than ${LIMITS.pathBytes} bytes`;
   }
   if (path.startsWith("/")) return "it is absolute";
-  const found = badCharacter(path);
+  const found = PLAIN.test(path) ? null : badCharacter(path);
   if (found !== null) return `it ${found}`;
   const names = path.split("/");
   if (names.length > LIMITS.pathDepth) return `it is deeper than ${LIMITS.pathDepth} levels`;
@@ -82,10 +84,15 @@ export function targetProblem(target: string): string | null {
  * equal folds may be one file where case is ignored.
  */
 export function foldPath(path: string): string {
+  if (PLAIN.test(path)) return withoutTails(path.toLowerCase());
   // Lower, upper, lower reaches what no single mapping does: U+1E9E, U+017F, U+212A, final sigma.
   const seen = path.normalize("NFC").replace(IGNORABLE, "");
   const folded = seen.toLowerCase().toUpperCase().toLowerCase();
-  return folded.normalize("NFC").replace(NAME_TAIL, "$1");
+  return withoutTails(folded.normalize("NFC"));
+}
+
+function withoutTails(path: string): string {
+  return path.includes(".") || path.includes(" ") ? path.replace(NAME_TAIL, "$1") : path;
 }
 
 /** Order by UTF-8 bytes: negative, zero or positive. */
@@ -105,6 +112,7 @@ export function comparePaths(a: string, b: string): number {
  * spaces or a stream name (NTFS drops them).
  */
 export function isReservedName(name: string): boolean {
+  if (!name.startsWith(".") && PLAIN.test(name)) return false;
   const folded = foldPath(name.normalize("NFC").replace(IGNORABLE, ""));
   const stem = folded.replace(/:.*$/su, "").replace(/[. ]+$/u, "");
   return stem === RESERVED_NAME || folded.startsWith(`${RESERVED_NAME}-`);
@@ -115,6 +123,7 @@ export function isReservedName(name: string): boolean {
  * by: `SFTPX~1`. A user's own file may have such a name, so it is told where it cannot travel.
  */
 export function isReservedShortName(name: string): boolean {
+  if (!name.includes("~")) return false;
   return SHORT_RESERVED.test(foldPath(name.replace(IGNORABLE, "")).replace(/:.*$/su, ""));
 }
 

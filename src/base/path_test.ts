@@ -309,3 +309,31 @@ Deno.test("isFromOn() asks the same of names in a directory as of paths", () => 
     { numRuns: 1000 },
   );
 });
+
+Deno.test("plain names are judged as others are: what is quick about them changes no answer", () => {
+  // Beside a letter that is not ASCII a path takes the long way; that letter is no part of what is asked.
+  const names = [
+    ".sftpx",
+    ".SFTPX. .",
+    ".sftpx-1",
+    "sftpx",
+    ".sftpx:x",
+    "..sftpx",
+    "a.",
+    "a ",
+    "A.b",
+    ". .",
+  ];
+  for (const name of names) {
+    const folded = foldPath(`\u00e9/${name}`);
+    assert.equal(foldPath(`e/${name}`), folded.replace("\u00e9", "e"), name);
+  }
+  assert.equal(isReservedName(".SFTPX. ."), true);
+  assert.equal(isReservedName("sftpx"), false);
+  assert.equal(isReservedName("\uff0esftpx"), false);
+  assert.equal(isReservedShortName("SFTPX~1"), true);
+  assert.equal(isReservedShortName("sf\u200d12ab~1"), true);
+  for (const bad of ["a\\b", "a\tb", "a\u007fb", "a\u0000b"]) {
+    assert.notEqual(pathProblem(bad), null, JSON.stringify(bad));
+  }
+});

@@ -45,13 +45,14 @@ Deno.test("parseCommand() fills in every default of send", () => {
     output: { json: false, quiet: false, verbose: false, notes: [] },
     transfer: {
       chunkBytes: LIMITS.defaultChunkBytes,
-      compression: { kind: "auto", level: 1 },
+      compression: { kind: "adaptive" },
       workerCount: 0,
       depth: 0,
       checksum: false,
       atomic: false,
-      connections: 1,
-      lanes: 4,
+      connections: 0,
+      lanes: 0,
+      transport: "auto",
       quic: "auto",
       congestion: "auto",
       timeoutMs: 30_000,
@@ -90,6 +91,7 @@ Deno.test("parseCommand() reads every flag of a transfer", () => {
     atomic: true,
     connections: 2,
     lanes: 8,
+    transport: "quic",
     quic: "npm",
     congestion: "reno",
     windowBytes: 8 << 20,
@@ -292,7 +294,10 @@ Deno.test("parseCommand() refuses each value that is out of its bound", () => {
     ["--transport udp", /one of auto, quic, tcp/],
     ["--quic bun", /one of auto, deno, npm/],
     ["--pin abc", /not 52 base32/],
-    ["--bwlimit 10MB/s", /it is not in this version yet/],
+    ["--bwlimit 999B/s", /from 1 kB\/s to 1000 GB\/s/],
+    ["--bwlimit 10", /it has no unit/],
+    ["--bwlimit 99999999TB/s", /from 1 kB\/s to 1000 GB\/s/],
+    ["--window 99999999TB", /from 64 KiB to 256 MiB/],
   ];
   for (const [flags, text] of cases) fails(`send a @ ${flags}`, text);
 });
@@ -302,20 +307,25 @@ Deno.test("parseCommand() takes each value at its bound", () => {
   assert.equal(send("--chunk-size 16MiB").transfer.chunkBytes, LIMITS.maxChunkBytes);
   assert.equal(send("--workers 64").transfer.workerCount, 64);
   assert.equal(send("--lanes 256").transfer.lanes, 256);
+  const { connections, lanes } = send("--connections auto --lanes auto").transfer;
+  assert.deepEqual([connections, lanes], [0, 0]);
   assert.equal(send("--window 64KiB").transfer.windowBytes, 2 ** 16);
   assert.equal(send("--window 256MiB").transfer.windowBytes, 2 ** 28);
+  assert.equal(send("--bwlimit 1kB/s").transfer.rateBytesPerSecond, 1000);
+  assert.equal(serve("serve --bwlimit 80Mbit/s").transfer.rateBytesPerSecond, 10_000_000);
+  assert.equal(send("").transfer.rateBytesPerSecond, undefined);
   assert.equal(send("--timeout 100ms").transfer.timeoutMs, 100);
   assert.equal(send("--timeout 24h").transfer.timeoutMs, 86_400_000);
   assert.equal(serve("serve --keep-for 1m").transfer.keepForMs, 60_000);
   assert.equal(serve("recv --keep-for 366d").transfer.keepForMs, 366 * 86_400_000);
 });
 
-Deno.test("parseCommand() answers unsupported for a transport that is for later", () => {
-  fails(
-    "send a @ --transport tcp",
-    /"--transport tcp": it is not in this version yet/,
-    "unsupported",
-  );
+Deno.test("parseCommand() takes the transport, which is auto unless it is said", () => {
+  for (const transport of ["auto", "quic", "tcp"] as const) {
+    assert.equal(send(`--transport ${transport}`).transfer.transport, transport);
+    assert.equal(serve(`serve --transport ${transport}`).transfer.transport, transport);
+  }
+  assert.equal(send("").transfer.transport, "auto");
 });
 
 Deno.test("parseCommand() refuses an address that cannot be listened on", () => {

@@ -1,30 +1,45 @@
 // `sftpx bench`: what this machine and a path to a peer can do, each part alone, so that a slow
-// transfer can be told from a slow disk. Rows are told as they are measured.
+// transfer can be told from a slow disk. Rows are told as they are measured; what they mean together
+// comes after them, and the report, if one is asked for, last.
 
-import { ERROR_TABLE, type ErrorCode, toSftpxError } from "../base/errors.ts";
+import { statSync } from "node:fs";
+import { open, unlink, writeFile } from "node:fs/promises";
+import process from "node:process";
+import { ERROR_TABLE, type ErrorCode, type SftpxError, toSftpxError } from "../base/errors.ts";
+import { cores, hasFfi, runtimeVersion } from "../runtime/runtime.ts";
+import { udpFigures } from "../runtime/udp_figures.ts";
+import { VERSION } from "../session/agent.ts";
 import type { WorkerUrls } from "../session/options.ts";
 import type { Bench, BenchCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
 import { benchDisk } from "./bench_disk.ts";
+import { factsOf, type Known } from "./bench_facts.ts";
 import { benchHash } from "./bench_hash.ts";
 import { benchPeer, benchPipe } from "./bench_pipe.ts";
+import { benchReport } from "./bench_report.ts";
+import { type Verdict, verdictsOf } from "./bench_verdict.ts";
 import { benchZstd } from "./bench_zstd.ts";
 import type { BenchLine } from "./json_line.ts";
-import { benchLine } from "./ui/bench.ts";
+import { namedError } from "./named_error.ts";
+import { reportPage } from "./report_page.ts";
+import { shown } from "./shown.ts";
+import { benchLine, verdictLines } from "./ui/bench.ts";
 
 /** The command's run function. `mainUrl` is what the other end of `pipe` is started from. */
 export function benchCommand(workers: WorkerUrls, mainUrl: string): Run<BenchCommand> {
   return async (command: BenchCommand, context: CommandContext) => {
     const { json, stdout, terminal } = context;
+    if (command.report !== null) await tryPlace(command.report);
     const benches = benchesOf(command, { context, workers, mainUrl });
-    let [count, failed] = [0, 0];
+    const told: BenchLine[] = [];
+    let failed = 0;
     let firstCode: ErrorCode = "failed";
     for (const { name, rows } of benches) {
       terminal.doing(`measuring ${name}`);
       try {
         for await (const row of rows()) {
           context.signal.throwIfAborted();
-          count += 1;
+          told.push(row);
           terminal.clear();
           if (json !== null) json.tell("bench", row);
           else stdout.write(`${benchLine(row)}\n`);
@@ -43,10 +58,65 @@ export function benchCommand(workers: WorkerUrls, mainUrl: string): Run<BenchCom
         terminal.clear();
       }
     }
-    json?.tell("end", { ok: failed === 0, count, failed });
+    const verdicts = verdictsOf(factsOf(told, known(command)));
+    for (const verdict of verdicts) json?.tell("verdict", { ...verdict });
+    if (json === null) { for (const line of verdictLines(verdicts)) stdout.write(`${line}\n`); }
+    await writeReport(command, { context, rows: told, verdicts });
+    json?.tell("end", { ok: failed === 0, count: told.length + verdicts.length, failed });
     if (failed === 0) return 0;
-    return ERROR_TABLE[count === 0 ? firstCode : "partial"].exit;
+    return ERROR_TABLE[told.length === 0 ? firstCode : "partial"].exit;
   };
+}
+
+/** What verdicts need besides the rows. */
+function known({ transfer }: BenchCommand): Known {
+  const { rateBytesPerSecond: limit = null, windowBytes = null } = transfer;
+  return { cores: cores(), udp: udpFigures(), hasFfi: hasFfi(), limit, windowBytes };
+}
+
+/** A report that cannot be written is said before minutes of measuring, not after them. */
+async function tryPlace(report: string): Promise<void> {
+  try {
+    const standing = statSync(report, { throwIfNoEntry: false });
+    // A pipe or a device would take a try for all of it.
+    if (standing !== undefined && !standing.isFile() && !standing.isDirectory()) return;
+    const handle = await open(report, "a");
+    await handle.close();
+    if (standing === undefined) await unlink(report);
+  } catch (error) {
+    throw unwritable(report, error);
+  }
+}
+
+function unwritable(report: string, error: unknown): SftpxError {
+  return namedError(error, `write the report "${shown(report)}"`);
+}
+
+async function writeReport(
+  { report, target }: BenchCommand,
+  { context, rows, verdicts }: {
+    readonly context: CommandContext;
+    readonly rows: readonly BenchLine[];
+    readonly verdicts: readonly Verdict[];
+  },
+): Promise<void> {
+  if (report === null || rows.length === 0) return;
+  const addressed = rows.find(({ bench }) => bench === "peer")?.by;
+  const page = benchReport(rows, {
+    verdicts,
+    about: {
+      time: new Date(context.nowMs()).toISOString(),
+      place: target === null ? null : addressed ?? "",
+      machine: `${process.platform} ${process.arch}, ${cores()} cores`,
+      runtime: `sftpx ${VERSION}, ${runtimeVersion()}`,
+    },
+  });
+  try {
+    await writeFile(report, reportPage(page));
+  } catch (error) {
+    throw unwritable(report, error);
+  }
+  context.terminal.detail(`wrote ${shown(report)}`);
 }
 
 interface Measuring {
@@ -65,7 +135,7 @@ function benchesOf(
       case "pipe":
         return benchPipe({ transfer, bytes, context, workers, mainUrl });
       case "hash":
-        return benchHash({ bytes, signal });
+        return benchHash({ bytes, directory, workerUrl: workers.chunk, signal });
       case "zstd":
         return benchZstd({ bytes, compression: transfer.compression, signal });
       case "disk":

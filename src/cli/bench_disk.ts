@@ -1,16 +1,19 @@
 // How fast a directory takes a file, synced to the device, and gives it back. The file goes whatever
-// happens. What was just written may be read from memory: the row says so.
+// happens. What was just written may be read from memory: the row says so, and another one is read past
+// it where the file system lets us.
 
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { SftpxError } from "../base/errors.ts";
-import { LOAD_BYTES, noiseLoad, type Pace, paced } from "./bench_load.ts";
+import { DirectReader } from "../pool/direct_read.ts";
+import { codecsLeftOut } from "../session/equipment.ts";
+import { breath, LOAD_BYTES, noiseLoad, type Pace, paced } from "./bench_load.ts";
 import type { BenchLine } from "./json_line.ts";
 import { namedError } from "./named_error.ts";
 import { shown } from "./shown.ts";
 
-/** A row for writing and one for reading. */
+/** A row for writing and one or two for reading. */
 export async function* benchDisk(
   { bytes, directory, signal }: {
     bytes: number;
@@ -27,6 +30,8 @@ export async function* benchDisk(
     yield { bench: "disk", name: "write and sync", by, ...written };
     const read = await translated(above, () => readBack(path, { bytes, signal }));
     yield { bench: "disk", name: "read, just written", by, ...read };
+    const device = await translated(above, () => readDirect(path, { bytes, signal }));
+    if (device !== null) yield { bench: "disk", name: "read, from device", by, ...device };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -69,10 +74,29 @@ async function readBack(
     if (bytesRead === 0) break;
     readBytes += bytesRead;
   }
-  if (readBytes !== bytes) {
-    throw new SftpxError("io", `Cannot measure the disk: ${readBytes} of ${bytes} bytes came back`);
-  }
+  if (readBytes !== bytes) throw shortOf(bytes, readBytes);
   return paced(readBytes, performance.now() - startMs);
+}
+
+/** Past the page cache; null where the file system has no such reads. */
+async function readDirect(
+  path: string,
+  { bytes, signal }: { bytes: number; signal: AbortSignal },
+): Promise<Pace | null> {
+  using reading = new DirectReader({ without: codecsLeftOut() }).open(path, LOAD_BYTES);
+  if (reading === null) return null;
+  const startMs = performance.now();
+  for (let at = 0; at < bytes; at += LOAD_BYTES) {
+    await breath();
+    signal.throwIfAborted();
+    const wanted = Math.min(LOAD_BYTES, bytes - at);
+    if (reading.read(wanted, at).length < wanted) throw shortOf(bytes, at);
+  }
+  return paced(bytes, performance.now() - startMs);
+}
+
+function shortOf(bytes: number, readBytes: number): SftpxError {
+  return new SftpxError("io", `Cannot measure the disk: ${readBytes} of ${bytes} bytes came back`);
 }
 
 async function translated<T>(directory: string, work: () => Promise<T>): Promise<T> {

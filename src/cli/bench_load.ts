@@ -70,7 +70,8 @@ export function paced(bytes: number, ms: number): Pace {
   return { bytes, seconds, bytesPerSecond: Math.round(bytes / seconds) };
 }
 
-function breath(): Promise<void> {
+/** Lets everything else have a turn. */
+export function breath(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });

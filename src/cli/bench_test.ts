@@ -4,15 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testContext } from "../../tests/command_context.ts";
 import { SftpxError } from "../base/errors.ts";
+import { cores } from "../runtime/runtime.ts";
 import { benchDisk } from "./bench_disk.ts";
-import { benchHash } from "./bench_hash.ts";
+import { benchHash, threadCounts } from "./bench_hash.ts";
 import { LOAD_BYTES, noiseLoad, paced, paceOf, textLoad } from "./bench_load.ts";
 import { benchZstd } from "./bench_zstd.ts";
 import type { BenchLine } from "./json_line.ts";
-import { benchLine } from "./ui/bench.ts";
+import { benchLine, verdictLines } from "./ui/bench.ts";
 
 const never = new AbortController().signal;
 const BYTES = 2 * LOAD_BYTES;
+const HASHING = {
+  workerUrl: new URL("../../workers/chunk.ts", import.meta.url),
+  signal: never,
+} as const;
 
 async function rowsOf(rows: AsyncIterable<BenchLine>): Promise<BenchLine[]> {
   const all: BenchLine[] = [];
@@ -54,11 +59,46 @@ Deno.test("textLoad() is whole lines of text, the same every time; noiseLoad() i
   assert.notDeepEqual(noiseLoad(), noiseLoad());
 });
 
-Deno.test("benchHash() measures every package that loads", async () => {
-  const rows = await rowsOf(benchHash({ bytes: BYTES, signal: never }));
-  assert.ok(rows.length >= 1);
-  assert.equal(new Set(rows.map(({ by }) => by)).size, rows.length);
-  for (const { bytesPerSecond } of rows) assert.ok((bytesPerSecond ?? 0) > 0);
+Deno.test("benchHash() measures every package that loads, then a file by more and more workers", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "sftpx-hash-"));
+  try {
+    const rows = await rowsOf(benchHash({ bytes: BYTES, directory, ...HASHING }));
+    const packages = rows.filter(({ name }) => name === "blake3");
+    assert.ok(packages.length >= 1);
+    assert.equal(new Set(packages.map(({ by }) => by)).size, packages.length);
+    const [alone, ...workers] = rows.slice(packages.length);
+    assert.deepEqual([alone?.name, alone?.threads], ["a file, one thread", 1]);
+    assert.deepEqual(workers.map(({ threads }) => threads), threadCounts(cores()));
+    for (const { scaling } of workers) assert.ok((scaling ?? 0) > 0);
+    for (const { bytesPerSecond } of rows) assert.ok((bytesPerSecond ?? 0) > 0);
+    assert.deepEqual(await readdir(directory), []);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+Deno.test("benchHash() says what is wrong with its directory, and leaves nothing when stopped", async () => {
+  const nowhere = rowsOf(benchHash({ bytes: BYTES, directory: "/nonexistent/place", ...HASHING }));
+  await assert.rejects(nowhere, { code: "usage", message: /measure hashing at "\/nonexistent/ });
+  const directory = await mkdtemp(join(tmpdir(), "sftpx-hash-"));
+  try {
+    const stop = new AbortController();
+    const reason = new SftpxError("interrupted", "Stopped by SIGINT");
+    const stopped = async () => {
+      const hashing = { ...HASHING, signal: stop.signal };
+      for await (const { name } of benchHash({ bytes: BYTES, directory, ...hashing })) {
+        if (name === "a file, one thread") stop.abort(reason);
+      }
+    };
+    await assert.rejects(stopped(), reason);
+    assert.deepEqual(await readdir(directory), []);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+Deno.test("threadCounts() doubles, and ends with all there are", () => {
+  assert.deepEqual([1, 2, 6, 8].map(threadCounts), [[1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]]);
 });
 
 Deno.test("benchZstd() tells what shrinks from what does not", async () => {
@@ -79,10 +119,11 @@ Deno.test("benchDisk() writes and reads all bytes, and leaves nothing behind", a
   const directory = await mkdtemp(join(tmpdir(), "sftpx-disk-"));
   try {
     const rows = await rowsOf(benchDisk({ bytes: LOAD_BYTES + 1, directory, signal: never }));
-    assert.deepEqual(rows.map(({ name, bytes }) => [name, bytes]), [
-      ["write and sync", LOAD_BYTES + 1],
-      ["read, just written", LOAD_BYTES + 1],
-    ]);
+    // Not every file system has reads past the page cache.
+    const names = ["write and sync", "read, just written", "read, from device"];
+    assert.ok(rows.length >= 2);
+    const expected = names.slice(0, rows.length).map((name) => [name, LOAD_BYTES + 1]);
+    assert.deepEqual(rows.map(({ name, bytes }) => [name, bytes]), expected);
     assert.deepEqual(await readdir(directory), []);
     const reason = new SftpxError("interrupted", "Stopped by SIGINT");
     const signal = AbortSignal.abort(reason);
@@ -125,6 +166,39 @@ Deno.test("benchLine() stands in columns, and says when a grant forbids a direct
     }),
     "zstd compress text        1.00 MB/s  to 25% of its size",
   );
+});
+
+Deno.test("benchLine() tells loss, drops and scaling where there are any, and why a rate is missing", () => {
+  const row = { bench: "peer", name: "up", bytes: 10, seconds: 1, bytesPerSecond: 1e6 };
+  assert.equal(
+    benchLine({ ...row, by: "quiche 1x4, h:1", rttMs: 50.2, lossRatio: 0.01, dropRatio: 0.004 }),
+    "peer up                   1.00 MB/s  quiche 1x4, h:1, round trip 50 ms, loss 1%, dropped here 0.4%",
+  );
+  assert.equal(
+    benchLine({ ...row, name: "down", lossRatio: 0, dropRatio: 0, scaling: 0.9 }),
+    "peer down                 1.00 MB/s  0.90 of as many times one thread",
+  );
+  assert.equal(
+    benchLine({ ...row, name: "reach", bytesPerSecond: null, by: "tls", problem: "no \x1b[0m" }),
+    "peer reach                   failed  tls, no \\u{1b}[0m",
+  );
+});
+
+Deno.test("verdictLines() says each advice and each command once", () => {
+  const verdict = { bytesPerSecond: 10e6, advice: ["do this"], commands: ["sysctl x"] };
+  assert.deepEqual(
+    verdictLines([
+      { ...verdict, direction: "send", bound: "kernel_buffer", message: "full" },
+      { ...verdict, direction: "receive", bound: "link", message: "why" },
+    ]),
+    [
+      "Sending reaches 10.0 MB/s, bounded by the kernel's UDP buffers: full.",
+      "Receiving reaches 10.0 MB/s, bounded by the link: why.",
+      "- do this",
+      "    sysctl x",
+    ],
+  );
+  assert.deepEqual(verdictLines([]), []);
 });
 
 Deno.test("Terminal.doing() is for a person at a terminal, and gone with the next line", () => {

@@ -1,22 +1,22 @@
 // How fast this machine compresses and decompresses, on one thread, what shrinks and what does not.
 
 import { loadZstd } from "../codec/compress.ts";
-import type { Compression } from "../pool/messages.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { CompressionChoice } from "../session/compression.ts";
 import { codecsLeftOut } from "../session/equipment.ts";
 import { LOAD_BYTES, noiseLoad, paceOf, textLoad } from "./bench_load.ts";
-import { AUTO_ZSTD_LEVEL } from "./flags.ts";
 import type { BenchLine } from "./json_line.ts";
 
 /** Two rows for each kind of data; none where nothing here can compress. */
 export async function* benchZstd(
   { bytes, compression, signal }: {
     bytes: number;
-    compression: Compression;
+    compression: CompressionChoice;
     signal: AbortSignal;
   },
 ): AsyncGenerator<BenchLine, void> {
   const zstd = await loadZstd({ without: codecsLeftOut() });
-  const level = compression.kind === "none" ? AUTO_ZSTD_LEVEL : compression.level;
+  const level = "level" in compression ? compression.level : LIMITS.defaultZstdLevel;
   for (const [kind, load] of [["text", textLoad()], ["noise", noiseLoad()]] as const) {
     // What it gives back is valid until its next call only.
     const packed = zstd.compress(load, level)?.slice() ?? null;

@@ -1,9 +1,9 @@
 // What a command line came to mean: one discriminated union, every value checked, every default
 // filled in. Plain data; `arguments.ts` makes it, the commands' run functions take it.
 
-import type { Compression } from "../pool/messages.ts";
+import type { CompressionChoice } from "../session/compression.ts";
 import type { ReceivePolicy } from "../session/options.ts";
-import type { QuicChoice } from "../session/transports.ts";
+import type { QuicChoice, TransportName } from "../session/transports.ts";
 import type { Access, Grant } from "../trust/grant.ts";
 import type { Congestion } from "../transport/transport.ts";
 import type { CommandName } from "./commands.ts";
@@ -22,7 +22,7 @@ export interface OutputChoices {
 /** The common flags, with their defaults filled in. */
 export interface TransferChoices {
   readonly chunkBytes: number;
-  readonly compression: Compression;
+  readonly compression: CompressionChoice;
   /** 0 means one a core. */
   readonly workerCount: number;
   /** 0 means clamp(4 x workers). */
@@ -31,10 +31,13 @@ export interface TransferChoices {
   readonly atomic: boolean;
   readonly connections: number;
   readonly lanes: number;
+  readonly transport: TransportName;
   readonly quic: QuicChoice;
   readonly congestion: Congestion;
   /** Bytes of one stream that may be under way; absent for the transport's own measure. */
   readonly windowBytes?: number;
+  /** Bytes of files a second, at most; absent for no limit. */
+  readonly rateBytesPerSecond?: number;
   readonly timeoutMs: number;
   /** How long what breaks off here is kept. */
   readonly keepForMs: number;
@@ -202,8 +205,10 @@ export interface BenchCommand {
   readonly directory: string | null;
   /** A peer to measure the path to. */
   readonly target: RemoteTarget | null;
-  /** Bytes each measurement moves. */
+  /** Bytes each measurement moves at most. */
   readonly bytes: number;
+  /** Where a page of HTML goes, as given; null for none. */
+  readonly report: string | null;
 }
 
 export interface CompletionsCommand {

@@ -122,10 +122,15 @@ export const COMMANDS = {
   bench: {
     summary: "measure this machine and a path",
     usage: ["[WHAT...] [URL]"],
-    examples: ["sftpx bench", "sftpx bench disk --directory /srv", "sftpx bench TICKET"],
+    examples: [
+      "sftpx bench",
+      "sftpx bench disk --directory /srv",
+      "sftpx bench TICKET disk --report path.html",
+    ],
     about: [
       "WHAT is pipe, hash, zstd or disk, a part of this machine; all by default. URL",
-      "is a server that the path is measured to.",
+      "is a server that the path is measured to, over each stack that gets through.",
+      "Says what bounds a transfer, and what to do about it.",
     ],
     words: ["pipe", "hash", "zstd", "disk"],
     operands: "nothing",

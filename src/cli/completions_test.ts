@@ -83,7 +83,7 @@ Deno.test({
       ["sftpx|send|--pin|a", []],
       ["sftpx|send|*", ["*"]],
       ["sftpx|ls|a", []],
-      ["sftpx|send|--bwl", []],
+      ["sftpx|send|--bwl", ["--bwlimit"]],
     ];
     const offered = await offeredByBash(cases.map(([line]) => line));
     assert.equal(offered.length, cases.length);

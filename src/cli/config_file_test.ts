@@ -126,7 +126,7 @@ Deno.test("parseConfiguration() names file, line and what is wrong", async () =>
     ['config = "x"', /"config" cannot stand here/],
     ["dry-run = true", /"dry-run" cannot stand here/],
     ["delete = true", /"delete" cannot stand here: it goes into a \[host\.NAME\]/],
-    ['bwlimit = "1MB/s"', /"bwlimit = 1MB\/s" in .*: it is not in this version yet/],
+    ['bwlimit = "1MB"', /"bwlimit = 1MB" in .*: write a number and one of/],
     ["host = 1", /"host" is no table/],
     ["host.a = 1", /"host\.a" is no table/],
     ["[host.a]\natomic = true", /line 1: "url" of \[host\.a\] is missing/],

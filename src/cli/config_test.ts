@@ -29,7 +29,7 @@ Deno.test("config tells each value in force and where it came from", async () =>
   assert.deepEqual(settingOf(command, "timeout"), [["4s", "config.toml:1"]]);
   assert.deepEqual(settingOf(command, "atomic"), [["false", "SFTPX_ATOMIC"]]);
   assert.deepEqual(settingOf(command, "lanes"), [["9", "command line"]]);
-  assert.deepEqual(settingOf(command, "connections"), [["1", "default"]]);
+  assert.deepEqual(settingOf(command, "connections"), [["auto", "default"]]);
   assert.deepEqual(settingOf(command, "workers"), [["", "default"]]);
   assert.deepEqual(settingOf(command, "checksum"), [["false", "default"]]);
   assert.deepEqual(settingOf(command, "advertise"), [["h, i", "SFTPX_ADVERTISE"]]);

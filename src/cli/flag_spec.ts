@@ -19,7 +19,14 @@ export type FlagValue =
   | { readonly kind: "range"; readonly hint: string }
   /** A duration within its bounds; or a date, or a time with its zone. */
   | { readonly kind: "expiry"; readonly hint: string; readonly min: number; readonly max: number }
-  | { readonly kind: "count"; readonly hint: string; readonly min: number; readonly max: number }
+  | {
+    readonly kind: "count";
+    readonly hint: string;
+    readonly min: number;
+    readonly max: number;
+    /** `auto` stands for as many as help. */
+    readonly orAuto?: true;
+  }
   | { readonly kind: "size"; readonly hint: string; readonly min: number; readonly max: number }
   /** A size that is a power of two. */
   | { readonly kind: "chunk"; readonly hint: string; readonly min: number; readonly max: number }
@@ -99,4 +106,9 @@ export function choice(choices: readonly string[]): FlagValue {
 /** A whole number. */
 export function count(min: number, max: number): FlagValue {
   return { kind: "count", hint: "N", min, max };
+}
+
+/** A whole number, or `auto` for as many as help. */
+export function countOrAuto(min: number, max: number): FlagValue {
+  return { kind: "count", hint: "N", min, max, orAuto: true };
 }

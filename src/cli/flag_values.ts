@@ -3,11 +3,11 @@
 
 import { filterProblem } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Compression } from "../pool/messages.ts";
+import type { CompressionChoice } from "../session/compression.ts";
 import { parseRange, RestrictionProblem } from "../trust/restrictions.ts";
 import { parseExpiry } from "./expiry.ts";
 import type { FlagSpec } from "./flag_spec.ts";
-import { AUTO_ZSTD_LEVEL, ZSTD_LEVELS } from "./flags.ts";
+import { ZSTD_LEVELS } from "./flags.ts";
 import { hintOf } from "./nearest.ts";
 import { shown } from "./shown.ts";
 import { checkIdentity, DEFAULT_PORT, parseHostPort, parseRemotePath } from "./target.ts";
@@ -36,6 +36,7 @@ export function checkValue(
     case "choice":
       return checkChoice(text, value.choices, attempt);
     case "count":
+      if (value.orAuto && text === "auto") return;
       if (!/^\d{1,9}$/.test(text)) throw usageError(attempt, "it is not a whole number");
       return checkRange(attempt, { ...value, amount: Number(text), format: String });
     case "size":
@@ -52,7 +53,7 @@ export function checkValue(
       return checkRange(attempt, {
         ...value,
         amount: parseRate(text, attempt),
-        format: formatSize,
+        format: (amount) => `${formatSize(amount)}/s`,
       });
     case "duration":
       return checkRange(attempt, {
@@ -122,9 +123,9 @@ export function parseChunkSize(
 export function parseCompression(
   text: string,
   attempt: string = `use "--compress ${shown(text)}"`,
-): Compression {
+): CompressionChoice {
   if (text === "none") return { kind: "none" };
-  if (text === "auto") return { kind: "auto", level: AUTO_ZSTD_LEVEL };
+  if (text === "auto") return { kind: "adaptive" };
   if (text === "zstd") return { kind: "zstd", level: LIMITS.defaultZstdLevel };
   const level = Number(/^zstd:(\d{1,2})$/.exec(text)?.[1] ?? NaN);
   if (level >= ZSTD_LEVELS.min && level <= ZSTD_LEVELS.max) return { kind: "zstd", level };

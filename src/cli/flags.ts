@@ -11,6 +11,7 @@ import {
   choice,
   common,
   count,
+  countOrAuto,
   type FlagRest,
   type FlagSpec,
   type FlagValue,
@@ -46,9 +47,9 @@ const EVERYWHERE = [...TALKING, "completions", "man"] as const;
 
 /** zstd levels above it need windows that a decoder does not have to accept. */
 const MAX_ZSTD_LEVEL = 19;
-/** Keeps up with the fastest pipe measured. */
-export const AUTO_ZSTD_LEVEL = 1;
 export const ZSTD_LEVELS = { min: 1, max: MAX_ZSTD_LEVEL } as const;
+
+const LANES_MAX = LIMITS.lanesPerConnection * LIMITS.connections;
 
 const DAY_MS = 86_400_000;
 /** Shorter than a handshake on a long path is no use; longer than a day is a typing error. */
@@ -79,6 +80,9 @@ const QUICS: readonly QuicChoice[] = ["auto", "deno", "npm"];
 const CONGESTIONS: readonly Congestion[] = ["auto", "cubic", "bbr", "reno"];
 /** Less stalls on every packet. */
 const WINDOW_BYTES = { min: 2 ** 16, max: LIMITS.mostWindowBytes } as const;
+
+/** Slower, a chunk would take an hour. */
+const RATES = { min: 1000, max: LIMITS.rateBytesPerSecond } as const;
 
 /** What becomes of links, and of modes. */
 const LINKS: readonly LinkPolicy[] = ["keep", "skip", "refuse"];
@@ -151,7 +155,11 @@ export const FLAGS = [
     help: "how much each measurement moves",
   }),
   own("directory", { kind: "directory", hint: "DIR" }, ["bench"], {
-    help: "where disk writes (default: temporary files)",
+    help: "where disk and hash write (default: temporary)",
+  }),
+  own("report", FILE, ["bench"], {
+    configured: "nowhere",
+    help: "write a page of HTML with charts too",
   }),
   filter("include", PATTERN, { help: "what travels, whatever a later rule says" }),
   filter("exclude", PATTERN, { help: "what does not travel; rsync's patterns" }),
@@ -233,8 +241,7 @@ export const FLAGS = [
   common("atomic", BOOLEAN, CLIENTS, { help: "commit nothing before everything is verified" }),
   common("transport", choice(["auto", "quic", "tcp"]), [...SERVERS, ...REACHING], {
     fallback: "auto",
-    later: ["tcp"],
-    help: "tcp is not there yet",
+    help: "auto: QUIC and TCP are raced",
     advanced: true,
   }),
   common("quic", choice(QUICS), [...SERVERS, ...REACHING], {
@@ -247,20 +254,20 @@ export const FLAGS = [
     ...REACHING,
   ], {
     fallback: "auto",
-    help: "cubic, reno, or bbr for lossy paths",
+    help: "auto: bbr, cubic within the machine",
     advanced: true,
   }),
   common("window", { kind: "size", hint: "SIZE", ...WINDOW_BYTES }, [...SERVERS, ...REACHING], {
     help: "bytes a stream may be ahead (quiche)",
     advanced: true,
   }),
-  common("connections", count(1, LIMITS.connections), [...CLIENTS, "bench"], {
-    fallback: "1",
-    help: "more help on long paths",
+  common("connections", countOrAuto(1, LIMITS.connections), [...CLIENTS, "bench"], {
+    fallback: "auto",
+    help: "by what is measured, or exactly N",
     advanced: true,
   }),
-  common("lanes", count(1, LIMITS.lanesPerConnection * LIMITS.connections), [...CLIENTS, "bench"], {
-    fallback: "4",
+  common("lanes", countOrAuto(1, LANES_MAX), [...CLIENTS, "bench"], {
+    fallback: "auto",
     help: "data streams over all connections",
     advanced: true,
   }),
@@ -268,9 +275,8 @@ export const FLAGS = [
     help: "exit 4 when there was nothing to do",
     advanced: true,
   }),
-  common("bwlimit", { kind: "rate", hint: "RATE", min: 1, max: 1e12 }, TRANSFERS, {
-    later: "all",
-    help: "at most this rate, as 10MB/s (not yet)",
+  common("bwlimit", { kind: "rate", hint: "RATE", ...RATES }, [...TRANSFERS, "bench"], {
+    help: "at most this rate, as 10MB/s",
     advanced: true,
   }),
   common("timeout", { kind: "duration", hint: "D", ...TIMEOUT_MS }, [...SERVERS, ...REACHING], {

@@ -13,7 +13,7 @@ const ALL_FLAGS: readonly FlagSpec[] = FLAGS;
 export function toolHelp(version: string): string {
   const rows = COMMAND_NAMES.map((name) => [name, commandSpec(name).summary] as const);
   return lines(
-    `sftpx ${version}: moves files between two machines over QUIC, fast and safely`,
+    `sftpx ${version}: moves files between two machines over QUIC or TLS, fast and safely`,
     "",
     ...examples([
       "sftpx recv inbox            on one machine: prints a TICKET",

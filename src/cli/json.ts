@@ -58,6 +58,7 @@ export class JsonLines {
         this.#tellHeld(about);
         return this.#told(event, about);
       case "connected":
+      case "lanes":
       case "start":
       case "entry_failed":
       case "notice":

@@ -46,6 +46,7 @@ export type Lines = {
   readonly ticket: TicketLine;
   readonly key: KeyLine;
   readonly bench: BenchLine;
+  readonly verdict: VerdictLine;
   readonly config: ConfigLine;
   readonly end: EndLine;
 };
@@ -220,6 +221,33 @@ export type BenchLine = {
   readonly rttMs?: number;
   /** Compressed size over original size. */
   readonly ratio?: number;
+  /** What carried it: the stack, and over how many connections and lanes. */
+  readonly stack?: string;
+  readonly connections?: number;
+  readonly lanes?: number;
+  /** Of packets, where the stack tells; of datagrams, at this machine's own sockets. */
+  readonly lossRatio?: number;
+  readonly dropRatio?: number;
+  /** Of all processors of this machine, 0 to 1. */
+  readonly busyShare?: number;
+  /** Of the same, what this program used. */
+  readonly ownShare?: number;
+  /** How many worked on it, and what they reached of as many times one thread alone. */
+  readonly threads?: number;
+  readonly scaling?: number;
+  /** Why there is no rate. */
+  readonly problem?: string;
+};
+
+/** What measurements mean together. */
+export type VerdictLine = {
+  readonly direction: "send" | "receive";
+  readonly bound: "limit" | "disk" | "cpu" | "window" | "kernel_buffer" | "loss" | "link";
+  /** What a transfer can reach. */
+  readonly bytesPerSecond: number;
+  readonly message: string;
+  readonly advice: readonly string[];
+  readonly commands: readonly string[];
 };
 
 /** A flag's value and where it came from. */

@@ -84,11 +84,22 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
     (json) => json.event({ kind: "connected", address: "h:1", transport: "quic", connection: 0 }),
   ],
   connection: [
-    { rttMs: 12.5, lossRatio: 0.125, windowBytes: 14_000 },
+    { rttMs: 12.5, lossRatio: 0.125, windowBytes: 14_000, congestion: "bbr" },
     { rttMs: null, lossRatio: null, windowBytes: null },
   ].map((path) => (json) => {
-    const carried = { connection: 1, address: "h:1", wireBytes: 5, lanes: 2, ...path };
+    const carried = {
+      connection: 1,
+      address: "h:1",
+      transport: "tls",
+      wireBytes: 5,
+      lanes: 2,
+      ...path,
+    };
     json.event({ kind: "connection", ...carried }, { transfer: 1 });
+  }),
+  lanes: [null, 1.5].map((rttMs) => (json) => {
+    const event = { kind: "lanes", quic: 4, tcp: 0, lanes: 8, rttMs, reason: "why" } as const;
+    json.event({ ...event, bytesPerSecond: rttMs === null ? null : 5_000_000 });
   }),
   start: [(json) => json.event({ kind: "start", direction: "push", chunkBytes: 1, peer: ID })],
   reconnecting: [
@@ -169,6 +180,18 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
     (json) => {
       const path = { bench: "peer", name: "up", bytesPerSecond: null, bytes: 0, seconds: 0 };
       json.tell("bench", { ...path, by: "h:1", rttMs: 1.5, ratio: 0.25 });
+    },
+    (json) => {
+      const path = { bench: "peer", name: "up", bytesPerSecond: null, bytes: 0, seconds: 0 };
+      const seen = { lossRatio: 0, dropRatio: 0.5, busyShare: 1, threads: 2, scaling: 1.1 };
+      const over = { stack: "tls", connections: 1, lanes: 4 };
+      json.tell("bench", { ...path, ...over, ...seen, problem: "why" });
+    },
+  ],
+  verdict: [
+    (json) => {
+      const words = { message: "m", advice: ["a"], commands: [] };
+      json.tell("verdict", { direction: "send", bound: "link", bytesPerSecond: 1, ...words });
     },
   ],
   config: [(json) => {

@@ -96,7 +96,14 @@ Deno.test("JsonLines writes the last progress of a transfer, held back or not, b
     output.jsonLines().map(({ event, transfer, bytesDone }) =>
       event === "progress" ? `${transfer}:${bytesDone}` : `${transfer}:${event}`
     );
-  const carried = { connection: 0, address: "h:1", wireBytes: 9, lanes: 2, ...PATH };
+  const carried = {
+    connection: 0,
+    address: "h:1",
+    transport: "tls",
+    wireBytes: 9,
+    lanes: 2,
+    ...PATH,
+  };
   for (const done of [1, 2, 3]) json.event(progress(done), { transfer: 1 });
   for (const done of [1, 2]) json.event(progress(done), { transfer: 2 });
   json.event({ kind: "connection", ...carried }, { transfer: 1 });
@@ -223,7 +230,14 @@ Deno.test("JsonLines writes entries and plan steps with their kind and bytes", (
 
 Deno.test("JsonLines writes what each connection carried", () => {
   const { output, json } = setUp();
-  const carried = { connection: 1, address: "h:1", wireBytes: 9, lanes: 2, ...PATH };
+  const carried = {
+    connection: 1,
+    address: "h:1",
+    transport: "tls",
+    wireBytes: 9,
+    lanes: 2,
+    ...PATH,
+  };
   json.event({ kind: "connection", ...carried }, { transfer: 3 });
   assert.deepEqual(output.jsonLines(), [
     { v: 1, event: "connection", time: TIME, transfer: 3, ...carried },

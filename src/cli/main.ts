@@ -19,9 +19,10 @@ import { standardOutput, type TextOutput } from "./output.ts";
 import { wantsJson } from "./raw_arguments.ts";
 import { listenForSignals, type SignalSource } from "./signals.ts";
 import { ticketWarning } from "./target.ts";
-import { type LogFormat, wantsJsonLog } from "./ui/log_line.ts";
+import { adviceFor } from "./transport_choice.ts";
+import { wantsJsonLog } from "./ui/log_line.ts";
 import { warningLine } from "./ui/problem.ts";
-import { Terminal } from "./ui/terminal.ts";
+import { Terminal, type TerminalOptions } from "./ui/terminal.ts";
 
 /** What `main` needs; all but the first two have this process's own as default. */
 export interface MainDeps {
@@ -48,11 +49,11 @@ export async function main(args: readonly string[], deps: MainDeps): Promise<num
     const name = args.find((arg) => isCommandName(arg));
     const serves = name === "serve" || name === "recv";
     const isLogged = serves && wantsJsonLog(args, surroundings.env("SFTPX_LOG_FORMAT"));
-    const context = contextOf(surroundings, output, isLogged ? "json" : null);
+    const context = contextOf(surroundings, output, { log: isLogged ? "json" : null });
     return tellError(toSftpxError(namedPermission(thrown)), context, name);
   }
   const log = command.name === "serve" ? command.logFormat : null;
-  const context = contextOf(surroundings, command.output, log);
+  const context = contextOf(surroundings, command.output, { log, advice: adviceFor(command) });
   let code: number;
   try {
     code = await dispatch(command, context, { ...deps, ...surroundings });
@@ -84,13 +85,13 @@ function surroundingsOf(deps: MainDeps): Surroundings {
 function contextOf(
   surroundings: Surroundings,
   output: OutputChoices,
-  log: LogFormat | null = null,
+  { log, advice = {} }: Pick<TerminalOptions, "log" | "advice">,
 ): Context {
   const { stdout, stderr, env, nowMs } = surroundings;
   const { quiet, verbose } = output;
   return {
     stdout,
-    terminal: new Terminal({ output: stderr, nowMs, env, quiet, verbose, log }),
+    terminal: new Terminal({ output: stderr, nowMs, env, quiet, verbose, log, advice }),
     json: output.json ? new JsonLines(stdout, nowMs) : null,
     env,
     nowMs,

@@ -140,6 +140,12 @@ Deno.test("main() tells what a command threw, with its code", async () => {
   assert.equal((stdout.jsonLines()[0]?.["error"] as { code: string }).code, "unreachable");
 });
 
+Deno.test("main() advises by the flags that rule a way out", async () => {
+  const { call, stderr } = setUp(throwing(new SftpxError("unreachable", "Cannot connect: gone")));
+  assert.equal(await call("send", "a", "@", "--transport", "quic"), 10);
+  assert.match(stderr.text, /let --transport auto go over TCP\.\n/);
+});
+
 Deno.test("main() adds no second summary to one that the command told", async () => {
   const { call, stdout } = setUp((_command, { json }) => {
     const error = new SftpxError("lost", "Cannot go on");

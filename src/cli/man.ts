@@ -14,7 +14,7 @@ export function manualPage(version: string): string {
   return [
     `.TH SFTPX 1 "" "sftpx ${version}"`,
     ".SH NAME",
-    text("sftpx - move files between two machines over QUIC, fast and safely"),
+    text("sftpx - move files between two machines over QUIC or TLS, fast and safely"),
     ".SH SYNOPSIS",
     ...COMMAND_NAMES.flatMap(synopsis),
     ".SH DESCRIPTION",

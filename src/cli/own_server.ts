@@ -74,7 +74,7 @@ async function startHere(
   const stopped = new AbortController();
   const handle = await serve({
     workers,
-    transport: await chooseTransport(choice),
+    transport: await chooseTransport(choice, { isServer: true }),
     root: join(directory, "root"),
     listen: { hostname: "127.0.0.1", port: 0 },
     advertise: [],
@@ -106,9 +106,9 @@ async function startHere(
 /** A choice as it is typed. */
 function flagsOf(choice: TransportChoice | undefined): readonly string[] {
   if (choice === undefined) return [];
-  const { quic, congestion = "auto", windowBytes } = choice;
+  const { transport = "auto", quic, congestion = "auto", windowBytes } = choice;
   const window = windowBytes === undefined ? [] : ["--window", `${windowBytes}B`];
-  return ["--quic", quic, "--congestion", congestion, ...window];
+  return ["--transport", transport, "--quic", quic, "--congestion", congestion, ...window];
 }
 
 /** What a user has set for their own servers is not for this one, their ticket least of all (I9). */

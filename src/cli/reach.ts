@@ -62,13 +62,16 @@ export async function sessionOptions(
   choices: TransferChoices,
   { context, onEvent }: { context: CommandContext; onEvent: SessionOptions["onEvent"] },
 ): Promise<SessionOptions> {
-  const { connections, congestion, timeoutMs } = choices;
+  const { connections, congestion, rateBytesPerSecond, timeoutMs } = choices;
   return {
-    transport: await chooseTransport(choices),
+    transport: await chooseTransport(choices, {
+      onNotice: (message) => context.terminal.detail(message),
+    }),
     identityPath: identityFile(choices.identityPath, context.env),
     connections,
     congestion,
     ...wantedOf(choices),
+    ...(rateBytesPerSecond === undefined ? {} : { rateBytesPerSecond }),
     timeoutMs,
     onEvent,
     signal: context.signal,

@@ -7,7 +7,7 @@ import type { CommandName } from "./commands.ts";
 import { exitOfSummary } from "./exit.ts";
 import type { JsonLines } from "./json.ts";
 import type { TextOutput } from "./output.ts";
-import { connectionLine, entryLine, planLine } from "./ui/entry.ts";
+import { connectionLine, entryLine, lanesLine, planLine } from "./ui/entry.ts";
 import { RateEstimate } from "./ui/eta.ts";
 import type { LogFields } from "./ui/log_line.ts";
 import { entryFailedLine, reconnectingLine } from "./ui/problem.ts";
@@ -68,6 +68,8 @@ export class TransferReport {
       }
       case "connection":
         return this.#detail(connectionLine(held));
+      case "lanes":
+        return this.#detail(lanesLine(held));
       case "start":
         // In `serve` the direction is the client's: what it pushes is received here.
         if (serving) this.#deed = held.direction === "push" ? "received" : "sent";

@@ -144,12 +144,24 @@ Deno.test("TransferReport tells what connects and starts to --verbose only", () 
       kind: "connection",
       connection: 1,
       address: "h:1",
+      transport: "tls",
       wireBytes: 5_000_000,
       lanes: 2,
       rttMs: 12,
       lossRatio: 0.00125,
       windowBytes: 3_200_000,
+      congestion: "bbr",
     },
+    {
+      kind: "lanes",
+      quic: 4,
+      tcp: 1,
+      lanes: 8,
+      rttMs: 50,
+      bytesPerSecond: 36_000_000,
+      reason: "trying more",
+    },
+    { kind: "lanes", quic: 1, tcp: 0, lanes: 1, rttMs: null, bytesPerSecond: null, reason: "why" },
   ];
   const loud = setUp({ verbose: true });
   const plain = setUp();
@@ -161,8 +173,10 @@ Deno.test("TransferReport tells what connects and starts to --verbose only", () 
     loud.stderr.text,
     "connected to h:1 over quic\nconnected to h:1 over quic, connection 1\n" +
       "transfer with abc in chunks of 2 MiB\n" +
-      "connection 1 to h:1 carried 5.00 MB on 2 lanes, " +
-      "round trip 12 ms, 0.13% lost, window 3.20 MB\n",
+      "connection 1 to h:1 over tls carried 5.00 MB on 2 lanes, " +
+      "round trip 12 ms, 0.13% lost, window 3.20 MB, bbr\n" +
+      "8 lanes over 4 QUIC and 1 TCP connections: trying more, round trip 50 ms, 36.0 MB/s\n" +
+      "1 lane over 1 QUIC connection: why\n",
   );
   assert.equal(plain.stderr.text, "");
 });

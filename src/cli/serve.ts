@@ -48,8 +48,12 @@ async function start(
   },
 ): Promise<ServeHandle> {
   const { transfer, root, listen, advertise, access, once, authorizedKeysPath } = command;
-  const transport = await chooseTransport(transfer);
-  context.terminal.detail(`transport: ${transport.name}`);
+  const { rateBytesPerSecond } = transfer;
+  const onNotice = (message: string) => context.terminal.warning(message);
+  const transport = await chooseTransport(transfer, { isServer: true, onNotice });
+  const { name, stacks = [] } = transport;
+  const of = stacks.length === 0 ? "" : ` of ${stacks.map((stack) => stack.name).join(" and ")}`;
+  context.terminal.detail(`transport: ${name}${of}`);
   return await serve({
     workers,
     transport,
@@ -68,6 +72,7 @@ async function start(
     depth: transfer.depth,
     congestion: transfer.congestion,
     ...wantedOf(transfer),
+    ...(rateBytesPerSecond === undefined ? {} : { rateBytesPerSecond }),
     onEvent: report.event,
     signal: context.signal,
   });

@@ -70,6 +70,8 @@ export class ServeReport {
         return this.#access(event);
       case "reloaded":
         return this.#reloaded(event);
+      case "notice":
+        return this.#options.terminal.warning(event.message);
       case "transfer":
         return this.#transfer(event.transfer).report.event(event.event);
       case "transfer_done":

@@ -3,8 +3,6 @@
 import { utf8Bytes } from "../base/bytes.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { LinkPolicy, ModePolicy, ReceivePolicy } from "../session/options.ts";
-import type { QuicChoice } from "../session/transports.ts";
-import type { Congestion } from "../transport/transport.ts";
 import {
   type Bench,
   type BenchCommand,
@@ -21,7 +19,8 @@ import { describe, exactly, remoteTarget } from "./positionals.ts";
 import type { Settings } from "./settings.ts";
 import { shown } from "./shown.ts";
 import { checkIdentity, type HostNames, parseTarget, type RemoteTarget } from "./target.ts";
-import { parseDuration, parseSize } from "./units.ts";
+import { carrierChoices } from "./transport_choice.ts";
+import { parseDuration, parseRate, parseSize } from "./units.ts";
 import { usageError } from "./usage_error.ts";
 
 /** What a command line means depends on. */
@@ -39,6 +38,7 @@ export function transferChoices(
 ): TransferChoices {
   const pin = settings.text("pin");
   const window = settings.text("window");
+  const rate = settings.text("bwlimit");
   return {
     chunkBytes: parseChunkSize(settings.text("chunk-size") ?? ""),
     compression: parseCompression(settings.text("compress") ?? "auto"),
@@ -46,11 +46,11 @@ export function transferChoices(
     depth: Number(settings.text("depth") ?? 0),
     checksum: settings.has("checksum"),
     atomic: settings.has("atomic"),
-    connections: Number(settings.text("connections")),
-    lanes: Number(settings.text("lanes")),
-    quic: settings.text("quic") as QuicChoice,
-    congestion: settings.text("congestion") as Congestion,
+    connections: countOf(settings.text("connections")),
+    lanes: countOf(settings.text("lanes")),
+    ...carrierChoices(settings),
     ...(window === null ? {} : { windowBytes: parseSize(window) }),
+    ...(rate === null ? {} : { rateBytesPerSecond: parseRate(rate) }),
     timeoutMs: parseDuration(settings.text("timeout") ?? ""),
     keepForMs: parseDuration(settings.text("keep-for") ?? ""),
     policy: receivePolicy(settings),
@@ -59,6 +59,11 @@ export function transferChoices(
     ticketFile: ticketFile(settings, { targets, hasTicket }),
     pin: pin === null ? null : checkIdentity(pin),
   };
+}
+
+/** A number, or 0 for `auto`. */
+function countOf(text: string | null): number {
+  return text === null || text === "auto" ? 0 : Number(text);
 }
 
 /** What is taken of links and modes. */
@@ -163,6 +168,7 @@ export function benchCommand(meaning: Meaning, positionals: readonly string[]): 
     directory: settings.text("directory"),
     target,
     bytes: parseSize(settings.text("bytes") ?? ""),
+    report: settings.text("report"),
   };
 }
 

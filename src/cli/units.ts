@@ -25,8 +25,8 @@ const DURATION_UNITS: Readonly<Record<string, number>> = {
 const QUANTITY = /^(\d+(?:\.\d+)?) ?([a-z/]*)$/i;
 
 /**
- * Bytes of `64KiB`, `2MiB`, `1MB`; throws a usage error for anything else. `attempt` is what the error
- * says cannot be done.
+ * Bytes of `64KiB`, `2MiB`, `1MB`; throws a usage error for anything else. What is more than numbers count
+ * exactly is as much as they do. `attempt` is what the error says cannot be done.
  */
 export function parseSize(text: string, attempt: string = reading("size", text)): number {
   return parseQuantity(text, {
@@ -115,6 +115,8 @@ function parseQuantity(
   }
   const value = Number(digits) * size;
   const rounded = Math.round(value);
+  // More than any flag takes: its bound says how much that is.
+  if (rounded > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER;
   if (Number.isSafeInteger(rounded) && Math.abs(value - rounded) < 1e-6) return rounded;
   throw usageError(attempt, "it is not a whole number");
 }

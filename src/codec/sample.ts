@@ -9,16 +9,17 @@ const SAMPLES = 3;
 export const SAMPLED_BYTES = SAMPLES * SAMPLE_BYTES;
 const SAMPLE_LEVEL = 1;
 /** Below it, encoding costs more time than the saved bytes do on any network worth the name. */
-const MIN_SAVING = 1 / 8;
+export const LEAST_SAVING = 1 / 8;
 
 /**
- * True when samples from the beginning, middle and end of `bytes` shrink by an eighth together. They
- * are put side by side into `scratch` and compressed in one call: a call costs more than its bytes.
+ * What samples from the beginning, middle and end of `bytes` shrink to together, as a share of their
+ * size; 1 where nothing here can compress. They are put side by side into `scratch` and compressed in
+ * one call: a call costs more than its bytes.
  */
-export function shrinks(zstd: Zstd, bytes: Uint8Array, scratch: SampleScratch): boolean {
+export function sampledRatio(zstd: Zstd, bytes: Uint8Array, scratch: SampleScratch): number {
   const sample = scratch.gather(bytes);
   const packed = zstd.compress(sample, SAMPLE_LEVEL);
-  return packed !== null && packed.length <= sample.length * (1 - MIN_SAVING);
+  return packed === null ? 1 : packed.length / sample.length;
 }
 
 /** Memory for samples, kept from chunk to chunk. */

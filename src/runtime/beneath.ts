@@ -1,7 +1,8 @@
 // Files beneath a directory that is held open, reached so that the kernel itself refuses every way out:
 // no link is gone through, wherever it comes from and whenever it came (`openat2`, RESOLVE_BENEATH and
-// RESOLVE_NO_SYMLINKS). Each call walks down anew to the directory that holds the name and then acts on
-// that directory and that name, so nothing is remembered that could grow stale.
+// RESOLVE_NO_SYMLINKS). A call walks down to the directory that holds the name and then acts on that
+// directory and that name. One that was found stays found for this turn of the loop at most: what others
+// do to its path meanwhile is as if they did it afterwards, and nothing is remembered that grows stale.
 // Paths are relative; the empty one is the directory itself. Errors are those of `node:fs`.
 
 import type { BigIntStats } from "node:fs";
@@ -43,6 +44,8 @@ const O_NOFOLLOW = isArm ? 0o100000 : 0o400000;
 /** How often a way that others are changing is gone again. */
 const RESOLVE_ATTEMPTS = 64;
 const OWN_MODE = 0o600;
+/** Directories that stay open for a turn: a commit acts on two, a walk on as many as it is deep. */
+const MOST_KEPT = 32;
 
 /** How a file is opened. */
 const OPEN = {
@@ -98,6 +101,12 @@ export function doorName(): string {
   return calls === null ? BY_PATHS : BENEATH_NAME;
 }
 
+/** A file system that is synced as a whole. */
+export interface HeldWhole extends Disposable {
+  /** Makes durable what was written to it, whoever did; throws what failed since it was held, once. */
+  sync(): void;
+}
+
 export class Beneath implements Disposable {
   readonly #calls: KernelCalls;
   readonly #memory: KernelMemory;
@@ -105,6 +114,8 @@ export class Beneath implements Disposable {
   readonly #isOwner: boolean;
   /** What every open file goes by, made once: parts are opened by the thousand. */
   readonly #access: Access;
+  /** Directories found in this turn of the loop, the one used last at the end. */
+  readonly #kept = new Map<string, number>();
 
   private constructor(
     calls: KernelCalls,
@@ -146,8 +157,15 @@ export class Beneath implements Disposable {
 
   /** Gives the directory back; nothing may be used afterwards. */
   [Symbol.dispose](): void {
+    this.forget();
     this.#call("close", this.#root);
     if (this.#isOwner) this.#calls[Symbol.dispose]();
+  }
+
+  /** Lets go of what was found: every way is gone anew. Done by itself when this turn of the loop ends. */
+  forget(): void {
+    for (const fd of this.#kept.values()) this.#call("close", fd);
+    this.#kept.clear();
   }
 
   /** What stands there, a link itself; null for nothing, and below nothing. */
@@ -155,7 +173,17 @@ export class Beneath implements Disposable {
     try {
       return path === "" ? this.#statOf(this.#root) : this.#at(path, (directory, name) => {
         const { first, statx } = this.#memoryFor(name);
-        this.#call("statx", directory, first, AT_SYMLINK_NOFOLLOW, STATX_ALL, statx);
+        const { kernel } = this.#calls;
+        const got = kernel.attempt(
+          "statx",
+          directory,
+          first,
+          AT_SYMLINK_NOFOLLOW,
+          STATX_ALL,
+          statx,
+        );
+        if (got === -constants.errno.ENOENT) return null;
+        if (got < 0) throw systemError("statx", -got);
         return this.#memory.stats();
       });
     } catch (thrown) {
@@ -190,7 +218,25 @@ export class Beneath implements Disposable {
     return this.#with(this.#open(path, opening), (fd) => body(new OpenFile(fd, this.#access)));
   }
 
+  /** Holds the file system that a directory lies on: failures to write to it are kept from now on. */
+  holdWhole(path: string): HeldWhole {
+    let fd: number | null = this.#open(path, "directory");
+    return {
+      sync: () => {
+        // Its number may be another file's by now, and that one's file system is not what is meant (I2).
+        if (fd === null) throw new TypeError("a file system was let go of before it was synced");
+        this.#call("syncfs", fd);
+      },
+      [Symbol.dispose]: () => {
+        const held = fd;
+        fd = null;
+        if (held !== null) this.#call("close", held);
+      },
+    };
+  }
+
   rename(from: string, to: string): void {
+    this.#moved(from);
     this.#atBoth(from, to, (a, first, b, second) => {
       this.#call("renameat2", a, first, b, second, 0);
     });
@@ -242,6 +288,7 @@ export class Beneath implements Disposable {
 
   /** Removes an empty directory. */
   removeDirectory(path: string): void {
+    this.#moved(path);
     this.#at(path, (directory, name) => {
       this.#call("unlinkat", directory, this.#memory.first(name), AT_REMOVEDIR);
     });
@@ -274,7 +321,7 @@ export class Beneath implements Disposable {
     const cut = path.lastIndexOf("/");
     const name = path.slice(cut + 1);
     if (cut < 0) return body(this.#root, name === "" ? "." : name);
-    return this.#with(this.#directory(path.slice(0, cut)), (fd) => body(fd, name));
+    return body(this.#directory(path.slice(0, cut)), name);
   }
 
   #atBoth(
@@ -288,8 +335,33 @@ export class Beneath implements Disposable {
       }));
   }
 
+  /** Open until this turn of the loop ends, or until others are used that many times. */
   #directory(path: string): number {
-    return this.#resolve(path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    let fd = this.#kept.get(path);
+    if (fd !== undefined) this.#kept.delete(path);
+    else {
+      if (this.#kept.size === 0) queueMicrotask(() => this.forget());
+      else if (this.#kept.size === MOST_KEPT) this.#dropOldest();
+      fd = this.#resolve(path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    }
+    this.#kept.set(path, fd);
+    return fd;
+  }
+
+  #dropOldest(): void {
+    const [oldest] = this.#kept;
+    if (oldest === undefined) return;
+    this.#kept.delete(oldest[0]);
+    this.#call("close", oldest[1]);
+  }
+
+  /** A directory goes, by our own doing: its path leads elsewhere from now on, or nowhere. */
+  #moved(path: string): void {
+    for (const kept of this.#kept.keys()) {
+      if (kept.startsWith(path) && (kept.length === path.length || kept[path.length] === "/")) {
+        return this.forget();
+      }
+    }
   }
 
   #statOf(fd: number): BigIntStats {

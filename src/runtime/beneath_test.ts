@@ -135,3 +135,78 @@ function heldOr(text: string): string {
 Deno.test("Kernel.open() leaves nothing behind where it is closed", () => {
   for (let i = 0; i < 3; i++) Kernel.open()?.[Symbol.dispose]();
 });
+
+/** Directories below a root that this process has open. */
+function openBelow(root: string): string[] {
+  return fs.readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const path = fs.readlinkSync(`/proc/self/fd/${fd}`);
+      return path.startsWith(`${root}/`) ? [path.slice(root.length + 1)] : [];
+    } catch {
+      return []; // Closed meanwhile.
+    }
+  });
+}
+
+held(
+  "a directory that was found is let go of by wish: its path is gone anew then",
+  (beneath, root) => {
+    fs.mkdirSync(join(root, "d"));
+    fs.writeFileSync(join(root, "d/f"), "");
+    assert.equal(beneath.look("d/f")?.isFile(), true);
+    assert.deepEqual(openBelow(root), ["d"]);
+    beneath.forget();
+    assert.deepEqual(openBelow(root), []);
+    fs.renameSync(join(root, "d"), join(root, "away"));
+    fs.symlinkSync("away", join(root, "d"));
+    assert.throws(() => beneath.look("d/f"), { code: "ELOOP" });
+  },
+);
+
+Deno.test({
+  name: "a directory that was found stays open for this turn of the loop, and no longer",
+  ignore: doorName() !== "openat2",
+  fn: async () => {
+    const root = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "sftpx-beneath-")));
+    try {
+      fs.mkdirSync(join(root, "d"));
+      using beneath = Beneath.open(root, "write");
+      assert.equal(beneath?.look("d/f"), null);
+      assert.deepEqual(openBelow(root), ["d"]);
+      await Promise.resolve();
+      assert.deepEqual(openBelow(root), []);
+    } finally {
+      fs.rmSync(root, { recursive: true, force: true });
+    }
+  },
+});
+
+held("of many directories only the last are kept open", (beneath, root) => {
+  for (let i = 0; i < 100; i++) {
+    fs.mkdirSync(join(root, `d${i}`));
+    assert.equal(beneath.look(`d${i}/f`), null);
+  }
+  const open = openBelow(root);
+  assert.ok(open.length < 50 && open.includes("d99") && !open.includes("d0"), open.join());
+});
+
+held(
+  "a directory that was removed or moved is not acted on under its old name",
+  (beneath, root) => {
+    const touch = (path: string) => beneath.use(path, "create", () => {});
+    beneath.makeDirectory("d", 0o700);
+    beneath.makeDirectory("d/in", 0o700);
+    assert.equal(beneath.look("d/in/f"), null);
+    beneath.removeDirectory("d/in");
+    beneath.makeDirectory("d/in", 0o700);
+    beneath.symlink("x", "d/in/l");
+    assert.deepEqual(fs.readdirSync(join(root, "d/in")), ["l"]);
+    touch("d/in/f");
+    beneath.rename("d", "e");
+    beneath.makeDirectory("d", 0o700);
+    beneath.makeDirectory("d/in", 0o700);
+    beneath.symlink("x", "d/in/m");
+    assert.deepEqual(fs.readdirSync(join(root, "d/in")), ["m"]);
+    assert.deepEqual(fs.readdirSync(join(root, "e/in")).sort(), ["f", "l"]);
+  },
+);

@@ -3,7 +3,7 @@
 
 import type { SessionEvent } from "../../session/options.ts";
 import { shown } from "../shown.ts";
-import { formatBytes, formatCount, formatDuration } from "../units.ts";
+import { formatBytes, formatCount, formatDuration, formatRate } from "../units.ts";
 
 /** Longest path shown whole: as long as one may be. */
 const PATH_CHARS = 4096;
@@ -31,13 +31,31 @@ export function planLine(event: Event<"plan">): string {
 
 /** What `--verbose` tells of a connection at the end of a transfer. */
 export function connectionLine(event: Event<"connection">): string {
-  const { connection, address, wireBytes, lanes, rttMs, lossRatio, windowBytes } = event;
+  const { connection, address, transport, wireBytes, lanes } = event;
+  const { rttMs, lossRatio, windowBytes, congestion } = event;
   const on = `${formatCount(lanes)} ${lanes === 1 ? "lane" : "lanes"}`;
   const parts = [
-    `connection ${connection} to ${shown(address)} carried ${formatBytes(wireBytes)} on ${on}`,
+    `connection ${connection} to ${shown(address)} over ${transport} ` +
+    `carried ${formatBytes(wireBytes)} on ${on}`,
     rttMs === null ? null : `round trip ${formatDuration(rttMs)}`,
     lossRatio === null ? null : `${formatShare(lossRatio)} lost`,
     windowBytes === null ? null : `window ${formatBytes(windowBytes)}`,
+    congestion === undefined ? null : congestion,
+  ];
+  return parts.filter((part) => part !== null).join(", ");
+}
+
+/** What `--verbose` tells of connections and lanes that change. */
+export function lanesLine(event: Event<"lanes">): string {
+  const { quic, tcp, lanes, rttMs, bytesPerSecond, reason } = event;
+  const connections = quic + tcp;
+  const over = [quic > 0 ? `${quic} QUIC` : null, tcp > 0 ? `${tcp} TCP` : null]
+    .filter((part) => part !== null).join(" and ");
+  const parts = [
+    `${lanes} ${lanes === 1 ? "lane" : "lanes"} over ${over} ` +
+    `${connections === 1 ? "connection" : "connections"}: ${reason}`,
+    rttMs === null ? null : `round trip ${formatDuration(rttMs)}`,
+    bytesPerSecond === null ? null : formatRate(bytesPerSecond),
   ];
   return parts.filter((part) => part !== null).join(", ");
 }

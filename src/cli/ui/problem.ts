@@ -13,11 +13,16 @@ const MESSAGE_CHARS = 1000;
 /** The peer's fault, but found here; a peer's own words under these codes say whose they are. */
 const FOUND_HERE: ReadonlySet<ErrorCode> = new Set(["identity_mismatch", "version", "protocol"]);
 
+/** What to do about a failure, by its code. */
+export type Advice = Readonly<Partial<Record<ErrorCode, string>>>;
+
 /** `error: ...` and, on its own line, the advice of the table unless nobody here can follow it. */
 export function errorLines(
   error: SftpxError,
-  { color, command, isAdvised = true }: {
+  { color, advice: ours = {}, command, isAdvised = true }: {
     color: boolean;
+    /** What is said in place of the table's advice. */
+    advice?: Advice | undefined;
     command?: string | undefined;
     isAdvised?: boolean | undefined;
   },
@@ -27,7 +32,7 @@ export function errorLines(
     `${styled("error:", "error", color)} ${shown(error.message, MESSAGE_CHARS)}${by}`,
   ];
   if (!isAdvised) return lines;
-  const { advice } = ERROR_TABLE[error.code];
+  const advice = ours[error.code] ?? ERROR_TABLE[error.code].advice;
   if (error.code === "usage") {
     if (error.cause !== undefined) return lines;
     lines.push(`  Run "sftpx ${command === undefined ? "" : `${command} `}--help" for the usage.`);

@@ -18,6 +18,13 @@ Deno.test("errorLines() gives the advice of the table for every code", () => {
   }
 });
 
+Deno.test("errorLines() gives other advice where there is some for that code", () => {
+  const error = new SftpxError("unreachable", "Cannot x: y");
+  const advice = { unreachable: "Try TCP." };
+  assert.deepEqual(errorLines(error, { ...PLAIN, advice }), ["error: Cannot x: y", "  Try TCP."]);
+  assert.notEqual(errorLines(new SftpxError("lost", "z"), { ...PLAIN, advice })[1], "  Try TCP.");
+});
+
 Deno.test("errorLines() sends a usage error to the help of its command", () => {
   const error = new SftpxError("usage", "Cannot x");
   assert.equal(errorLines(error, PLAIN)[1], '  Run "sftpx --help" for the usage.');

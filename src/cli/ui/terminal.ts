@@ -13,7 +13,7 @@ import {
   type LogFormat,
   textLogLine,
 } from "./log_line.ts";
-import { causeLines, errorLines, warningLine } from "./problem.ts";
+import { type Advice, causeLines, errorLines, warningLine } from "./problem.ts";
 import { progressLine, progressLogLine, type ProgressState } from "./progress.ts";
 import { mannersOf } from "./style.ts";
 import { cutText, textWidth } from "./width.ts";
@@ -34,7 +34,9 @@ export interface TerminalOptions {
   readonly quiet: boolean;
   readonly verbose: boolean;
   /** What is told is a log, of `serve`; null or absent where it is for a person. */
-  readonly log?: LogFormat | null;
+  readonly log?: LogFormat | null | undefined;
+  /** What to do about a failure, where that is not what the table of errors says. */
+  readonly advice?: Advice;
 }
 
 /** What an error is told with. */
@@ -57,6 +59,7 @@ export class Terminal implements Disposable {
   readonly #output: TextOutput;
   readonly #nowMs: () => number;
   readonly #animate: boolean;
+  readonly #advice: Advice;
   /** Columns of the line drawn; 0 when none is. */
   #drawnColumns = 0;
   /** What the line drawn tells; null when none is, or none that outlasts a line above it. */
@@ -64,7 +67,8 @@ export class Terminal implements Disposable {
   /** When progress was last shown. */
   #shownMs: number;
 
-  constructor({ output, nowMs, env, quiet, verbose, log = null }: TerminalOptions) {
+  constructor({ output, nowMs, env, quiet, verbose, log = null, advice = {} }: TerminalOptions) {
+    this.#advice = advice;
     const { color, animate } = mannersOf(output.isTerminal && log !== "json", env);
     this.color = color;
     this.isTerminal = output.isTerminal;
@@ -109,7 +113,12 @@ export class Terminal implements Disposable {
       const chain = causes.length === 0 ? {} : { causes: causes.map((line) => line.trimStart()) };
       return this.problem(text, { ...fields, code, exit, remote, ...chain });
     }
-    const lines = errorLines(error, { color: this.color, command, isAdvised });
+    const lines = errorLines(error, {
+      color: this.color,
+      advice: this.#advice,
+      command,
+      isAdvised,
+    });
     for (const line of [...lines, ...causes]) this.problem(line, fields);
   }
 
