@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { addonsInside, describedInside, packagesProblem } from "./binary_addons.ts";
 import { binaryName, ownPlatform, readArguments, type Wanted } from "./binary_platform.ts";
 import { describedBinary, provenVersion } from "./binary_proof.ts";
+import { V8_FLAGS } from "./v8_flags.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** What is loaded by a URL or from beside a script, which `deno compile` does not see. */
@@ -82,6 +83,7 @@ export function compileArguments(
     "--no-prompt",
     "--no-check", // The gate's business.
     ...UNSTABLE,
+    V8_FLAGS,
     "--frozen",
     "--cached-only",
     ...INCLUDED.flatMap((path) => ["--include", path]),

@@ -32,7 +32,7 @@ Deno.test("nobody answers: every command that connects says so within --timeout"
           const startMs = performance.now();
           const timed = [...args, "--timeout", "1s"];
           const { stderr } = await expectBad(scratch, timed, { code: "unreachable", message });
-          assert.match(stderr, /Check the address, and that UDP reaches the port/);
+          assert.match(stderr, /Check the address, and that UDP or TCP reaches the port/);
           assert.ok(performance.now() - startMs < GRACE_MS);
         });
       }

@@ -16,8 +16,12 @@ function rowsOf(stdout: string): readonly JsonLine[] {
   const end = lines.at(-1);
   assert.deepEqual([end?.event, end?.["ok"]], ["end", true]);
   const rows = lines.filter((line) => line.event === "bench");
-  assert.equal(end?.["count"], rows.length);
+  assert.equal(end?.["count"], rows.length + verdictsOf(stdout).length);
   return rows;
+}
+
+function verdictsOf(stdout: string): readonly JsonLine[] {
+  return jsonLines(stdout).filter((line) => line.event === "verdict");
 }
 
 Deno.test("bench measures every part of this machine, and leaves nothing behind", async () => {
@@ -32,6 +36,8 @@ Deno.test("bench measures every part of this machine, and leaves nothing behind"
   const rows = rowsOf(stdout);
   assert.deepEqual([...new Set(rows.map((row) => row["bench"]))], ["pipe", "hash", "zstd", "disk"]);
   for (const row of rows) assert.ok(Number(row["bytesPerSecond"]) > 0, JSON.stringify(row));
+  const directions = verdictsOf(stdout).map((verdict) => verdict["direction"]);
+  assert.deepEqual(directions, ["send", "receive"]);
   assert.deepEqual(await leftIn(scratch.path("tmp")), []);
   assert.deepEqual(await fs.readdir(scratch.path("disk")), []);
 });
@@ -53,19 +59,80 @@ Deno.test("bench measures the path to a server as far as the grant allows", asyn
   const { code, stdout, stderr } = await scratch.run(["bench", "--json", ...BYTES, server.ticket]);
   assert.equal(code, 0, stderr);
   assert.equal(jsonLines(stdout)[0]?.event, "connected");
-  const [up, down, ...rest] = rowsOf(stdout);
-  assert.deepEqual(rest, []);
-  assert.deepEqual([up?.["name"], up?.["bytesPerSecond"]], ["up", null]);
-  assert.equal(down?.["name"], "down");
-  assert.ok(Number(down?.["bytesPerSecond"]) > 0);
-  assert.ok(Number(down?.["rttMs"]) > 0);
+  const rows = rowsOf(stdout);
+  assert.ok(rows.length >= 2 && rows.length % 2 === 0);
+  for (const [at, row] of rows.entries()) {
+    assert.ok(Number(row["rttMs"]) > 0);
+    if (at % 2 === 0) {
+      assert.deepEqual([row["name"], row["bytesPerSecond"]], ["up", null]);
+    } else {
+      assert.equal(row["name"], "down");
+      assert.ok(Number(row["bytesPerSecond"]) > 0);
+    }
+  }
+  const stacks = rows.map((row) => row["stack"]);
+  assert.equal(new Set(stacks).size, rows.length / 2, "each stack that works here, once");
+  assert.deepEqual(verdictsOf(stdout).map((verdict) => verdict["direction"]), ["receive"]);
+});
+
+Deno.test("bench measures over what was named, and over as much of it as was asked for", async () => {
+  await using scratch = await Scratch.open();
+  await fs.mkdir(scratch.path("root"));
+  const server = await scratch.serve("root");
+  const shape = ["--transport", "tcp", "--connections", "2", "--lanes", "3"];
+  const args = ["bench", "--json", ...BYTES, ...shape, server.ticket];
+  const { code, stdout, stderr } = await scratch.run(args);
+  assert.equal(code, 0, stderr);
+  const over = rowsOf(stdout).map((row) => [row["stack"], row["connections"], row["lanes"]]);
+  assert.deepEqual(over, [["tls", 2, 3], ["tls", 2, 3]]);
+});
+
+Deno.test("bench says of a stack that does not get through why, and measures the others", async () => {
+  await using scratch = await Scratch.open();
+  await fs.mkdir(scratch.path("root"));
+  const server = await scratch.serve("root", ["--transport", "tcp"]);
+  const args = ["bench", "--json", ...BYTES, "--timeout", "1s", server.ticket];
+  const { code, stdout, stderr } = await scratch.run(args);
+  assert.equal(code, 0, stderr);
+  const [up, down, ...blocked] = rowsOf(stdout);
+  assert.deepEqual([up?.["stack"], down?.["stack"]], ["tls", "tls"]);
+  for (const row of blocked) {
+    assert.deepEqual([row["name"], row["bytesPerSecond"]], ["reach", null]);
+    assert.notEqual(row["stack"], "tls");
+    assert.match(String(row["problem"]), /^Cannot reach/);
+  }
+});
+
+Deno.test("bench writes a report, of one file that asks for nothing", async () => {
+  await using scratch = await Scratch.open();
+  const args = ["bench", "zstd", "disk", ...BYTES, "--directory", ".", "--report", "page.html"];
+  const { code, stderr } = await scratch.run(args);
+  assert.equal(code, 0, stderr);
+  const html = await fs.readFile(scratch.path("page.html"), "utf8");
+  assert.match(html, /^<!doctype html>[^]*<h2>Disk<\/h2>[^]*<svg [^]*<h2>Compression<\/h2>/);
+  assert.doesNotMatch(html, /<script|https?:/);
+  const nowhere = await scratch.run(["bench", "zstd", ...BYTES, "--report", "absent/page.html"]);
+  assert.equal(nowhere.code, 2, nowhere.stderr);
+  assert.match(nowhere.stderr, /Cannot write the report "absent\/page\.html"/);
+  // It is tried before anything is measured, and the try leaves nothing.
+  assert.equal(nowhere.stdout, "");
+  const early = await scratch.run([
+    "bench",
+    "disk",
+    "--directory",
+    "absent",
+    "--report",
+    "new.html",
+  ]);
+  assert.notEqual(early.code, 0);
+  await assert.rejects(fs.stat(scratch.path("new.html")), { code: "ENOENT" });
 });
 
 Deno.test("bench goes on after one that fails, and fails as a whole where all do", async () => {
   await using scratch = await Scratch.open();
-  const some = await scratch.run(["bench", "disk", "hash", ...BYTES, "--directory", "absent"]);
+  const some = await scratch.run(["bench", "disk", "zstd", ...BYTES, "--directory", "absent"]);
   assert.equal(some.code, 3, some.stderr);
-  assert.match(some.stdout, /^hash blake3/);
+  assert.match(some.stdout, /^zstd compress/);
   assert.match(some.stderr, /Cannot measure the disk at/);
   const all = await scratch.run(["bench", "disk", ...BYTES, "--directory", "absent", "--json"]);
   assert.equal(all.code, 2, all.stderr);

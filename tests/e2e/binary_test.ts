@@ -138,13 +138,15 @@ binaryTest(
   ADDONS,
 );
 
-binaryTest("uses WASM where its addons do not load, and says that it has no QUIC", async () => {
+binaryTest("uses WASM where its addons do not load, and TLS where it has no QUIC", async () => {
   await using lone = await LoneBinary.open({ noAddons: true });
   const parts = await partsOf(lone);
   assert.equal(parts.get("hash"), "blake3-jit");
   assert.equal(parts.get("zstd"), "node:zlib");
   assert.match(parts.get("quiche") ?? "", /^not available: \S/);
-  const served = await lone.scratch.run(["serve", lone.scratch.path("root")], lone.options());
+  await assertMoves(lone, {});
+  const line = ["serve", lone.scratch.path("root"), "--transport", "quic"];
+  const served = await lone.scratch.run(line, lone.options());
   assert.equal(served.code, 1, served.stdout);
   assert.match(served.stderr, /^(?:\S+ )?error: Cannot use QUIC: .*quiche: /m);
   assert.doesNotMatch(served.stderr, /defect|\bat \S+:\d+/);

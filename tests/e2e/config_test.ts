@@ -77,7 +77,7 @@ Deno.test("a flag wins over its variable, and this over the file", async () => {
     "5s SFTPX_TIMEOUT",
     "2 config.toml:2",
     "30 command line",
-    "1 default",
+    "auto default",
   ]);
 });
 

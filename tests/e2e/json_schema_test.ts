@@ -71,6 +71,8 @@ Deno.test("what every command prints with --json is as the schema has it", async
     assert.ok(sent.includes("entry_failed") && sent.includes("entry"), sent.join(" "));
     assert.equal((await events("get", `${url}tree`, "got", "--verbose")).at(-1), "summary");
     assert.equal((await events("ls", "--recursive", url)).at(-1), "end");
+    const measured = await events("bench", url, "--transport", "tcp", "--bytes", "1MiB");
+    assert.ok(measured.includes("verdict"), measured.join(" "));
   });
   await t.step("a transfer that was interrupted", async () => {
     await makeFile(scratch.path("big"), prose(12 * MiB));

@@ -55,7 +55,8 @@ async function prepare(): Promise<Ground> {
         SFTPX: CHECKOUT,
         TMP: scratch.path("tmp"),
         "HOST:PORT": `127.0.0.1:${server.port}`,
-        "ADDRESS:PORT": "127.0.0.1:0",
+        // Of a port that is picked for UDP, TCP's number is known only then.
+        "ADDRESS:PORT": "127.0.0.1",
       }),
       env: ({ KEYS = "" }) => ({
         HOME: KEYS.replace("/.config/sftpx", ""),
@@ -116,15 +117,16 @@ async function leaveRoot({ scratch }: Ground): Promise<void> {
 /** Runs a command with so much and no more; a server until it listens. */
 async function runWith(
   ground: Ground,
-  { command, places, granted }: {
+  { command, places, granted, flags = [] }: {
     readonly command: SetCommand;
     readonly places: Places;
     readonly granted: readonly Granted[];
+    readonly flags?: readonly string[];
   },
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const { scratch } = ground;
   await provide(ground, command, places);
-  const running = scratch.start(lineOf(command, places, ground), {
+  const running = scratch.start([...lineOf(command, places, ground), ...flags], {
     command: denoWith("--no-prompt", ...flagsOf(granted)),
     env: ground.env(places),
   });
@@ -177,6 +179,8 @@ Deno.test({
   },
 });
 
+const NETWORKED: ReadonlySet<SetCommand> = new Set(["send", "get", "ls", "serve"]);
+
 /** What is wrong with a run that lacks one part of its set. */
 async function problemsWithout(
   ground: Ground,
@@ -186,7 +190,9 @@ async function problemsWithout(
   const all = ground.sets.of(command, places);
   const { permission, what } = all[index]!;
   const granted = all.filter((_, other) => other !== index);
-  const run = await runWith(ground, { command, places, granted });
+  // What QUIC lacks TLS over TCP makes good.
+  const flags = NETWORKED.has(command) ? ["--transport", "quic"] : [];
+  const run = await runWith(ground, { command, places, granted, flags });
   const told = `${command} without ${permission} of ${nameOf(what, places)}: ${run.stderr}`;
   if (run.code === 0) return [`not needed: ${told}`];
   assertPlain(run);
@@ -254,7 +260,7 @@ function quicheSet(granted: readonly Granted[]): readonly Granted[] {
 
 Deno.test({
   name:
-    "without --unstable-net quiche stands in where native code is allowed, else each flag is named",
+    "without --unstable-net quiche stands in where native code is allowed, else TLS, or each flag is named",
   ignore: IGNORED || !QUICHE_RUNS,
   async fn() {
     await using scratch = await Scratch.open();
@@ -264,15 +270,20 @@ Deno.test({
     await fs.symlink(`${CHECKOUT}/node_modules`, scratch.path("node_modules"));
     const server = await scratch.serve("root");
     await makeFile(scratch.path("f"), "f");
-    const send = async (...permissions: readonly string[]) => {
+    const send = async (transport: string, ...permissions: readonly string[]) => {
       const flags = ["--no-prompt", "--no-lock", "--config", config, ...permissions];
       const command = [process.execPath, "run", ...flags, `${CHECKOUT}/mod.ts`];
-      return await scratch.run(["send", "f", `${server.ticket}/f`, "--json"], { command });
+      const line = ["send", "f", `${server.ticket}/f`, "--json", "--transport", transport];
+      return await scratch.run(line, { command });
     };
-    const sent = await send("-A");
+    const sent = await send("quic", "-A");
     assert.equal(sent.code, 0, sent.stderr);
     assert.match(sent.stdout, /"event":"connected".*"transport":"quiche"/);
-    const kept = await send("--allow-read", "--allow-write", "--allow-net", "--allow-env");
+    const few = ["--allow-read", "--allow-write", "--allow-net", "--allow-env"];
+    const overTcp = await send("auto", ...few);
+    assert.equal(overTcp.code, 0, overTcp.stderr);
+    assert.match(overTcp.stdout, /"event":"connected".*"transport":"tls"/);
+    const kept = await send("quic", ...few);
     assert.equal(kept.code, 1, kept.stderr);
     assert.match(kept.stderr, /deno-quic: .*--unstable-net; quiche: .*--allow-ffi/);
     assertPlain(kept);

@@ -14,12 +14,15 @@ const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 /** What a binary is made of, besides packages. */
 const SOURCES = ["mod.ts", "deno.json", "src", "workers"];
 
+/** Not raced against TLS over TCP. */
+const QUIC = ["--transport", "quic"];
+
 /** One stack on one runtime. */
 export interface Stack {
   readonly name: string;
   /** Starts the tool there. */
   readonly command: readonly string[];
-  /** Flags that choose the stack; none where it is what is chosen without any. */
+  /** Flags that choose the stack. */
   readonly flags: readonly string[];
   /** What it calls itself in a summary. */
   readonly transport: string;
@@ -30,23 +33,23 @@ export function stacks(): { readonly here: readonly Stack[]; readonly missing: r
   const bun = bunProgram();
   const binary = process.env["SFTPX_BINARY"] || join(REPOSITORY, "dist", "sftpx-bun");
   const here: Stack[] = [
-    { name: "Deno QUIC", command: denoWith("-A"), flags: [], transport: "deno-quic" },
+    { name: "Deno QUIC", command: denoWith("-A"), flags: QUIC, transport: "deno-quic" },
   ];
   if (!QUICHE_RUNS) return { here, missing: ["quiche: no addon here"] };
   here.push({
     name: "quiche on Deno",
     command: denoWith("-A"),
-    flags: ["--quic", "npm"],
+    flags: [...QUIC, "--quic", "npm"],
     transport: "quiche",
   });
   const missing: string[] = [];
   if (bun === null) missing.push("quiche on Bun: no bun in PATH, nor named by SFTPX_BUN");
   else {
-    here.push({ name: "quiche on Bun", command: bunWith(bun), flags: [], transport: "quiche" });
+    here.push({ name: "quiche on Bun", command: bunWith(bun), flags: QUIC, transport: "quiche" });
   }
   const problem = binaryProblem(binary, { isNamed: Boolean(process.env["SFTPX_BINARY"]) });
   if (problem === null) {
-    here.push({ name: "the binary", command: [binary], flags: [], transport: "quiche" });
+    here.push({ name: "the binary", command: [binary], flags: QUIC, transport: "quiche" });
   } else missing.push(`the binary: ${problem}`);
   return { here, missing };
 }

@@ -97,7 +97,7 @@ inTerminal("-v names each entry above the progress line, escaped", async (scratc
   for (const line of ["tree/", "tree/a  1 B", "tree/sub/", "tree/sub/b  1 B"]) {
     assert.ok(screen.includes(line), `${line} in\n${screen.join("\n")}`);
   }
-  assert.ok(screen.some((line) => /^connection 0 to 127\.0\.0\.1:\d+ carried/.test(line)));
+  assert.ok(screen.some((line) => /^connection 0 to 127\.0\.0\.1:\d+ over \S+ carried/.test(line)));
 });
 
 inTerminal("Ctrl-C ends a transfer with 130 and leaves a clean line", async (scratch) => {

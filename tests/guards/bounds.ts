@@ -287,4 +287,12 @@ export const GUARDS: readonly Guard[] = [
     test: "src/runtime/udp_dgram_test.ts",
     name: "a socket of Deno's that only fails",
   },
+  {
+    refuses: "to say more before it is welcome than a server takes of a stranger",
+    file: "src/session/client_session.ts",
+    text: "opening: opening !== null && goesWithProof(opening) ? opening : null,",
+    without: "opening,",
+    test: "tests/session/opening_test.ts",
+    name: "an offer that is too long for a stranger",
+  },
 ];

@@ -138,8 +138,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a direct write to another file than is open",
     file: "src/pool/direct.ts",
-    text: "return this.#files.isSame(fd, known) && this.#writeAligned(",
-    without: "return this.#writeAligned(",
+    text: "if (!this.#files.isSame(fd, known)) return false;",
+    without: "",
     test: "src/pool/direct_test.ts",
     name: "its path leads to another file than is open",
   },
@@ -153,7 +153,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "to let a peer walk by paths alone where its root could be held",
     file: "src/store/walk_disks.ts",
-    text: "if (root === undefined) return DISK;",
+    text: "if (root === undefined) return this.#own(source);",
     without: "if (root === undefined || root !== null) return DISK;",
     test: "src/store/walk_disks_test.ts",
     name: "is confined to its root by the kernel",
@@ -190,9 +190,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "to hash a file that is another one than was looked at",
     file: "src/pool/digest.ts",
-    text:
-      "if (!fstatSync(fd).isFile() || !sameStamp(stampOf(fd), stamp)) throw sourceChanged(path);",
-    without: "if (!fstatSync(fd).isFile()) throw sourceChanged(path);",
+    text: "if (!found.isFile() || !sameStamp(stampIn(found), stamp)) throw sourceChanged(path);",
+    without: "if (!found.isFile()) throw sourceChanged(path);",
     test: "src/pool/digest_test.ts",
   },
   {

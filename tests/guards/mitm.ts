@@ -27,6 +27,25 @@ export const GUARDS: readonly Guard[] = [
     name: "quiche to quiche: a server that does not prove the pinned identity is refused",
   },
   {
+    refuses: "to pass over in silence who stands in for the server on one of QUIC and TCP",
+    file: "src/transport/race.ts",
+    text: `side.error.code === "identity_mismatch"`,
+    without: `side.error.code === "internal"`,
+    test: "src/transport/race_test.ts",
+    name: "an identity that is not the server's on one is told, and the other taken where it is",
+  },
+  {
+    refuses: "a server that proves another identity on one of QUIC and TCP, and none on the other",
+    file: "src/transport/race.ts",
+    text: `    if (other.state !== "made") {
+      return this.#after(this.#times.mostSilenceMs, () => this.#fail(error));
+    }`,
+    without: `    if (other.state !== "made") return;`,
+    test: "src/transport/race_test.ts",
+    name: "an identity that is not the server's on one is final where the other does not prove it",
+    hangs: true,
+  },
+  {
     refuses: "a client whose signature does not hold",
     file: "src/session/handshake.ts",
     text: `if (!holds) throw refused("the client's signature does not hold");`,

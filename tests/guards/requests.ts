@@ -13,6 +13,22 @@ const RECORDS = "a server believes no frames that lie about their records";
 
 export const GUARDS: readonly Guard[] = [
   {
+    refuses: "a server that would have more connections than there may be",
+    file: "src/session/joining.ts",
+    text: "missing > 0 && this.#nextNumber < this.mostConnections",
+    without: "missing > 0",
+    test: "tests/session/lanes_test.ts",
+    name: "a server gets no more connections out of a client than there may be",
+  },
+  {
+    refuses: "a server that would have connections where the user said how many",
+    file: "src/session/client_session.ts",
+    text: "if (this.#joining.connections === 0) this.#joining.widen(goal);",
+    without: "this.#joining.widen(goal);",
+    test: "tests/session/lanes_test.ts",
+    name: "a server gets none out of a client whose user said how many",
+  },
+  {
     refuses: "an offer of other sources than were asked for",
     file: "src/session/pull_request.ts",
     text: "if (isWanted(request.sources[asked++]!.path, offered)) return true;",
