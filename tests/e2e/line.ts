@@ -15,7 +15,7 @@ const RATE_BYTES_PER_SECOND = 3 * MiB;
 const COUNTED = ["--chunk-size", "256KiB", "--compress", "none", "--json"];
 
 /** A lost peer is missed after half of it, and the other half is enough for one that comes back. */
-export const QUICK = { flags: ["--timeout", "8s"] } as const;
+export const QUICK = { flags: ["--timeout", "12s"] } as const;
 
 export type Way = "send" | "get";
 
