@@ -2,8 +2,8 @@
 // its source or by the path is read from that.
 
 import { LIMITS } from "../base/limits.ts";
-import type { SendStream } from "../transport/transport.ts";
 import type { OutgoingLane } from "./hub.ts";
+import { OrderedSend } from "./ordered_send.ts";
 
 /** On a long path a whole frame is seconds of a lane: it is counted by pieces of these bytes. */
 const PIECE_BYTES = 256 * 1024;
@@ -51,14 +51,17 @@ export class LaneTimes {
 
   /** The same lane, whose bytes are counted once they are taken. */
   counted(lane: OutgoingLane, rttMs: () => number | null): OutgoingLane {
-    const { connection } = lane;
-    const onTaken = (bytes: number) => {
-      this.#carried.set(connection, this.carriedBy(connection) + bytes);
+    const { connection, stream } = lane;
+    const write = async (bytes: Uint8Array<ArrayBuffer>) => {
+      // The first lanes are there before it is known how long the path is.
+      const pieceBytes = (rttMs() ?? 0) >= LIMITS.shortPathMs ? PIECE_BYTES : Infinity;
+      for (let at = 0; at < bytes.byteLength; at += pieceBytes) {
+        const piece = bytes.subarray(at, at + pieceBytes);
+        await stream.write(piece);
+        this.#carried.set(connection, this.carriedBy(connection) + piece.byteLength);
+      }
     };
-    // The first lanes are there before it is known how long the path is.
-    const pieceBytes = () => (rttMs() ?? 0) >= LIMITS.shortPathMs ? PIECE_BYTES : Infinity;
-    const stream = new CountedSend(lane.stream, { pieceBytes, onTaken });
-    return { ...lane, stream };
+    return { ...lane, stream: new OrderedSend(stream, { write }) };
   }
 
   #turn(lane: object, isWaiting: boolean): void {
@@ -72,52 +75,5 @@ export class LaneTimes {
     else this.#workedMs += nowMs - share.sinceMs;
     share.sinceMs = nowMs;
     share.isWaiting = isWaiting;
-  }
-}
-
-class CountedSend implements SendStream {
-  readonly #stream: SendStream;
-  readonly #pieceBytes: () => number;
-  readonly #onTaken: (bytes: number) => void;
-  /** Writes go one after the other, however many are asked for: their pieces must not mix. */
-  #last: Promise<void> = Promise.resolve();
-
-  constructor(
-    stream: SendStream,
-    { pieceBytes, onTaken }: {
-      readonly pieceBytes: () => number;
-      readonly onTaken: (bytes: number) => void;
-    },
-  ) {
-    this.#stream = stream;
-    this.#pieceBytes = pieceBytes;
-    this.#onTaken = onTaken;
-  }
-
-  write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const written = this.#last.then(() => this.#pieces(bytes));
-    this.#last = written.catch(() => {}); // The next one meets it itself.
-    return written;
-  }
-
-  async close(): Promise<void> {
-    await this.#last;
-    await this.#stream.close();
-  }
-
-  abort(): void {
-    this.#stream.abort();
-  }
-
-  async #pieces(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const pieceBytes = this.#pieceBytes();
-    for (let at = 0; at < bytes.byteLength; at += pieceBytes) {
-      await this.#piece(bytes.subarray(at, at + pieceBytes));
-    }
-  }
-
-  async #piece(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#stream.write(bytes);
-    this.#onTaken(bytes.byteLength);
   }
 }

@@ -2,8 +2,9 @@
 // burst, and frame after frame, so that each is whole as early as can be. A lane that is given up waits
 // no longer.
 
-import type { ReceiveStream, SendStream } from "../transport/transport.ts";
+import type { ReceiveStream } from "../transport/transport.ts";
 import type { IncomingLane, OutgoingLane } from "./hub.ts";
+import { OrderedSend } from "./ordered_send.ts";
 import type { RateLimit, RateShare, Turn } from "./rate_limit.ts";
 
 /** A lane that is written no faster than all of these limits allow; told when a limit is what it waits for. */
@@ -13,7 +14,25 @@ export function pacedOutgoing(
   { onWaits = () => {} }: { readonly onWaits?: (isWaiting: boolean) => void } = {},
 ): OutgoingLane {
   if (limits.length === 0) return lane;
-  const stream = new PacedSend(lane.stream, { limits, onWaits });
+  const given = new AbortController();
+  const room = async (turns: readonly Turn[], bytes: number) => {
+    onWaits(true);
+    let most = bytes;
+    for (const turn of turns) most = await turn.room(most, given.signal);
+    onWaits(false);
+    return most;
+  };
+  // What is written at once is a frame, or as small as its end.
+  const write = async (bytes: Uint8Array<ArrayBuffer>) => {
+    const turns = limits.map((limit) => limit.turn());
+    for (let at = 0; at < bytes.length;) {
+      const slice = bytes.subarray(at, at + await room(turns, bytes.length - at));
+      for (const turn of turns) turn.use(slice.length);
+      await lane.stream.write(slice);
+      at += slice.length;
+    }
+  };
+  const stream = new OrderedSend(lane.stream, { write, onAbort: () => given.abort() });
   return { ...lane, stream };
 }
 
@@ -32,62 +51,6 @@ export function leastOf(limits: readonly RateLimit[]): number | null {
   return limits.length === 0
     ? null
     : Math.min(...limits.map(({ bytesPerSecond }) => bytesPerSecond));
-}
-
-class PacedSend implements SendStream {
-  readonly #stream: SendStream;
-  readonly #limits: readonly RateShare[];
-  readonly #onWaits: (isWaiting: boolean) => void;
-  readonly #given = new AbortController();
-  /** Writes go one after the other, however many are asked for: their slices must not mix. */
-  #last: Promise<void> = Promise.resolve();
-
-  constructor(
-    stream: SendStream,
-    { limits, onWaits }: {
-      readonly limits: readonly RateShare[];
-      readonly onWaits: (isWaiting: boolean) => void;
-    },
-  ) {
-    this.#stream = stream;
-    this.#limits = limits;
-    this.#onWaits = onWaits;
-  }
-
-  write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const written = this.#last.then(() => this.#write(bytes));
-    this.#last = written.catch(() => {}); // The next one meets it itself.
-    return written;
-  }
-
-  async close(): Promise<void> {
-    await this.#last;
-    await this.#stream.close();
-  }
-
-  abort(): void {
-    this.#given.abort();
-    this.#stream.abort();
-  }
-
-  /** What is written at once is a frame, or as small as its end. */
-  async #write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const turns = this.#limits.map((limit) => limit.turn());
-    for (let at = 0; at < bytes.length;) {
-      const slice = bytes.subarray(at, at + await this.#room(turns, bytes.length - at));
-      for (const turn of turns) turn.use(slice.length);
-      await this.#stream.write(slice);
-      at += slice.length;
-    }
-  }
-
-  async #room(turns: readonly Turn[], bytes: number): Promise<number> {
-    this.#onWaits(true);
-    let room = bytes;
-    for (const turn of turns) room = await turn.room(room, this.#given.signal);
-    this.#onWaits(false);
-    return room;
-  }
 }
 
 class PacedReceive implements ReceiveStream {

@@ -118,6 +118,16 @@ function byName(
   throw new SftpxError("permission", text, { cause });
 }
 
+/** Throws `unsupported` where a transport has a reason not to do it. */
+export function refuse(
+  reason: string | null,
+  { action, at }: { readonly action: "connect to" | "listen on"; readonly at: HostPort },
+): void {
+  if (reason === null) return;
+  const shown = escapeText(formatAddress(at.hostname, at.port));
+  throw new SftpxError("unsupported", `Cannot ${action} "${shown}": ${reason}`);
+}
+
 /** Resolves a host and dials its addresses; a signal that times out means that nobody answered. */
 export async function dialHost<T extends Dialed>(
   { hostname, port, signal }: HostPort & { readonly signal?: AbortSignal },

@@ -2,13 +2,13 @@
 // listens. Pins the server by its anchor, agrees on a protocol by ALPN, gives the client one bidirectional
 // stream and either end lanes. Translates every foreign error.
 
-import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { escapeText } from "../base/text.ts";
 import { widenReceiveBuffer } from "../runtime/receive_buffer.ts";
-import { type Address, dialHost, formatAddress, isLoopback } from "./addresses.ts";
+import { type Address, dialHost, formatAddress, isLoopback, refuse } from "./addresses.ts";
 import { QuicConnection } from "./deno_quic_connection.ts";
 import { QuicListener, type ShakeLimits } from "./deno_quic_listener.ts";
+import { handshakeLimits } from "./handshakes.ts";
 import { translateDial, translateListen } from "./quic_errors.ts";
 import {
   type Congestion,
@@ -37,15 +37,9 @@ export function denoQuicTransport(options: DenoQuicOptions = {}): Transport {
   const settings: Settings = {
     idleMs: options.idleMs ?? LIMITS.connectionIdleMs,
     keepAliveMs: options.keepAliveMs ?? LIMITS.keepAliveMs,
-    handshakeMs: options.handshakeMs ?? LIMITS.handshakeMs,
-    halfOpenPeers: options.halfOpenPeers ?? LIMITS.halfOpenPeers,
-    halfOpenPerAddress: options.halfOpenPerAddress ?? LIMITS.halfOpenPerAddress,
+    ...handshakeLimits(options),
     apartMs: LIMITS.arrivalsApartMs,
     lineMs: LIMITS.arrivalsLineMs,
-    arrivals: options.arrivals ?? {
-      burst: LIMITS.arrivalsAtOnce,
-      perSecond: LIMITS.arrivalsPerSecond,
-    },
   };
   return {
     name: "deno-quic",
@@ -68,11 +62,7 @@ function unavailable({ congestion, windowBytes }: Wanted = {}): string | null {
 }
 
 async function connect(options: ConnectOptions, settings: Settings): Promise<Connection> {
-  const obstacle = unavailable(options);
-  if (obstacle !== null) {
-    const shown = escapeText(formatAddress(options.hostname, options.port));
-    throw new SftpxError("unsupported", `Cannot connect to "${shown}": ${obstacle}`);
-  }
+  refuse(unavailable(options), { action: "connect to", at: options });
   return await dialHost(options, (address, lost) => dial(address, lost, { options, settings }));
 }
 
@@ -118,10 +108,7 @@ async function dial(
 async function listen(options: ListenOptions, settings: Settings): Promise<Listener> {
   const { hostname, port, screen, signal } = options;
   const shown = escapeText(formatAddress(hostname, port));
-  const obstacle = unavailable(options);
-  if (obstacle !== null) {
-    throw new SftpxError("unsupported", `Cannot listen on "${shown}": ${obstacle}`);
-  }
+  refuse(unavailable(options), { action: "listen on", at: options });
   signal?.throwIfAborted();
   let endpoint: Deno.QuicEndpoint | null = null;
   try {

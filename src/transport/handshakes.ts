@@ -3,6 +3,7 @@
 // one address and in all, and for how long; one peer's handshake never holds up another's.
 
 import { sourceOf } from "../base/address.ts";
+import { LIMITS } from "../base/limits.ts";
 import { Places } from "../base/places.ts";
 import { type Rate, TokenBucket } from "../base/token_bucket.ts";
 import type { Connection, Screen } from "./transport.ts";
@@ -16,6 +17,19 @@ export interface HandshakeLimits {
   readonly halfOpenPerAddress: number;
   /** Handshakes begun, from anywhere; more are left unanswered, and their peers try again. */
   readonly arrivals: Rate;
+}
+
+/** The bounds of a server in earnest; tests have narrower ones. */
+export function handshakeLimits(more: Partial<HandshakeLimits> = {}): HandshakeLimits {
+  return {
+    handshakeMs: more.handshakeMs ?? LIMITS.handshakeMs,
+    halfOpenPeers: more.halfOpenPeers ?? LIMITS.halfOpenPeers,
+    halfOpenPerAddress: more.halfOpenPerAddress ?? LIMITS.halfOpenPerAddress,
+    arrivals: more.arrivals ?? {
+      burst: LIMITS.arrivalsAtOnce,
+      perSecond: LIMITS.arrivalsPerSecond,
+    },
+  };
 }
 
 /** A connection from before its handshake on. */

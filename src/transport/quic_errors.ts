@@ -25,6 +25,11 @@ export function lost(address: string, info: CloseInfo, cause?: unknown): SftpxEr
   return new SftpxError("lost", text, { remote: info.remote, cause });
 }
 
+/** What a caller sees of one stream that is gone while its connection goes on. */
+export function streamGone(address: string, found: string): SftpxError {
+  return new SftpxError("lost", `Cannot go on with "${address}": the stream is gone (${found})`);
+}
+
 export function translateDial(thrown: unknown, shown: string): SftpxError {
   const action = `Cannot connect to "${shown}"`;
   const text = foreignText(thrown);

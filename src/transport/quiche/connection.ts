@@ -1,9 +1,9 @@
 // One QUIC connection over quiche, at either end: one control stream, lanes, and one answer to why it
 // ended. It moves bytes between its streams and the addon; packets are its endpoint's business.
 
-import { SftpxError } from "../../base/errors.ts";
 import { formatAddress } from "../addresses.ts";
-import { closeNumber, lost } from "../quic_errors.ts";
+import { closeNumber, lost, streamGone } from "../quic_errors.ts";
+import { Queue } from "../queue.ts";
 import {
   type CloseInfo,
   type Connection,
@@ -47,9 +47,8 @@ export class QuicheConnection implements Connection {
   /** Lanes of the peer below this id were all seen; of those beyond it, these. */
   #unseenLane: number;
   readonly #seenLanes = new Set<number>();
-  /** Lanes the peer opened that nobody has taken, and those who wait for one. */
-  readonly #lanes: ReceiveStream[] = [];
-  readonly #laneTakers: ((lane: ReceiveStream | null) => void)[] = [];
+  /** Lanes the peer opened. */
+  readonly #lanes = new Queue<ReceiveStream>();
   /** Those who wait until the peer allows one more lane. */
   readonly #openers: Taker<SendStream>[] = [];
   #controlTaken = false;
@@ -135,9 +134,7 @@ export class QuicheConnection implements Connection {
 
   acceptLane(): Promise<ReceiveStream | null> {
     if (this.#ended !== null || this.#closing !== null) return Promise.resolve(null);
-    const lane = this.#lanes.shift();
-    if (lane !== undefined) return Promise.resolve(lane);
-    return new Promise((resolve) => this.#laneTakers.push(resolve));
+    return this.#lanes.take();
   }
 
   stats(): ConnectionStats {
@@ -187,10 +184,7 @@ export class QuicheConnection implements Connection {
       return;
     }
     if (!this.#isNewLane(id)) return; // it was given up here
-    const lane = this.#receive(id);
-    const taker = this.#laneTakers.shift();
-    if (taker !== undefined) taker(lane);
-    else this.#lanes.push(lane);
+    this.#lanes.push(this.#receive(id));
   }
 
   /** Lanes come in any order, and each is handed over once; the addon forgets those that are done. */
@@ -259,17 +253,15 @@ export class QuicheConnection implements Connection {
   #explain(found: string): Error {
     const ended = this.#ended ?? this.#closing;
     if (ended !== null) return lost(this.remoteAddress, ended);
-    const text = `Cannot go on with "${this.remoteAddress}": the stream is gone (${found})`;
-    return new SftpxError("lost", text);
+    return streamGone(this.remoteAddress, found);
   }
 
   #failAll(): void {
     const found = "the connection ended";
     for (const stream of [...this.#sends.values(), ...this.#receives.values()]) stream.fail(found);
     for (const { reject } of this.#openers.splice(0)) reject(this.#explain(found));
-    for (const taker of this.#laneTakers.splice(0)) taker(null);
     this.#controlTaker?.reject(this.#explain(found));
     this.#controlTaker = null;
-    this.#lanes.length = 0;
+    this.#lanes.end();
   }
 }

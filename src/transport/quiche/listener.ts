@@ -4,7 +4,7 @@
 
 import { LIMITS } from "../../base/limits.ts";
 import type { UdpPath } from "../../runtime/udp.ts";
-import { type HandshakeLimits, Handshakes, type Shaking } from "../handshakes.ts";
+import { type HandshakeLimits, handshakeLimits, Handshakes, type Shaking } from "../handshakes.ts";
 import type { Connection, HostPort, Listener, Screen } from "../transport.ts";
 import { type Admission, Door, type DoorLimits } from "./door.ts";
 
@@ -96,10 +96,7 @@ export class QuicheListener implements Listener {
 /** The bounds of a server in earnest; tests have narrower ones. */
 export function shakeLimits(more: Partial<QuicheShakeLimits> = {}): QuicheShakeLimits {
   return {
-    handshakeMs: LIMITS.handshakeMs,
-    halfOpenPeers: LIMITS.halfOpenPeers,
-    halfOpenPerAddress: LIMITS.halfOpenPerAddress,
-    arrivals: { burst: LIMITS.arrivalsAtOnce, perSecond: LIMITS.arrivalsPerSecond },
+    ...handshakeLimits(),
     retryFromHalfOpen: LIMITS.retryFromHalfOpen,
     retryMs: LIMITS.retryMs,
     answers: { burst: LIMITS.strayAnswersAtOnce, perSecond: LIMITS.strayAnswersPerSecond },

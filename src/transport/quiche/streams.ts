@@ -2,7 +2,7 @@
 // waits here with its writer: nothing is ever queued beyond what the addon itself holds. Reads go
 // straight into the caller's memory.
 
-import process from "node:process";
+import { takenOver } from "../reader_memory.ts";
 import type { ReceiveStream, SendStream } from "../transport.ts";
 import { NATIVE, type NativeConnection, nativeText } from "./binding.ts";
 
@@ -29,8 +29,6 @@ interface PendingWrite {
   readonly reject: (error: Error) => void;
 }
 
-/** Bun's engine copies the memory, which cost a receiver half of its time: there it is taken on trust. */
-const DETACHES = process.versions["bun"] === undefined;
 const NOTHING = new Uint8Array(0);
 /** The code a stream is given up with: nobody reads it. */
 const GIVEN_UP = 0;
@@ -146,11 +144,10 @@ export class QuicheReceive implements ReceiveStream {
   }
 
   read(into: Bytes): Promise<Bytes | null> {
-    const { byteOffset, byteLength } = into;
-    if (byteLength === 0) return Promise.reject(new TypeError("Cannot read into an empty view"));
-    // As a BYOB reader does: the caller's view is dead from here on.
-    const buffer = DETACHES ? into.buffer.transfer() : into.buffer;
-    const view = new Uint8Array(buffer, byteOffset, byteLength);
+    if (into.byteLength === 0) {
+      return Promise.reject(new TypeError("Cannot read into an empty view"));
+    }
+    const view = takenOver(into);
     if (this.#host.over || this.#gone !== null) {
       return Promise.reject(this.#host.explain(this.#gone ?? "the stream is gone"));
     }

@@ -3,10 +3,11 @@
 // a silent loss (I4).
 
 import { sourceOf } from "../../base/address.ts";
-import { SftpxError, toSftpxError } from "../../base/errors.ts";
+import { toSftpxError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { formatAddress } from "../addresses.ts";
-import { closeCode, closeNumber, foreignText, lost } from "../quic_errors.ts";
+import { closeCode, closeNumber, foreignText, lost, streamGone } from "../quic_errors.ts";
+import { Queue } from "../queue.ts";
 import {
   type CloseInfo,
   type Connection,
@@ -20,7 +21,6 @@ import {
 import { controlStream } from "../web_streams.ts";
 import type { ByteChannel } from "./channel.ts";
 import { type ControlSides, Mux } from "./mux.ts";
-import type { ReceiveSide } from "./receive_side.ts";
 import { isSocketOver } from "./tls_errors.ts";
 import type { WindowBudget } from "./window_budget.ts";
 
@@ -50,9 +50,8 @@ export class TlsConnection implements Connection {
   #controlTaken = false;
   #controlHere: ControlStream | null = null;
   #controlTaker: Taker<ControlStream> | null = null;
-  /** Lanes the peer opened that nobody has taken, and those who wait for one. */
-  readonly #lanes: ReceiveStream[] = [];
-  readonly #laneTakers: ((lane: ReceiveStream | null) => void)[] = [];
+  /** Lanes the peer opened. */
+  readonly #lanes = new Queue<ReceiveStream>();
   /** Those who wait until the peer allows one more lane. */
   readonly #openers: Taker<SendStream>[] = [];
   /** The loops; null while there is nothing for them. The one that sends failed where it stays. */
@@ -82,7 +81,7 @@ export class TlsConnection implements Connection {
       },
       explain: (found) => this.#explain(found),
       wake: () => this.#wake(),
-      lane: (lane) => this.#laneArrives(lane),
+      lane: (lane) => this.#lanes.push(lane),
       control: (sides) => this.#controlArrives(sides),
       laneDone: () => this.#openLanes(),
       closed: (code, reason) => this.#end({ code: closeCode(code), reason, remote: true }),
@@ -147,9 +146,7 @@ export class TlsConnection implements Connection {
 
   acceptLane(): Promise<ReceiveStream | null> {
     if (this.#ending !== null) return Promise.resolve(null);
-    const lane = this.#lanes.shift();
-    if (lane !== undefined) return Promise.resolve(lane);
-    return new Promise((resolve) => this.#laneTakers.push(resolve));
+    return this.#lanes.take();
   }
 
   /** The system's TCP tells nothing more to a program of its kind. */
@@ -238,12 +235,6 @@ export class TlsConnection implements Connection {
     this.#linger ??= setTimeout(() => this.#destroyChannel(), LIMITS.lingerMs);
   }
 
-  #laneArrives(lane: ReceiveSide): void {
-    const taker = this.#laneTakers.shift();
-    if (taker !== undefined) taker(lane);
-    else this.#lanes.push(lane);
-  }
-
   #controlArrives({ send, receive }: ControlSides): void {
     this.#controlHere = controlStream(send, receive);
     this.#controlTaker?.resolve(this.#controlHere);
@@ -269,8 +260,7 @@ export class TlsConnection implements Connection {
 
   #explain(found: string): Error {
     if (this.#ending !== null) return lost(this.remoteAddress, this.#ending);
-    const text = `Cannot go on with "${this.remoteAddress}": the stream is gone (${found})`;
-    return new SftpxError("lost", text);
+    return streamGone(this.remoteAddress, found);
   }
 
   #destroyChannel(): void {
@@ -289,10 +279,9 @@ export class TlsConnection implements Connection {
     this.#ending = info;
     this.#mux.fail(GONE);
     for (const { reject } of this.#openers.splice(0)) reject(this.#explain(GONE));
-    for (const taker of this.#laneTakers.splice(0)) taker(null);
     this.#controlTaker?.reject(this.#explain(GONE));
     this.#controlTaker = null;
-    this.#lanes.length = 0;
+    this.#lanes.end();
   }
 
   /** Nothing is left of it. */

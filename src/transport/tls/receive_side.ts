@@ -2,8 +2,8 @@
 // never more of them than the peer was allowed (I8). What it is allowed grows while that holds it back
 // and its reader keeps up, and not before it has proved who it is.
 
-import process from "node:process";
 import { LIMITS } from "../../base/limits.ts";
+import { takenOver } from "../reader_memory.ts";
 import type { ReceiveStream } from "../transport.ts";
 import { badFrame } from "./frames.ts";
 import { Held, type SpareBlocks } from "./held.ts";
@@ -37,8 +37,6 @@ interface PendingRead {
 
 /** Below it, bytes come with what follows them, and are copied. */
 const DIRECT_BYTES = 16 * 1024;
-/** Bun's engine copies the memory, which cost a receiver half of its time: there it is taken on trust. */
-const DETACHES = process.versions["bun"] === undefined;
 
 export class ReceiveSide implements ReceiveStream {
   readonly stream: number;
@@ -65,11 +63,10 @@ export class ReceiveSide implements ReceiveStream {
   }
 
   read(into: Bytes): Promise<Bytes | null> {
-    const { byteOffset, byteLength } = into;
-    if (byteLength === 0) return Promise.reject(new TypeError("Cannot read into an empty view"));
-    // As a BYOB reader does: the caller's view is dead from here on.
-    const buffer = DETACHES ? into.buffer.transfer() : into.buffer;
-    const view = new Uint8Array(buffer, byteOffset, byteLength);
+    if (into.byteLength === 0) {
+      return Promise.reject(new TypeError("Cannot read into an empty view"));
+    }
+    const view = takenOver(into);
     if (this.#host.over || this.#gone !== null) {
       return Promise.reject(this.#host.explain(this.#gone ?? "the stream is gone"));
     }

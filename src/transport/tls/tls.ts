@@ -2,12 +2,11 @@
 // listens. A small multiplexer of our own (mux.ts) makes a control stream and lanes of one connection;
 // several of these are a session's further lanes. Deno's TLS and `node:tls` lie below it.
 
-import { SftpxError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { escapeText } from "../../base/text.ts";
-import { type Address, dialHost, formatAddress } from "../addresses.ts";
+import { type Address, dialHost, formatAddress, refuse } from "../addresses.ts";
 import { DENO_TLS } from "../deno_tls.ts";
-import type { HandshakeLimits } from "../handshakes.ts";
+import { type HandshakeLimits, handshakeLimits } from "../handshakes.ts";
 import { translateListen } from "../quic_errors.ts";
 import type {
   Connection,
@@ -43,15 +42,7 @@ export function tlsTransport(options: TlsOptions = {}): Transport {
     channels: options.channels ?? (globalThis.Deno === undefined ? NODE_TLS : DENO_TLS),
     budget: options.budget ?? BUDGET,
     hangUps: new HangUps(options.hangUpMs ?? LIMITS.connectionIdleMs),
-    limits: {
-      handshakeMs: options.handshakeMs ?? LIMITS.handshakeMs,
-      halfOpenPeers: options.halfOpenPeers ?? LIMITS.halfOpenPeers,
-      halfOpenPerAddress: options.halfOpenPerAddress ?? LIMITS.halfOpenPerAddress,
-      arrivals: options.arrivals ?? {
-        burst: LIMITS.arrivalsAtOnce,
-        perSecond: LIMITS.arrivalsPerSecond,
-      },
-    },
+    limits: handshakeLimits(options),
   };
   return {
     name: STACK,
@@ -74,11 +65,7 @@ function unavailable({ congestion = "auto" }: Wanted = {}): string | null {
 }
 
 async function connect(options: ConnectOptions, settings: Settings): Promise<Connection> {
-  const obstacle = unavailable(options);
-  if (obstacle !== null) {
-    const shown = escapeText(formatAddress(options.hostname, options.port));
-    throw new SftpxError("unsupported", `Cannot connect to "${shown}": ${obstacle}`);
-  }
+  refuse(unavailable(options), { action: "connect to", at: options });
   return await dialHost(options, (address, lost) => dial(address, lost, { options, settings }));
 }
 
@@ -125,10 +112,7 @@ async function dial(
 async function listen(options: ListenOptions, settings: Settings): Promise<Listener> {
   const { hostname, port, screen, signal } = options;
   const shown = escapeText(formatAddress(hostname, port));
-  const obstacle = unavailable(options);
-  if (obstacle !== null) {
-    throw new SftpxError("unsupported", `Cannot listen on "${shown}": ${obstacle}`);
-  }
+  refuse(unavailable(options), { action: "listen on", at: options });
   signal?.throwIfAborted();
   let channels;
   try {
