@@ -30,6 +30,7 @@ async function receive(job: TlsJob): Promise<TlsReport> {
   const listener = await tlsTransport().listen({ hostname: HERE, port: 0, certificatePem, keyPem });
   console.log(String(listener.address.port));
   const connection = await listener.accept();
+  connection?.proved?.(); // Or no window would grow.
   const lanes: ReceiveStream[] = [];
   while (lanes.length < job.lanes) lanes.push((await connection?.acceptLane())!);
   const before = processCost();

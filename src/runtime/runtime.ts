@@ -39,6 +39,11 @@ export function mayWrite(path: string): boolean {
   return granted({ name: "write", path });
 }
 
+/** Whether the network may be used at an `address:port` without a question. */
+export function mayUseNetwork(address: string): boolean {
+  return granted({ name: "net", host: address });
+}
+
 /** Whether symbolic links may be made: by Deno only where all paths are granted, or by native code. */
 export function mayMakeLinks(): boolean {
   return hasFfi() || (granted({ name: "read" }) && granted({ name: "write" }));
@@ -143,13 +148,15 @@ export interface WorkerAccess {
   readonly write: readonly string[] | null;
   /** Names of variables. */
   readonly env?: readonly string[];
+  /** The network, as far as this thread has it. */
+  readonly net?: boolean;
   /** Where it works, if neither of the lists above says it. */
   readonly places?: readonly string[];
 }
 
 /**
  * Starts a module worker. `permission` where its script may not be read. With `access` it gets no
- * network, no programs, and no files and variables but those named; addons and what they ask of
+ * programs, and no network, files and variables but those named; addons and what they ask of
  * the system it may load where this thread may. It gets nothing that this thread does not have.
  */
 export function spawnWorker(
@@ -191,7 +198,10 @@ export function narrowsWorkers(): boolean {
 const OWN_CONFIGURATION = "sftpx/own-configuration";
 
 /** A worker can be given only what this thread has: the rest would be an escalation, and throw. */
-function narrowed({ read, write, env = [] }: WorkerAccess, url: URL): Deno.PermissionOptionsObject {
+function narrowed(
+  { read, write, env = [], net = false }: WorkerAccess,
+  url: URL,
+): Deno.PermissionOptionsObject {
   const mayLoadAddons = hasFfi();
   return {
     read: read === null ? "inherit" : [...read, ...codePaths(url)].filter((path) => mayRead(path)),
@@ -200,7 +210,7 @@ function narrowed({ read, write, env = [] }: WorkerAccess, url: URL): Deno.Permi
     env: mayLoadAddons ? "inherit" : env.filter((name) => mayReadEnv(name)),
     ffi: mayLoadAddons ? "inherit" : false,
     sys: "inherit",
-    net: false,
+    net: net ? "inherit" : false,
     run: false,
     import: false,
   };
@@ -255,7 +265,8 @@ export function workerPort<In, Out>(): WorkerPort<In, Out> {
   };
 }
 
-function isDeno(): boolean {
+/** Whether this is Deno, and not Bun. */
+export function isDeno(): boolean {
   return typeof Deno !== "undefined";
 }
 

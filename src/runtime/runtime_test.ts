@@ -70,6 +70,29 @@ Deno.test("spawnWorker() names the flag where the script may not be read, and st
   assert.match(runBare(script), /^permission Cannot start the worker .*--allow-read=\/$/);
 });
 
+Deno.test("a worker that is given the network has that, and no files", () => {
+  const url = new URL("./runtime.ts", import.meta.url).href;
+  const script = `import {spawnWorker} from ${JSON.stringify(url)};
+    const access = { read: [], write: [], net: true };
+    const worker = spawnWorker(new URL("./asking.ts", import.meta.url), { name: "w", access });
+    worker.onmessage = ({ data }) => {
+      console.log(JSON.stringify(data));
+      worker.terminate();
+    };`;
+  const asking = `const asked = (what) => Deno.permissions.querySync(what).state === "granted";
+    postMessage([
+      asked({ name: "net" }), asked({ name: "read", path: "/etc/passwd" }),
+      asked({ name: "write", path: "/tmp/x" }), asked({ name: "run" }),
+    ]);`;
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
+  const files = { "asking.ts": asking };
+  const all = ["--allow-read", "--allow-write", "--allow-run", "--config", config];
+  const held = (more: readonly string[]) => runWith(script, { flags: [...all, ...more], files });
+  assert.equal(held(["--allow-net"]), "[true,false,false,false]");
+  // It gets nothing that its process does not have.
+  assert.equal(held([]), "[false,false,false,false]");
+});
+
 Deno.test("a worker that is held to its files has no network, programs, variables or addons", () => {
   const url = new URL("./runtime.ts", import.meta.url).href;
   const script = `import {narrowsWorkers, spawnWorker} from ${JSON.stringify(url)};

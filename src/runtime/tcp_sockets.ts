@@ -1,8 +1,9 @@
-// Two things that Deno does not do for a TCP connection under TLS, done to the sockets themselves, which
+// Three things that Deno does not do for a TCP connection under TLS, done to the sockets themselves, which
 // are found among the process's descriptors by their ports. What is small is sent at once, instead of
-// waiting for the peer's word on what was small before it, a round trip (Nagle). And a connection that is
+// waiting for the peer's word on what was small before it, a round trip (Nagle). A connection that is
 // given up in the middle of a handshake ends: the runtime would keep its socket for as long as the peer
-// likes. Where system, runtime or permissions have no such calls, nothing happens.
+// likes. And the kernel is asked what it measured of a path. Where system, runtime or permissions have no
+// such calls, nothing happens.
 
 import { constants } from "node:os";
 import { equalBytes } from "../base/bytes.ts";
@@ -14,6 +15,7 @@ import { unscoped, v6Bytes } from "./udp_address.ts";
 const SOCK_STREAM = 1;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const TCP_INFO = 11;
 const SHUT_RDWR = 2;
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -24,6 +26,14 @@ const NAME_BYTES = 128;
 const PORT_AT = NAME_AT + 2;
 const V4_AT = NAME_AT + 4;
 const V6_AT = NAME_AT + 8;
+/** Where `struct tcp_info` lies, how much of it is asked for, and what lies where in it. */
+const INFO_AT = 16;
+const INFO_BYTES = 216;
+const MIN_RTT_AT = 148;
+const SENT_BYTES_AT = 200;
+const SENT_AGAIN_BYTES_AT = 208;
+/** No round trip was measured. */
+const NO_RTT = 0xffffffff;
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 /** Descriptors are given out from the lowest free one on: so long a gap is the end of them. */
 const GAP = 512;
@@ -32,17 +42,29 @@ const NEAR = 16;
 /** Times that all descriptors are looked through for nothing: a millisecond each where there are many. */
 const MISSES = { burst: 16, perSecond: 16 };
 
-/** A TCP connection, by what no other one has. */
+/** A TCP connection, by what no other one has; whoever asks for it again by the same object finds it at once. */
 export interface TcpEnds {
   readonly localPort: number;
   readonly remote: { readonly hostname: string; readonly port: number };
 }
 
+/** What the kernel knows of a connection's path, however busy the program is; null where it does not. */
+export interface TcpPath {
+  /** Smallest one of the last minutes. */
+  readonly rttMs: number | null;
+  /** Of the bytes that this end sent, those it sent again. */
+  readonly lossRatio: number | null;
+}
+
+const NO_PATH: TcpPath = { rttMs: null, lossRatio: null };
+
 /** The sockets of this process: one for all of a listener's, since to begin with calls is dear. */
 export class TcpSockets implements Disposable {
   readonly #kernel: Kernel;
-  /** Where a connection was found last: the next one to be ended came soon after it. */
+  /** Where a connection was found last: the next one that is asked for came soon after it. */
   #near = 0;
+  /** Where each connection was found itself: it stays there, until what is there is another one. */
+  readonly #places = new WeakMap<TcpEnds, number>();
   readonly #misses = new TokenBucket(MISSES, performance.now());
 
   private constructor(kernel: Kernel) {
@@ -65,11 +87,28 @@ export class TcpSockets implements Disposable {
 
   /** Ends a connection both ways, whoever holds its socket; false where it could not be. */
   endConnection(ends: TcpEnds, nowMs: number = performance.now()): boolean {
+    const socket = this.#findAgain(ends, nowMs);
+    if (socket === null) return false;
+    return this.#kernel.attempt("shutdown", socket, SHUT_RDWR) >= 0;
+  }
+
+  /** What the kernel measured of a connection's path. */
+  pathOf(ends: TcpEnds, nowMs: number = performance.now()): TcpPath {
+    const socket = this.#findAgain(ends, nowMs);
+    return socket === null ? NO_PATH : infoOf(this.#kernel, socket);
+  }
+
+  #findAgain(ends: TcpEnds, nowMs: number): number | null {
+    const known = this.#places.get(ends);
+    if (known !== undefined && this.#find(ends, { from: known, to: known + 1 }) !== null) {
+      return known;
+    }
     const from = Math.max(0, this.#near - NEAR);
     const socket = this.#find(ends, { from, to: this.#near + NEAR }) ?? this.#findAfar(ends, nowMs);
-    if (socket === null) return false;
+    if (socket === null) return null;
     this.#near = socket;
-    return this.#kernel.attempt("shutdown", socket, SHUT_RDWR) >= 0;
+    this.#places.set(ends, socket);
+    return socket;
   }
 
   /** One that its peer broke off is nowhere: strangers have all be looked through only so often. */
@@ -97,6 +136,21 @@ export class TcpSockets implements Disposable {
   [Symbol.dispose](): void {
     this.#kernel[Symbol.dispose]();
   }
+}
+
+function infoOf(kernel: Kernel, socket: number): TcpPath {
+  const view = new DataView(kernel.memory.buffer);
+  view.setInt32(LENGTH_AT, INFO_BYTES, true);
+  const at = [kernel.address + INFO_AT, kernel.address + LENGTH_AT] as const;
+  if (kernel.attempt("getsockopt", socket, IPPROTO_TCP, TCP_INFO, ...at) < 0) return NO_PATH;
+  const known = view.getInt32(LENGTH_AT, true);
+  const rtt = known < MIN_RTT_AT + 4 ? NO_RTT : view.getUint32(INFO_AT + MIN_RTT_AT, true);
+  const rttMs = rtt === NO_RTT ? null : rtt / 1000;
+  // An older kernel fills less of it.
+  if (known < INFO_BYTES) return { rttMs, lossRatio: null };
+  const sent = Number(view.getBigUint64(INFO_AT + SENT_BYTES_AT, true));
+  const again = Number(view.getBigUint64(INFO_AT + SENT_AGAIN_BYTES_AT, true));
+  return { rttMs, lossRatio: sent === 0 ? null : again / sent };
 }
 
 /** One end of a socket, its address as IPv6; port -1 for what has none, null for no descriptor. */

@@ -72,6 +72,44 @@ Deno.test("for what is nowhere all is looked through so often, and then only wha
   await close();
 });
 
+Deno.test("one that was found is where it was, and nothing else is looked through for it", async () => {
+  using sockets = TcpSockets.open();
+  if (sockets === null) return;
+  const { port, pairs, close } = await connections(40);
+  const endsOf = (at: number) => ({
+    localPort: port,
+    remote: { hostname: "127.0.0.1", port: pairs[at]!.near.localPort! },
+  });
+  const nowMs = performance.now();
+  const first = endsOf(0);
+  assert.notEqual(sockets.pathOf(first, nowMs).rttMs, null);
+  assert.notEqual(sockets.pathOf(endsOf(39), nowMs).rttMs, null);
+  const nowhere = { ...first, localPort: 1 };
+  for (let misses = 0; misses < 16; misses++) sockets.pathOf(nowhere, nowMs);
+  // Far from the one that was asked for last, and nothing may be looked through any more.
+  assert.notEqual(sockets.pathOf(first, nowMs).rttMs, null);
+  assert.equal(sockets.pathOf(endsOf(0), nowMs).rttMs, null);
+  await close();
+});
+
+Deno.test("one that took the place of another in this process is not taken for it", async () => {
+  using sockets = TcpSockets.open();
+  if (sockets === null) return;
+  const gone = await connections(1);
+  const ends = {
+    localPort: gone.port,
+    remote: { hostname: "127.0.0.1", port: gone.pairs[0]!.near.localPort! },
+  };
+  assert.notEqual(sockets.pathOf(ends).rttMs, null);
+  await gone.close();
+  // More than there were: what was free is taken.
+  const { pairs, close } = await connections(4);
+  assert.equal(sockets.pathOf(ends).rttMs, null);
+  assert.equal(sockets.endConnection(ends), false);
+  assert.ok(pairs.every(({ near, far }) => !near.readableEnded && !far.readableEnded));
+  await close();
+});
+
 Deno.test("a listener's connections send at once, and one that is not there is said", async () => {
   using sockets = TcpSockets.open();
   if (sockets === null) return;
@@ -79,4 +117,24 @@ Deno.test("a listener's connections send at once, and one that is not there is s
   assert.equal(sockets.sendAtOnce(port), true);
   await close();
   assert.equal(sockets.sendAtOnce(port), false);
+});
+
+Deno.test("the kernel tells how long a connection's path is, and what was sent again on it", async () => {
+  using sockets = TcpSockets.open();
+  if (sockets === null) return;
+  const { port, pairs: [pair], close } = await connections(1);
+  const ends = {
+    localPort: pair!.near.localPort!,
+    remote: { hostname: "127.0.0.1", port },
+  };
+  // Nothing was sent yet, but what opened it was answered.
+  const opened = sockets.pathOf(ends);
+  assert.equal(opened.lossRatio, null);
+  assert.ok(opened.rttMs !== null && opened.rttMs > 0 && opened.rttMs < 1_000, `${opened.rttMs}`);
+  const came = once(pair!.far, "data");
+  pair!.near.write("bytes");
+  await came;
+  assert.equal(sockets.pathOf(ends).lossRatio, 0);
+  assert.deepEqual(sockets.pathOf({ ...ends, localPort: 1 }), { rttMs: null, lossRatio: null });
+  await close();
 });

@@ -151,7 +151,7 @@ export async function dialHost<T extends Dialed>(
   }
 }
 
-function isTimeout(reason: unknown): boolean {
+export function isTimeout(reason: unknown): boolean {
   return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 

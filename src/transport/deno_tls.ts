@@ -1,7 +1,7 @@
 // Deno's own TLS over TCP, as channels: the only file that touches it. `Deno.connectTls` ignores the name
 // that the certificate must have (FACTS 1), so a connection is opened first and TLS started on it.
 
-import { TcpSockets } from "../runtime/tcp_sockets.ts";
+import { type TcpEnds, type TcpPath, TcpSockets } from "../runtime/tcp_sockets.ts";
 import type { ByteChannel, ChannelListener, ChannelStack } from "./tls/channel.ts";
 import { SERVER_NAME } from "./tls/channel.ts";
 import { type HostPort, PROTOCOLS } from "./transport.ts";
@@ -11,16 +11,21 @@ export const DENO_TLS: ChannelStack = {
   async connect({ address, anchorPem, protocol = "sftpx/1", signal }) {
     const askedMs = performance.now();
     const tcp = await Deno.connect({ hostname: address.hostname, port: address.port, signal });
-    const rttMs = performance.now() - askedMs;
+    const tookMs = performance.now() - askedMs;
+    const sockets = TcpSockets.open();
     try {
       tcp.setNoDelay(true);
+      // The clock's time is drawn out by whatever else this machine does.
+      const rttMs = sockets?.pathOf(endsOf(tcp)).rttMs ?? tookMs;
       const tls = await Deno.startTls(tcp, {
         hostname: SERVER_NAME,
         caCerts: [anchorPem],
         alpnProtocols: [protocol],
       });
-      return new DenoChannel(tls, { rttMs });
+      const onDestroyed = () => sockets?.[Symbol.dispose]();
+      return new DenoChannel(tls, { rttMs, sockets: () => sockets, onDestroyed });
     } catch (thrown) {
+      sockets?.[Symbol.dispose]();
       close(tcp);
       throw thrown;
     }
@@ -42,24 +47,26 @@ class DenoChannel implements ByteChannel {
   readonly remote: HostPort;
   readonly rttMs: number | null;
   readonly #tls: Deno.TlsConn;
-  readonly #localPort: number;
-  /** A listener's, while it has them. */
+  readonly #ends: TcpEnds;
+  /** A client's own, or a listener's while it has them. */
   readonly #sockets: () => TcpSockets | null;
+  readonly #onDestroyed: () => void;
   #isDestroyed = false;
 
   constructor(
     tls: Deno.TlsConn,
-    { rttMs = null, sockets = () => null }: {
+    { rttMs = null, sockets, onDestroyed = () => {} }: {
       readonly rttMs?: number | null;
-      readonly sockets?: () => TcpSockets | null;
+      readonly sockets: () => TcpSockets | null;
+      readonly onDestroyed?: () => void;
     },
   ) {
     this.#tls = tls;
     this.rttMs = rttMs;
     this.#sockets = sockets;
-    const { hostname, port } = tls.remoteAddr as Deno.NetAddr;
-    this.remote = { hostname, port };
-    this.#localPort = (tls.localAddr as Deno.NetAddr).port;
+    this.#onDestroyed = onDestroyed;
+    this.#ends = endsOf(tls);
+    this.remote = this.#ends.remote;
   }
 
   async handshake(): Promise<string | null> {
@@ -88,14 +95,18 @@ class DenoChannel implements ByteChannel {
     // close for as long as the peer lets it.
     if (!isAtEnd) this.#endConnection();
     close(this.#tls);
+    this.#onDestroyed();
+  }
+
+  path(): TcpPath | null {
+    return this.#isDestroyed ? null : this.#sockets()?.pathOf(this.#ends) ?? null;
   }
 
   #endConnection(): void {
-    const ends = { localPort: this.#localPort, remote: this.remote };
     const shared = this.#sockets();
-    if (shared !== null) return void shared.endConnection(ends);
+    if (shared !== null) return void shared.endConnection(this.#ends);
     using own = TcpSockets.open();
-    own?.endConnection(ends);
+    own?.endConnection(this.#ends);
   }
 }
 
@@ -132,6 +143,11 @@ class DenoChannelListener implements ChannelListener {
     this.#sockets?.[Symbol.dispose]();
     this.#sockets = null;
   }
+}
+
+function endsOf({ localAddr, remoteAddr }: Deno.Conn): TcpEnds {
+  const { hostname, port } = remoteAddr as Deno.NetAddr;
+  return { localPort: (localAddr as Deno.NetAddr).port, remote: { hostname, port } };
 }
 
 /** After a failure to take a peer. */

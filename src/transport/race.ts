@@ -3,12 +3,13 @@
 // on both, and nothing is said on a connection before it is chosen: who blocks one, or stands in for the
 // server there, costs speed, no trust.
 
-import { SftpxError, toldCode, toSftpxError } from "../base/errors.ts";
+import type { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { escapeText } from "../base/text.ts";
-import { formatAddress, isLoopback, mostTelling } from "./addresses.ts";
+import { isLoopback } from "./addresses.ts";
 import { listenOnBoth } from "./merged_listener.ts";
-import type { CloseInfo, Connection, ConnectOptions, Transport } from "./transport.ts";
+import { Runner, type Side } from "./race_side.ts";
+import { besideImpostor, bothFailed, insteadOfQuic, tooLate } from "./race_texts.ts";
+import type { Connection, ConnectOptions, Transport } from "./transport.ts";
 
 /** What is raced. */
 export interface Racers {
@@ -57,26 +58,16 @@ export function raceTransport(racers: Racers, times: Partial<RaceTimes> = {}): T
   };
 }
 
-/** How far one of them is. */
-type Side =
-  | { readonly state: "waiting" }
-  | { readonly state: "dialling" }
-  | { readonly state: "made"; readonly connection: Connection }
-  | { readonly state: "failed"; readonly error: SftpxError };
-
 /** One connection's race. */
 class Race {
-  readonly #racers: Racers;
   readonly #options: ConnectOptions & Required<Pick<ConnectOptions, "onNotice">>;
   readonly #times: RaceTimes;
   readonly #won = Promise.withResolvers<Connection>();
-  readonly #losers = new AbortController();
   readonly #startMs = performance.now();
   /** Within this machine, where a clock tells how busy it is and nothing of the path. */
   readonly #isLocal: boolean;
-  #tcp: Side = { state: "waiting" };
-  #quic: Side = { state: "waiting" };
-  #quicStartMs = 0;
+  readonly #tcp: Runner;
+  readonly #quic: Runner;
   /** Round trip of the path, as TCP's first answer told it, and when that came. */
   #rttMs: number | null = null;
   #answeredMs = 0;
@@ -88,17 +79,19 @@ class Race {
   #isOver = false;
 
   constructor(
-    racers: Racers,
+    { quic, tcp }: Racers,
     { options, times }: {
       readonly options: ConnectOptions & Required<Pick<ConnectOptions, "onNotice">>;
       readonly times: RaceTimes;
     },
   ) {
-    this.#racers = racers;
     this.#options = options;
     this.#times = times;
     const { hostname } = options;
     this.#isLocal = times.shortPathMs > 0 && (isLoopback(hostname) || hostname === "localhost");
+    const running = { options, onChange: () => this.#judge() };
+    this.#tcp = new Runner(tcp, running);
+    this.#quic = new Runner(quic, running);
   }
 
   async run(): Promise<Connection> {
@@ -107,65 +100,18 @@ class Race {
     const onAbort = () => this.#giveUp();
     signal?.addEventListener("abort", onAbort);
     try {
-      this.#dialTcp();
+      this.#tcp.dial((rttMs) => this.#answered(rttMs));
       // Its answer says how long the path is: on a short one QUIC is not even asked.
-      this.#after(this.#isLocal ? this.#stallMs : this.#times.shortPathMs, () => this.#dialQuic());
+      const alone = this.#isLocal ? this.#stallMs : this.#times.shortPathMs;
+      this.#after(alone, () => this.#quic.dial());
       return await this.#won.promise;
     } finally {
       this.#isOver = true;
       clearTimeout(this.#timer);
       signal?.removeEventListener("abort", onAbort);
-      this.#losers.abort();
-      for (const side of [this.#tcp, this.#quic]) {
-        if (side.state === "made" && side.connection !== this.#winner) {
-          side.connection.close("none", "");
-        }
-      }
+      this.#tcp.leave(this.#winner);
+      this.#quic.leave(this.#winner);
     }
-  }
-
-  #dialTcp(): void {
-    this.#tcp = { state: "dialling" };
-    this.#dial(this.#racers.tcp, {
-      onAnswer: (rttMs) => this.#answered(rttMs),
-      onSide: (side) => this.#tcp = side,
-    });
-  }
-
-  #dialQuic(): void {
-    if (this.#quic.state !== "waiting" || this.#isOver) return;
-    this.#quic = { state: "dialling" };
-    this.#quicStartMs = performance.now();
-    this.#dial(this.#racers.quic, { onAnswer: () => {}, onSide: (side) => this.#quic = side });
-  }
-
-  #dial(
-    stack: Transport,
-    { onAnswer, onSide }: {
-      readonly onAnswer: (rttMs: number) => void;
-      readonly onSide: (side: Side) => void;
-    },
-  ): void {
-    const { signal } = this.#options;
-    const lost = this.#losers.signal;
-    const ends = signal === undefined ? lost : AbortSignal.any([signal, lost]);
-    stack.connect({ ...this.#options, onAnswer, signal: ends }).then(
-      (connection) => {
-        if (this.#isOver) return connection.close("none", "");
-        onSide({ state: "made", connection });
-        connection.closed.then((info) => {
-          if (this.#isOver) return;
-          onSide({ state: "failed", error: this.#ended(info) });
-          this.#judge();
-        });
-        this.#judge();
-      },
-      (thrown) => {
-        if (this.#isOver) return;
-        onSide({ state: "failed", error: toSftpxError(thrown) });
-        this.#judge();
-      },
-    );
   }
 
   /** TCP's first packet was answered. */
@@ -173,10 +119,10 @@ class Race {
     if (this.#isOver || this.#rttMs !== null) return;
     this.#rttMs = rttMs;
     this.#answeredMs = performance.now();
-    if (!this.#isShort) return this.#dialQuic();
+    if (!this.#isShort) return this.#quic.dial();
     this.#after(this.#stallMs, () => {
       this.#isTlsStalled = true;
-      this.#dialQuic();
+      this.#quic.dial();
       this.#judge();
     });
   }
@@ -193,8 +139,8 @@ class Race {
   /** Whether it is decided, after anything that happened. */
   #judge(): void {
     if (this.#isOver) return;
-    if (this.#tcp.state === "failed") this.#dialQuic();
-    const [tcp, quic] = [this.#tcp, this.#quic];
+    if (this.#tcp.side.state === "failed") this.#quic.dial();
+    const [tcp, quic] = [this.#tcp.side, this.#quic.side];
     if (tcp.state === "failed" && quic.state === "failed") {
       return this.#fail(bothFailed(quic.error, tcp.error));
     }
@@ -218,17 +164,13 @@ class Race {
     if (other.state !== "made") {
       return this.#after(this.#times.mostSilenceMs, () => this.#fail(error));
     }
-    const instead = over === "TCP" ? "over QUIC" : "over TLS on TCP";
-    this.#options.onNotice(
-      `What answers over ${over} at "${this.#shown}" does not prove the pinned identity: another ` +
-        `program, or somebody who impersonates the server. It goes ${instead}, where it is proved`,
-    );
+    this.#options.onNotice(besideImpostor(this.#options, over));
     this.#win(other.connection);
   }
 
   /** There is a connection over TCP: is there one over QUIC to come that is better? */
   #judgeTcp(connection: Connection): void {
-    const quic = this.#quic;
+    const quic = this.#quic.side;
     // The rest of the handshake is a round trip as well: one that a busy machine drew out says less. A
     // stack that does not see the first answer takes two for all of it.
     this.#rttMs = this.#rttMs === null
@@ -239,14 +181,14 @@ class Race {
       case "made":
         return this.#win(quic.connection);
       case "failed":
-        this.#tell(`QUIC does not reach "${this.#shown}" (${stateOf(quic.error)})`);
+        this.#options.onNotice(insteadOfQuic(this.#options, quic.error));
         return this.#win(connection);
       case "waiting":
-        this.#dialQuic();
+        this.#quic.dial();
         return this.#judgeTcp(connection);
       case "dialling":
         if (this.#isQuicSilent) {
-          this.#tell(`UDP to "${this.#shown}" is not answered, as if a firewall dropped it`);
+          this.#options.onNotice(insteadOfQuic(this.#options, "silent"));
           return this.#win(connection);
         }
         return this.#awaitQuic(this.#rttMs);
@@ -255,16 +197,12 @@ class Race {
 
   #awaitQuic(rttMs: number): void {
     const { silenceMs, mostSilenceMs } = this.#times;
-    const waitedMs = performance.now() - this.#quicStartMs;
+    const waitedMs = performance.now() - this.#quic.askedMs;
     const leftMs = Math.min(silenceMs + 2 * rttMs, mostSilenceMs) - waitedMs;
     this.#after(Math.max(0, leftMs), () => {
       this.#isQuicSilent = true;
       this.#judge();
     });
-  }
-
-  #tell(found: string): void {
-    this.#options.onNotice(`${found}: it goes over TLS on TCP instead`);
   }
 
   #win(connection: Connection): void {
@@ -280,24 +218,11 @@ class Race {
 
   /** The caller's time is over, or its user's patience. What is being dialled ends by itself. */
   #giveUp(): void {
-    const reason: unknown = this.#options.signal?.reason;
-    const isTimeout = reason instanceof DOMException && reason.name === "TimeoutError";
     if (this.#isOver) return;
     this.#isOver = true;
-    if (!isTimeout) return this.#won.reject(reason);
-    const text = `Cannot connect to "${this.#shown}": no answer in time`;
-    this.#won.reject(new SftpxError("unreachable", text, { cause: reason }));
-  }
-
-  get #shown(): string {
-    return escapeText(formatAddress(this.#options.hostname, this.#options.port));
-  }
-
-  /** A connection that ended before it was chosen. */
-  #ended({ code, reason, remote }: CloseInfo): SftpxError {
-    const told = code === null || code === "none" ? "unreachable" : toldCode(code, "refused");
-    const said = reason === "" ? "the connection ended at once" : escapeText(reason);
-    return new SftpxError(told, `Cannot connect to "${this.#shown}": ${said}`, { remote });
+    const reason: unknown = this.#options.signal?.reason;
+    const isTimeout = reason instanceof DOMException && reason.name === "TimeoutError";
+    this.#won.reject(isTimeout ? tooLate(this.#options, reason) : reason);
   }
 
   /** Only one thing is waited for at a time. */
@@ -309,18 +234,4 @@ class Race {
 
 function isImpostor(side: Side): side is Extract<Side, { readonly state: "failed" }> {
   return side.state === "failed" && side.error.code === "identity_mismatch";
-}
-
-/** The error that says most; what each of them found where that is the same. */
-function bothFailed(quic: SftpxError, tcp: SftpxError): SftpxError {
-  const telling = mostTelling([quic, tcp]);
-  if (quic.code !== tcp.code || quic.code !== "unreachable") return telling;
-  const { remote, cause } = quic;
-  const text = `${quic.message}; over TCP: ${stateOf(tcp)}`;
-  return new SftpxError("unreachable", text, { remote, cause });
-}
-
-/** The state found, of `Cannot X "v": state found`. */
-function stateOf({ message }: SftpxError): string {
-  return /^Cannot [^"]*"[^"]*": (.*)$/s.exec(message)?.[1] ?? message;
 }

@@ -1,13 +1,16 @@
 // One TLS connection as the bytes it carries in order, both ways: what `connection.ts` stands on, and
 // behind which Deno's TLS and `node:tls` look alike.
 
+import type { TcpPath } from "../../runtime/tcp_sockets.ts";
 import type { ConnectOptions, HostPort, ListenOptions } from "../transport.ts";
 import type { Address } from "../addresses.ts";
 
 export interface ByteChannel {
   readonly remote: HostPort;
-  /** What opening the TCP connection took: one round trip; null at a server. */
+  /** One round trip: of the packet that opened the TCP connection; null at a server. */
   readonly rttMs: number | null;
+  /** What the kernel measured since; absent, or null, where it does not tell. */
+  path?(): TcpPath | null;
   /** Completes the handshake, and tells what was agreed on by ALPN; rejects with the stack's own error. */
   handshake(): Promise<string | null>;
   /** Puts at least one byte into memory that stays its owner's; null at the end. One at a time. */

@@ -7,7 +7,6 @@ import { toSftpxError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { formatAddress } from "../addresses.ts";
 import { closeCode, closeNumber, foreignText, lost, streamGone } from "../quic_errors.ts";
-import { Queue } from "../queue.ts";
 import {
   type CloseInfo,
   type Connection,
@@ -18,9 +17,9 @@ import {
   type ReceiveStream,
   type SendStream,
 } from "../transport.ts";
-import { controlStream } from "../web_streams.ts";
 import type { ByteChannel } from "./channel.ts";
-import { type ControlSides, Mux } from "./mux.ts";
+import { Mux } from "./mux.ts";
+import { Openings } from "./openings.ts";
 import { isSocketOver } from "./tls_errors.ts";
 import type { WindowBudget } from "./window_budget.ts";
 
@@ -34,10 +33,10 @@ export interface TlsConnectionOptions {
   readonly mostWindowBytes: number;
 }
 
-type Taker<T> = { readonly resolve: (value: T) => void; readonly reject: (error: Error) => void };
-
 /** A reader that got its bytes asks for the next within so many turns of the microtask queue. */
 const READER_TURNS = 16;
+/** And one that needs memory first within so long, most often: what is held for it would be copied. */
+const READER_MS = 2;
 const GONE = "the connection ended";
 
 export class TlsConnection implements Connection {
@@ -47,13 +46,7 @@ export class TlsConnection implements Connection {
   readonly #channel: ByteChannel;
   readonly #mux: Mux;
   #protocol: Protocol | null = null;
-  #controlTaken = false;
-  #controlHere: ControlStream | null = null;
-  #controlTaker: Taker<ControlStream> | null = null;
-  /** Lanes the peer opened. */
-  readonly #lanes = new Queue<ReceiveStream>();
-  /** Those who wait until the peer allows one more lane. */
-  readonly #openers: Taker<SendStream>[] = [];
+  readonly #openings: Openings;
   /** The loops; null while there is nothing for them. The one that sends failed where it stays. */
   #receiving: Promise<void> | null = null;
   #sending: Promise<void> | null = null;
@@ -62,6 +55,8 @@ export class TlsConnection implements Connection {
   #linger: ReturnType<typeof setTimeout> | null = null;
   /** The peer said all it had to say, or broke off: there is nothing to end. */
   #isAtEnd = false;
+  /** Ends the wait for a reader that is away. */
+  #readerCame: (() => void) | null = null;
   readonly #settleClosed: (info: CloseInfo) => void;
 
   constructor(channel: ByteChannel, options: TlsConnectionOptions) {
@@ -81,11 +76,19 @@ export class TlsConnection implements Connection {
       },
       explain: (found) => this.#explain(found),
       wake: () => this.#wake(),
-      lane: (lane) => this.#lanes.push(lane),
-      control: (sides) => this.#controlArrives(sides),
-      laneDone: () => this.#openLanes(),
+      lane: (lane) => this.#openings.laneCame(lane),
+      control: (sides) => this.#openings.controlCame(sides),
+      readerCame: () => {
+        if (!this.#mux.lacksReader) this.#readerCame?.(); // It may be another's.
+      },
+      laneDone: () => this.#openings.laneDone(),
       closed: (code, reason) => this.#end({ code: closeCode(code), reason, remote: true }),
     }, { ...options, windows });
+    this.#openings = new Openings({
+      over: () => this.ended ? this.#explain(GONE) : null,
+      openControl: () => this.#mux.openControl(),
+      openLane: () => this.#mux.openLane(),
+    });
   }
 
   get ended(): boolean {
@@ -119,39 +122,26 @@ export class TlsConnection implements Connection {
     return this.#protocol !== null;
   }
 
-  // deno-lint-ignore require-await -- every failure is a rejection
-  async openControl(): Promise<ControlStream> {
-    this.#takeControl();
-    this.#throwIfOver();
-    const { send, receive } = this.#mux.openControl();
-    return controlStream(send, receive);
+  openControl(): Promise<ControlStream> {
+    return this.#openings.openControl();
   }
 
-  // deno-lint-ignore require-await -- every failure is a rejection
-  async acceptControl(): Promise<ControlStream> {
-    this.#takeControl();
-    this.#throwIfOver();
-    if (this.#controlHere !== null) return this.#controlHere;
-    return new Promise((resolve, reject) => this.#controlTaker = { resolve, reject });
+  acceptControl(): Promise<ControlStream> {
+    return this.#openings.acceptControl();
   }
 
-  // deno-lint-ignore require-await -- every failure is a rejection
-  async openLane(): Promise<SendStream> {
-    this.#throwIfOver();
-    return new Promise((resolve, reject) => {
-      this.#openers.push({ resolve, reject });
-      this.#openLanes();
-    });
+  openLane(): Promise<SendStream> {
+    return this.#openings.openLane();
   }
 
   acceptLane(): Promise<ReceiveStream | null> {
-    if (this.#ending !== null) return Promise.resolve(null);
-    return this.#lanes.take();
+    return this.#openings.acceptLane();
   }
 
   /** The system's TCP tells nothing more to a program of its kind. */
   stats(): ConnectionStats {
-    return { rttMs: this.#channel.rttMs, lossRatio: null, windowBytes: null };
+    const { rttMs = null, lossRatio = null } = this.#channel.path?.() ?? {};
+    return { rttMs: rttMs ?? this.#channel.rttMs, lossRatio, windowBytes: null };
   }
 
   close(code: CloseInfo["code"] & string, reason: string): void {
@@ -174,7 +164,7 @@ export class TlsConnection implements Connection {
     try {
       // One loop, and nothing of ours to wait for in it: Deno's TLS hands out single records.
       for (;;) {
-        for (let turns = READER_TURNS; turns > 0 && this.#mux.lacksReader; turns--) await null;
+        if (this.#mux.lacksReader) await this.#awaitReader();
         const count = await this.#channel.read(this.#mux.room());
         this.#isAtEnd = count === null;
         // Or it would be asked again at once, for ever, and no timer would run any more.
@@ -190,6 +180,23 @@ export class TlsConnection implements Connection {
     this.#destroyChannel();
     await this.#sending;
     this.#over();
+  }
+
+  /** Waits for a reader once, until it comes or is late: other streams' bytes are behind its own. */
+  async #awaitReader(): Promise<void> {
+    for (let turns = READER_TURNS; turns > 0; turns--) {
+      await null;
+      if (!this.#mux.lacksReader) return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, READER_MS);
+      this.#readerCame = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#readerCame = null;
+    this.#mux.waitedForReader();
   }
 
   /** False once nothing more comes. */
@@ -235,29 +242,6 @@ export class TlsConnection implements Connection {
     this.#linger ??= setTimeout(() => this.#destroyChannel(), LIMITS.lingerMs);
   }
 
-  #controlArrives({ send, receive }: ControlSides): void {
-    this.#controlHere = controlStream(send, receive);
-    this.#controlTaker?.resolve(this.#controlHere);
-    this.#controlTaker = null;
-  }
-
-  #openLanes(): void {
-    while (this.#openers.length > 0) {
-      const lane = this.#mux.openLane();
-      if (lane === null) return;
-      this.#openers.shift()?.resolve(lane);
-    }
-  }
-
-  #takeControl(): void {
-    if (this.#controlTaken) throw new TypeError("Cannot open the control stream twice");
-    this.#controlTaken = true;
-  }
-
-  #throwIfOver(): void {
-    if (this.#ending !== null) throw this.#explain(GONE);
-  }
-
   #explain(found: string): Error {
     if (this.#ending !== null) return lost(this.remoteAddress, this.#ending);
     return streamGone(this.remoteAddress, found);
@@ -278,10 +262,8 @@ export class TlsConnection implements Connection {
   #end(info: CloseInfo): void {
     this.#ending = info;
     this.#mux.fail(GONE);
-    for (const { reject } of this.#openers.splice(0)) reject(this.#explain(GONE));
-    this.#controlTaker?.reject(this.#explain(GONE));
-    this.#controlTaker = null;
-    this.#lanes.end();
+    this.#openings.fail(this.#explain(GONE));
+    this.#readerCame?.();
   }
 
   /** Nothing is left of it. */

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import type { ByteChannel } from "./channel.ts";
 import { TlsConnection } from "./connection.ts";
+import { encodeHeader, HEADER_BYTES, type MuxFrame } from "./frames.ts";
 import { WindowBudget } from "./window_budget.ts";
 
 function named(name: string): Error {
@@ -62,4 +63,61 @@ Deno.test("a runtime that reads nothing ends the connection, instead of being as
   await connection.shake();
   assert.match((await connection.closed).reason, /read nothing/);
   assert.equal(asked, 1);
+});
+
+/** What a peer says that opens two lanes and has a frame for the first: its header, and so many zeros. */
+function laneThatBrings(bytes: number): readonly Uint8Array[] {
+  const frames: readonly MuxFrame[] = [
+    { kind: "open", stream: 1 },
+    { kind: "open", stream: 3 },
+    { kind: "data", stream: 1, bytes, spends: false },
+  ];
+  const heads = new Uint8Array(frames.length * HEADER_BYTES);
+  const view = new DataView(heads.buffer);
+  for (const [index, frame] of frames.entries()) encodeHeader(frame, view, index * HEADER_BYTES);
+  return [heads, new Uint8Array(bytes)];
+}
+
+Deno.test("a reader that comes a moment late gets its bytes into its own memory", async () => {
+  const bytes = 20_000;
+  const says = [...laneThatBrings(bytes)];
+  const rooms: Uint8Array[] = [];
+  const read = (into: Uint8Array) => {
+    const next = says.shift();
+    if (next === undefined) return Promise.resolve(null);
+    rooms.push(into);
+    into.set(next);
+    return Promise.resolve(next.byteLength);
+  };
+  const { connection } = channelOf({ read });
+  await connection.shake();
+  const lane = await connection.acceptLane();
+  const other = await connection.acceptLane();
+  // Later than a reader that had its memory at hand, and before any timer.
+  for (let turns = 0; turns < 100; turns++) await null;
+  other!.read(new Uint8Array(1)).catch(() => {});
+  for (let turns = 0; turns < 100; turns++) await null;
+  assert.equal(rooms.length, 1);
+  const own = new Uint8Array(new ArrayBuffer(bytes + 7), 7);
+  const got = await lane!.read(own);
+  assert.equal(got?.byteLength, bytes);
+  assert.equal(rooms[1]?.buffer, got?.buffer);
+});
+
+Deno.test("a reader that stays away holds nothing up for long", async () => {
+  const says = [...laneThatBrings(20_000)];
+  const asked = Promise.withResolvers<void>();
+  const read = (into: Uint8Array) => {
+    const next = says.shift();
+    if (next === undefined) {
+      asked.resolve();
+      return Promise.resolve(null);
+    }
+    into.set(next);
+    return Promise.resolve(next.byteLength);
+  };
+  const { connection } = channelOf({ read });
+  await connection.shake();
+  await asked.promise;
+  await connection.closed;
 });

@@ -12,7 +12,7 @@ interface Block {
   to: number;
 }
 
-/** Blocks that are empty, of one connection; so many are kept at most. */
+/** Blocks that are empty; so many are kept at most. */
 export type SpareBlocks = Uint8Array<ArrayBuffer>[];
 const MOST_SPARE_BLOCKS = 64;
 

@@ -3,7 +3,8 @@
 // of lanes (I8); whatever breaks the rules throws `protocol`, and the connection ends.
 
 import { LIMITS } from "../../base/limits.ts";
-import { badFrame, CONTROL, decodeHeader, HEADER_BYTES, type MuxFrame } from "./frames.ts";
+import { badFrame, CONTROL } from "./frames.ts";
+import { Inbox, type InboxHost } from "./inbox.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
 import { type ReceiveHost, ReceiveSide } from "./receive_side.ts";
 import { type SendHost, SendSide } from "./send_side.ts";
@@ -29,6 +30,8 @@ export interface MuxHost {
   lane(lane: ReceiveSide): void;
   /** The client opened the control stream. */
   control(sides: ControlSides): void;
+  /** Somebody reads: see {@linkcode Mux.lacksReader}. */
+  readerCame(): void;
   /** A lane of ours is over, and its place is free. */
   laneDone(): void;
   /** The peer closed the connection. */
@@ -43,28 +46,13 @@ export interface MuxOptions {
   readonly mostWindowBytes: number;
 }
 
-/** Frame at hand, its payload being received. */
-type Incoming =
-  | { readonly kind: "data"; readonly side: ReceiveSide; readonly spends: boolean; left: number }
-  | { readonly kind: "close"; readonly code: number; readonly reasonBytes: number };
-
-/** Bytes received at once that are not somebody's own: several TLS records. */
-const SCRATCH_BYTES = 64 * 1024;
 export class Mux {
   readonly #host: MuxHost;
   readonly #isServer: boolean;
   readonly #receiveHost: ReceiveHost;
   readonly #sendHost: SendHost;
+  readonly #inbox: Inbox;
   readonly #outbox: Outbox;
-  readonly #scratch = new Uint8Array(SCRATCH_BYTES);
-  readonly #scratchView = new DataView(this.#scratch.buffer);
-  #from = 0;
-  #to = 0;
-  #incoming: Incoming | null = null;
-  /** Where the bytes go that are being received, unless that is the scratch. */
-  #room: Bytes | null = null;
-  /** The peer's last word came. */
-  #isClosed = false;
   /** The peer has proved who it is: a client's has in TLS. */
   #isProved: boolean;
   #control: ControlSides | null = null;
@@ -72,22 +60,28 @@ export class Mux {
   readonly #theirs = new Map<number, ReceiveSide>();
   #nextTheirs: number;
   #nextOurs: number;
+
   constructor(host: MuxHost, { isServer, windows, mostWindowBytes }: MuxOptions) {
     this.#host = host;
     this.#isServer = isServer;
     this.#isProved = !isServer;
     this.#nextTheirs = isServer ? 1 : 2;
     this.#nextOurs = isServer ? 2 : 1;
+    this.#inbox = new Inbox({
+      frame: (frame) => this.#take(frame),
+      receiveSide: (stream) => this.#receiveSide(stream),
+      closed: (code, reason) => host.closed(code, reason),
+    });
     this.#outbox = new Outbox({
       wake: () => host.wake(),
       saidDone: (stream) => this.#theirs.delete(stream),
+      receiving: () => this.#receiving(),
     });
     const over = () => host.over;
     const isProved = () => this.#isProved;
     const explain = (found: string) => host.explain(found);
     this.#receiveHost = {
       windows,
-      spare: [],
       mostWindowBytes,
       explain,
       get isProved() {
@@ -97,6 +91,7 @@ export class Mux {
         return over();
       },
       say: (side, what) => this.#say(side, what),
+      readerCame: () => host.readerCame(),
     };
     this.#sendHost = {
       explain,
@@ -146,55 +141,27 @@ export class Mux {
 
   /** Whether bytes are to come for a stream whose reader may be about to ask for them. */
   get lacksReader(): boolean {
-    return this.#incoming?.kind === "data" && !this.#incoming.side.isAwaited;
+    return this.#inbox.lacksReader;
+  }
+
+  /** The reader that is away was waited for: its stream's bytes are held until it comes. */
+  waitedForReader(): void {
+    this.#inbox.waitedForReader();
   }
 
   /** Where the next bytes received go; never empty. */
   room(): Bytes {
-    this.#room = null;
-    if (this.#from === this.#to) {
-      this.#from = this.#to = 0;
-      if (this.#incoming?.kind === "data") {
-        this.#room = this.#incoming.side.room(this.#incoming.left);
-      }
-    } else if (this.#from > 0) {
-      // Less than a header, or a reason.
-      this.#scratch.copyWithin(0, this.#from, this.#to);
-      this.#to -= this.#from;
-      this.#from = 0;
-    }
-    return this.#room ?? this.#scratch.subarray(this.#to);
+    return this.#inbox.room();
   }
 
   /** So many bytes were put into the room given last. Throws what the peer did wrong. */
   received(count: number): void {
-    const room = this.#room;
-    const incoming = this.#incoming;
-    if (room !== null && incoming?.kind === "data") {
-      incoming.left -= count;
-      incoming.side.landed(room, { count, left: incoming.left });
-      if (incoming.left === 0) this.#whole(incoming);
-      return;
-    }
-    this.#to += count;
-    try {
-      while (!this.#isClosed && this.#parse());
-    } catch (thrown) {
-      this.#dropScratch();
-      throw thrown;
-    }
-    if (this.#isClosed) this.#dropScratch();
-  }
-
-  /** What follows the last word, or what is no frame, is nothing that can be read. */
-  #dropScratch(): void {
-    this.#incoming = null;
-    this.#from = this.#to = 0;
+    this.#inbox.received(count);
   }
 
   /** What goes out next; null for nothing. The one before is out: see {@linkcode sent}. */
   takeOutgoing(): Outgoing | null {
-    return this.#isClosed ? null : this.#outbox.take();
+    return this.#inbox.isClosed ? null : this.#outbox.take();
   }
 
   /** What was taken last is out, and how long that took. */
@@ -218,53 +185,18 @@ export class Mux {
   }
 
   #sides(): readonly (SendSide | ReceiveSide)[] {
-    const receive = this.#control === null ? [] : [this.#control.receive];
-    return [...this.#outbox.sides, ...receive, ...this.#theirs.values()];
+    return [...this.#outbox.sides, ...this.#receiving()];
   }
 
-  /** Takes what stands in the scratch, a frame's header or bytes of its payload; false to wait for more. */
-  #parse(): boolean {
-    const there = this.#to - this.#from;
-    const incoming = this.#incoming;
-    if (incoming === null) {
-      if (there < HEADER_BYTES) return false;
-      const frame = decodeHeader(this.#scratchView, this.#from);
-      this.#from += HEADER_BYTES;
-      this.#take(frame);
-      return true;
-    }
-    if (incoming.kind === "close") {
-      if (there < incoming.reasonBytes) return false;
-      const reason = this.#scratch.subarray(this.#from, this.#from + incoming.reasonBytes);
-      this.#isClosed = true;
-      this.#host.closed(incoming.code, new TextDecoder().decode(reason));
-      return false;
-    }
-    if (there === 0) return false;
-    const count = Math.min(there, incoming.left);
-    const bytes = this.#scratch.subarray(this.#from, this.#from + count);
-    this.#from += count;
-    incoming.left -= count;
-    incoming.side.put(bytes, incoming.left);
-    if (incoming.left === 0) this.#whole(incoming);
-    return true;
+  /** Streams towards us. */
+  #receiving(): readonly ReceiveSide[] {
+    return [...this.#control === null ? [] : [this.#control.receive], ...this.#theirs.values()];
   }
 
-  #whole({ side, spends }: Extract<Incoming, { kind: "data" }>): void {
-    this.#incoming = null;
-    side.whole({ spends });
-  }
-
-  #take(frame: MuxFrame): void {
+  #take(frame: Parameters<InboxHost["frame"]>[0]): void {
     switch (frame.kind) {
       case "open":
         return this.#opened(frame.stream);
-      case "data": {
-        const side = this.#receiveSide(frame.stream);
-        side.announce(frame);
-        this.#incoming = { kind: "data", side, spends: frame.spends, left: frame.bytes };
-        return;
-      }
       case "end":
       case "reset":
         return this.#receiveSide(frame.stream).ended();
@@ -278,8 +210,6 @@ export class Mux {
         }
         this.#outbox.remove(frame.stream);
         return this.#host.laneDone();
-      case "close":
-        this.#incoming = { kind: "close", code: frame.code, reasonBytes: frame.reasonBytes };
     }
   }
 

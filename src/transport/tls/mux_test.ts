@@ -101,6 +101,59 @@ Deno.test("a lane whose reader stalls blocks neither another nor the control str
   assert.equal(outcome, "waits");
 });
 
+Deno.test("a reader that is away is waited for once, until it reads again", async () => {
+  const { client, server } = pair();
+  const lane = client.mux.openLane()!;
+  // As it grows, its header and its bytes come apart.
+  const announce = () => {
+    lane.write(pattern(WINDOW / 4, 0)).catch(() => {});
+    const said = client.says()!;
+    const headBytes = said.byteLength - WINDOW / 4;
+    server.hears(said.subarray(0, headBytes));
+    return said.subarray(headBytes);
+  };
+  server.hears(client.says()!);
+  const first = announce();
+  assert.equal(server.mux.lacksReader, true);
+  server.mux.waitedForReader();
+  assert.equal(server.mux.lacksReader, false);
+  server.hears(first);
+  const second = announce();
+  assert.equal(server.mux.lacksReader, false, "it stalls, and was waited for");
+  server.hears(second);
+  assert.equal(server.cameToRead, 0);
+  await server.lanes[0]!.read(new Uint8Array(WINDOW));
+  assert.equal(server.cameToRead, 1);
+  announce();
+  assert.equal(server.mux.lacksReader, true, "it keeps up again");
+  server.lanes[0]!.cancel();
+  assert.equal(server.mux.lacksReader, false, "nobody ever will");
+});
+
+Deno.test("credit goes along with what is said anyway, and by itself from half a window on", async () => {
+  const { client, server } = pair();
+  const { send } = client.mux.openControl();
+  send.write(pattern(1, 0)).catch(() => {});
+  client.mux.openLane()!.write(pattern(WINDOW, 0)).catch(() => {});
+  await exchange(client, server);
+  const read = () => server.lanes[0]!.read(new Uint8Array(WINDOW / 8));
+  const credits = () => framesIn(server.says()).filter(({ kind }) => kind === "credit");
+  const say = () => server.sides!.send.write(pattern(1, 0)).catch(() => {});
+  const credit = { kind: "credit", stream: 1, bytes: WINDOW / 4 };
+  await read();
+  say();
+  assert.deepEqual(credits(), [], "an eighth");
+  await read();
+  assert.deepEqual(credits(), [], "a quarter, and nothing else to say");
+  say();
+  assert.deepEqual(credits(), [credit]);
+  for (let n = 0; n < 4; n++) {
+    assert.deepEqual(credits(), []);
+    await read();
+  }
+  assert.deepEqual(credits(), [{ ...credit, bytes: WINDOW / 2 }]);
+});
+
 Deno.test("the control stream goes ahead of lanes, and lanes take turns", async () => {
   const { client, server } = pair();
   const lanes = Array.from({ length: 3 }, () => client.mux.openLane()!);

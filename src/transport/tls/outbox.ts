@@ -22,6 +22,8 @@ export interface OutboxHost {
   wake(): void;
   /** The peer can hear that one of its lanes is done. */
   saidDone(stream: number): void;
+  /** Streams towards us. */
+  receiving(): Iterable<ReceiveSide>;
 }
 
 /** Headers, and payloads that are cheaper copied than written by themselves: two TLS records. */
@@ -108,6 +110,7 @@ export class Outbox {
     this.#headBytes = 0;
     if (this.#closing !== null) return this.#lastWord(this.#closing);
     this.#putNotices();
+    if (this.#headBytes > 0 || this.#control?.hasPiece === true) this.#putCredits();
     const payload = this.#putStreams();
     this.#hadPayload = payload !== null;
     if (this.#headBytes === 0) return null;
@@ -151,10 +154,21 @@ export class Outbox {
     }
     for (const side of this.#credits) {
       if (!this.#hasRoomFor(HEADER_BYTES)) return;
-      this.#credits.delete(side);
-      const bytes = side.takeCredit();
-      if (bytes > 0) this.#put({ kind: "credit", stream: side.stream, bytes });
+      this.#putCredit(side);
     }
+  }
+
+  /** Credit of other streams goes along with what is said anyway: each write wakes both ends. */
+  #putCredits(): void {
+    for (const side of this.#host.receiving()) {
+      if (side.hasCredit && this.#hasRoomFor(HEADER_BYTES)) this.#putCredit(side);
+    }
+  }
+
+  #putCredit(side: ReceiveSide): void {
+    this.#credits.delete(side);
+    const bytes = side.takeCredit();
+    if (bytes > 0) this.#put({ kind: "credit", stream: side.stream, bytes });
   }
 
   /** Ends, small pieces, and at most one large one, which is returned. */

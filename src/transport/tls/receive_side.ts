@@ -6,7 +6,7 @@ import { LIMITS } from "../../base/limits.ts";
 import { takenOver } from "../reader_memory.ts";
 import type { ReceiveStream } from "../transport.ts";
 import { badFrame } from "./frames.ts";
-import { Held, type SpareBlocks } from "./held.ts";
+import { Held } from "./held.ts";
 import type { Windows } from "./window_budget.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -16,8 +16,6 @@ export interface ReceiveHost {
   readonly windows: Windows;
   /** Windows may grow: the peer has proved who it is. */
   readonly isProved: boolean;
-  /** Memory of what is held. */
-  readonly spare: SpareBlocks;
   /** The most one stream may be allowed. */
   readonly mostWindowBytes: number;
   /** Whether the connection is over. */
@@ -26,6 +24,8 @@ export interface ReceiveHost {
   explain(found: string): Error;
   /** Something is to be said of it: credit, that it is given up, or that its reader is through. */
   say(side: ReceiveSide, what: "credit" | "stop" | "done"): void;
+  /** Somebody reads. */
+  readerCame(): void;
 }
 
 interface PendingRead {
@@ -55,11 +55,13 @@ export class ReceiveSide implements ReceiveStream {
   /** What befell it; null while it is well. */
   #gone: string | null = null;
   #isDone = false;
+  /** Nobody reads, and that was waited for once: no more of it until somebody does. */
+  #wasWaitedFor = false;
 
   constructor(stream: number, host: ReceiveHost) {
     this.stream = stream;
     this.#host = host;
-    this.#held = new Held(host.spare);
+    this.#held = new Held(host.windows.spare);
   }
 
   read(into: Bytes): Promise<Bytes | null> {
@@ -72,7 +74,9 @@ export class ReceiveSide implements ReceiveStream {
     }
     return new Promise((resolve, reject) => {
       this.#reads.push({ view, filled: 0, resolve, reject });
+      this.#wasWaitedFor = false;
       this.#serve();
+      this.#host.readerCame();
     });
   }
 
@@ -84,9 +88,14 @@ export class ReceiveSide implements ReceiveStream {
     else this.#host.say(this, "stop");
   }
 
-  /** Whether somebody waits for bytes, or nobody ever will. */
-  get isAwaited(): boolean {
-    return this.#reads.length > 0 || this.#gone !== null;
+  /** Whether nobody waits for bytes, who may be about to. */
+  get lacksReader(): boolean {
+    return this.#reads.length === 0 && this.#gone === null && !this.#wasWaitedFor;
+  }
+
+  /** Its reader was waited for: what comes is held until it reads again. */
+  waitedForReader(): void {
+    this.#wasWaitedFor = true;
   }
 
   /** A frame is announced. Throws where it is more than was allowed, or spends less than it says. */
@@ -163,10 +172,15 @@ export class ReceiveSide implements ReceiveStream {
     this.#serve();
   }
 
+  /** Whether there is credit that is worth saying beside something else: a quarter of the window. */
+  get hasCredit(): boolean {
+    return !this.#isOver && this.#gone === null && this.#free * 4 >= this.#windowBytes;
+  }
+
   /** What more it may be sent from now on; 0 for nothing. */
   takeCredit(): number {
     if (this.#isOver || this.#gone !== null) return 0;
-    const more = this.#taken + this.#windowBytes - this.#allowed;
+    const more = this.#free;
     this.#allowed += more;
     if (more > 0) this.#marks.push(this.#allowed);
     return more;
@@ -212,9 +226,12 @@ export class ReceiveSide implements ReceiveStream {
     this.#taken += count;
     if (this.#isOver) return;
     // Half a window at a time: the writer goes on meanwhile, and little is said.
-    if ((this.#taken + this.#windowBytes - this.#allowed) * 2 >= this.#windowBytes) {
-      this.#host.say(this, "credit");
-    }
+    if (this.#free * 2 >= this.#windowBytes) this.#host.say(this, "credit");
+  }
+
+  /** What more it could be allowed. */
+  get #free(): number {
+    return this.#taken + this.#windowBytes - this.#allowed;
   }
 
   #finish(): void {

@@ -2,14 +2,20 @@
 // stall make us hold no more than that, besides the first windows that everybody has. Of what there is,
 // nobody has more than is left for the others.
 
+import type { SpareBlocks } from "./held.ts";
+
 /** Where the windows of one connection take what they grow by. */
 export interface Windows {
+  /** Memory of what all of them held. */
+  readonly spare: SpareBlocks;
   /** Takes so much, all or nothing. */
   take(bytes: number): boolean;
   give(bytes: number): void;
 }
 
 export class WindowBudget implements Windows {
+  /** Of all: many connections that each held a lot once keep no more for later than one. */
+  readonly spare: SpareBlocks = [];
   #leftBytes: number;
   /** What is taken for each that shares it. */
   readonly #taken = new Map<string, number>();
@@ -38,6 +44,7 @@ export class WindowBudget implements Windows {
    */
   shareOf(source: string): Windows {
     return {
+      spare: this.spare,
       take: (bytes) => {
         const taken = (this.#taken.get(source) ?? 0) + bytes;
         if (taken > this.#leftBytes - bytes || !this.take(bytes)) return false;

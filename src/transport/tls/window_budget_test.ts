@@ -32,3 +32,9 @@ Deno.test("what is given back may be taken again, by whoever has less", () => {
   assert.equal(budget.leftBytes, 64);
   assert.ok(a.take(32));
 });
+
+Deno.test("memory of what was held is used again by whoever needs some, of any address", () => {
+  const budget = new WindowBudget(1);
+  assert.equal(budget.shareOf("a").spare, budget.spare);
+  assert.equal(budget.shareOf("b").spare, budget.spare);
+});
