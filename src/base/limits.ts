@@ -91,6 +91,12 @@ export const LIMITS = {
   sessionsPerAddress: 128,
   /** Connections of one session. */
   connections: 16,
+  /** Threads that a command spreads its connections over, and ports that a server opens for them. */
+  networkThreads: 8,
+  /** Patience with a further port: behind a firewall it is silent, and the first one is there. */
+  furtherPortMs: 2_000,
+  /** How long a server's threads for them wait for another session after the last one. */
+  networkIdleMs: 60_000,
   /** Lanes a connection carries: a peer that opens them too early fills that many windows. */
   lanesPerConnection: 16,
   /** Transfers open in one session: clients make one after the other, and each may hold a manifest. */
@@ -185,6 +191,15 @@ export const LIMITS = {
    * the disk: an honest peer waits as well, so four of the largest messages are plenty.
    */
   untakenControlBytes: 4 * MiB,
+  /** A manifest that is said before its offer is answered, by its sender's estimate: half of what may wait. */
+  earlyManifestBytes: 2 * MiB,
+  /** A control message compressed: what its own head leaves of a message. */
+  compressedMessageBytes: 1 * MiB - 64,
+  /**
+   * What it may come to, by its own bytes: a mebibyte costs a reader some 2 ms. Manifests come to 3 to 25
+   * times as much, to 80 where paths are long and times alike; what would be more goes as it is.
+   */
+  compressedMessageRatio: 100,
   /** Nesting of a control message's CBOR. */
   cborDepth: 8,
   /** Items in a control message's CBOR: a JavaScript object outweighs its byte on the wire. */

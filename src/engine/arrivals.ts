@@ -64,7 +64,7 @@ export class Arrivals {
     const repeats = new Set<ReceiveFile>();
     const chunks = records.map((record) => {
       const file = this.#files.find(record.entry);
-      const known = file ?? settlement.wholeFile(record.entry);
+      const known = file ?? settlement.entries.wholeFile(record.entry);
       if (known === null) return null;
       if (file === undefined || !file.wants(record.chunk)) {
         repeats.add(known);
@@ -187,7 +187,7 @@ export class Arrivals {
     const { ledger, news, settlement } = this.#context;
     for (const { frame, repeats } of stored) {
       for (const file of repeats) {
-        const known = this.#files.find(file.index) ?? settlement.wholeFile(file.index);
+        const known = this.#files.find(file.index) ?? settlement.entries.wholeFile(file.index);
         if (known === file) ledger.stored(file, frame, 0);
       }
       news.stored(frame);

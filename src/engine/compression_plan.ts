@@ -22,6 +22,10 @@ const BELIEVED_MS = { first: 5_000, most: 60_000 } as const;
 const BUFFERED_BYTES = 8 << 20;
 /** With nothing compressed, a job is sampled so often, for data may change. */
 const LOOK_MS = 2_000;
+/** Within one machine the first look is as soon as it may be known how fast that is. */
+const FIRST_LOOK_MS = 150;
+/** For each worker, as fast as text is compressed at best: where plain chunks are, it hardly pays. */
+const BEYOND_BYTES_PER_MS = 200_000;
 /** The cheapest: it tells enough of all others. */
 const LOOK_LEVEL = 1;
 /** A saving that pays where cores idle, and one that pays where they do not. */
@@ -49,6 +53,8 @@ export class CompressionPlan {
   #way: Way = LIMITS.defaultZstdLevel;
   #wireBytes = 0;
   #lookedMs = -Infinity;
+  /** Whether the first look was taken, or put off: that happens once, for what shrinks to nothing pays. */
+  #hasLooked: boolean;
   #isIdle = false;
   #lastWireBytesPerMs = 0;
   /** See `Known.coupling`. */
@@ -63,7 +69,9 @@ export class CompressionPlan {
     readonly isFast?: boolean;
   }) {
     this.#costs = new Economics(workers);
-    if (isFast) this.#way = 0;
+    // The first look waits for a rate: what no compressing could reach is over sooner without it.
+    this.#hasLooked = !isFast;
+    if (isFast) [this.#way, this.#lookedMs] = [0, nowMs - LOOK_MS + FIRST_LOOK_MS];
     this.#stretch = new Stretch(this.#way, { nowMs, before: null });
   }
 
@@ -121,13 +129,16 @@ export class CompressionPlan {
       return this.#way;
     }
     if (nowMs - this.#lookedMs < LOOK_MS) return 0;
-    this.#lookedMs = nowMs;
+    [this.#lookedMs, this.#hasLooked] = [nowMs, true];
     return LOOK_LEVEL;
   }
 
   /** A stretch is over: what it came to is known now, and something else may be worth a try. */
   #decide(nowMs: number): void {
     const seen = this.#stretch.economy(this.#costs);
+    if (!this.#hasLooked && seen.rawBytesPerMs > BEYOND_BYTES_PER_MS * this.#costs.workers) {
+      [this.#lookedMs, this.#hasLooked] = [nowMs, true];
+    }
     if (!this.#tells(seen)) {
       this.#stretch = this.#stretch.next(nowMs);
       return;

@@ -58,7 +58,7 @@ export class Intake {
 
   /** Takes the next entries of the manifest. */
   take({ first, entries, sources }: Entries): void {
-    if (first !== this.#check.count || this.#settlement.isClosed) {
+    if (first !== this.#check.count || this.#settlement.entries.isClosed) {
       throw violation("its entries do not follow each other");
     }
     const refused: number[] = [];
@@ -66,7 +66,7 @@ export class Intake {
       const index = first + offset;
       const source = sources[offset]!;
       const problem = this.#check.next(entry, source);
-      this.#settlement.add(entry);
+      this.#settlement.entries.add(entry);
       if (problem !== null) {
         refused.push(index);
         const message = `Cannot take the name: ${problem}`;
@@ -83,7 +83,7 @@ export class Intake {
 
   /** The manifest is whole. */
   close(end: ManifestEnd): void {
-    this.#settlement.closeManifest(end, this.#check.hollow);
+    this.#settlement.entries.closeManifest(end, this.#check.hollow);
   }
 
   /** The sender gave an entry up. */
@@ -106,7 +106,7 @@ export class Intake {
    */
   awaits(entry: number): boolean {
     if (entry < this.#registered) return false;
-    if (this.#settlement.isClosed && entry >= this.#check.count) {
+    if (this.#settlement.entries.isClosed && entry >= this.#check.count) {
       throw violation("a chunk is of an entry that was not announced");
     }
     return true;

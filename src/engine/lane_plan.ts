@@ -12,7 +12,7 @@ import {
   sameGoal,
 } from "./lane_goal.ts";
 import { insteadOf, type Move, nextMove, otherLeads, pays } from "./lane_moves.ts";
-import type { Rate } from "./lane_rate.ts";
+import { faster, type Rate } from "./lane_rate.ts";
 import { RateMeter, stateOf, type Trial } from "./lane_trial.ts";
 
 /** What a look at the lanes shows. */
@@ -22,6 +22,8 @@ export interface LaneSight {
   readonly rttMs: number | null;
   /** Bytes that lanes took since the transfer began, by what carries them. */
   readonly carried: { readonly quic: number; readonly tcp: number };
+  /** Of the bytes that TCP sent, those it sent again; null where nobody tells. */
+  readonly tcpLossRatio?: number | null;
   /** Share of their time since the last look in which lanes waited for frames. */
   readonly idleShare: number;
   /** Connections that are there. */
@@ -212,10 +214,13 @@ export class LanePlan {
     { rate, sight }: { readonly rate: Rate; readonly sight: LaneSight },
   ): void {
     this.#restMs = REST_MS;
+    // What the other way brings is the path's to say, however many there are of this one.
+    const failed = [...this.#failed].filter((known) => known === "other");
+    this.#failed.clear();
+    for (const known of failed) this.#failed.add(known);
     if (move === "fewer") this.#failed.add("connections");
-    else this.#failed.clear();
     if (move === "other" && otherLeads(rate, this.#options)) {
-      const goal = insteadOf(this.#goal, this.#options);
+      const goal = insteadOf({ goal: this.#goal, there: sight.there }, this.#options);
       const trial: Trial = { move: "instead", before: this.#goal, rate };
       return this.#try(trial, { goal, sight, reason: "the other way carries more" });
     }
@@ -236,8 +241,10 @@ export class LanePlan {
   }
 
   #tryNext(rate: Rate, sight: LaneSight): void {
+    const { there, tcpLossRatio = null } = sight;
     const known = { goal: this.#goal, isLong: this.#isLong, isAgain: this.#hasRested };
-    const next = nextMove({ ...known, rate, failed: this.#failed }, this.#options);
+    const seen = { rate, there, tcpLossRatio, failed: this.#failed };
+    const next = nextMove({ ...known, ...seen }, this.#options);
     if (next !== null) {
       const trial: Trial = { move: next.move, before: this.#goal, rate };
       const reason = next.move === "fewer" ? "trying fewer" : "trying more";
@@ -290,8 +297,4 @@ export class LanePlan {
     this.#goal = goal;
     this.#reason = reason;
   }
-}
-
-function faster(one: Rate, two: Rate | null): Rate {
-  return two === null || one.bytesPerSecond >= two.bytesPerSecond ? one : two;
 }

@@ -59,6 +59,11 @@ export class RateWindow {
   }
 }
 
+/** The better one of two looks. */
+export function faster(one: Rate, two: Rate | null): Rate {
+  return two === null || one.bytesPerSecond >= two.bytesPerSecond ? one : two;
+}
+
 /** Whether more was worth it: by {@linkcode GAIN}, and by what both waver. */
 export function surpasses(after: Rate, before: Rate): boolean {
   const doubt = Math.hypot(after.doubt, before.doubt);

@@ -24,6 +24,11 @@ export interface PendingEntry {
 
 const ENTRIES_MESSAGE_BYTES = LIMITS.controlMessageBytes / 2;
 
+/** What an entry takes in a message, at most. */
+export function mostEntryBytes({ path, target }: Entry): number {
+  return 160 + 3 * (path.length + (target?.length ?? 0));
+}
+
 export class PendingEntries {
   readonly #transfer: number;
   readonly #pending: PendingEntry[] = [];
@@ -73,7 +78,7 @@ export class PendingEntries {
     let bytes = 0;
     for (const found of this.#pending) {
       const { entry } = found;
-      bytes += 160 + 3 * (entry.path.length + (entry.target?.length ?? 0));
+      bytes += mostEntryBytes(entry);
       const full = count > 0 && bytes > ENTRIES_MESSAGE_BYTES;
       if (full || count >= LIMITS.entriesPerMessage) break;
       if (first + count >= LIMITS.entriesPerTransfer) {

@@ -48,7 +48,12 @@ export class ReceiveFiles {
 
   /** Files held in full: those that are open, and whole ones that await the journal. */
   get held(): number {
-    return this.#files.size + this.#context.settlement.heldWhole;
+    return this.#files.size + this.#context.settlement.entries.heldWhole;
+  }
+
+  /** Open files of which there is a part, whose chunks the sender has not taken over unread. */
+  get inParts(): readonly ReceiveFile[] {
+    return this.#files.all().filter(({ heldAs, sealed }) => heldAs !== null && !sealed?.kept);
   }
 
   /** Nothing more comes: what the journal is to hear of is said to the ledger. */
@@ -75,7 +80,7 @@ export class ReceiveFiles {
   /** A file stands as it should already. */
   unchanged(file: ReceiveFile, digest: Uint8Array): void {
     const { settlement, tally, news } = this.#context;
-    settlement.unchanged(file.index, digest);
+    settlement.entries.unchanged(file.index, digest);
     tally.reuse(file.entry.sizeBytes);
     this.#files.close(file);
     news.decided({ entry: file.index, want: "none", digest });
@@ -84,7 +89,7 @@ export class ReceiveFiles {
   /** The sender stands by a file. */
   seal(sealed: SealedFile): void {
     const { settlement, tally, chunkBytes } = this.#context;
-    settlement.seal(sealed.entry, sealed.digest);
+    settlement.entries.seal(sealed.entry, sealed.digest);
     const file = this.#files.find(sealed.entry);
     if (file === undefined) return;
     if (!file.placed && !file.fresh) throw violation("a file is sealed before it was asked for");
@@ -105,7 +110,7 @@ export class ReceiveFiles {
       return this.fail(file.index, { code: "integrity", message });
     }
     this.#files.close(file);
-    settlement.whole(file, { awaitsJournal: ledger.awaits(file) });
+    settlement.entries.whole(file, { awaitsJournal: ledger.awaits(file) });
   }
 
   /**
@@ -114,15 +119,15 @@ export class ReceiveFiles {
    */
   reread(index: number, digests: Uint8Array | null): EntryChunks | null {
     const { settlement, ledger, hashing, chunkBytes } = this.#context;
-    const file = settlement.wholeFile(index);
-    const whole = settlement.takeReread(index);
+    const file = settlement.entries.wholeFile(index);
+    const whole = settlement.entries.takeReread(index);
     if (whole === null) return null;
-    const sizeBytes = settlement.sizeBytes(index);
+    const sizeBytes = settlement.entries.sizeBytes(index);
     const chunks = chunkCount(sizeBytes, chunkBytes);
     if (digests?.byteLength === chunks * DIGEST_BYTES) {
       const digest = fileDigest(hashing, { sizeBytes, chunkBytes, digests });
       if (equalBytes(digest, whole.digest)) {
-        settlement.trust(index);
+        settlement.entries.trust(index);
         return null;
       }
     }
@@ -136,7 +141,7 @@ export class ReceiveFiles {
   fail(index: number, { code, message }: { code: ErrorCode; message: string }): void {
     if (code === "no_space") throw new SftpxError("no_space", message);
     const { settlement, news } = this.#context;
-    if (!settlement.fail(index, { code, remote: false })) return;
+    if (!settlement.entries.fail(index, { code, remote: false })) return;
     news.failed(failureToTell(index, { code, message }));
     this.#report(index, { code, message, remote: false });
     this.#drop(index);
@@ -145,13 +150,13 @@ export class ReceiveFiles {
   /** A link is not taken here: the sender is to know, and nothing failed. */
   skip(index: number): void {
     const { settlement, news } = this.#context;
-    if (settlement.skip(index)) news.failed({ entry: index, code: SKIPPED, message: "" });
+    if (settlement.entries.skip(index)) news.failed({ entry: index, code: SKIPPED, message: "" });
   }
 
   /** The sender gave an entry up. */
   failedThere(failure: EntryFailure): void {
     const code = toldCode(failure.code, "failed");
-    if (!this.#context.settlement.fail(failure.entry, { code, remote: true })) return;
+    if (!this.#context.settlement.entries.fail(failure.entry, { code, remote: true })) return;
     this.#report(failure.entry, { code, message: failure.message, remote: true });
     this.#drop(failure.entry);
   }
@@ -167,17 +172,17 @@ export class ReceiveFiles {
   settle(outcome: Outcome): void {
     const { settlement, ledger } = this.#context;
     for (const index of outcome.committed) {
-      const file = settlement.committed(index);
+      const file = settlement.entries.committed(index);
       if (file !== null) ledger.settled(file);
     }
     for (const failure of outcome.failures) {
       const code = isErrorCode(failure.code) ? failure.code : "io";
-      const file = settlement.wholeFile(failure.entry);
+      const file = settlement.entries.wholeFile(failure.entry);
       this.fail(failure.entry, { code, message: failure.message });
       if (file !== null) ledger.settled(file);
     }
     // Last, so that an entry that failed is none of them.
-    for (const index of outcome.changed) settlement.changed(index);
+    for (const index of outcome.changed) settlement.entries.changed(index);
   }
 
   #drop(index: number): void {
@@ -192,6 +197,6 @@ export class ReceiveFiles {
     { code, message, remote }: { code: ErrorCode; message: string; remote: boolean },
   ): void {
     const { settlement, news } = this.#context;
-    news.report({ path: settlement.path(index), code, message, remote });
+    news.report({ path: settlement.entries.path(index), code, message, remote });
   }
 }

@@ -76,7 +76,7 @@ export class ReceiveNews {
     if (this.#ledger.hasDurable) {
       return { type: "durable", transfer, frames: this.#ledger.drain(limit) };
     }
-    const committed = this.#settlement.drainCommitted(limit);
+    const committed = this.#settlement.entries.drainCommitted(limit);
     if (committed !== null) return { type: "committed", transfer, ...committed };
     return this.#pruning.pollMessage();
   }

@@ -28,7 +28,7 @@ import {
   type TransferResult,
 } from "./report.ts";
 import { Settlement } from "./settlement.ts";
-import { Tally } from "./tally.ts";
+import { heldOf, Tally } from "./tally.ts";
 import { aborted, violation } from "./violation.ts";
 
 export type { FramePlan, ReceiverAction } from "./receive_action.ts";
@@ -121,10 +121,11 @@ export class Receiver {
 
   get counts(): TransferCounts {
     const { bytesDone, reusedBytes, hasMoved } = this.#tally;
-    const { isClosed, hasOpenFiles, isVerified, counts } = this.#settlement;
+    const { isVerified, entries: { isClosed, hasOpenFiles, counts } } = this.#settlement;
     const isMissing = hasOpenFiles && bytesDone < (counts.bytesTotal ?? Infinity);
     const phase = phaseOf({ isClosed, hasMoved, isMissing, isVerified });
-    return { bytesDone, reusedBytes, ...counts, phase };
+    const held = heldOf(this.#files.inParts, this.#chunkBytes);
+    return { bytesDone, reusedBytes, ...held, ...counts, phase };
   }
 
   /** Files held in full; of all others the root log has a record, and no more is known (I8). */
@@ -196,7 +197,7 @@ export class Receiver {
   }
 
   journalled(): void {
-    for (const file of this.#ledger.journalled()) this.#settlement.journalled(file);
+    for (const file of this.#ledger.journalled()) this.#settlement.entries.journalled(file);
   }
 
   directoriesPlaced(outcome: Outcome): void {
@@ -218,14 +219,14 @@ export class Receiver {
   storeFinished(outcome: Outcome): void {
     this.#files.settle(outcome);
     this.#settlement.storeFinished();
-    const skipped = this.#settlement.skippedNotice;
+    const skipped = this.#settlement.entries.skippedNotice;
     if (skipped !== null) this.#notices.push(skipped);
   }
 
   /** What the store was not told of, for a transfer that breaks off and may be resumed. */
   unjournalled(): { readonly runs: readonly JournalRun[]; readonly leaveOut: readonly number[] } {
     this.#files.reclaim();
-    return { runs: this.#ledger.takeRest(), leaveOut: this.#settlement.takeFailed() };
+    return { runs: this.#ledger.takeRest(), leaveOut: this.#settlement.entries.takeFailed() };
   }
 
   /** The next thing to do, or null. */
@@ -241,7 +242,7 @@ export class Receiver {
 
   /** An entry that is done with since the last call, or null; only with `tellEntries`. */
   pollEntry(): EntryReport | null {
-    return this.#settlement.pollEntry() ?? deletedEntry(this.#pruning.pollPath());
+    return this.#settlement.entries.pollEntry() ?? deletedEntry(this.#pruning.pollPath());
   }
 
   /** Something the user is to hear once, or null. */
@@ -257,6 +258,6 @@ export class Receiver {
   #pollJournal(): ReceiverAction | null {
     const runs = this.#ledger.takeDue((file) => this.#settlement.commitsSoon(file.index));
     if (runs === null) return null;
-    return { kind: "journal", runs, leaveOut: this.#settlement.takeFailed() };
+    return { kind: "journal", runs, leaveOut: this.#settlement.entries.takeFailed() };
   }
 }

@@ -436,6 +436,24 @@ Deno.test("held chunks that are the same are stored unwritten, and not journalle
   assert.deepEqual(runs.map(({ first }) => first), [1]);
 });
 
+Deno.test("what lies in a part counts as held until a record settles it, or all of it is kept", () => {
+  const records = [recordOf(0, 0), recordOf(0, 1), recordOf(0, 2)] as const;
+  const [first, second, third] = records;
+  const open = () => {
+    const placements = [held({ 0: concatBytes([first.digest, second.digest]) }, 12)];
+    return placed([fileEntry("a", 12)], { fresh: false, placements });
+  };
+  const receiver = open();
+  assert.deepEqual([receiver.counts.bytesDone, receiver.counts.heldBytes], [0, 8]);
+  receiver.frame(0, [{ ...first, ...SAME }]);
+  assert.deepEqual([receiver.counts.bytesDone, receiver.counts.heldBytes], [4, 4]);
+  land(receiver, 1, third);
+  assert.deepEqual([receiver.counts.bytesDone, receiver.counts.heldBytes], [8, 4]);
+  const kept = open();
+  seal(kept, { ...sealOf(0, 12, records), kept: true });
+  assert.deepEqual([kept.counts.bytesDone, kept.counts.heldBytes], [8, undefined]);
+});
+
 Deno.test("held chunks that are the same need no journal, whatever version they were of", () => {
   const first = recordOf(0, 0);
   const entry = { ...fileEntry("a", 8), stamp: stampOf(8, 99n) };

@@ -41,6 +41,8 @@ export interface TransferCounts {
   readonly bytesTotal: number | null;
   /** Of `bytesDone`, those not sent. */
   readonly reusedBytes: number;
+  /** Beside `bytesDone`, what the receiver holds in parts and is still to be compared. */
+  readonly heldBytes?: number;
   /** Files under their final names. */
   readonly filesDone: number;
   readonly filesTotal: number | null;

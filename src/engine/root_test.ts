@@ -114,7 +114,7 @@ Deno.test("root() leaves out what it is told to, and files without a digest", ()
   assert.deepEqual([0, 1, 2].map((index) => log.isComplete(index)), [true, false, true]);
 });
 
-Deno.test("RootLog knows paths and kinds, also where a record begins a new slab", () => {
+Deno.test("RootLog knows paths and kinds, long ones and over pages", () => {
   const log = new RootLog();
   const long = "x".repeat(4000);
   const paths = Array.from({ length: 600 }, (_, at) => `${long}${at}`);
@@ -191,4 +191,49 @@ Deno.test("root() is over ascending paths, also of a manifest that began anew", 
       },
     ),
   );
+});
+
+Deno.test("RootLog gives back every path and hashes every record, over pages and in two sections", () => {
+  const paths = Array.from(
+    { length: 1300 },
+    (_, at) => `é/${at.toString(36)}${"/𝄞".repeat(at % 7)}`,
+  );
+  const ascending = paths.sort(comparePaths);
+  const order = [...ascending.slice(700), ...ascending.slice(0, 700)];
+  const entries = order.map((path, at) =>
+    at % 5 === 0 ? linkEntry(path, `../${path}`) : fileEntry(path, at % 9 === 0 ? 2 ** 33 + at : at)
+  );
+  const { hashing, fed } = fedHashing();
+  const log = new RootLog();
+  entries.forEach((entry, index) => {
+    log.add(entry);
+    if (entry.kind === "file") log.seal(index, digest(index % 256));
+  });
+  entries.forEach(({ path, kind, sizeBytes }, index) => {
+    assert.deepEqual(log.describe(index), { path, kind, sizeBytes });
+    if (kind === "file") assert.deepEqual(log.digest(index), digest(index % 256));
+  });
+  log.root(hashing, { leaveOut: (index) => index === 512 });
+  const expected = ascending.map((path) => order.indexOf(path)).filter((index) => index !== 512)
+    .map((index) => {
+      const entry = entries[index]!;
+      const { kind, target = "" } = entry;
+      const bytes = encodeUtf8(target);
+      const length = bytes.byteLength.toString(16).padStart(8, "0");
+      const content = kind === "file" ? toHex(digest(index % 256)) : length + toHex(bytes);
+      return recordHex(entry, content);
+    });
+  assert.equal(fed(), `sftpx 1 root|${expected.join("")}`);
+});
+
+Deno.test("RootLog holds a digest and some twenty bytes of each entry (I8)", () => {
+  const log = new RootLog();
+  const entries = 100_000;
+  for (let at = 0; at < entries; at++) {
+    const directory = `packages/module-${Math.floor(at / 500).toString().padStart(4, "0")}`;
+    log.add(fileEntry(`${directory}/dist/esm/file-${at.toString().padStart(6, "0")}.js`, at));
+    log.seal(at, digest(1));
+  }
+  assert.equal(log.path(77_777), "packages/module-0155/dist/esm/file-077777.js");
+  assert.ok(log.heldBytes / entries < 32 + 20, `${log.heldBytes / entries} bytes`);
 });

@@ -158,6 +158,17 @@ export class SendFile {
     return this.#held.slice(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
   }
 
+  /** Bytes of the chunks of a part that the receiver holds, and that are still to be compared. */
+  heldBytes(chunkBytes: number): number {
+    if (!this.heldLast || !this.decided || this.kept) return 0;
+    let bytes = 0;
+    for (let chunk = 0; chunk < this.chunks; chunk++) {
+      if ((this.#flags[chunk]! & (HELD | STORED)) !== HELD) continue;
+      bytes += chunkLengthBytes(this.entry.sizeBytes, chunkBytes, chunk);
+    }
+    return bytes;
+  }
+
   /** Takes all held chunks over unread; answers their bytes. */
   keepHeld(chunkBytes: number): number {
     let bytes = 0;

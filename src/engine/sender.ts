@@ -34,7 +34,7 @@ import type { SendFile } from "./send_file.ts";
 import { SendManifest } from "./send_manifest.ts";
 import { SendOutcome } from "./send_outcome.ts";
 import { SendVerdicts } from "./send_verdicts.ts";
-import { Tally } from "./tally.ts";
+import { heldOf, Tally } from "./tally.ts";
 import { aborted, outOfPlace } from "./violation.ts";
 
 export type { PlannedChunk, PlannedFrame } from "./frame_planner.ts";
@@ -45,6 +45,8 @@ export interface SenderOptions {
   readonly hashing: Hashing;
   /** Entries are told by `pollEntry`. */
   readonly tellEntries?: boolean;
+  /** The whole manifest, where the receiver was told it by `earlyManifest` already; else it is added. */
+  readonly announced?: readonly FoundEntries[] | null;
 }
 
 export class Sender {
@@ -59,12 +61,15 @@ export class Sender {
   readonly #omissions: Omission[] = [];
   readonly #messages: Message[] = [];
   readonly #notices: string[] = [];
+  /** The manifest as it was announced before the accept; null where none was. */
+  readonly #announced: readonly FoundEntries[] | null;
   #accept: Accept | null = null;
   #finishSent = false;
   #result: TransferResult | null = null;
 
-  constructor(offer: Offer, { hashing, tellEntries = false }: SenderOptions) {
+  constructor(offer: Offer, { hashing, tellEntries = false, announced = null }: SenderOptions) {
     this.#offer = offer;
+    this.#announced = announced;
     const log = new RootLog();
     const outcome = new SendOutcome(log, { offer, hashing, tellEntries });
     this.#outcome = outcome;
@@ -105,6 +110,7 @@ export class Sender {
       bytesDone,
       bytesTotal: totals?.bytes ?? null,
       reusedBytes,
+      ...heldOf(this.#files.all(), this.chunkBytes),
       filesDone: this.#outcome.filesDone,
       filesTotal: totals?.files ?? null,
       phase: phaseOf({ isClosed, hasMoved, isMissing, isVerified: this.#finishSent }),
@@ -223,13 +229,14 @@ export class Sender {
 
   /**
    * Announces what the receiver has room for (I8). Seals and failures leave first, so that it never
-   * counts a file as open that this end counts no more.
+   * counts a file as open that this end counts no more. A manifest that went ahead is known whole
+   * with the accept: answers to any of it may be next.
    */
   #announcePending(): void {
-    while (!this.#sealing.hasNews) {
+    while (this.#announced !== null || !this.#sealing.hasNews) {
       const announced = this.#manifest.announce(this.chunkBytes);
       if (announced === null) break;
-      this.#messages.push(announced.message);
+      if (this.#announced === null) this.#messages.push(announced.message);
       for (const index of announced.oversized) {
         const message = `Cannot send it: over ${LIMITS.chunksPerFile} chunks`;
         this.#sealing.fail(index, { code: "limit", message });
@@ -246,7 +253,7 @@ export class Sender {
   #closeManifest(): void {
     const end = this.#manifest.close();
     if (end === null) return;
-    this.#messages.push(end);
+    if (this.#announced === null) this.#messages.push(end);
     this.#maybeFinish();
   }
 
@@ -260,6 +267,10 @@ export class Sender {
     this.#accept = message;
     const { chunkBytes } = message;
     if (chunkBytes !== this.#offer.chunkBytes) this.#notices.push(chunkSizeNotice(chunkBytes));
+    if (this.#announced === null) return;
+    // Before anything else is heard: answers to it may be right behind.
+    for (const found of this.#announced) this.addEntries(found);
+    this.endEntries();
   }
 
   #handleStored(range: Range): void {

@@ -20,6 +20,67 @@ import { type PlannedFrame, Sender } from "./sender.ts";
 
 const MANY = 1_000;
 
+/** A sender of these entries of each source, announced with the offer. */
+function announcing(sources: readonly (readonly Entry[])[]): Sender {
+  const entries = sources.flat();
+  const paths = entries.map(({ path }) => `/src/${path}`);
+  const of = sources.flatMap((those, source) => those.map(() => source));
+  const offer = { ...offerOf(), sources: sources.map(() => offerOf().sources[0]!) };
+  const announced = [{ entries, paths, sources: of }];
+  return new Sender(offer, { hashing: HASHING, announced });
+}
+
+Deno.test("what was announced with the offer is not said again, and is known with the accept", () => {
+  const entries = [directoryEntry("d"), fileEntry("d/a", 4), fileEntry("d/b", 4)];
+  const paths = entries.map(({ path }) => `/src/${path}`);
+  const announced = [{ entries, paths, sources: entries.map(() => 0) }];
+  const sender = new Sender(offerOf(), { hashing: HASHING, announced });
+  assert.deepEqual(typesOf(sender), ["offer"]);
+  assert.equal(sender.wantsEntries, false);
+  // The order that the receiver would have had it in comes too late.
+  sender.handle(acceptOf({ fresh: [false], from: "d/b" }));
+  assert.equal(sender.wantsEntries, false);
+  const none = { want: "none", digest: digest(1) } as const;
+  const verdicts = [{ entry: 1, ...none }, { entry: 2, want: "all" } as const];
+  sender.handle({ type: "need", transfer: 1, verdicts });
+  assert.deepEqual(sender.counts.filesTotal, 2);
+  const [frame] = sender.pollFrames(MANY);
+  assert.deepEqual(frame?.chunks.map(({ entry }) => entry), [2]);
+  sender.packed(0, { records: [recordOf(2, 0)], failures: [] });
+  assert.deepEqual(typesOf(sender), ["sealed", "finish"]);
+});
+
+Deno.test("of an announced tree the seals of empty files leave before the finish", () => {
+  const entries = Array.from({ length: 1100 }, (_, i) => fileEntry(`a${10000 + i}`, 0));
+  const sender = announcing([entries]);
+  sender.handle(acceptOf({ fresh: [true] }));
+  assert.deepEqual(typesOf(sender), ["offer", "sealed", "sealed", "sealed", "finish"]);
+});
+
+Deno.test("all of what was announced may be answered right behind the accept", () => {
+  const first = Array.from({ length: 1100 }, (_, i) => fileEntry(`a${10000 + i}`, i % 100));
+  const second = Array.from({ length: 500 }, (_, i) => fileEntry(`b${10000 + i}`, 5));
+  const sender = announcing([first, second]);
+  sender.handle(acceptOf({ fresh: [true, false] }));
+  typesOf(sender);
+  const verdicts = [{ entry: 1590, want: "none", digest: digest(1) }] as const;
+  sender.handle({ type: "need", transfer: 1, verdicts });
+});
+
+Deno.test("fresh files that were announced flow with the accept, whatever its chunk size", () => {
+  const entries = [fileEntry("a", 8), fileEntry("b", 0)];
+  const announced = [{ entries, paths: ["/src/a", "/src/b"], sources: [0, 0] }];
+  const sender = new Sender(offerOf(), { hashing: HASHING, announced });
+  assert.deepEqual(sender.pollFrames(MANY), []);
+  sender.handle(acceptOf({ chunkBytes: 2 }));
+  assert.deepEqual(typesOf(sender), ["offer", "sealed"]);
+  const chunks = sender.pollFrames(MANY).flatMap((frame) => frame.chunks);
+  assert.deepEqual(
+    chunks.map(({ chunk, rawBytes }) => [chunk, rawBytes]),
+    [0, 1, 2, 3].map((i) => [i, 2]),
+  );
+});
+
 /** A sender that was accepted and has these entries. */
 function senderWith(
   entries: readonly Entry[],
@@ -420,6 +481,33 @@ Deno.test("what is missing flows before what is held in a part is compared", () 
   assert.deepEqual(plannedAfter(other), ["0/2", "0/3", "0/0", "0/1"]);
   // Of a file that stands: the sooner one differs, the sooner there is a part.
   assert.deepEqual(plannedAfter({}), ["0/0", "0/1", "0/2", "0/3"]);
+});
+
+Deno.test("what lies in a part counts as held until it is compared, and what stands does not", () => {
+  const file = fileEntry("a", 16);
+  const senderOf = (fields: Partial<Have>) => {
+    const sender = senderWith([file], { accept: { fresh: [false] } });
+    const digests = concatBytes([recordOf(0, 0).digest, recordOf(0, 1).digest]);
+    sender.handle({ ...have(0, [[0, 2]], digests), ...fields });
+    assert.equal(sender.counts.heldBytes, undefined);
+    sender.handle(need("rest", 0));
+    return sender;
+  };
+  const racy = { stamp: file.stamp!, recordedNs: file.stamp!.mtimeNs };
+  const sender = senderOf(racy);
+  const counted: (number | undefined)[][] = [];
+  const note = ({ counts: { bytesDone, heldBytes } } = sender) =>
+    counted.push([bytesDone, heldBytes]);
+  note();
+  for (const frame of sender.pollFrames(MANY)) {
+    pack(sender, frame);
+    store(sender, frame.frame);
+    note();
+  }
+  // What is missing comes first; a chunk that is compared is done, and held no more.
+  assert.deepEqual(counted, [[0, 8], [4, 8], [8, 8], [12, 4], [16, undefined]]);
+  assert.equal(senderOf({}).counts.heldBytes, undefined);
+  assert.equal(senderOf({ ...racy, recordedNs: 5_000_000_000n }).counts.heldBytes, undefined);
 });
 
 Deno.test("held chunks are kept unread where the stamp is unchanged and settled", () => {

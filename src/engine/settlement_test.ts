@@ -13,8 +13,8 @@ const END = { type: "manifest_end", transfer: 1, entries: 3, files: 2, bytes: 8 
 
 function settlementOf({ atomic = false, close = true } = {}): Settlement {
   const settlement = new Settlement({ hashing: HASHING, atomic });
-  for (const entry of ENTRIES) settlement.add(entry);
-  if (close) settlement.closeManifest(END);
+  for (const entry of ENTRIES) settlement.entries.add(entry);
+  if (close) settlement.entries.closeManifest(END);
   return settlement;
 }
 
@@ -22,8 +22,8 @@ function settlementOf({ atomic = false, close = true } = {}): Settlement {
 function whole(settlement: Settlement, index: number): ReceiveFile {
   const file = new ReceiveFile(index, { entry: ENTRIES[index]!, chunks: 1, fresh: true });
   file.sealed = { entry: index, digest: digest(index), kept: false };
-  settlement.seal(index, digest(index));
-  settlement.whole(file);
+  settlement.entries.seal(index, digest(index));
+  settlement.entries.whole(file);
   return file;
 }
 
@@ -59,7 +59,7 @@ function assertThrows(act: () => unknown, code: string, found: RegExp): void {
 }
 
 function commitAll(settlement: Settlement): void {
-  for (const index of committedIn(settlement.poll())) settlement.committed(index);
+  for (const index of committedIn(settlement.poll())) settlement.entries.committed(index);
   settlement.commitEnded();
 }
 
@@ -67,7 +67,7 @@ Deno.test("nothing is placed before the manifest is closed (I1)", () => {
   const settlement = settlementOf({ close: false });
   whole(settlement, 1);
   assert.equal(settlement.poll(), null);
-  settlement.closeManifest(END);
+  settlement.entries.closeManifest(END);
   assert.deepEqual(settlement.poll(), { kind: "place", leaveOut: [] });
   assert.equal(settlement.poll(), null, "no commit before directories are placed");
   settlement.placed();
@@ -82,7 +82,7 @@ Deno.test("one commit is under way at a time", () => {
   assert.deepEqual(committedIn(settlement.poll()), [1]);
   whole(settlement, 2);
   assert.equal(settlement.poll(), null);
-  settlement.committed(1);
+  settlement.entries.committed(1);
   settlement.commitEnded();
   assert.deepEqual(committedIn(settlement.poll()), [2]);
 });
@@ -96,14 +96,14 @@ Deno.test("a transfer goes place, commit, finish, receipt, and is confirmed at l
   settlement.finish(finishWithout());
   commitAll(settlement);
   assert.deepEqual(kindsOf(settlement), ["finish"]);
-  settlement.committed(0);
+  settlement.entries.committed(0);
   settlement.storeFinished();
   const result = { root, files: 2, bytes: 8, failed: 0, changed: 0, deleted: 0 };
   assert.deepEqual(settlement.poll(), { kind: "receipt", result });
   assert.equal(settlement.confirmed, null);
   settlement.confirm();
   assert.deepEqual(settlement.confirmed, result);
-  assert.deepEqual(settlement.drainCommitted(9), { entries: [[0, 3]], changed: [] });
+  assert.deepEqual(settlement.entries.drainCommitted(9), { entries: [[0, 3]], changed: [] });
 });
 
 Deno.test("the store is not finished before the sender is, nor while a file is open", () => {
@@ -113,38 +113,117 @@ Deno.test("the store is not finished before the sender is, nor while a file is o
   whole(settlement, 1);
   commitAll(settlement);
   assert.equal(settlement.poll(), null);
-  settlement.seal(2, digest(2));
+  settlement.entries.seal(2, digest(2));
   settlement.finish(finishWithout());
   assert.equal(settlement.poll(), null, "the second file is sealed and not whole");
+});
+
+/** All files stood as they should, and all of it is placed. */
+function settlementOfStanding({ pruning = null }: { pruning?: Pruning | null } = {}): Settlement {
+  const settlement = new Settlement({ hashing: HASHING, atomic: false, pruning });
+  for (const entry of ENTRIES) settlement.entries.add(entry);
+  settlement.entries.closeManifest(END);
+  for (const index of [1, 2]) settlement.entries.unchanged(index, digest(index));
+  settlement.poll();
+  settlement.placed();
+  return settlement;
+}
+
+Deno.test("where every file stood already the receipt does not wait for the finish", () => {
+  const settlement = settlementOfStanding();
+  assert.deepEqual(settlement.poll(), { kind: "finish", leaveOut: [] });
+  settlement.entries.committed(0);
+  settlement.storeFinished();
+  const { root } = finishWithout();
+  const result = { root, files: 2, bytes: 8, failed: 0, changed: 0, deleted: 0 };
+  assert.deepEqual(settlement.poll(), { kind: "receipt", result });
+  assertThrows(() => settlement.confirm(), "protocol", /before its receipt/);
+  settlement.finish(finishWithout());
+  settlement.confirm();
+  assert.deepEqual(settlement.confirmed, result);
+});
+
+Deno.test("a finish that comes behind the receipt is checked as any (I4)", () => {
+  const settlement = settlementOfStanding();
+  settlement.poll();
+  settlement.storeFinished();
+  settlement.poll();
+  assertThrows(
+    () => settlement.finish({ ...finishWithout(), root: digest(0) }),
+    "integrity",
+    /root differs/,
+  );
+  assertThrows(() => settlement.confirm(), "protocol", /before its receipt/);
+  assertThrows(() => settlement.omit("bad_name"), "protocol", /leaves something out/);
+});
+
+Deno.test("the receipt waits for the finish where a file failed, was left out or is new", () => {
+  const failed = settlementOf();
+  failed.entries.fail(0, { code: "io", remote: false });
+  settlementEnds(failed, () => failed.entries.unchanged(2, digest(2)));
+  const omitted = settlementOf();
+  omitted.omit("bad_name");
+  settlementEnds(omitted, () => omitted.entries.unchanged(2, digest(2)));
+  const fresh = settlementOf();
+  settlementEnds(fresh, () => {
+    whole(fresh, 2);
+    commitAll(fresh);
+  });
+});
+
+/** Settles both files, the second one as told, and sees that the finish is waited for. */
+function settlementEnds(settlement: Settlement, second: () => unknown): void {
+  settlement.poll();
+  settlement.placed();
+  settlement.entries.unchanged(1, digest(1));
+  second();
+  assert.equal(settlement.poll(), null);
+}
+
+Deno.test("the receipt waits for the finish where no file is announced", () => {
+  const settlement = new Settlement({ hashing: HASHING, atomic: false });
+  settlement.entries.add(directoryEntry("d"));
+  settlement.entries.closeManifest({ ...END, entries: 1, files: 0, bytes: 0 });
+  assert.deepEqual(kindsOf(settlement), ["place"]);
+  settlement.placed();
+  assert.equal(settlement.poll(), null);
+});
+
+Deno.test("the receipt waits for the finish where all or nothing is asked, or deleting is", () => {
+  const atomic = settlementOf({ atomic: true });
+  for (const index of [1, 2]) atomic.entries.unchanged(index, digest(index));
+  assert.equal(atomic.poll(), null);
+  const pruning = new Pruning(offerOf({ delete: true }), { localDelete: false, tellPaths: false });
+  assert.equal(settlementOfStanding({ pruning }).poll(), null);
 });
 
 Deno.test("closeManifest() refuses counts that are not those of the entries, and a second end", () => {
   for (const name of ["entries", "files", "bytes"] as const) {
     const settlement = settlementOf({ close: false });
     assertThrows(
-      () => settlement.closeManifest({ ...END, [name]: END[name] + 1 }),
+      () => settlement.entries.closeManifest({ ...END, [name]: END[name] + 1 }),
       "protocol",
       /does not count/,
     );
   }
-  assertThrows(() => settlementOf().closeManifest(END), "protocol", /does not count/);
+  assertThrows(() => settlementOf().entries.closeManifest(END), "protocol", /does not count/);
 });
 
 Deno.test("counts give no totals before the manifest is closed", () => {
   const settlement = settlementOf({ close: false });
-  assert.deepEqual(settlement.counts, { filesDone: 0, filesTotal: null, bytesTotal: null });
-  settlement.closeManifest(END);
-  assert.deepEqual(settlement.counts, { filesDone: 0, filesTotal: 2, bytesTotal: 8 });
+  assert.deepEqual(settlement.entries.counts, { filesDone: 0, filesTotal: null, bytesTotal: null });
+  settlement.entries.closeManifest(END);
+  assert.deepEqual(settlement.entries.counts, { filesDone: 0, filesTotal: 2, bytesTotal: 8 });
 });
 
 Deno.test("seal() refuses what is no file, and a second seal, also of what is unchanged", () => {
   const settlement = settlementOf();
-  assertThrows(() => settlement.seal(0, digest(0)), "protocol", /not announced/);
-  assertThrows(() => settlement.seal(3, digest(0)), "protocol", /not announced/);
-  settlement.seal(1, digest(1));
-  assertThrows(() => settlement.seal(1, digest(9)), "protocol", /sealed twice/);
-  settlement.unchanged(2, digest(2));
-  assertThrows(() => settlement.seal(2, digest(9)), "protocol", /sealed twice/);
+  assertThrows(() => settlement.entries.seal(0, digest(0)), "protocol", /not announced/);
+  assertThrows(() => settlement.entries.seal(3, digest(0)), "protocol", /not announced/);
+  settlement.entries.seal(1, digest(1));
+  assertThrows(() => settlement.entries.seal(1, digest(9)), "protocol", /sealed twice/);
+  settlement.entries.unchanged(2, digest(2));
+  assertThrows(() => settlement.entries.seal(2, digest(9)), "protocol", /sealed twice/);
 });
 
 Deno.test("finish() refuses another root before anything atomic is placed", () => {
@@ -161,23 +240,23 @@ Deno.test("finish() is refused before the end of the manifest, and a second time
   const open = settlementOf({ close: false });
   assertThrows(() => open.finish(finishWithout()), "protocol", /out of place/);
   const settlement = settlementOf();
-  for (const index of [1, 2]) settlement.seal(index, digest(index));
+  for (const index of [1, 2]) settlement.entries.seal(index, digest(index));
   settlement.finish(finishWithout());
   assertThrows(() => settlement.finish(finishWithout()), "protocol", /out of place/);
 });
 
 Deno.test("finish() refuses to leave a file open that is neither sealed nor failed", () => {
   const settlement = settlementOf();
-  settlement.seal(1, digest(1));
+  settlement.entries.seal(1, digest(1));
   assertThrows(() => settlement.finish(finishWithout(2)), "protocol", /leaves a file out/);
 });
 
 Deno.test("finish() leaves out what the sender called failed, not what failed here", () => {
   const settlement = settlementOf();
-  settlement.seal(1, digest(1));
-  settlement.seal(2, digest(2));
-  settlement.fail(1, { code: "source_changed", remote: true });
-  settlement.fail(2, { code: "io", remote: false });
+  settlement.entries.seal(1, digest(1));
+  settlement.entries.seal(2, digest(2));
+  settlement.entries.fail(1, { code: "source_changed", remote: true });
+  settlement.entries.fail(2, { code: "io", remote: false });
   settlement.finish(finishWithout(1));
 });
 
@@ -186,9 +265,9 @@ Deno.test("a failure of the sender does not undo a file that is whole or in plac
   settlement.poll();
   settlement.placed();
   whole(settlement, 1);
-  settlement.unchanged(2, digest(2));
+  settlement.entries.unchanged(2, digest(2));
   for (const index of [1, 2]) {
-    assert.equal(settlement.fail(index, { code: "source_changed", remote: true }), false);
+    assert.equal(settlement.entries.fail(index, { code: "source_changed", remote: true }), false);
   }
   settlement.finish(finishWithout(1, 2));
   commitAll(settlement);
@@ -204,10 +283,10 @@ Deno.test("fail() counts an entry once, and the receipt's root leaves it out", (
   settlement.poll();
   settlement.placed();
   whole(settlement, 1);
-  settlement.seal(2, digest(2));
-  assert.equal(settlement.fail(2, { code: "io", remote: false }), true);
-  assert.equal(settlement.fail(2, { code: "io", remote: false }), false);
-  assert.equal(settlement.fail(2, { code: "io", remote: true }), false);
+  settlement.entries.seal(2, digest(2));
+  assert.equal(settlement.entries.fail(2, { code: "io", remote: false }), true);
+  assert.equal(settlement.entries.fail(2, { code: "io", remote: false }), false);
+  assert.equal(settlement.entries.fail(2, { code: "io", remote: true }), false);
   settlement.finish(finishWithout(2));
   commitAll(settlement);
   assert.deepEqual(kindsOf(settlement), ["finish"]);
@@ -223,9 +302,9 @@ Deno.test("a file whose commit fails is failed, and a later one does not wait fo
   settlement.placed();
   whole(settlement, 1);
   settlement.poll();
-  assert.equal(settlement.fail(1, { code: "conflict", remote: false }), true);
+  assert.equal(settlement.entries.fail(1, { code: "conflict", remote: false }), true);
   settlement.commitEnded();
-  assert.equal(settlement.wholeFile(1), null);
+  assert.equal(settlement.entries.wholeFile(1), null);
   whole(settlement, 2);
   settlement.finish(finishWithout());
   commitAll(settlement);
@@ -234,29 +313,29 @@ Deno.test("a file whose commit fails is failed, and a later one does not wait fo
 
 Deno.test("an entry that failed is not announced as committed", () => {
   const settlement = settlementOf();
-  settlement.fail(0, { code: "conflict", remote: false });
-  assert.equal(settlement.committed(0), null);
-  assert.equal(settlement.drainCommitted(9), null);
+  settlement.entries.fail(0, { code: "conflict", remote: false });
+  assert.equal(settlement.entries.committed(0), null);
+  assert.equal(settlement.entries.drainCommitted(9), null);
 });
 
 Deno.test("an entry committed twice is announced once", () => {
   const settlement = settlementOf();
-  settlement.committed(0);
-  settlement.drainCommitted(9);
-  settlement.committed(0);
-  assert.equal(settlement.drainCommitted(9), null);
+  settlement.entries.committed(0);
+  settlement.entries.drainCommitted(9);
+  settlement.entries.committed(0);
+  assert.equal(settlement.entries.drainCommitted(9), null);
 });
 
 Deno.test("atomic waits for the finish and for every file, then places", () => {
   const settlement = settlementOf({ atomic: true });
   whole(settlement, 1);
   assert.equal(settlement.poll(), null);
-  settlement.seal(2, digest(2));
+  settlement.entries.seal(2, digest(2));
   settlement.finish(finishWithout());
   assert.equal(settlement.poll(), null, "one file is not whole");
   const file = new ReceiveFile(2, { entry: ENTRIES[2]!, chunks: 1, fresh: true });
   file.sealed = { entry: 2, digest: digest(2), kept: false };
-  settlement.whole(file);
+  settlement.entries.whole(file);
   assert.deepEqual(kindsOf(settlement), ["place"]);
 });
 
@@ -285,7 +364,7 @@ Deno.test("what was left out counts as failed, and an atomic transfer ends by it
 
 Deno.test("the store is told which entries failed, so that it places none of them", () => {
   const settlement = settlementOf();
-  settlement.fail(0, { code: "bad_name", remote: false });
+  settlement.entries.fail(0, { code: "bad_name", remote: false });
   whole(settlement, 1);
   whole(settlement, 2);
   settlement.finish(finishWithout());
@@ -295,8 +374,8 @@ Deno.test("the store is told which entries failed, so that it places none of the
 Deno.test("atomic ends with the first cause when an entry failed", () => {
   const settlement = settlementOf({ atomic: true });
   whole(settlement, 1);
-  settlement.fail(2, { code: "source_unreadable", remote: true });
-  settlement.fail(0, { code: "io", remote: false });
+  settlement.entries.fail(2, { code: "source_unreadable", remote: true });
+  settlement.entries.fail(0, { code: "io", remote: false });
   settlement.finish(finishWithout(2));
   assertThrows(() => settlement.poll(), "source_unreadable", /all or nothing/);
 });
@@ -304,27 +383,38 @@ Deno.test("atomic ends with the first cause when an entry failed", () => {
 Deno.test("confirm() is refused before the receipt is signed", () => {
   const settlement = settlementOf();
   assertThrows(() => settlement.confirm(), "protocol", /before its receipt/);
+  for (const index of [1, 2]) whole(settlement, index);
+  settlement.finish(finishWithout());
+  assertThrows(() => settlement.confirm(), "protocol", /before its receipt/);
+  settlement.poll();
+  settlement.placed();
+  commitAll(settlement);
+  settlement.poll();
+  settlement.storeFinished();
+  assertThrows(() => settlement.confirm(), "protocol", /before its receipt/);
 });
 
 Deno.test("commits go in batches", () => {
   const settlement = new Settlement({ hashing: HASHING, atomic: false });
-  const count = 300;
-  for (let index = 0; index < count; index++) settlement.add(fileEntry(`${1000 + index}`, 4));
+  const count = 1100;
+  for (let index = 0; index < count; index++) {
+    settlement.entries.add(fileEntry(`${1000 + index}`, 4));
+  }
   const end = { ...END, entries: count, files: count, bytes: 4 * count };
-  settlement.closeManifest(end);
+  settlement.entries.closeManifest(end);
   settlement.poll();
   settlement.placed();
   for (let index = 0; index < count; index++) {
     const entry = fileEntry(`${1000 + index}`, 4);
     const file = new ReceiveFile(index, { entry, chunks: 1, fresh: true });
     file.sealed = { entry: index, digest: digest(1), kept: false };
-    settlement.seal(index, digest(1));
-    settlement.whole(file);
+    settlement.entries.seal(index, digest(1));
+    settlement.entries.whole(file);
   }
   const first = committedIn(settlement.poll());
-  assert.equal(first.length, 256);
+  assert.equal(first.length, 1024);
   settlement.commitEnded();
-  assert.equal(committedIn(settlement.poll()).length, count - 256);
+  assert.equal(committedIn(settlement.poll()).length, count - 1024);
 });
 
 Deno.test("a commit says whether the file was synced, and whether it stands already", () => {
@@ -334,8 +424,8 @@ Deno.test("a commit says whether the file was synced, and whether it stands alre
   const kept = new ReceiveFile(1, { entry: ENTRIES[1]!, chunks: 1, fresh: false });
   kept.sealed = { entry: 1, digest: digest(1), kept: false };
   kept.standing = { path: "/d/a", stamp: stampOf(4) };
-  settlement.seal(1, digest(1));
-  settlement.whole(kept);
+  settlement.entries.seal(1, digest(1));
+  settlement.entries.whole(kept);
   whole(settlement, 2);
   assert.deepEqual(settlement.poll(), {
     kind: "commit",
@@ -364,8 +454,8 @@ function pruningSettlement(
   const offer = offerOf({ delete: offered });
   const pruning = new Pruning(offer, { localDelete: local, tellPaths: false });
   const settlement = new Settlement({ hashing: HASHING, atomic: false, pruning });
-  for (const entry of ENTRIES) settlement.add(entry);
-  settlement.closeManifest(END);
+  for (const entry of ENTRIES) settlement.entries.add(entry);
+  settlement.entries.closeManifest(END);
   settlement.poll();
   settlement.placed();
   for (const index of [1, 2]) whole(settlement, index);
@@ -391,14 +481,14 @@ Deno.test("nothing is removed while a commit is under way", () => {
   settlement.finish(finishWithout());
   const committing = committedIn(settlement.poll());
   assert.equal(settlement.poll(), null);
-  for (const index of committing) settlement.committed(index);
+  for (const index of committing) settlement.entries.committed(index);
   settlement.commitEnded();
   assert.deepEqual(kindsOf(settlement), ["prune"]);
 });
 
 Deno.test("nothing is removed when an entry failed or was left out, and it is said why", () => {
   const breakages: ((settlement: Settlement) => void)[] = [
-    (settlement) => void settlement.fail(0, { code: "conflict", remote: false }),
+    (settlement) => void settlement.entries.fail(0, { code: "conflict", remote: false }),
     (settlement) => settlement.omit("bad_name"),
   ];
   for (const breaks of breakages) {
@@ -413,7 +503,7 @@ Deno.test("nothing is removed when an entry failed or was left out, and it is sa
 
 Deno.test("a failure of the sender that does not undo a file does not keep what is extraneous", () => {
   const { settlement } = pruningSettlement();
-  settlement.fail(1, { code: "source_changed", remote: true });
+  settlement.entries.fail(1, { code: "source_changed", remote: true });
   settlement.finish(finishWithout(1));
   commitAll(settlement);
   assert.deepEqual(kindsOf(settlement), ["prune"]);
@@ -443,23 +533,23 @@ Deno.test("changed entries are counted once, and never when they failed", () => 
   const settlement = settlementOf();
   settlement.poll();
   settlement.placed();
-  settlement.changed(0); // made now, in place only at the end
+  settlement.entries.changed(0); // made now, in place only at the end
   whole(settlement, 1);
-  settlement.unchanged(2, digest(2));
+  settlement.entries.unchanged(2, digest(2));
   settlement.finish(finishWithout());
   commitAll(settlement);
-  for (const index of [1, 1]) settlement.changed(index);
-  settlement.fail(2, { code: "io", remote: false });
-  settlement.changed(2);
+  for (const index of [1, 1]) settlement.entries.changed(index);
+  settlement.entries.fail(2, { code: "io", remote: false });
+  settlement.entries.changed(2);
   settlement.poll();
-  settlement.committed(0);
+  settlement.entries.committed(0);
   settlement.storeFinished();
   const action = settlement.poll();
   assert.ok(action?.kind === "receipt");
   assert.equal(action.result.changed, 2);
   assert.equal(action.result.files, 1, "a file that failed after all is not in place");
   assert.equal(action.result.bytes, 4);
-  assert.deepEqual(settlement.drainCommitted(9), { entries: [[0, 3]], changed: [[0, 2]] });
+  assert.deepEqual(settlement.entries.drainCommitted(9), { entries: [[0, 3]], changed: [[0, 2]] });
 });
 
 Deno.test("a destination that is made counts as the one change of a transfer of no entries", () => {
@@ -467,10 +557,10 @@ Deno.test("a destination that is made counts as the one change of a transfer of 
     const settlement = new Settlement({ hashing: HASHING, atomic: false, makesBase });
     const log = new RootLog();
     for (const entry of entries) {
-      settlement.add(entry);
+      settlement.entries.add(entry);
       log.add(entry);
     }
-    settlement.closeManifest({ ...END, entries: entries.length, files: 0, bytes: 0 });
+    settlement.entries.closeManifest({ ...END, entries: entries.length, files: 0, bytes: 0 });
     settlement.poll();
     settlement.placed();
     settlement.finish({
@@ -492,10 +582,14 @@ Deno.test("a destination that is made counts as the one change of a transfer of 
 
 Deno.test("what failed is told to the store once: with its journal, directories or commits", () => {
   const settlement = settlementOf();
-  settlement.fail(1, { code: "io", remote: false });
-  assert.deepEqual(settlement.takeFailed(), [1]);
-  assert.deepEqual(settlement.takeFailed(), []);
-  settlement.fail(2, { code: "io", remote: true });
+  settlement.entries.fail(1, { code: "io", remote: false });
+  assert.deepEqual(settlement.entries.takeFailed(), [1]);
+  assert.deepEqual(settlement.entries.takeFailed(), []);
+  settlement.entries.fail(2, { code: "io", remote: true });
   assert.deepEqual(settlement.poll(), { kind: "place", leaveOut: [1, 2] });
-  assert.deepEqual(settlement.takeFailed(), [], "directories are placed without all that failed");
+  assert.deepEqual(
+    settlement.entries.takeFailed(),
+    [],
+    "directories are placed without all that failed",
+  );
 });

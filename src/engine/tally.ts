@@ -2,6 +2,15 @@
 
 import type { ChunkRecord } from "../wire/frame.ts";
 
+/** What the receiver holds of open files, and what no record has settled yet; nothing where it is none. */
+export function heldOf(
+  files: readonly { heldBytes(chunkBytes: number): number }[],
+  chunkBytes: number,
+): { readonly heldBytes?: number } {
+  const heldBytes = files.reduce((sum, file) => sum + file.heldBytes(chunkBytes), 0);
+  return heldBytes === 0 ? {} : { heldBytes };
+}
+
 export class Tally {
   #bytesDone = 0;
   #reusedBytes = 0;

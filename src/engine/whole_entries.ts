@@ -2,8 +2,8 @@
 // as many as it names. Keeps a byte for each, beside the root log's record, and the file itself only
 // while something of it awaits the journal (I8).
 
+import { RangeSet } from "../base/ranges.ts";
 import type { WholeFile } from "../store/store.ts";
-import { Queue } from "./queue.ts";
 import type { ReceiveFile } from "./receive_file.ts";
 import type { RootLog } from "./root.ts";
 
@@ -17,7 +17,9 @@ export class WholeEntries {
   readonly #log: RootLog;
   /** By entry; grows by doubling. */
   #flags = new Uint8Array(FIRST_ENTRIES);
-  readonly #queue = new Queue<number>();
+  /** Entries that may be committed; and of the run that is being taken, what is left. */
+  readonly #queued = new RangeSet();
+  #run = { next: 0, end: 0 };
   readonly #files = new Map<number, ReceiveFile>();
 
   /** `log` knows the digest that each was sealed with. */
@@ -66,18 +68,29 @@ export class WholeEntries {
 
   /** It may be committed. */
   queue(index: number): void {
-    this.#queue.add(index);
+    this.#queued.add(index);
   }
 
-  /** The next ones to commit, at most `most`; what failed since is left to the store to leave out. */
+  /**
+   * The next ones to commit, at most `most`, the lowest first; what failed since is left to the store to
+   * leave out.
+   */
   takeQueued(most: number): WholeFile[] {
     const files: WholeFile[] = [];
     while (files.length < most) {
-      const index = this.#queue.take();
+      const index = this.#nextQueued();
       if (index === null) break;
       files.push(this.#wholeFile(index));
     }
     return files;
+  }
+
+  #nextQueued(): number | null {
+    if (this.#run.next === this.#run.end) {
+      const [[first, count] = [0, 0]] = this.#queued.drain(1);
+      this.#run = { next: first, end: first + count };
+    }
+    return this.#run.next < this.#run.end ? this.#run.next++ : null;
   }
 
   #wholeFile(index: number): WholeFile {

@@ -18,16 +18,16 @@ function entriesOf(count: number, sizeBytes = 4) {
   return { entries: new WholeEntries(log), files };
 }
 
-Deno.test("a whole file is committed as it was sealed, in the order it was queued", () => {
+Deno.test("a whole file is committed as it was sealed, the lowest of what is queued first", () => {
   const { entries, files } = entriesOf(3);
   for (const file of files) entries.add(file, HELD);
   for (const index of [2, 0, 1]) entries.queue(index);
   const whole = { synced: true, keep: false };
   assert.deepEqual(entries.takeQueued(2), [
-    { entry: 2, digest: digest(2), ...whole },
     { entry: 0, digest: digest(0), ...whole },
+    { entry: 1, digest: digest(1), ...whole },
   ]);
-  assert.deepEqual(entries.takeQueued(2), [{ entry: 1, digest: digest(1), ...whole }]);
+  assert.deepEqual(entries.takeQueued(2), [{ entry: 2, digest: digest(2), ...whole }]);
   assert.deepEqual(entries.takeQueued(2), []);
 });
 

@@ -1,11 +1,12 @@
 // The client's end of a transfer: connect, prove, transfer, part in order; and all of it again when the
 // server is lost on the way. `push` and `pull` never reject: whatever goes wrong is the summary's
-// error, so that a caller has one end to tell.
+// error, so that a caller has one end to tell. What runs the transfer itself loads while its server is
+// being reached, and only that of its direction.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { requireRead, requireWrite } from "../trust/grant.ts";
-import type { Offer } from "../wire/messages.ts";
+import type { Message, Offer } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
 import { type Attempt, runAttempts } from "./attempts.ts";
 import { ClientSession } from "./client_session.ts";
@@ -20,12 +21,9 @@ import type {
   TransferOptions,
   TransferSummary,
 } from "./options.ts";
-import { runPlanSend } from "./plan_send_run.ts";
 import { failedSummary, idleProgress } from "./progress.ts";
 import { requestOf, requestOffer, sameServer } from "./pull_request.ts";
-import { takeOffered } from "./pull_take.ts";
 import { receiptCheck } from "./receipt.ts";
-import { runSend } from "./send_run.ts";
 import { pullAccess, pushAccess } from "./worker_access.ts";
 import { Workshop } from "./workshop.ts";
 
@@ -63,8 +61,11 @@ async function send(
   const { remote } = options;
   const offer = offerOf(options, sources);
   const walking = { sources: sources.walks, options: localWalk(options) };
+  if (!options.dryRun) import("./send_run.ts").catch(() => {}); // It is asked for again.
   await using store = new EarlyWalk({ ...walking, store: workshop.walker() });
-  await using session = await openSession(options, { attempt, remote, opening: offer });
+  const isShown = !options.dryRun && sources.missing.length === 0;
+  const manifest = isShown ? () => store.announce(offer.transfer) : null;
+  await using session = await openSession(options, { attempt, remote, opening: offer, manifest });
   requireWrite(session.admitted, "push");
   const equipment = await workshop.equipment();
   tellStart(attempt, { direction: "push", offer, session });
@@ -77,9 +78,10 @@ async function send(
     signal: options.signal,
   };
   const summary = equipment === null
-    ? await runPlanSend({ ...sending, tellLines: true })
-    : await runSend({
+    ? await (await import("./plan_send_run.ts")).runPlanSend({ ...sending, tellLines: true })
+    : await (await import("./send_run.ts")).runSend({
       ...sending,
+      announced: session.hasManifest ? store.announced : null,
       equipment,
       compression: options.compression,
       lanes: session.lanes(options.lanes),
@@ -102,6 +104,7 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
       access: pullAccess(options.destination),
       onlyWalks: false,
     });
+    import("./pull_take.ts").catch(() => {}); // It is asked for again.
     return await runAttempts(options, async (attempt) => {
       await using session = await openSession(options, { attempt, remote, opening: request });
       requireRead(session.admitted, "pull");
@@ -109,6 +112,7 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
       const offer = await requestOffer(request, { channel, signal: options.signal });
       tellStart(attempt, { direction: "pull", offer, session });
       try {
+        const { takeOffered } = await import("./pull_take.ts");
         const summary = await takeOffered(options, { offer, channel, session, workshop, attempt });
         await session.part();
         return checkTold(summary, { offered: offer.sources.length, asked: request.sources.length });
@@ -143,10 +147,12 @@ function checkTold(
 /** A session whose server is missed soon, so that there is time left to find it again. */
 async function openSession(
   options: TransferOptions,
-  { attempt, remote, opening }: {
+  { attempt, remote, opening, manifest = null }: {
     readonly attempt: Attempt;
     readonly remote: Remote;
     readonly opening: Opening;
+    /** What an offer announces at once, if anything. */
+    readonly manifest?: (() => readonly Message[]) | null;
   },
 ): Promise<ClientSession> {
   const { timeoutMs, onEvent } = attempt;
@@ -157,7 +163,7 @@ async function openSession(
   // A busy server is waited for by the attempts, who tell so; a plan is a single one.
   const waitsForBusy = options.dryRun;
   const how = { ...options, timeoutMs, waitsForBusy, onEvent };
-  const session = await ClientSession.open(how, remote, { watch, opening });
+  const session = await ClientSession.open(how, remote, { watch, opening, manifest });
   attempt.onSession(session);
   return session;
 }

@@ -9,13 +9,13 @@ import { anchorPem } from "../trust/certificate.ts";
 import type { Admitted } from "../trust/grant.ts";
 import { type Identity, identityName, loadIdentity } from "../trust/identity.ts";
 import { emptyRootStore } from "../trust/root_store.ts";
-import type { Welcome } from "../wire/messages.ts";
+import type { Message, Welcome } from "../wire/messages.ts";
 import { AGENT } from "./agent.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { clientHandshake, goesWithProof, type Opening } from "./handshake.ts";
 import { Hub, type TransferChannel } from "./hub.ts";
 import { Joining } from "./joining.ts";
-import type { LaneChoice } from "./lane_control.ts";
+import { isLocalAddress, type LaneChoice } from "./lane_control.ts";
 import type { Remote, SessionOptions } from "./options.ts";
 import { atMost } from "./patience.ts";
 import type { WatchOptions } from "./pulse.ts";
@@ -34,20 +34,24 @@ export class ClientSession implements AsyncDisposable {
   readonly address: string;
   /** What the opening message opened, on its way since the proof; null where there was none, or too long. */
   readonly #opened: TransferChannel | null;
+  /** The manifest went with the opening message. */
+  readonly hasManifest: boolean;
   readonly #joining: Joining;
 
   private constructor(
-    { identity, welcome, hub, opened, remote, address }: {
+    { identity, welcome, hub, opened, hasManifest, remote, address }: {
       identity: Identity;
       welcome: Welcome;
       hub: Hub;
       opened: TransferChannel | null;
+      hasManifest: boolean;
       remote: Remote;
       address: string;
     },
     options: SessionOptions,
   ) {
     this.#opened = opened;
+    this.hasManifest = hasManifest;
     this.identity = identity;
     this.welcome = welcome;
     this.admitted = { grant: welcome, by: remote.ticket === null ? "key" : "ticket" };
@@ -63,14 +67,16 @@ export class ClientSession implements AsyncDisposable {
 
   /**
    * `watch` is how long its silence is borne; as long as it may be out of reach by default. `opening` is
-   * what a transfer is to be opened with by `opened`: it goes with the proof where it is short.
+   * what a transfer is to be opened with by `opened`: it goes with the proof where it is short, and the
+   * `manifest` with it where there is one by then and the server takes it, see `hasManifest`.
    */
   static async open(
     options: SessionOptions & Pick<ReachOptions, "waitsForBusy">,
     remote: Remote,
-    { watch = { silenceMs: options.timeoutMs }, opening = null }: {
+    { watch = { silenceMs: options.timeoutMs }, opening = null, manifest = null }: {
       readonly watch?: WatchOptions;
       readonly opening?: Opening | null;
+      readonly manifest?: (() => readonly Message[]) | null;
     } = {},
   ): Promise<ClientSession> {
     if (options.transport.addsToRuntimeRoots) emptyRootStore();
@@ -88,6 +94,7 @@ export class ClientSession implements AsyncDisposable {
             identity,
             remote,
             opening: opening !== null && goesWithProof(opening) ? opening : null,
+            manifest,
             signal,
           }),
       );
@@ -102,11 +109,12 @@ export class ClientSession implements AsyncDisposable {
   /** Proves who this is on the session's first connection, which ends if that fails. */
   static async #start(
     connection: Connection,
-    { options, identity, remote, opening, signal }: {
+    { options, identity, remote, opening, manifest, signal }: {
       options: SessionOptions;
       identity: Identity;
       remote: Remote;
       opening: Opening | null;
+      manifest: (() => readonly Message[]) | null;
       signal: AbortSignal;
     },
   ): Promise<ClientSession> {
@@ -116,6 +124,12 @@ export class ClientSession implements AsyncDisposable {
       const told = { kind: "connected", transport: stack, address: remoteAddress } as const;
       options.onEvent({ ...told, connection: 0 });
       const control = new ControlChannel(await connection.openControl());
+      let hasManifest = false;
+      const sayManifest = (say: () => readonly Message[]) => {
+        const messages = say();
+        hasManifest = messages.length > 0;
+        return messages;
+      };
       const welcome = await untilAborted(
         clientHandshake(control, {
           identity,
@@ -123,6 +137,8 @@ export class ClientSession implements AsyncDisposable {
           ticket: remote.ticket,
           agent: AGENT,
           opening,
+          manifest: manifest && (() => sayManifest(manifest)),
+          isLocal: isLocalAddress(address),
         }),
         signal,
       );
@@ -130,7 +146,8 @@ export class ClientSession implements AsyncDisposable {
       // Before anything is read: the answer may be there already.
       const opened = opening && hub.open(opening.transfer, { sent: opening });
       hub.start();
-      return new ClientSession({ identity, welcome, hub, opened, remote, address }, options);
+      const session = { identity, welcome, hub, opened, hasManifest, remote, address };
+      return new ClientSession(session, options);
     } catch (error) {
       connection.close("none", "");
       throw error;
@@ -152,6 +169,7 @@ export class ClientSession implements AsyncDisposable {
     this.hub.close("none", "");
     await this.#joining.settled;
     await Promise.all(this.hub.connections.map((connection) => connection.closed));
+    await this.#joining[Symbol.asyncDispose]();
   }
 
   /** Settles when all further connections are there, or have failed. */

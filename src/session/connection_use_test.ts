@@ -45,6 +45,9 @@ Deno.test("each connection is told once, in order, with its lanes and payload", 
     9,
     null,
   ]);
+  // What a busy end felt is no longer than what the transport measured.
+  const [busy] = use.events({ rttMs: 40 });
+  assert.equal(busy?.kind === "connection" && busy.rttMs, 9);
   assert.deepEqual(new ConnectionUse().events({ rttMs: 1.5 }), []);
 });
 

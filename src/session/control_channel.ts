@@ -5,10 +5,14 @@ import { concatBytes } from "../base/bytes.ts";
 import { SftpxError, toldError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { ControlStream } from "../transport/transport.ts";
+import type { Zstd } from "../codec/compress.ts";
 import { CONTROL_HEADER_BYTES, ControlDecoder, encodeMessage } from "../wire/control.ts";
-import type { Message } from "../wire/messages.ts";
+import type { Compressed, Message } from "../wire/messages.ts";
+import { compressedBytes, decompressed, loadMessageZstd } from "./compressed_message.ts";
 
 const READ_BYTES = 64 * 1024;
+/** Until a peer is trusted no more is taken than its next message is likely to need: it may send ahead. */
+const FIRST_READ_BYTES = 16 * 1024;
 
 export class ControlChannel {
   readonly #stream: ControlStream;
@@ -16,6 +20,11 @@ export class ControlChannel {
   /** What arrived before the first message was whole; then exactly its bytes. */
   #opening: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #opened = false;
+  #isLifted = false;
+  /** What long messages are compressed with; null where they are not. */
+  #compressor: Zstd | null = null;
+  #decompressor: Zstd | null = null;
+  #lastBytes = 0;
   #buffer: ArrayBuffer = new ArrayBuffer(READ_BYTES);
   #writes: Promise<void> = Promise.resolve();
   #unsentBytes = 0;
@@ -35,20 +44,26 @@ export class ControlChannel {
     return this.#unsentBytes;
   }
 
-  /** Bytes of the message that `receive` answered last. */
+  /** Bytes of the message that `receive` answered last, as long as it is when nothing compresses it. */
   get lastBytes(): number {
-    return this.#decoder.lastBytes;
+    return this.#lastBytes;
+  }
+
+  /** Compresses long messages from here on: the peer takes that. */
+  async compress(): Promise<void> {
+    this.#compressor = await loadMessageZstd();
   }
 
   /** The peer is authenticated: only single messages are bounded from here on. */
   lift(): void {
+    this.#isLifted = true;
     this.#decoder.lift();
   }
 
   /** Queues a message; answers its bytes. A failed write shows in `flushed` and in later sends. */
   send(message: Message): Uint8Array<ArrayBuffer> {
     if (this.#writeError !== null) throw this.#writeError;
-    const bytes = encodeMessage(message);
+    const bytes = this.#encode(message);
     this.#unsentBytes += bytes.byteLength;
     this.#writes = this.#writes.then(() => this.#stream.write(bytes)).catch((error) => {
       this.#writeError ??= error as SftpxError;
@@ -70,9 +85,11 @@ export class ControlChannel {
       const message = this.#decoder.next();
       if (message !== null) {
         this.#cutOpening();
-        return message;
+        this.#lastBytes = this.#decoder.lastBytes;
+        return message.type === "compressed" ? await this.#decompress(message) : message;
       }
-      const read = await this.#stream.read(new Uint8Array(this.#buffer));
+      const mostBytes = this.#isLifted ? READ_BYTES : FIRST_READ_BYTES;
+      const read = await this.#stream.read(new Uint8Array(this.#buffer, 0, mostBytes));
       if (read === null) {
         this.#decoder.finish();
         return null;
@@ -106,6 +123,25 @@ export class ControlChannel {
   abort(): void {
     this.#stream.abort();
     this.#stream.cancel();
+  }
+
+  #encode(message: Message): Uint8Array<ArrayBuffer> {
+    const bytes = encodeMessage(message);
+    if (this.#compressor === null) return bytes;
+    return compressedBytes(bytes, { type: message.type, zstd: this.#compressor });
+  }
+
+  /** Nothing is decompressed for somebody who is not known. */
+  async #decompress(compressed: Compressed): Promise<Message> {
+    if (!this.#isLifted) {
+      throw new SftpxError("protocol", `Cannot go on: "compressed" is out of place`, {
+        remote: true,
+      });
+    }
+    this.#decompressor ??= await loadMessageZstd();
+    const { message, bytes } = decompressed(compressed, this.#decompressor);
+    this.#lastBytes = bytes;
+    return message;
   }
 
   #cutOpening(): void {

@@ -46,6 +46,21 @@ Deno.test("receive() takes so much of a peer it does not know, and more after li
   for (let i = 0; i <= pings; i++) assert.equal((await lifted.receive())?.type, "ping");
 });
 
+Deno.test("what a peer sends ahead stays where it is until the peer is trusted", async () => {
+  const { near, far, connection } = await streams({ pieceBytes: Infinity });
+  const channel = new ControlChannel(far);
+  // More than a stranger may send, in one go: it is no fault before it is read.
+  const ahead = Math.ceil(LIMITS.unauthenticatedBytes / PING.byteLength);
+  await near.write(HELLO);
+  assert.equal((await channel.receive())?.type, "hello");
+  const sent = near.write(concatBytes(new Array(ahead).fill(PING)));
+  assert.equal((await channel.receive())?.type, "ping");
+  channel.lift();
+  for (let i = 1; i < ahead; i++) assert.equal((await channel.receive())?.type, "ping");
+  await sent;
+  connection.close("none", "");
+});
+
 Deno.test("expect() answers the message it is to be", async () => {
   const channel = new ControlChannel(scripted([HELLO]));
   assert.equal((await channel.expect("hello")).agent, "test");

@@ -5,18 +5,20 @@
 import { equalBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { EARLY_MANIFEST } from "../engine/early_manifest.ts";
 import { signClientAuth, verifyClientAuth } from "../trust/client_auth.ts";
 import type { Admitted } from "../trust/grant.ts";
 import type { Identity } from "../trust/identity.ts";
 import { joinMac, verifyJoin } from "../trust/join.ts";
 import { encodeMessage } from "../wire/control.ts";
-import type { Hello, Join, Offer, Request, Welcome } from "../wire/messages.ts";
+import type { Hello, Join, Message, Offer, Request, Welcome } from "../wire/messages.ts";
+import { COMPRESSED_MESSAGES } from "./compressed_message.ts";
 import type { ControlChannel } from "./control_channel.ts";
 
 /** The protocol version both ends speak. */
 export const PROTOCOL_VERSION = 1;
-/** What this program can do beyond the base protocol; none so far. */
-const CAPABILITIES: readonly string[] = [];
+/** What this program can do beyond the base protocol. */
+export const CAPABILITIES: readonly string[] = [EARLY_MANIFEST, COMPRESSED_MESSAGES];
 const SECRET_BYTES = 32;
 
 /** A further connection's session, as the server keeps it. */
@@ -31,6 +33,8 @@ export interface Admission {
   readonly session: number;
   readonly key: Uint8Array;
   readonly admitted: Admitted;
+  /** Further ports that it may ask for; none where it is absent. */
+  readonly ports?: number;
 }
 
 /** How a server's handshake ended. */
@@ -57,16 +61,21 @@ export function goesWithProof(opening: Opening): boolean {
 /** Client, first connection: proves its identity and gets a session. */
 export async function clientHandshake(
   channel: ControlChannel,
-  { identity, serverIdentity, ticket, agent, opening = null }: {
+  { identity, serverIdentity, ticket, agent, opening = null, manifest = null, isLocal = false }: {
     identity: Identity;
     serverIdentity: Uint8Array;
     ticket: Uint8Array | null;
     agent: string;
     /** What a transfer opens with, `goesWithProof`: the server reads it once it has let this client in. */
     opening?: Opening | null;
+    /** What an offer has to announce at once, asked for where the server takes that; empty for nothing. */
+    manifest?: (() => readonly Message[]) | null;
+    /** Both ends are on one machine: bytes between them cost less than making them fewer. */
+    isLocal?: boolean;
   },
 ): Promise<Welcome> {
-  const { sent } = await exchangeHellos(channel, agent);
+  const { sent, peer } = await exchangeHellos(channel, agent);
+  if (!isLocal) await compressFor(peer, channel);
   const signature = await signClientAuth(identity, {
     serverIdentity,
     clientHello: sent,
@@ -79,6 +88,12 @@ export async function clientHandshake(
     ...(ticket === null ? {} : { ticket }),
   });
   if (opening !== null) channel.send(opening);
+  const takesManifest = opening?.type === "offer" && peer.capabilities.includes(EARLY_MANIFEST);
+  if (takesManifest && manifest !== null) {
+    for (const message of manifest()) {
+      channel.send(message);
+    }
+  }
   const welcome = await channel.expect("welcome");
   channel.lift();
   return welcome;
@@ -113,9 +128,11 @@ export async function clientJoin(
 /** Server: takes a client in, or throws the refusal that was sent to it. */
 export async function serverHandshake(
   channel: ControlChannel,
-  { identity, agent, admit, sessionOf }: {
+  { identity, agent, admit, sessionOf, isLocal = false }: {
     identity: Identity;
     agent: string;
+    /** As the client's. */
+    isLocal?: boolean;
     /** Decides on a client whose signature holds; throws `refused` and the like. */
     admit: (client: Uint8Array, ticket: Uint8Array | null) => Admission | Promise<Admission>;
     sessionOf: (session: number) => OpenSession | null;
@@ -136,6 +153,7 @@ export async function serverHandshake(
     if (!holds) throw refused("the client's signature does not hold");
     const ticket = answer.ticket ?? null;
     const admission = await admit(answer.identity, ticket);
+    const { ports = 0 } = admission;
     channel.send({
       type: "welcome",
       session: admission.session,
@@ -144,8 +162,10 @@ export async function serverHandshake(
       write: admission.admitted.grant.write,
       maxConnections: LIMITS.connections,
       maxLanes: LIMITS.lanesPerConnection,
+      ...(ports === 0 ? {} : { ports }),
     });
     channel.lift();
+    if (!isLocal) await compressFor(peer, channel);
     return { kind: "session", clientIdentity: answer.identity, ticket, admission };
   }
   if (answer?.type === "join") {
@@ -176,6 +196,10 @@ async function exchangeHellos(
     throw new SftpxError("protocol", "Cannot go on: the peer repeats our nonce", { remote: true });
   }
   return { nonce, sent, peer };
+}
+
+async function compressFor(peer: Hello, channel: ControlChannel): Promise<void> {
+  if (peer.capabilities.includes(COMPRESSED_MESSAGES)) await channel.compress();
 }
 
 async function checkJoin(

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { concatBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { EARLY_MANIFEST } from "../engine/early_manifest.ts";
 import type { Grant } from "../trust/grant.ts";
 import { generateIdentity, type Identity } from "../trust/identity.ts";
 import { joinMac } from "../trust/join.ts";
@@ -11,6 +12,7 @@ import type { Hello, Message, Welcome } from "../wire/messages.ts";
 import { helloOf, isCode, offerOf, scripted, streams } from "./_fixture.ts";
 import { ControlChannel } from "./control_channel.ts";
 import {
+  CAPABILITIES,
   clientHandshake,
   clientJoin,
   goesWithProof,
@@ -53,7 +55,7 @@ Deno.test("a client sends its hello, and nothing else before the server's", asyn
   const options = { identity, serverIdentity: server.publicKey, ticket: TICKET, agent: "test" };
   await assert.rejects(clientHandshake(channel, options), isCode("lost"));
   const sent = concatBytes(stream.written);
-  const hello = encodeMessage(helloOf());
+  const hello = encodeMessage(helloOf({ capabilities: CAPABILITIES }));
   assert.equal(sent.byteLength, hello.byteLength);
   assert.ok(!includes(sent, TICKET) && !includes(sent, identity.publicKey));
 });
@@ -68,6 +70,28 @@ Deno.test("what a transfer opens with goes out behind the proof, before there is
   assert.equal(stream.written.length, 3); // hello, proof, and that
   assert.deepEqual(stream.written[2], encodeMessage(opening));
 });
+
+for (const knows of [true, false]) {
+  const does = knows ? "goes out behind it too" : "waits where the server does not know of that";
+  Deno.test(`what an offer announces at once ${does}`, async () => {
+    const [identity, server] = await Promise.all([generateIdentity(), generateIdentity()]);
+    const capabilities = knows ? ["more", EARLY_MANIFEST] : ["more"];
+    const stream = scripted([encodeMessage(helloOf({ capabilities }))]);
+    const end: Message = { type: "manifest_end", transfer: 1, entries: 0, files: 0, bytes: 0 };
+    const channel = new ControlChannel(stream);
+    const shaking = clientHandshake(channel, {
+      identity,
+      serverIdentity: server.publicKey,
+      ticket: null,
+      agent: "test",
+      opening: offerOf(1),
+      manifest: () => [end],
+    });
+    await assert.rejects(shaking, isCode("lost"));
+    await channel.flushed();
+    assert.deepEqual(stream.written.slice(3), knows ? [encodeMessage(end)] : []);
+  });
+}
 
 Deno.test("a server reads what came behind the proof only once it has let the client in", async () => {
   const opening = offerOf(1);

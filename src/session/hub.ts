@@ -10,6 +10,8 @@ import type { Message, TransferMessage } from "../wire/messages.ts";
 import { type ControlChannel, refusal } from "./control_channel.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type ConnectionOptions, Members } from "./members.ts";
+import { Outbox } from "./outbox.ts";
+import { atMost } from "./patience.ts";
 import { Pulse, type WatchOptions } from "./pulse.ts";
 import type { IncomingLane, TransferChannel } from "./transfer_channel.ts";
 
@@ -23,20 +25,23 @@ export type HubEnd = { readonly kind: "bye" } | {
 
 export class Hub {
   readonly #control: ControlChannel;
+  readonly #outbox: Outbox;
   readonly #members: Members;
   readonly #transfers = new Map<number, TransferChannel>();
   readonly #ended = Promise.withResolvers<HubEnd>();
   #onOpen: ((channel: TransferChannel, first: TransferMessage) => void) | null = null;
+  #onPorts: ((ports: readonly number[]) => void) | null = null;
   /** What a transfer learns that is under way when the session ends, or opened later. */
   #lost: SftpxError | null = null;
   readonly #pulse: Pulse;
 
   constructor(control: ControlChannel, connection: Connection, options: ConnectionOptions = {}) {
     this.#control = control;
+    this.#outbox = new Outbox(control, { onUnread: (error) => this.#endAll(error, "limit") });
     this.#pulse = new Pulse({
-      ping: (token) => this.#send({ type: "ping", token }),
+      ping: (token) => this.#outbox.send({ type: "ping", token }),
       // Its control stream may take nothing any more: that is no answer either.
-      ask: (token) => this.#answer({ type: "ping", token }),
+      ask: (token) => this.#outbox.answer({ type: "ping", token }),
       onSilence: (error) => this.#endAll(error, "none"),
     });
     this.#members = new Members({
@@ -70,6 +75,31 @@ export class Hub {
     this.#onOpen = handler;
   }
 
+  /** Called for what the peer says of further ports: a client asks with none. */
+  set onPorts(handler: (ports: readonly number[]) => void) {
+    this.#onPorts = handler;
+  }
+
+  /** Server: the further ports that are open to this session. */
+  tellPorts(ports: readonly number[]): void {
+    if (this.#lost === null) this.#outbox.answer({ type: "ports", ports });
+  }
+
+  /** Client: asks for the server's further ports; none where it does not answer in time. */
+  async askPorts(withinMs: number): Promise<readonly number[]> {
+    let told: readonly number[] = [];
+    if (this.#lost !== null) return told;
+    const answered = new Promise<void>((resolve) => {
+      this.onPorts = (ports) => {
+        told = ports;
+        resolve();
+      };
+    });
+    this.#outbox.send({ type: "ports", ports: [] });
+    await atMost(Promise.race([answered, this.#ended.promise]), withinMs);
+    return told;
+  }
+
   /** Starts taking messages; to be called once the handshake is over. */
   start(): void {
     this.#readControl().catch((error) => this.#end({ kind: "lost", error }));
@@ -100,7 +130,7 @@ export class Hub {
       messages: new Mailbox(),
       lanes: new Mailbox(),
       send: (message) => {
-        if (message !== sent) this.#send(message);
+        if (message !== sent) this.#outbox.send(message);
       },
       openLane: (connection) => this.#members.openLane(connection),
       get connections() {
@@ -156,7 +186,7 @@ export class Hub {
   /** Says bye, waits for the transport to take it, and ends. */
   async bye(): Promise<void> {
     if (this.#lost !== null) return;
-    this.#send({ type: "bye" });
+    this.#outbox.send({ type: "bye" });
     await this.#control.flushed();
   }
 
@@ -180,10 +210,13 @@ export class Hub {
       }
       switch (message.type) {
         case "ping":
-          this.#answer({ type: "pong", token: message.token });
+          this.#outbox.answer({ type: "pong", token: message.token });
           break;
         case "pong":
           this.#pulse.pong(message.token);
+          break;
+        case "ports":
+          this.#onPorts?.(message.ports);
           break;
         case "bye":
           return this.#end({ kind: "bye" });
@@ -194,6 +227,7 @@ export class Hub {
         case "welcome":
         case "join":
         case "joined":
+        case "compressed":
           throw new SftpxError("protocol", `Cannot go on: "${message.type}" is out of place`, {
             remote: true,
           });
@@ -208,7 +242,7 @@ export class Hub {
     if (known !== undefined) return this.#deliver(known, message);
     if (!OPENERS.has(message.type) || this.#onOpen === null) return;
     if (this.#transfers.size >= LIMITS.transfersPerSession) {
-      this.#answer({
+      this.#outbox.answer({
         type: "abort",
         transfer: message.transfer,
         code: "limit",
@@ -227,24 +261,6 @@ export class Hub {
       throw new SftpxError("limit", `Cannot go on: ${found}`, { remote: true });
     }
     messages.put(message, bytes);
-  }
-
-  /** The one way out: a peer that reads nothing must not make this end hold ever more (I8). */
-  #send(message: Message): void {
-    if (this.#control.unsentBytes > LIMITS.unsentControlBytes) {
-      const found = "the peer does not read what it is sent";
-      const error = new SftpxError("limit", `Cannot go on: ${found}`, { remote: true });
-      this.#endAll(error, "limit");
-      throw error;
-    }
-    this.#control.send(message);
-  }
-
-  /** Answers at once, unless the peer reads none of our answers: they must not pile up (I8). */
-  #answer(message: Message): boolean {
-    if (this.#control.unsentBytes >= LIMITS.controlMessageBytes) return false;
-    this.#send(message);
-    return true;
   }
 
   #takeLane(transfer: number, lane: IncomingLane): boolean {

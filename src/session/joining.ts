@@ -6,7 +6,8 @@ import { toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { congestionOf } from "../engine/congestion_choice.ts";
 import type { Way } from "../engine/lane_goal.ts";
-import { untilAborted } from "../transport/addresses.ts";
+import { mayUseNetwork } from "../runtime/runtime.ts";
+import { formatAddress, hostOf, untilAborted } from "../transport/addresses.ts";
 import { type Connection, stackOf, type Transport, wantedOf } from "../transport/transport.ts";
 import { anchorPem } from "../trust/certificate.ts";
 import type { Welcome } from "../wire/messages.ts";
@@ -15,10 +16,11 @@ import { ControlChannel } from "./control_channel.ts";
 import { clientJoin } from "./handshake.ts";
 import type { Hub } from "./hub.ts";
 import { isLocalAddress, wayOf } from "./lane_control.ts";
+import { OwnThreads } from "./network_threads.ts";
 import type { Remote, SessionOptions } from "./options.ts";
 import { reachWithin } from "./reach.ts";
 
-export class Joining {
+export class Joining implements AsyncDisposable {
   readonly #options: SessionOptions;
   readonly #welcome: Welcome;
   readonly #hub: Hub;
@@ -29,7 +31,14 @@ export class Joining {
   readonly #expected = { quic: 0, tcp: 0 };
   /** What carries the first one. */
   readonly #stack: string;
+  readonly #threads: OwnThreads;
+  /** The server's further ports, asked for once. */
+  #ports: Promise<readonly number[]> | null = null;
+  /** Those that could not be reached: not tried again. */
+  readonly #unreachable = new Set<number>();
   #nextNumber = 1;
+  /** Numbers that the server was told in a join: whatever came of it, it may have taken them. */
+  readonly #told = new Set<number>();
   #begun: Promise<void> = Promise.resolve();
 
   constructor(
@@ -45,12 +54,18 @@ export class Joining {
     this.#hub = hub;
     this.#remote = remote;
     this.#stack = hub.connections[0]?.stack ?? options.transport.name;
+    this.#threads = new OwnThreads(options.networkThreads);
   }
 
   /** Exactly so many that the session is to have; 0 for as many as help. */
   get connections(): number {
     const { connections } = this.#options;
     return connections === 0 ? 0 : Math.min(connections, this.mostConnections);
+  }
+
+  /** Where the server was reached; empty once the session is over. */
+  get #host(): string {
+    return hostOf(this.#hub.connections[0]?.remoteAddress ?? "");
   }
 
   get mostConnections(): number {
@@ -90,6 +105,11 @@ export class Joining {
     this.#closing.abort();
   }
 
+  /** Ends the threads of its own, with the connections on them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#threads[Symbol.asyncDispose]();
+  }
+
   /** Settles when nothing is on its way any more. */
   get settled(): Promise<void> {
     return Promise.all(this.#running).then(() => {});
@@ -114,11 +134,50 @@ export class Joining {
     transport: Transport,
     { way, number }: { readonly way: Way; readonly number: number },
   ): Promise<void> {
+    const port = await this.#furtherPort(transport, number);
+    if (port !== null) {
+      try {
+        return await this.#reach(transport, { way, number, port });
+      } catch {
+        // A firewall, most often: the port that the session came by is there.
+        this.#unreachable.add(port);
+      }
+    }
+    await this.#reach(transport, { way, number: this.#untold(number), port: null });
+  }
+
+  /** A number to try again with, as far as there are more. */
+  #untold(number: number): number {
+    const isNext = this.#told.has(number) && this.#nextNumber < this.mostConnections;
+    return isNext ? this.#nextNumber++ : number;
+  }
+
+  /** The server's further port for a connection of this number; null for the one it is known by. */
+  async #furtherPort(transport: Transport, number: number): Promise<number | null> {
+    const { ports: count = 0 } = this.#welcome;
+    if (count === 0 || wayOf(transport.name) !== "quic") return null;
+    const ports = await (this.#ports ??= this.#hub.askPorts(LIMITS.furtherPortMs));
+    const port = ports[(number - 1) % ports.length];
+    if (port === undefined || this.#unreachable.has(port)) return null;
+    return mayUseNetwork(formatAddress(this.#host, port)) ? port : null;
+  }
+
+  async #reach(
+    stack: Transport,
+    { way, number, port }: {
+      readonly way: Way;
+      readonly number: number;
+      readonly port: number | null;
+    },
+  ): Promise<void> {
     const options = this.#options;
-    const { identity, addresses } = this.#remote;
+    const { identity } = this.#remote;
+    const transport = this.#threads.of(number, stack);
+    const addresses = port === null ? this.#remote.addresses : [{ hostname: this.#host, port }];
     const pin = { protocol: "sftpx/1", anchorPem: anchorPem(identity) } as const;
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const timeoutMs = Math.min(options.timeoutMs, LIMITS.handshakeMs);
+    const mostMs = port === null ? LIMITS.handshakeMs : LIMITS.furtherPortMs;
+    const timeoutMs = Math.min(options.timeoutMs, mostMs);
     const isLocal = isLocalAddress(this.#hub.connections[0]?.remoteAddress);
     const congestion = options.congestion === "auto"
       ? congestionOf({ way, first: wayOf(this.#stack), isLocal, rttMs: this.#hub.rttMs })
@@ -140,6 +199,7 @@ export class Joining {
     const welcome = this.#welcome;
     try {
       const control = new ControlChannel(await connection.openControl());
+      this.#told.add(number);
       const serverIdentity = this.#remote.identity;
       await untilAborted(
         clientJoin(control, { welcome, serverIdentity, connection: number, agent: AGENT }),

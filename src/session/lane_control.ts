@@ -9,6 +9,7 @@ import type { TransferChannel } from "./hub.ts";
 import { toMicrosecond } from "./connection_use.ts";
 import type { LaneWriter } from "./lane_writer.ts";
 import type { SessionEvent } from "./options.ts";
+import type { ChannelConnection } from "./transfer_channel.ts";
 
 /** What the user, or the client, wants of lanes. */
 export interface LaneChoice {
@@ -68,6 +69,11 @@ export class LaneControl {
     this.#asked = this.#plan.goal;
   }
 
+  /** Smallest round trip that anything told: a busy machine draws out what its own clock measures. */
+  #rttMs(connections: readonly ChannelConnection[]): number | null {
+    return shortest([this.#channel.rttMs, ...connections.map((member) => member.rttMs)]);
+  }
+
   /** Opens the first lanes. */
   begin(): void {
     const { connections, lanes } = this.#choice;
@@ -76,23 +82,28 @@ export class LaneControl {
     // A busy moment is no long path: the smallest of several answers counts.
     for (let ping = 0; ping < PINGS; ping++) this.#channel.caughtUp();
     this.tick(performance.now());
-    if (!this.#hasTold) this.#tell(this.#plan.goal, this.#channel.rttMs, "to begin with");
+    if (this.#hasTold) return;
+    this.#tell(this.#plan.goal, this.#rttMs(this.#channel.connections), "to begin with");
   }
 
   /** Looks at the lanes, and changes what the plan wants changed. */
   tick(nowMs: number): void {
     const { connections, lanes } = this.#choice;
     if (connections !== 0 && lanes !== 0) return;
+    // Once: over TLS the kernel is asked for each of them.
     const members = this.#channel.connections;
-    const rttMs = shortest([this.#channel.rttMs, ...members.map((member) => member.rttMs)]);
+    const rttMs = this.#rttMs(members);
     const carried = { quic: 0, tcp: 0 };
     const there = { quic: 0, tcp: 0 };
-    for (const { number, stack } of members) {
+    const losses: number[] = [];
+    for (const { number, stack, lossRatio } of members) {
       there[wayOf(stack)]++;
+      if (lossRatio !== null && wayOf(stack) === "tcp") losses.push(lossRatio);
       carried[wayOf(stack)] += this.#writer.times.carriedBy(number);
     }
     const idleShare = this.#writer.times.takeIdleShare();
-    const goal = this.#plan.look({ nowMs, rttMs, carried, there, idleShare });
+    const tcpLossRatio = losses.length === 0 ? null : Math.max(...losses);
+    const goal = this.#plan.look({ nowMs, rttMs, tcpLossRatio, carried, there, idleShare });
     if (goal.quic !== this.#asked.quic || goal.tcp !== this.#asked.tcp) this.#choice.widen(goal);
     this.#asked = goal;
     const reason = this.#plan.pollReason();

@@ -77,6 +77,7 @@ export class LaneReader {
   /** Nothing is read any more. */
   halt(): void {
     this.#isHalted = true;
+    this.#buffers.close();
     this.#freed.resolve();
     for (const stream of this.#lanes) stream.cancel();
   }

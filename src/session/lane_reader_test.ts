@@ -28,6 +28,17 @@ Deno.test("no more frames are read than there are slots, however many lanes brin
   scene.reader.halt();
 });
 
+Deno.test("a transfer that is over gives the memory of its frames back, each as it is done with", async () => {
+  const scene = new Scene();
+  scene.addLane();
+  await scene.quiet();
+  scene.reader.halt();
+  const buffers = scene.arrived.map(({ body }) => body.buffer);
+  assert.equal(buffers.length, SLOTS);
+  for (const buffer of buffers) scene.reader.giveBack(buffer);
+  assert.ok(buffers.every((buffer) => buffer.detached));
+});
+
 Deno.test("a chunk alone in its frame lies behind its record, where it can be written from", async () => {
   const scene = new Scene();
   scene.addLane();

@@ -71,9 +71,9 @@ export class Members {
   /** Those there are, by number. */
   get list(): readonly ChannelConnection[] {
     return this.#members.map(({ number, connection }) => {
-      const { rttMs } = connection.stats();
+      const { rttMs, lossRatio } = connection.stats();
       const { stack, remoteAddress: address } = connection;
-      return { number, stack, address, rttMs };
+      return { number, stack, address, rttMs, lossRatio };
     });
   }
 

@@ -3,6 +3,7 @@
 
 import type { SftpxError } from "../base/errors.ts";
 import type { CompressionChoice } from "./compression.ts";
+import type { NetworkThreads } from "./network_threads.ts";
 import type { ReceivePolicy } from "../store/store.ts";
 import type { Congestion, HostPort, Transport } from "../transport/transport.ts";
 import type { Entry, FilterRule, PlanAction } from "../wire/messages.ts";
@@ -17,6 +18,8 @@ export interface WorkerUrls {
   readonly chunk: URL;
   /** `workers/store.ts`: walks, journals, commits. */
   readonly store: URL;
+  /** `workers/transport.ts`: QUIC on a thread of its own; absent for one thread. */
+  readonly transport?: URL;
 }
 
 /** A server to reach, and what proves it. */
@@ -43,6 +46,8 @@ export interface SessionOptions {
   readonly windowBytes?: number;
   /** Bytes of files that this end moves a second, at most, both ways; absent for no limit. */
   readonly rateBytesPerSecond?: number;
+  /** What further connections over QUIC are spread over; absent for this thread alone. */
+  readonly networkThreads?: NetworkThreads;
   /** Longest time without the peer. */
   readonly timeoutMs: number;
   readonly onEvent: (event: SessionEvent) => void;
@@ -126,6 +131,13 @@ export interface TransferSummary {
   /** What controlled the sending, joined by "+"; absent where this end does not know. */
   readonly congestion?: string;
   /**
+   * `none`, or the levels that chunks were compressed at, as `zstd:1+zstd:3`; `zstd` at an end that
+   * received. Absent where nothing was carried.
+   */
+  readonly compression?: string;
+  /** What `--bwlimit` bounded it by, this end's or, for a sender, its receiver's; absent for none. */
+  readonly limitBytesPerSecond?: number;
+  /**
    * What carried its bytes, by name, several joined by `+`; where there were none, what its session went
    * over; absent where there was none.
    */
@@ -190,6 +202,8 @@ export type SessionEvent =
     readonly bytesTotal: number | null;
     /** Of `bytesDone`, those not sent. */
     readonly reusedBytes: number;
+    /** Beside `bytesDone`, what lies in parts and is still to be compared; not told to users. */
+    readonly heldBytes?: number;
     readonly wireBytes: number;
     readonly filesDone: number;
     readonly filesTotal: number | null;

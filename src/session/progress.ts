@@ -11,7 +11,9 @@ import type {
   TransferPhase,
   TransferResult,
 } from "../engine/report.ts";
+import type { Compression } from "../pool/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
+import { CompressionUse } from "./compression_use.ts";
 import { ConnectionUse } from "./connection_use.ts";
 import { FailureTally } from "./failure_tally.ts";
 import type { LanePath } from "./hub.ts";
@@ -45,9 +47,11 @@ export class Progress {
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #failures: FailureTally;
   readonly #use = new ConnectionUse();
+  readonly #compressed = new CompressionUse();
   readonly #onCarried: (rawBytes: number) => void;
   #wireBytes = 0;
   #deleted = 0;
+  #limitBytesPerSecond: number | null = null;
 
   constructor(
     onEvent: (event: SessionEvent) => void,
@@ -79,6 +83,17 @@ export class Progress {
     }
     this.#onCarried(rawBytes);
     this.#use.addFrame(path, records);
+    this.#compressed.add(records);
+  }
+
+  /** Chunks go to be packed, and are tried at that. */
+  chose(choice: Compression, rawBytes: number): void {
+    this.#compressed.chose(choice, rawBytes);
+  }
+
+  /** What a limit bounds it by; null for none. */
+  limitTo(bytesPerSecond: number | null): void {
+    this.#limitBytesPerSecond = bytesPerSecond;
   }
 
   /** Tells all that a half of the engine has to tell. */
@@ -120,7 +135,7 @@ export class Progress {
       deleted: result.deleted,
       dryRun: false,
       reconnects: 0,
-      ...this.#use.summary,
+      ...this.#how,
       error,
     };
   }
@@ -133,7 +148,17 @@ export class Progress {
       wireBytes: this.#wireBytes,
       failed: this.#failures.count,
       deleted: this.#deleted,
+      ...this.#how,
+    };
+  }
+
+  /** What it went over and how, as far as there was something to carry. */
+  get #how(): Partial<TransferSummary> {
+    const limit = this.#limitBytesPerSecond;
+    return {
       ...this.#use.summary,
+      ...this.#compressed.summary,
+      ...(limit === null ? {} : { limitBytesPerSecond: limit }),
     };
   }
 
@@ -157,6 +182,7 @@ export class Progress {
       bytesDone: counts.bytesDone,
       bytesTotal: counts.bytesTotal,
       reusedBytes: counts.reusedBytes,
+      ...(counts.heldBytes === undefined ? {} : { heldBytes: counts.heldBytes }),
       wireBytes: this.#wireBytes,
       filesDone: counts.filesDone,
       filesTotal: counts.filesTotal,

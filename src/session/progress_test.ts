@@ -144,8 +144,27 @@ Deno.test("finished() says what is in place and what was not sent", () => {
     deleted: 4,
     dryRun: false,
     reconnects: 0,
+    compression: "zstd",
     error: null,
   });
+});
+
+Deno.test("a summary tells what was chosen and what limited, once anything was carried", () => {
+  using it = scene();
+  it.progress.limitTo(null);
+  it.progress.chose({ kind: "auto", level: 5 }, 1000);
+  assert.equal("compression" in it.progress.finished(RESULT, CHUNK_BYTES), false);
+  it.progress.addFrame([recordOf(300)], LANE);
+  it.progress.limitTo(7_000_000);
+  for (
+    const summary of [
+      it.progress.finished(RESULT, CHUNK_BYTES),
+      it.progress.broken(new SftpxError("lost", "Cannot go on: x"), CHUNK_BYTES),
+    ]
+  ) {
+    assert.equal(summary.compression, "zstd:5");
+    assert.equal(summary.limitBytesPerSecond, 7_000_000);
+  }
 });
 
 Deno.test("finished() never calls more reused than is in place", () => {

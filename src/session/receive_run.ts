@@ -5,19 +5,19 @@ import { toSftpxError } from "../base/errors.ts";
 import type { IsAsked } from "../engine/manifest_check.ts";
 import { Receiver, type ReceiverAction } from "../engine/receiver.ts";
 import type { TransferResult } from "../engine/report.ts";
-import { DigestDesk } from "../pool/digest_desk.ts";
-import type { FileToReread, FrameToLand, JobReply } from "../pool/messages.ts";
-import type { Begun, Outcome, Store } from "../store/store.ts";
+import type { Landed } from "../pool/messages.ts";
+import type { Begun, Store } from "../store/store.ts";
 import type { FilterRule, Message, Offer, Receipt, Widen } from "../wire/messages.ts";
 import { sayAbort, whenAborted } from "./abort.ts";
-import { bothOutcomes, comparedWith } from "./comparing.ts";
-import { BATCH_FRAMES, type Equipment } from "./equipment.ts";
+import type { Equipment } from "./equipment.ts";
 import type { TransferChannel } from "./hub.ts";
+import { Landing } from "./landing.ts";
 import { type ArrivedFrame, LaneReader } from "./lane_reader.ts";
 import type { Movement } from "./movement.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
 import { PacedSender } from "./paced_sender.ts";
 import { Progress } from "./progress.ts";
+import { type ReceiverWork, ReceiveWork } from "./receive_work.ts";
 
 export interface ReceiveRunOptions {
   readonly channel: TransferChannel;
@@ -59,11 +59,10 @@ class ReceiveRun {
   readonly #receiver: Receiver;
   readonly #progress: Progress;
   readonly #lanes: LaneReader;
-  readonly #digests: DigestDesk;
+  readonly #landing: Landing;
+  readonly #work: ReceiveWork;
   readonly #stop = new AbortController();
   readonly #ended = Promise.withResolvers<TransferResult>();
-  readonly #toLand: FrameToLand[] = [];
-  readonly #landJobs = new Set<Promise<void>>();
   /** What is told of deletions, which may be many, and the receipt behind them. */
   readonly #told: PacedSender;
   /** The peer said itself why the transfer ends: it need not be told. */
@@ -76,8 +75,23 @@ class ReceiveRun {
     const { offer, channel, slots, equipment: { hashing, rateLimit } } = options;
     this.#receiver = new Receiver(offer, { ...options, ...options.begun, hashing });
     this.#told = new PacedSender(channel, this.#stop.signal);
-    const { begun: { chunkBytes }, equipment: { pool } } = options;
-    this.#digests = new DigestDesk({ pool, chunkBytes, signal: this.#stop.signal });
+    const { equipment: { pool }, movement } = options;
+    const { signal } = this.#stop;
+    const landing = this.#landing = new Landing({
+      pool,
+      movement,
+      onLanded: (reply) => this.#take(reply),
+      onError: this.#ended.reject,
+      signal,
+    });
+    this.#work = new ReceiveWork({
+      ...options,
+      receiver: this.#receiver,
+      landing,
+      onPruned: (deleted) => this.#progress.addDeleted(deleted),
+      onAnswer: () => this.#pump(),
+      signal,
+    });
     this.#lanes = new LaneReader({
       channel,
       limit: rateLimit,
@@ -98,6 +112,7 @@ class ReceiveRun {
         this.#pump();
       },
     });
+    this.#progress.limitTo(rateLimit?.bytesPerSecond ?? null);
   }
 
   async run(): Promise<TransferSummary> {
@@ -117,7 +132,7 @@ class ReceiveRun {
       if (!this.#isAborted) sayAbort(channel, error);
       this.#halt();
       // A worker that still writes must not meet the transfer that resumes this one in its parts.
-      await Promise.allSettled(this.#landJobs);
+      await this.#landing.settled();
       await this.#keepForResume().catch(() => {});
       await store.abandon(begun.id).catch(() => {});
       return this.#progress.broken(error, begun.chunkBytes);
@@ -175,7 +190,7 @@ class ReceiveRun {
       this.#lanes.giveBack(body.buffer);
     } else {
       const { buffer, byteOffset: bodyOffset, byteLength: bodyBytes } = body;
-      this.#toLand.push({ frame, buffer, bodyOffset, bodyBytes, chunks: plan.chunks });
+      this.#landing.put({ frame, buffer, bodyOffset, bodyBytes, chunks: plan.chunks });
     }
     this.#pump();
   }
@@ -187,7 +202,7 @@ class ReceiveRun {
         this.#task(this.#carryOut(action));
       }
       this.#progress.tell(this.#receiver);
-      this.#land();
+      this.#landing.flush();
     } catch (error) {
       this.#ended.reject(error);
     }
@@ -202,7 +217,7 @@ class ReceiveRun {
       case "receipt":
         return await this.#told.send(await sign(action.result));
       default:
-        return await this.#work(action);
+        return await this.#carryOutHere(action);
     }
   }
 
@@ -213,118 +228,13 @@ class ReceiveRun {
     return { ...message, rateBytesPerSecond: rateLimit.bytesPerSecond };
   }
 
-  async #work(action: Exclude<ReceiverAction, { kind: "send" | "receipt" }>): Promise<void> {
-    const { store, begun, movement } = this.#options;
-    using _work = movement?.work();
-    const receiver = this.#receiver;
-    switch (action.kind) {
-      case "register": {
-        const { first, entries, sources, refused } = action;
-        const placed = store.register(begun.id, first, entries, sources, refused);
-        receiver.registered(first, await placed);
-        break;
-      }
-      case "digest":
-        return await this.#digest(action);
-      case "land": {
-        const frame = { frame: action.frame, buffer: new ArrayBuffer(0), bodyOffset: 0 };
-        this.#toLand.push({ ...frame, bodyBytes: 0, chunks: action.chunks });
-        break;
-      }
-      case "forget":
-        await store.forget(begun.id, action.chunks);
-        receiver.forgotten();
-        break;
-      case "reread":
-        return await this.#reread(action.files);
-      case "distrust":
-        await store.forget(begun.id, action.chunks);
-        break;
-      case "journal":
-        await store.journal(begun.id, action.runs, action.leaveOut);
-        receiver.journalled();
-        break;
-      case "place":
-        this.#options.onMoved?.();
-        receiver.directoriesPlaced(await store.placeDirectories(begun.id, action.leaveOut));
-        break;
-      case "commit":
-        receiver.committed(await this.#commit(action));
-        break;
-      case "prune":
-        await this.#prune();
-        break;
-      case "finish":
-        receiver.storeFinished(await store.finish(begun.id, action.leaveOut));
-        break;
-    }
+  async #carryOutHere(action: ReceiverWork): Promise<void> {
+    await this.#work.carryOut(action);
     this.#wakeHeld();
     this.#pump();
   }
 
-  /** Under an append-only grant some files are compared before they are committed. */
-  async #commit(
-    { files, leaveOut }: Extract<ReceiverAction, { kind: "commit" }>,
-  ): Promise<Outcome> {
-    const { store, begun, equipment: { pool } } = this.#options;
-    const outcome = await store.commit(begun.id, files, leaveOut);
-    if (outcome.compare === undefined) return outcome;
-    const begins = await comparedWith(pool, outcome.compare, this.#stop.signal);
-    const rest = files.flatMap((file) => {
-      const seen = begins.get(file.entry);
-      return seen === undefined ? [] : [{ ...file, begins: seen }];
-    });
-    return bothOutcomes(outcome, await store.commit(begun.id, rest));
-  }
-
-  async #prune(): Promise<void> {
-    const { store, begun, spared } = this.#options;
-    const pruned = await store.prune(begun.id, spared);
-    this.#progress.addDeleted(pruned.deleted.length);
-    this.#receiver.pruned(pruned);
-  }
-
-  async #digest(
-    { entry, path, stamp }: Extract<ReceiverAction, { kind: "digest" }>,
-  ): Promise<void> {
-    const { digests } = await this.#digests.digest({ path, stamp });
-    this.#receiver.digested(entry, digests);
-    this.#wakeHeld();
-    this.#pump();
-  }
-
-  async #reread(files: readonly FileToReread[]): Promise<void> {
-    const { equipment: { pool }, begun } = this.#options;
-    await pool.run({ kind: "reread", files, chunkBytes: begun.chunkBytes }, {
-      onReply: (reply) => {
-        if (reply.kind !== "reread" || this.#stop.signal.aborted) return;
-        this.#receiver.reread(reply.entry, reply.digests);
-        this.#pump();
-      },
-      signal: this.#stop.signal,
-    });
-  }
-
-  /** Frames gather while all workers are busy, and leave as one batch when one is not. */
-  #land(): void {
-    const { pool } = this.#options.equipment;
-    while (this.#toLand.length > 0 && this.#landJobs.size < 2 * pool.count) {
-      const job = this.#runJob(this.#toLand.splice(0, BATCH_FRAMES));
-      this.#landJobs.add(job);
-      this.#task(job.finally(() => this.#landJobs.delete(job)).then(() => this.#pump()));
-    }
-  }
-
-  async #runJob(frames: readonly FrameToLand[]): Promise<void> {
-    using _work = this.#options.movement?.work();
-    await this.#options.equipment.pool.run({ kind: "land", frames }, {
-      onReply: (reply) => this.#take(reply),
-      signal: this.#stop.signal,
-    });
-  }
-
-  #take(reply: JobReply): void {
-    if (reply.kind !== "landed") return;
+  #take(reply: Landed): void {
     if (reply.frame >= 0) this.#lanes.giveBack(reply.buffer);
     if (this.#stop.signal.aborted) return;
     try {

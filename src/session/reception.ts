@@ -12,6 +12,7 @@ import { claimIdentity } from "./claim.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { type Admission, type OpenSession, serverHandshake } from "./handshake.ts";
 import { Hub } from "./hub.ts";
+import { isLocalAddress } from "./lane_control.ts";
 import { atMost } from "./patience.ts";
 import { type Refusal, Refusals } from "./refusals.ts";
 import { LaneWatch, sayRefusal, Strangers } from "./strangers.ts";
@@ -47,6 +48,11 @@ export interface NewSession {
   readonly address: string;
 }
 
+/** Which way a connection came. */
+interface Entrance {
+  readonly joinsOnly: boolean;
+}
+
 /** What a connection has proved so far. */
 interface Proof {
   identity: Uint8Array | null;
@@ -73,19 +79,24 @@ export class Reception implements AsyncDisposable {
     return false;
   };
 
-  /** Takes a connection in, or shows it out. */
-  takeIn(connection: Connection): void {
-    const reception = this.#receive(connection).then(() => {
+  /** Takes a connection in, or shows it out: one that came by a further port unless it joins a session. */
+  takeIn(
+    connection: Connection,
+    { joinsOnly = false }: { readonly joinsOnly?: boolean } = {},
+  ): void {
+    // A further port's own screen is a list of addresses: how often they come is counted for all here.
+    if (joinsOnly && !this.screen(connection.remoteAddress)) return connection.close("busy", "");
+    const reception = this.#receive(connection, { joinsOnly }).then(() => {
       this.#receptions.delete(reception);
     });
     this.#receptions.add(reception);
   }
 
   /** Never rejects. */
-  async #receive(connection: Connection): Promise<void> {
+  async #receive(connection: Connection, how: Entrance): Promise<void> {
     const proof: Proof = { identity: null };
     try {
-      await this.#takeIn(connection, proof);
+      await this.#takeIn(connection, { ...how, proof });
     } catch (thrown) {
       const { code, message } = toSftpxError(thrown);
       connection.close(code, TOLD.has(code) ? message : "");
@@ -103,10 +114,14 @@ export class Reception implements AsyncDisposable {
   }
 
   /** The handshake of one connection, within its time; a refusal is told to the peer. */
-  async #takeIn(connection: Connection, proof: Proof): Promise<void> {
+  async #takeIn(
+    connection: Connection,
+    { joinsOnly, proof }: Entrance & { readonly proof: Proof },
+  ): Promise<void> {
     const isClaim = connection.protocol === "sftpx-claim/1";
     using stranger = this.#strangers.enter(connection, performance.now());
     using lanes = new LaneWatch(connection);
+    if (isClaim && joinsOnly) throw joinsAlone();
     if (isClaim) return await this.#claim(connection);
     const late = new SftpxError(
       "refused",
@@ -122,7 +137,7 @@ export class Reception implements AsyncDisposable {
       const first = await firstWord(connection);
       if (first === null) return;
       control = new ControlChannel(first);
-      await this.#greet(connection, { control, lanes, proof });
+      await this.#greet(connection, { control, lanes, proof, joinsOnly });
     } catch (thrown) {
       const closed = isLate ? late : stranger.shownOut ?? lanes.tooEarly;
       const error = closed ?? toSftpxError(thrown);
@@ -138,7 +153,7 @@ export class Reception implements AsyncDisposable {
 
   async #greet(
     connection: Connection,
-    { control, lanes, proof }: {
+    { control, lanes, proof, joinsOnly }: Entrance & {
       readonly control: ControlChannel;
       readonly lanes: LaneWatch;
       readonly proof: Proof;
@@ -149,10 +164,12 @@ export class Reception implements AsyncDisposable {
       identity,
       agent: AGENT,
       admit: (identity, ticket) => {
+        if (joinsOnly) throw joinsAlone();
         proof.identity = identity;
         return this.#options.admit({ identity, ticket }, connection.remoteAddress);
       },
       sessionOf: (session) => sessionOf(session, connection.remoteAddress),
+      isLocal: isLocalAddress(connection.remoteAddress),
     });
     this.#options.check();
     const firstLane = lanes.pass();
@@ -191,6 +208,11 @@ async function firstWord(connection: Connection): Promise<ControlStream | null> 
     if (code === "none" && remote) return null;
     throw thrown;
   }
+}
+
+function joinsAlone(): SftpxError {
+  const found = "this port is for further connections of a session";
+  return new SftpxError("refused", `Cannot take the client in: ${found}`);
 }
 
 /** An address whose connections are too many a second. */

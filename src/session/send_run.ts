@@ -5,7 +5,7 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { CompressionPlan } from "../engine/compression_plan.ts";
 import type { TransferResult } from "../engine/report.ts";
-import { type PlannedFrame, Sender } from "../engine/sender.ts";
+import { type FoundEntries, type PlannedFrame, Sender } from "../engine/sender.ts";
 import { BufferPool } from "../pool/buffers.ts";
 import type { Compression, FileToPack, JobReply } from "../pool/messages.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
@@ -27,6 +27,8 @@ export interface SendRunOptions {
   readonly channel: TransferChannel;
   readonly offer: Offer;
   readonly walk: WalkPlan;
+  /** What the walk found, where all of it was announced with the offer: there is no further walk. */
+  readonly announced?: readonly FoundEntries[] | null;
   /** Sources that could not be found: failures of their own. */
   readonly missing: readonly { readonly path: string; readonly error: SftpxError }[];
   readonly equipment: Equipment;
@@ -72,8 +74,8 @@ class SendRun {
 
   constructor(options: SendRunOptions) {
     this.#options = options;
-    const { equipment: { hashing }, tellEntries } = options;
-    this.#sender = new Sender(options.offer, { hashing, tellEntries });
+    const { equipment: { hashing }, tellEntries, announced = null } = options;
+    this.#sender = new Sender(options.offer, { hashing, tellEntries, announced });
     this.#progress = new Progress(options.onEvent, {
       moving: "send",
       counts: () => this.#sender.counts,
@@ -109,6 +111,7 @@ class SendRun {
     } finally {
       this.#stop.abort();
       this.#lanes?.halt();
+      this.#buffers?.close();
       this.#share?.[Symbol.dispose]();
       channel.close();
     }
@@ -145,6 +148,7 @@ class SendRun {
     if (fresh.includes(true)) this.#options.equipment.warm();
     // What the receiver keeps to need not be sent faster.
     this.#limits = limitsOf(this.#options.equipment.rateLimit, rateLimitOf(rateBytesPerSecond));
+    this.#progress.limitTo(leastOf(this.#limits));
     const bufferBytes = frameBufferBytes(this.#sender.chunkBytes);
     // Only the receiver's accept settles the chunk size (I8).
     const { slots } = this.#share = this.#options.equipment.reserveSlots(this.#sender.chunkBytes);
@@ -160,6 +164,7 @@ class SendRun {
     };
     this.#control = new LaneControl(lanes, filling);
     this.#control.begin();
+    if ((this.#options.announced ?? null) !== null) return;
     const feeding = {
       pump: () => this.#pump(),
       flushed: () => this.#options.channel.flushed(),
@@ -224,6 +229,7 @@ class SendRun {
   async #runJob(planned: readonly PlannedFrame[]): Promise<void> {
     const { channel, equipment: { pool } } = this.#options;
     const compression = this.#compressionOf(planned);
+    this.#progress.chose(compression, planned.reduce((sum, { rawBytes }) => sum + rawBytes, 0));
     const files: FileToPack[] = [];
     const numbers = new Map<object, number>();
     const fileNumber = (origin: FileToPack): number => {

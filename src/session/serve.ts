@@ -9,18 +9,20 @@ import { issueLeaf } from "../trust/certificate.ts";
 import { type Admitted, grantOfAccess } from "../trust/grant.ts";
 import { type Identity, identityName, loadIdentity } from "../trust/identity.ts";
 import { encodeTicket } from "../trust/ticket.ts";
-import { type Connection, type Listener, wantedOf } from "../transport/transport.ts";
+import { type Connection, type Listener, stackOf, wantedOf } from "../transport/transport.ts";
 import { whenAborted } from "./abort.ts";
 import { Admissions, type Caller } from "./admissions.ts";
 import { ticketAddresses } from "./advertise.ts";
 import { Equipment } from "./equipment.ts";
+import { FurtherPorts } from "./further_ports.ts";
+import { Guests } from "./guests.ts";
 import type { Admission } from "./handshake.ts";
+import { THREADED_STACK } from "./network_threads.ts";
 import type { ServeHandle, ServeOptions, TransferSummary } from "./options.ts";
 import { OneTransfer } from "./one_transfer.ts";
 import { type NewSession, Reception } from "./reception.ts";
 import { openServedRoot } from "./served_root.ts";
 import { ServedSession } from "./served_session.ts";
-import { requireSessionRoom, type SessionGuest } from "./session_places.ts";
 import { Takeover } from "./takeover.ts";
 import { serveAccess } from "./worker_access.ts";
 
@@ -32,17 +34,9 @@ export async function serve(options: ServeOptions): Promise<ServeHandle> {
   return await server.start();
 }
 
-/** A session that runs. */
-interface Guest extends SessionGuest {
-  readonly session: ServedSession;
-  readonly caller: Caller;
-  /** Ends what it does, and only that. */
-  readonly stop: AbortController;
-}
-
 class Server {
   readonly #options: ServeOptions;
-  readonly #guests = new Map<number, Guest>();
+  readonly #guests = new Guests();
   readonly #ended = Promise.withResolvers<TransferSummary | null>();
   readonly #takeover: Takeover;
   readonly #stop = new AbortController();
@@ -57,6 +51,8 @@ class Server {
   #admissions!: Admissions;
   #reception!: Reception;
   #listener: Listener | null = null;
+  /** Null where its QUIC has this thread alone. */
+  #ports: FurtherPorts | null = null;
   /** What `once` waits for; to look, ask or measure is no transfer. */
   readonly #once: OneTransfer | null;
   #transfers = 0;
@@ -107,6 +103,7 @@ class Server {
         ...wantedOf(options),
         onNotice: (message) => options.onEvent({ kind: "notice", message }),
       });
+      this.#ports = this.#furtherPorts({ certificatePem, keyPem });
       this.#admissions.announce({
         port: this.#listener.address.port,
         addresses: ticketAddresses(this.#listener.address, options.advertise),
@@ -147,7 +144,8 @@ class Server {
       refusalsToldMs,
       admit: (caller, address) => this.#admit(caller, address),
       isKnown: (identity) => this.#admissions.knows(identity),
-      sessionOf: (session, address) => this.#sessionFrom(session, address),
+      sessionOf: (session, address) =>
+        this.#guests.sessionFor({ session, address }, this.#admissions),
       check: () => this.#check(),
       onSession: (client) => this.#open(client),
       onRefused: (refusal) => this.#options.onEvent({ kind: "peer_refused", ...refusal }),
@@ -165,28 +163,38 @@ class Server {
     for (;;) {
       const connection = await listener.accept().catch(() => null);
       if (connection === null) return;
-      this.#connections.add(connection);
-      connection.closed.then(() => this.#connections.delete(connection));
-      this.#reception.takeIn(connection);
+      this.#takeIn(connection, { joinsOnly: false });
     }
   }
 
-  /** A key that is for some addresses only is so for each connection. */
-  #sessionFrom(session: number, address: string): ServedSession | null {
-    const guest = this.#guests.get(session);
-    if (guest === undefined || this.#admissions.isShutOut(guest.caller, address)) return null;
-    return guest.session;
+  #takeIn(connection: Connection, how: { readonly joinsOnly: boolean }): void {
+    this.#connections.add(connection);
+    connection.closed.then(() => this.#connections.delete(connection));
+    this.#reception.takeIn(connection, how);
+  }
+
+  #furtherPorts(
+    leaf: { readonly certificatePem: string; readonly keyPem: string },
+  ): FurtherPorts | null {
+    const { networkThreads: threads, transport, onEvent } = this.#options;
+    const stack = stackOf(transport, THREADED_STACK);
+    if (threads === undefined || threads.count === 0 || stack.name !== THREADED_STACK) return null;
+    return new FurtherPorts({
+      threads,
+      stack,
+      listen: { ...this.#listener!.address, ...leaf, ...wantedOf(this.#options) },
+      onConnection: (connection) => this.#takeIn(connection, { joinsOnly: true }),
+      onNotice: (message) => onEvent({ kind: "notice", message }),
+    });
   }
 
   async #admit(caller: Caller, address: string): Promise<Admission> {
     await this.#lookForKeys();
     // Who has no business here learns nothing of how busy it is.
     const admitted = this.#admissions.grantOf(caller, address);
-    requireSessionRoom(this.#guests.values(), { caller, address });
-    let session: number;
-    do session = crypto.getRandomValues(new Uint32Array(1))[0]!; while (this.#guests.has(session));
+    const session = this.#guests.numberFor({ caller, address });
     const key = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-    return { session, key, admitted };
+    return { session, key, admitted, ports: this.#ports?.count ?? 0 };
   }
 
   /** Asked anew for all that a client asks for: keys and tickets change while it is here. */
@@ -212,6 +220,7 @@ class Server {
   #open({ hub, caller, admission, address }: NewSession): void {
     const stop = new AbortController();
     const stopped = whenAborted(this.#stop.signal, (reason) => stop.abort(reason));
+    const ports = this.#ports;
     const session = new ServedSession({
       hub,
       clientIdentity: caller.identity,
@@ -224,6 +233,7 @@ class Server {
       takeover: this.#takeover,
       grantOf: () => this.#grantOf(caller, address),
       claimUse: (purpose) => this.#admissions.claimTicket(caller, purpose),
+      openPorts: ports === null ? undefined : () => ports.ask(admission.session, address),
       nextTransfer: () => ++this.#transfers,
       onEvent: this.#options.onEvent,
       onBegan: () => this.#once?.began(),
@@ -232,12 +242,13 @@ class Server {
       },
       signal: stop.signal,
     });
-    this.#guests.set(admission.session, { session, caller, address, stop });
+    this.#guests.add(admission.session, { session, caller, address, stop });
     const who = { address, identity: identityName(caller.identity) };
     this.#options.onEvent({ kind: "peer", ...who });
     const run = session.run().then(() => {
       stopped[Symbol.dispose]();
-      this.#guests.delete(admission.session);
+      this.#guests.leave(admission.session);
+      ports?.leave(admission.session);
       this.#runs.delete(run);
       // In a server that stops it is the server who leaves: its last word is what it served.
       if (!this.#stopping) this.#options.onEvent({ kind: "peer_left", ...who });
@@ -254,12 +265,7 @@ class Server {
       this.#options.onEvent({ kind: "reloaded", keys: null, error: toSftpxError(thrown) });
       return;
     }
-    for (const { session, caller, address, stop } of this.#guests.values()) {
-      if (!this.#admissions.isShutOut(caller, address)) continue;
-      const revoked = new SftpxError("refused", "Cannot go on: this key is no longer authorized");
-      stop.abort(revoked);
-      session.settled().then(() => session.hub.close("refused", revoked.message));
-    }
+    this.#guests.turnOut(this.#admissions);
   }
 
   /** A signal also cuts short what `once` still waits for. */
@@ -277,10 +283,11 @@ class Server {
 
   async #shutDown(): Promise<void> {
     this.#listener?.close();
-    await Promise.all([...this.#guests.values()].map(({ session }) => session.settled()));
+    await this.#guests.settled();
     for (const connection of this.#connections) connection.close("none", "");
     await Promise.all([...this.#connections].map((connection) => connection.closed));
     await Promise.all(this.#runs);
+    await this.#ports?.[Symbol.asyncDispose]();
     await this.#reception[Symbol.asyncDispose]();
     try {
       this.#admissions.end();

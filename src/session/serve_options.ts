@@ -4,6 +4,7 @@ import type { SftpxError } from "../base/errors.ts";
 import type { ReceivePolicy } from "../store/store.ts";
 import type { Congestion, HostPort, Transport } from "../transport/transport.ts";
 import type { Access } from "../trust/grant.ts";
+import type { NetworkThreads } from "./network_threads.ts";
 import type { SessionEvent, TransferSummary, WorkerUrls } from "./options.ts";
 
 /** What a peer asks of a server. */
@@ -88,6 +89,8 @@ export interface ServeOptions {
   readonly congestion: Congestion;
   /** Bytes of one stream that may be under way; the transport's own measure where absent. */
   readonly windowBytes?: number;
+  /** Threads with a port each that clients may spread their connections over; absent for none. */
+  readonly networkThreads?: NetworkThreads;
   /** Bytes of files that all clients together move a second, at most; absent for no limit. */
   readonly rateBytesPerSecond?: number;
   /** Time an unauthenticated peer has for its whole handshake; `LIMITS.handshakeMs` by default. */

@@ -44,6 +44,8 @@ export interface ServedSessionOptions {
   readonly grantOf: () => Promise<Admitted>;
   /** Claims the ticket's use for a transfer that begins. */
   readonly claimUse: ClaimUse;
+  /** Opens the server's further ports to this session; absent where it has none. */
+  readonly openPorts?: (() => Promise<readonly number[]>) | undefined;
   readonly nextTransfer: () => number;
   readonly onEvent: (event: ServeEvent) => void;
   /** A transfer that is no dry run began: its end is told by `onDone`. */
@@ -99,6 +101,7 @@ export class ServedSession implements OpenSession {
       this.#running.add(work);
       work.then(() => this.#running.delete(work));
     };
+    hub.onPorts = this.#openPorts;
     hub.start();
     hub.feelPulse(); // How long an answer takes is known when the client is gone.
     await hub.ended;
@@ -106,6 +109,13 @@ export class ServedSession implements OpenSession {
     hub.close("none", "");
     this.#over.resolve();
   }
+
+  /** Once: they stay as they are for as long as the session lasts. */
+  readonly #openPorts = () => {
+    const { hub, openPorts } = this.#options;
+    hub.onPorts = () => {};
+    openPorts?.().then((ports) => hub.tellPorts(ports));
+  };
 
   /** Settles when running transfers have ended and the client had its time to leave. */
   async settled(): Promise<void> {

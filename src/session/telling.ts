@@ -123,10 +123,14 @@ export class Telling {
     };
   }
 
-  #show(event: ProgressEvent): void {
+  #show({ heldBytes = 0, ...event }: ProgressEvent): void {
     this.#movedBytes = Math.max(this.#movedBytes, event.bytesDone - event.reusedBytes);
     const shown = this.#shown;
-    const bytesDone = Math.max(shown.bytesDone, event.bytesDone);
+    // What this command stored before counts as soon as it is found there: it is compared last, and what
+    // is missing would else move unseen below the mark of the attempt before.
+    const storedBytes = Math.min(heldBytes, this.#before.movedBytes);
+    const doneBytes = Math.min(event.bytesDone + storedBytes, event.bytesTotal ?? Infinity);
+    const bytesDone = Math.max(shown.bytesDone, doneBytes, event.bytesDone);
     const filesDone = Math.max(shown.filesDone, event.filesDone);
     this.#shown = {
       ...event,

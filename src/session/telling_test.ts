@@ -70,6 +70,26 @@ Deno.test("figures never go back when an attempt begins anew", () => {
   assert.deepEqual([last().bytesDone, last().bytesTotal], [100, 100]);
 });
 
+Deno.test("what this command stored before counts again once it is found, not once it is compared", () => {
+  const { telling, last } = scene();
+  const total = { bytesTotal: 200 };
+  // Another command left this in the part: it is done when it is compared.
+  telling.tell(progressOf({ ...total, bytesDone: 10, heldBytes: 50 }));
+  assert.equal(last().bytesDone, 10);
+  telling.tell(progressOf({ ...total, bytesDone: 100, heldBytes: 20 }));
+  telling.next(brokenOf());
+  telling.tell(progressOf({ ...total, bytesDone: 0, heldBytes: 90 }));
+  assert.equal(last().bytesDone, 100);
+  telling.tell(progressOf({ ...total, bytesDone: 30, heldBytes: 90 }));
+  assert.equal(last().bytesDone, 120);
+  // Some of it turned out to differ, and never is it more than all.
+  telling.tell(progressOf({ ...total, bytesDone: 150, heldBytes: 90 }));
+  assert.equal(last().bytesDone, 200);
+  assert.equal("heldBytes" in last(), false);
+  telling.tell(progressOf({ ...total, bytesDone: 200 }));
+  assert.equal(last().bytesDone, 200);
+});
+
 Deno.test("how far it came is known whether or not an attempt came further", () => {
   const { telling } = scene();
   telling.tell(progressOf({ bytesDone: 100 }));

@@ -36,8 +36,9 @@ export interface ChannelConnection {
   readonly stack: string;
   /** Its other end, as {@linkcode Connection} names it. */
   readonly address: string;
-  /** Its round trip by its transport's own measure; null where that does not say. */
+  /** Its round trip and its loss by its transport's own measure; null where that does not say. */
   readonly rttMs: number | null;
+  readonly lossRatio: number | null;
 }
 
 /** One transfer's share of a session. */

@@ -6,6 +6,7 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { denoQuicTransport } from "../transport/deno_quic.ts";
 import { raceTransport } from "../transport/race.ts";
+import { STACK as TLS } from "../transport/tls/connection.ts";
 import { tlsTransport } from "../transport/tls/tls.ts";
 import { type Transport, type Wanted, wantedOf } from "../transport/transport.ts";
 import { emptyRootStore } from "../trust/root_store.ts";
@@ -41,7 +42,7 @@ export async function chooseTransport(
     case "quic":
       return taken("QUIC", await firstUsable(stacks[choice.quic], choice));
     case "tcp":
-      return taken("TLS over TCP", await firstUsable(stacks.tcp, choice));
+      return taken(OVER_TCP, await firstUsable(stacks.tcp, choice));
     case "auto":
       return await raced(choice, { stacks, isServer, onNotice });
   }
@@ -58,13 +59,13 @@ async function raced(
   const found = await firstUsable(stacks.tcp, isServer ? onTcp : choice);
   if (quic.usable === null) {
     const reasons = [...quic.reasons, ...found.reasons];
-    const transport = taken("QUIC or TLS over TCP", { ...found, reasons });
-    onNotice(`there is no QUIC (${quic.reasons.join("; ")}): TLS over TCP is all there is`);
+    const transport = taken(`QUIC or ${OVER_TCP}`, { ...found, reasons });
+    onNotice(`there is no QUIC (${textOf(quic.reasons, "QUIC")}): ${OVER_TCP} is all there is`);
     return transport;
   }
   const tcp = isServer ? found : pinnable(found, quic.usable);
   if (tcp.usable === null) {
-    onNotice(`there is no TLS over TCP (${tcp.reasons.join("; ")}): QUIC is all there is`);
+    onNotice(`there is no ${OVER_TCP} (${textOf(tcp.reasons, OVER_TCP)}): QUIC is all there is`);
     return quic.usable;
   }
   return raceTransport({ quic: quic.usable, tcp: tcp.usable });
@@ -77,7 +78,7 @@ function pinnable(tcp: Found, quic: Transport): Found {
     emptyRootStore();
     return tcp;
   } catch (thrown) {
-    return { usable: null, reasons: [`${tcp.usable.name}: ${toSftpxError(thrown).message}`] };
+    return { usable: null, reasons: [{ who: OVER_TCP, why: toSftpxError(thrown).message }] };
   }
 }
 
@@ -92,24 +93,42 @@ export interface ChooseOptions {
 /** What there is of a kind: the first that works, and why those before it do not. */
 interface Found {
   readonly usable: Transport | null;
-  readonly reasons: readonly string[];
+  readonly reasons: readonly Reason[];
+}
+
+interface Reason {
+  readonly who: string;
+  readonly why: string;
 }
 
 async function firstUsable(loads: readonly Load[], choice: Wanted): Promise<Found> {
   const wanted = wantedOf(choice);
-  const reasons: string[] = [];
+  const reasons: Reason[] = [];
   for (const load of loads) {
     const transport = await load();
     const reason = transport.unavailable(wanted);
     if (reason === null) return { usable: transport, reasons };
-    reasons.push(`${transport.name}: ${reason}`);
+    reasons.push({ who: shownOf(transport), why: reason });
   }
   return { usable: null, reasons };
 }
 
 function taken(what: string, { usable, reasons }: Found): Transport {
   if (usable !== null) return usable;
-  throw new SftpxError("unsupported", `Cannot use ${what}: ${reasons.join("; ")}`);
+  throw new SftpxError("unsupported", `Cannot use ${what}: ${textOf(reasons, what)}`);
+}
+
+/** What there is of TCP. */
+const OVER_TCP = "TLS over TCP";
+
+/** QUIC has several stacks, which bear names; of TLS there is one, which is what it is called. */
+function shownOf({ name }: Transport): string {
+  return name === TLS ? OVER_TCP : name;
+}
+
+/** Who cannot, and why; who was named before is not named again. */
+function textOf(reasons: readonly Reason[], named: string): string {
+  return reasons.map(({ who, why }) => who === named ? why : `${who}: ${why}`).join("; ");
 }
 
 type Load = () => Transport | Promise<Transport>;

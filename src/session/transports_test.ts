@@ -141,7 +141,7 @@ Deno.test("without TLS QUIC carries all, with one line", async () => {
   const onNotice = (message: string) => notices.push(message);
   const chosen = await chooseTransport({ quic: "auto" }, { stacks, onNotice });
   assert.equal(chosen.name, "deno-quic");
-  assert.deepEqual(notices, ["there is no TLS over TCP (tls: it cannot): QUIC is all there is"]);
+  assert.deepEqual(notices, ["there is no TLS over TCP (it cannot): QUIC is all there is"]);
 });
 
 Deno.test("a QUIC that was named is not replaced by TLS, and a named transport by nothing", async () => {
@@ -152,11 +152,11 @@ Deno.test("a QUIC that was named is not replaced by TLS, and a named transport b
   });
   await assert.rejects(chooseTransport({ transport: "tcp", quic: "auto" }, { stacks }), {
     code: "unsupported",
-    message: "Cannot use TLS over TCP: tls: gone",
+    message: "Cannot use TLS over TCP: gone",
   });
   await assert.rejects(chooseTransport({ quic: "auto" }, { stacks }), {
     code: "unsupported",
-    message: "Cannot use QUIC or TLS over TCP: deno-quic: off; quiche: off; tls: gone",
+    message: "Cannot use QUIC or TLS over TCP: deno-quic: off; quiche: off; TLS over TCP: gone",
   });
 });
 

@@ -18,8 +18,8 @@ interface Opening {
 
 export class Workshop implements AsyncDisposable {
   readonly #options: TransferOptions;
-  /** What the store's worker may do; undefined for what any store may. */
-  readonly #storeAccess: WorkerAccess;
+  /** What the store's worker may do, and whether it is more than a walk. */
+  readonly #storing: Parameters<typeof startStore>[1];
   readonly #equipping: Promise<Equipment | null>;
   /** Its worker starts before it is known on which root; then null. */
   #starting: StartedStore | null;
@@ -34,11 +34,13 @@ export class Workshop implements AsyncDisposable {
     { access, onlyWalks }: { readonly access: WorkerAccess; readonly onlyWalks: boolean },
   ) {
     this.#options = options;
-    this.#storeAccess = onlyWalks ? access : storeAccess(access.write ?? []);
+    this.#storing = onlyWalks
+      ? { access, receives: false }
+      : { access: storeAccess(access.write ?? []), receives: true };
     const { workers, workerCount, depth, dryRun } = options;
     const { rateBytesPerSecond } = options;
     const limit = rateBytesPerSecond === undefined ? {} : { rateBytesPerSecond };
-    this.#starting = startStore(workers.store, this.#storeAccess);
+    this.#starting = startStore(workers.store, this.#storing);
     this.#equipping = dryRun ? Promise.resolve(null) : Equipment.start({
       chunkWorkerUrl: workers.chunk,
       workerCount,
@@ -108,8 +110,7 @@ export class Workshop implements AsyncDisposable {
     const started = this.#starting;
     this.#starting = null;
     await closed(before);
-    return await (started ?? startStore(this.#options.workers.store, this.#storeAccess))
-      .open(options);
+    return await (started ?? startStore(this.#options.workers.store, this.#storing)).open(options);
   }
 
   async #closeStore(): Promise<void> {

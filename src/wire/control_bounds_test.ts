@@ -35,6 +35,7 @@ Deno.test("a message without one of its fields is refused", () => {
     "have.r",
     "request.f",
     "request.u",
+    "welcome.p",
   ]);
   for (const [, message] of SAMPLES) {
     for (const key of Object.keys(bodyMap(message))) {
@@ -406,6 +407,20 @@ Deno.test("every value is held to its limit and one past it", () => {
     ["widen", at("t"), ...u32],
     ["widen", at("q"), [0, LIMITS.connections], [-1, LIMITS.connections + 1]],
     ["widen", at("p"), [0, LIMITS.connections], [-1, LIMITS.connections + 1]],
+    ["welcome", at("p"), [0, LIMITS.networkThreads], [-1, LIMITS.networkThreads + 1]],
+    ["ports", at("p"), [
+      [],
+      [1],
+      many(LIMITS.networkThreads, 65_535),
+    ], [[0], [65_536], many(LIMITS.networkThreads + 1, 4444)]],
+    ["compressed", at("n"), [1, LIMITS.controlMessageBytes], [
+      0,
+      LIMITS.controlMessageBytes + 1,
+    ]],
+    ["compressed", at("z"), [countingBytes(0, 1), new Uint8Array(LIMITS.compressedMessageBytes)], [
+      new Uint8Array(0),
+      new Uint8Array(LIMITS.compressedMessageBytes + 1),
+    ]],
     ["finish", at("t"), ...u32],
     ["finish", at("h"), ...bytes(32)],
     ["finish", at("n"), ...u32],

@@ -49,6 +49,9 @@ import {
   verdict,
 } from "./value_schema.ts";
 
+/** The largest port. */
+const U16_MAX = 0xffff;
+
 /** A codec for the body of each message, `type` left out. */
 export const MESSAGE_CODECS: {
   readonly [T in M.Message["type"]]: Codec<Body<T>>;
@@ -71,6 +74,7 @@ export const MESSAGE_CODECS: {
     write: field("w", boolean()),
     maxConnections: field("c", uint(LIMITS.connections, 1)),
     maxLanes: field("l", uint(LANES_MAX, 1)),
+    ports: optional("p", uint(LIMITS.networkThreads)),
   }),
   join: body<"join">({
     session: field("s", counter),
@@ -81,6 +85,11 @@ export const MESSAGE_CODECS: {
   refuse: body<"refuse">({ code: field("c", shortWord), message: field("m", message) }),
   ping: body<"ping">({ token: field("k", counter) }),
   pong: body<"pong">({ token: field("k", counter) }),
+  ports: body<"ports">({ ports: field("p", list(uint(U16_MAX, 1), LIMITS.networkThreads)) }),
+  compressed: body<"compressed">({
+    rawBytes: field("n", uint(LIMITS.controlMessageBytes, 1)),
+    body: field("z", bytes(1, LIMITS.compressedMessageBytes)),
+  }),
   bye: body<"bye">({}),
   request: body<"request">({
     transfer,

@@ -111,6 +111,8 @@ export interface Welcome {
   readonly write: boolean;
   readonly maxConnections: number;
   readonly maxLanes: number;
+  /** Further ports that the server opens for who asks (Ports); absent for none. */
+  readonly ports?: number;
 }
 
 /** Client to server on a further connection, after the hellos. */
@@ -459,6 +461,24 @@ export interface Pong {
   readonly token: number;
 }
 
+/**
+ * Client to server, empty: asks for the further ports that Welcome spoke of. Server to client: those that
+ * are open to further connections of this session. Ignorable.
+ */
+export interface Ports {
+  readonly type: "ports";
+  readonly ports: readonly number[];
+}
+
+/** Either way, with the capability `compressed-messages`: another message, as it stands on the stream. */
+export interface Compressed {
+  readonly type: "compressed";
+  /** Bytes of that message, header included. */
+  readonly rawBytes: number;
+  /** One zstd frame of them. */
+  readonly body: Uint8Array;
+}
+
 /** Either way: the session ends in order; nothing follows. */
 export interface Bye {
   readonly type: "bye";
@@ -502,6 +522,8 @@ export type Message =
   | Refuse
   | Ping
   | Pong
+  | Ports
+  | Compressed
   | Bye
   | TransferMessage;
 
@@ -538,9 +560,11 @@ export const MESSAGE_NUMBERS = {
   listing: 0x25,
   measure: 0x26,
   measured: 0x27,
+  compressed: 0x28,
   ping: 0x8001,
   pong: 0x8002,
   widen: 0x8003,
+  ports: 0x8004,
 } as const satisfies Record<Message["type"], number>;
 
 /** Types at or above this bit may be ignored by a peer that does not know them. */

@@ -101,7 +101,7 @@ const SERVER_STATES: Readonly<
     fate: (type) =>
       endsSession(type)
         ? "ends"
-        : ["ping", "pong", "omitted", "abort"].includes(type)
+        : ["ping", "pong", "ports", "omitted", "abort"].includes(type)
         ? "goes on"
         : "protocol",
   },
@@ -113,7 +113,7 @@ const SERVER_STATES: Readonly<
     fate: (type) =>
       endsSession(type)
         ? "ends"
-        : ["ping", "pong", "abort", "accept", "durable"].includes(type)
+        : ["ping", "pong", "ports", "abort", "accept", "durable"].includes(type)
         ? "goes on"
         : type === "receipt" // Nobody signed this one.
         ? "integrity"
@@ -154,7 +154,9 @@ for (
     await using ground = await Ground.open();
     const { place } = ground;
     for (const message of MESSAGES) {
-      if (["ping", "pong", "bye", "abort", "durable", awaited].includes(message.type)) continue;
+      if (["ping", "pong", "ports", "bye", "abort", "durable", awaited].includes(message.type)) {
+        continue;
+      }
       await t.step(message.type, async () => {
         const { remote, served } = await rawServer(place.network, async (peer) => {
           await peer.take(opener);
@@ -179,7 +181,8 @@ for (
 }
 
 function endsSession(type: Type): boolean {
-  return SESSION.includes(type) || type === "bye" || type === "refuse";
+  // What is said to be compressed here is not.
+  return SESSION.includes(type) || ["bye", "refuse", "compressed"].includes(type);
 }
 
 /** What became of a message: looked for in the way in which what is expected would show. */

@@ -85,6 +85,14 @@ Deno.test("a gigabyte of text within the machine is not held up by what does not
   assert.ok(told.ms < untold.ms);
 });
 
+Deno.test("a second of text within the machine goes as if nothing could compress", () => {
+  const path = LINKS["a loopback that costs its cores 2 s/GB"]!;
+  const pipe = { ...HERE, path, bytes: 256e6, material: () => SOURCES };
+  const { ms, levels } = runPipe({ ...pipe, level: null, isFast: true });
+  assert.equal(ms, runPipe({ ...pipe, level: 0 }).ms);
+  assert.ok(levels.every((level) => level === 0));
+});
+
 Deno.test("the plan finds text behind what does not shrink, and the other way round", () => {
   for (const [first, then] of [[NOISE, WORDS], [WORDS, NOISE]] as const) {
     const path = LINKS["100 Mbit/s"]!;

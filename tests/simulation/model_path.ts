@@ -1,6 +1,7 @@
 // A model of the path between two peers, for lane plans: what connections and lanes carry on it, by round
 // trip, rate, loss, windows and congestion control. Deterministic; figures are averages, with a wobble.
 
+import { LIMITS } from "../../src/base/limits.ts";
 import type { LaneGoal, Way } from "../../src/engine/lane_goal.ts";
 import { spreadLanes } from "../../src/engine/lane_spread.ts";
 
@@ -13,6 +14,8 @@ export interface PathModel {
   /** What the processor carries by each way, however many connections there are. */
   readonly quicBytesPerSecond?: number;
   readonly tcpBytesPerSecond?: number;
+  /** Both ways take turns on it: what one carries, the other one cannot. */
+  readonly hasSharedProcessor?: boolean;
   readonly quicCongestion?: "bbr" | "cubic";
   readonly tcpCongestion?: "bbr" | "cubic";
   /** What the source gives; no bound where absent. */
@@ -39,8 +42,10 @@ export function carriedBy(
     const way = wayOf(connection);
     wanted[way] += connectionRate(path, { way, lanes: count });
   }
-  const quic = Math.min(wanted.quic, path.quicBytesPerSecond ?? 250e6);
-  const tcp = Math.min(wanted.tcp, path.tcpBytesPerSecond ?? 900e6);
+  const [quicMost, tcpMost] = [path.quicBytesPerSecond ?? 250e6, path.tcpBytesPerSecond ?? 900e6];
+  const busy = path.hasSharedProcessor ? wanted.quic / quicMost + wanted.tcp / tcpMost : 0;
+  const quic = Math.min(wanted.quic / Math.max(1, busy), quicMost);
+  const tcp = Math.min(wanted.tcp / Math.max(1, busy), tcpMost);
   const bound = Math.min(path.bytesPerSecond, path.sourceBytesPerSecond ?? Infinity);
   const share = Math.min(1, bound / Math.max(1, quic + tcp));
   return { quic: quic * share, tcp: tcp * share };
@@ -106,6 +111,8 @@ export class ModelSession {
     for (const way of ["quic", "tcp"] as const) {
       const known = this.#ways.filter((item) => item === way).length;
       for (let missing = goal[way] - known; missing > 0 && this.#mayJoin(way); missing--) {
+        // One that carries nothing keeps its place in the session.
+        if (this.#ways.length === LIMITS.connections) break;
         this.#thereMs.push(this.#nowMs + 3 * this.#path.rttMs);
         this.#ways.push(way);
       }

@@ -1,7 +1,8 @@
 // The sending end of a simulated run: does what the session does with a Sender.
 
 import { isFromOn } from "../../src/base/path.ts";
-import { Sender } from "../../src/engine/sender.ts";
+import { earlyManifest } from "../../src/engine/early_manifest.ts";
+import { type FoundEntries, Sender } from "../../src/engine/sender.ts";
 import type { TransferCounts } from "../../src/engine/report.ts";
 import type { Entry, Message, Offer, TransferMessage } from "../../src/wire/messages.ts";
 import type { Clock, Random } from "./clock.ts";
@@ -25,6 +26,8 @@ export interface SendingOptions {
   readonly crashStep: number;
   /** Walks first what the receiver says is missing. */
   readonly followsHint: boolean;
+  /** Says the whole manifest with the offer. */
+  readonly announces: boolean;
   readonly say: (message: Message) => void;
 }
 
@@ -42,6 +45,7 @@ export class SendingSide extends Side {
   readonly #options: SendingOptions;
   readonly #sender: Sender;
   readonly #ready: SimulatedFrame[] = [];
+  readonly #early: Message[] = [];
   #lanes: Lane[];
   #free = SLOTS;
   #lossesLeft: number;
@@ -55,7 +59,11 @@ export class SendingSide extends Side {
     super(options.crashStep);
     this.#options = options;
     this.#lossesLeft = options.losses;
-    this.#sender = new Sender(options.offer, { hashing: HASHING, tellEntries: true });
+    const { offer, announces, source } = options;
+    const announced = announces ? [this.#found(source.nodes)] : null;
+    this.#sender = new Sender(offer, { hashing: HASHING, tellEntries: true, announced });
+    this.#early.push(...(announced && earlyManifest(offer.transfer, announced)) ?? []);
+    this.#isWalking = announces;
     this.#lanes = Array.from({ length: options.laneCount }, () => new Lane(options.lane));
   }
 
@@ -74,6 +82,7 @@ export class SendingSide extends Side {
     for (let message = this.#sender.pollMessage(); message; message = this.#sender.pollMessage()) {
       this.#options.say(message);
     }
+    for (const message of this.#early.splice(0)) this.#options.say(message);
     this.drainReports(this.#sender);
     if (this.#sender.result !== null) {
       return this.end({ result: this.#sender.result, error: null, crashed: false });
@@ -95,11 +104,15 @@ export class SendingSide extends Side {
         if (nodes.length === 0) return this.#sender.endEntries();
         this.#isWalking = false;
         this.#next += nodes.length;
-        const entries = nodes.map((node) => source.entryOf(node));
-        nodes.forEach(({ bytes }, at) => this.walked.push({ entry: entries[at]!, bytes }));
-        const paths = entries.map((entry) => entry.path);
-        this.#sender.addEntries({ entries, paths, sources: nodes.map((node) => node.source) });
+        this.#sender.addEntries(this.#found(nodes));
       }));
+  }
+
+  #found(nodes: readonly SourceNode[]): FoundEntries {
+    const entries = nodes.map((node) => this.#options.source.entryOf(node));
+    nodes.forEach(({ bytes }, at) => this.walked.push({ entry: entries[at]!, bytes }));
+    const paths = entries.map((entry) => entry.path);
+    return { entries, paths, sources: nodes.map((node) => node.source) };
   }
 
   #orderOf(nodes: readonly SourceNode[]): readonly SourceNode[] {

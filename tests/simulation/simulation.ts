@@ -40,6 +40,8 @@ export interface AttemptOptions {
   readonly roomChunks?: number;
   /** The sender names first what is missing; true by default. */
   readonly followsHint?: boolean;
+  /** The sender says its whole manifest with the offer. */
+  readonly announces?: boolean;
   readonly journalChunks?: number;
   readonly slowMs?: { readonly journal?: number; readonly commit?: number };
   /** What happens to the source during the run, by time in milliseconds. */
@@ -156,6 +158,7 @@ export function runAttempt(options: AttemptOptions): Attempt {
     losses: options.losses ?? 0,
     crashStep: crashStep("sender"),
     followsHint: options.followsHint ?? true,
+    announces: options.announces ?? false,
     lane: {
       clock,
       random,

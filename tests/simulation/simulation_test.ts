@@ -67,6 +67,24 @@ Deno.test("a transfer that crashes is resumed, by either end, and sends no journ
   assert.ok(resumed > 100, `only ${resumed} attempts had a journal to resume from`);
 });
 
+Deno.test("a manifest that is said with the offer ends as any, fresh, standing or resumed", () => {
+  forSeeds(150, (seed) => {
+    const world = makeWorld(seed);
+    const { random, disk } = world;
+    if (seed % 2 === 0) standSome(world, 0.5);
+    const crash = { side: random.pick(["sender", "receiver"] as const), step: random.below(120) };
+    attemptIn(world, { crash, announces: seed % 3 > 0 });
+    const held = journalled(disk.journal);
+    const last = attemptIn(world, { attempt: 1, announces: true, losses: seed % 3 });
+    assertResumed(held, last);
+    assertDone(last, disk);
+    assert.equal(failedPaths(last).size, 0);
+    const again = attemptIn(world, { attempt: 2, announces: true });
+    assertDone(again, disk);
+    assert.equal(again.sending.sentRaw.size, 0);
+  });
+});
+
 Deno.test("entries that fail at either end fail alone", () => {
   forSeeds(200, (seed) => {
     const world = makeWorld(seed);

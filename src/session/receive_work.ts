@@ -1,0 +1,128 @@
+// What the receiving engine asks for is done here, by the store and the workers, and each answer handed
+// back to it. Decides nothing: what to do, and when, is the engine's; what a failure means, the run's.
+
+import type { Receiver, ReceiverAction } from "../engine/receiver.ts";
+import { DigestDesk } from "../pool/digest_desk.ts";
+import type { FileToReread } from "../pool/messages.ts";
+import type { Begun, Outcome, Store } from "../store/store.ts";
+import type { FilterRule } from "../wire/messages.ts";
+import { bothOutcomes, comparedWith } from "./comparing.ts";
+import type { Equipment } from "./equipment.ts";
+import type { Landing } from "./landing.ts";
+import type { Movement } from "./movement.ts";
+
+/** All but what is said to the peer. */
+export type ReceiverWork = Exclude<ReceiverAction, { kind: "send" | "receipt" }>;
+
+type Work<Kind extends ReceiverWork["kind"]> = Extract<ReceiverWork, { kind: Kind }>;
+
+export interface ReceiveWorkOptions {
+  readonly receiver: Receiver;
+  readonly store: Store;
+  readonly begun: Begun;
+  readonly equipment: Pick<Equipment, "pool">;
+  readonly landing: Pick<Landing, "put">;
+  /** What removing spares. */
+  readonly spared: readonly FilterRule[];
+  /** Learns of what is done for the transfer. */
+  readonly movement?: Movement | undefined;
+  /** Called before the first entry is put in place. */
+  readonly onMoved?: (() => void) | undefined;
+  readonly onPruned: (deleted: number) => void;
+  /** One of several answers came; the last is told by the end of the work. */
+  readonly onAnswer: () => void;
+  readonly signal: AbortSignal;
+}
+
+export class ReceiveWork {
+  readonly #options: ReceiveWorkOptions;
+  readonly #digests: DigestDesk;
+
+  constructor(options: ReceiveWorkOptions) {
+    this.#options = options;
+    const { begun: { chunkBytes }, equipment: { pool }, signal } = options;
+    this.#digests = new DigestDesk({ pool, chunkBytes, signal });
+  }
+
+  /** Does it; settles when the engine has its answer. */
+  async carryOut(action: ReceiverWork): Promise<void> {
+    const { receiver, store, begun, landing, movement } = this.#options;
+    using _work = movement?.work();
+    switch (action.kind) {
+      case "register": {
+        const { first, entries, sources, refused } = action;
+        const placed = store.register(begun.id, first, entries, sources, refused);
+        return receiver.registered(first, await placed);
+      }
+      case "digest":
+        return await this.#digest(action);
+      case "land": {
+        const { frame, chunks } = action;
+        return landing.put({
+          frame,
+          buffer: new ArrayBuffer(0),
+          bodyOffset: 0,
+          bodyBytes: 0,
+          chunks,
+        });
+      }
+      case "forget":
+        await store.forget(begun.id, action.chunks);
+        return receiver.forgotten();
+      case "reread":
+        return await this.#reread(action.files);
+      case "distrust":
+        await store.forget(begun.id, action.chunks);
+        return;
+      case "journal":
+        await store.journal(begun.id, action.runs, action.leaveOut);
+        return receiver.journalled();
+      case "place":
+        this.#options.onMoved?.();
+        return receiver.directoriesPlaced(await store.placeDirectories(begun.id, action.leaveOut));
+      case "commit":
+        return receiver.committed(await this.#commit(action));
+      case "prune":
+        return await this.#prune();
+      case "finish":
+        return receiver.storeFinished(await store.finish(begun.id, action.leaveOut));
+    }
+  }
+
+  /** Under an append-only grant some files are compared before they are committed. */
+  async #commit({ files, leaveOut }: Work<"commit">): Promise<Outcome> {
+    const { store, begun, equipment: { pool }, signal } = this.#options;
+    const outcome = await store.commit(begun.id, files, leaveOut);
+    if (outcome.compare === undefined) return outcome;
+    const begins = await comparedWith(pool, outcome.compare, signal);
+    const rest = files.flatMap((file) => {
+      const seen = begins.get(file.entry);
+      return seen === undefined ? [] : [{ ...file, begins: seen }];
+    });
+    return bothOutcomes(outcome, await store.commit(begun.id, rest));
+  }
+
+  async #prune(): Promise<void> {
+    const { receiver, store, begun, spared, onPruned } = this.#options;
+    const pruned = await store.prune(begun.id, spared);
+    onPruned(pruned.deleted.length);
+    receiver.pruned(pruned);
+  }
+
+  async #digest({ entry, path, stamp }: Work<"digest">): Promise<void> {
+    const { digests } = await this.#digests.digest({ path, stamp });
+    this.#options.receiver.digested(entry, digests);
+  }
+
+  async #reread(files: readonly FileToReread[]): Promise<void> {
+    const { receiver, equipment: { pool }, begun, onAnswer, signal } = this.#options;
+    await pool.run({ kind: "reread", files, chunkBytes: begun.chunkBytes }, {
+      onReply: (reply) => {
+        if (reply.kind !== "reread" || signal.aborted) return;
+        receiver.reread(reply.entry, reply.digests);
+        onAnswer();
+      },
+      signal,
+    });
+  }
+}
