@@ -19,6 +19,18 @@ Deno.test("a buffer given back is handed out again, not made anew", () => {
   assert.equal(pool.take(), buffer);
 });
 
+Deno.test("a pool that is closed gives memory back at once, also what comes back later", () => {
+  const pool = new BufferPool({ bufferBytes: 100, budgetBytes: 300 });
+  const [one, two] = [pool.take()!, pool.take()!];
+  pool.give(one);
+  pool.close();
+  assert.ok(one.detached && !two.detached);
+  const three = pool.take()!;
+  for (const buffer of [two, three]) pool.give(buffer);
+  assert.ok(two.detached && three.detached);
+  assert.deepEqual([pool.outstanding, pool.available], [0, 3]);
+});
+
 Deno.test("give() refuses a detached buffer, a stranger's size, and one too many", () => {
   const pool = new BufferPool({ bufferBytes: 100, budgetBytes: 200 });
   const buffer = pool.take()!;

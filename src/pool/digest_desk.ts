@@ -8,8 +8,8 @@ import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { FileDigests, FileToDigest, StandingFile } from "./messages.ts";
 import type { ChunkPool } from "./pool.ts";
 
-/** What one job reads at most, where that is a chunk or more: some milliseconds of work. */
-const JOB_BYTES = 16 << 20;
+/** What one job reads, where that is a chunk or more: work beside which its messages cost little. */
+const JOB_BYTES = { least: 16 << 20, most: 64 << 20 };
 /** Files of one job at most. */
 const JOB_FILES = 64;
 /** Ranges of one file that are at the pool at once, for each worker. */
@@ -39,7 +39,7 @@ export class DigestDesk {
   /** Digests of one file. Rejects with the signal's reason, or with what became of the pool. */
   digest(file: StandingFile): Promise<FileDigests> {
     const { chunkBytes } = this.#options;
-    if (file.stamp.sizeBytes > Math.max(JOB_BYTES, chunkBytes)) return this.#large(file);
+    if (file.stamp.sizeBytes > Math.max(JOB_BYTES.least, chunkBytes)) return this.#large(file);
     return new Promise((resolve, reject) => {
       // Whoever asks, asks for many in one go: they leave together.
       if (this.#waiting.length === 0) queueMicrotask(() => this.#flush());
@@ -64,7 +64,10 @@ export class DigestDesk {
     const chunks = Math.ceil(file.stamp.sizeBytes / chunkBytes);
     // One job, which refuses it unread.
     if (chunks > LIMITS.chunksPerFile) return (await this.#run([file]))[0] ?? NOTHING;
-    const step = Math.max(1, Math.floor(JOB_BYTES / chunkBytes));
+    // Small enough that all workers have some of it.
+    const share = Math.ceil(file.stamp.sizeBytes / (RANGES_PER_WORKER * pool.count));
+    const jobBytes = Math.min(Math.max(share, JOB_BYTES.least), JOB_BYTES.most);
+    const step = Math.max(1, Math.floor(jobBytes / chunkBytes));
     const digests = new Uint8Array(chunks * DIGEST_BYTES);
     let next = 0;
     let failed: FileDigests | null = null;
@@ -104,7 +107,7 @@ function* jobsOf(waiting: readonly Waiting[], mostFiles: number): Generator<read
   let bytes = 0;
   for (const each of waiting) {
     const { sizeBytes } = each.file.stamp;
-    if (some.length >= mostFiles || (some.length > 0 && bytes + sizeBytes > JOB_BYTES)) {
+    if (some.length >= mostFiles || (some.length > 0 && bytes + sizeBytes > JOB_BYTES.most)) {
       yield some;
       [some, bytes] = [[], 0];
     }

@@ -66,12 +66,12 @@ Deno.test("a job of small files holds so many of them and so many bytes", async 
   const pool = new HeldPool();
   const desk = new DigestDesk({ pool, chunkBytes: MiB });
   const asked = Array.from({ length: 1000 }, () => desk.digest(seen("a", 10)));
-  asked.push(...Array.from({ length: 8 }, () => desk.digest(seen("b", 6 * MiB))));
+  asked.push(...Array.from({ length: 8 }, () => desk.digest(seen("b", 24 * MiB))));
   await ticks();
   for (const { job } of pool.jobs) {
     assert.ok(job.files.length <= 64);
     const bytes = job.files.reduce((sum, { stamp }) => sum + stamp.sizeBytes, 0);
-    assert.ok(bytes <= 16 * MiB, String(bytes));
+    assert.ok(bytes <= 64 * MiB, String(bytes));
   }
   await pool.answerAll();
   assert.equal((await Promise.all(asked)).length, 1008);
@@ -80,13 +80,13 @@ Deno.test("a job of small files holds so many of them and so many bytes", async 
 Deno.test("a large file is cut into ranges, a few of them ahead, and put together in order", async () => {
   const pool = new HeldPool();
   const desk = new DigestDesk({ pool, chunkBytes: MiB });
-  const digesting = desk.digest(seen("large", 200 * MiB - 5));
+  const digesting = desk.digest(seen("large", 800 * MiB - 5));
   await ticks();
   assert.deepEqual(pool.jobs.map(({ job }) => job.files[0]?.range), [
-    [0, 16],
-    [16, 16],
-    [32, 16],
-    [48, 16],
+    [0, 64],
+    [64, 64],
+    [128, 64],
+    [192, 64],
   ]);
   // The second one first.
   pool.jobs.splice(1, 1)[0]?.answer();
@@ -94,8 +94,22 @@ Deno.test("a large file is cut into ranges, a few of them ahead, and put togethe
   assert.equal(pool.jobs.length, 4);
   await pool.answerAll();
   const { digests } = await digesting;
-  assert.equal(digests?.length, 200 * DIGEST_BYTES);
-  for (let chunk = 0; chunk < 200; chunk++) assert.equal(digests[chunk * DIGEST_BYTES], chunk);
+  assert.equal(digests?.length, 800 * DIGEST_BYTES);
+  for (let chunk = 0; chunk < 800; chunk++) {
+    assert.equal(digests[chunk * DIGEST_BYTES], chunk % 256);
+  }
+});
+
+Deno.test("a file of a few jobs is cut small enough that all workers have some of it", async () => {
+  for (const [mebibytes, ranges] of [[16, 1], [40, 3], [64, 4], [160, 4]]) {
+    const pool = new HeldPool();
+    const desk = new DigestDesk({ pool, chunkBytes: MiB });
+    const digesting = desk.digest(seen("large", mebibytes! * MiB));
+    await ticks();
+    assert.equal(pool.jobs.length, ranges, `${mebibytes} MiB`);
+    await pool.answerAll();
+    assert.equal((await digesting).digests?.length, mebibytes! * DIGEST_BYTES);
+  }
 });
 
 Deno.test("a range that cannot be read makes its file unknown, and no more of it is read", async () => {
@@ -141,7 +155,7 @@ Deno.test("a pool that fails is told to everyone who waits, large file or small"
 
 Deno.test("real workers give a large file's digests as one reader does", async () => {
   using scratch = new Scratch();
-  const path = scratch.file("large", noise(17 * MiB + 3));
+  const path = scratch.file("large", noise(65 * MiB + 3));
   await using pool = new ChunkPool({ workerUrl: CHUNK_WORKER, count: 2, without: [] });
   await pool.start();
   const chunkBytes = 65_536;

@@ -5,9 +5,7 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { spawnWorker, type WorkerAccess } from "../runtime/runtime.ts";
 import type {
-  ChunkInit,
   ChunkJob,
-  ChunkReply,
   CompareJob,
   DigestJob,
   JobReply,
@@ -16,9 +14,14 @@ import type {
   Ready,
   RereadJob,
 } from "./messages.ts";
+import { PoolWorker, type Ticket } from "./pool_worker.ts";
 
 /** Jobs a worker holds: the one it runs, and the next, so that it need not wait for us. */
 const JOBS_PER_WORKER = 2;
+/** What a worker's start costs: so long there is a line of frames before another one is worth it. */
+const START_MS = 50;
+/** Chunks of a frame that is landed in next to no time. */
+const QUICK_CHUNKS = 8;
 
 /** A job without the number the pool gives it. */
 export type PoolJob =
@@ -37,8 +40,13 @@ export interface ChunkPoolOptions {
   readonly without: readonly string[];
   /** What the workers may do; null for all that this thread may. */
   readonly access?: WorkerAccess | null;
-  /** The first job starts the workers, if nobody did before: each costs a start that some need not pay. */
+  /**
+   * Jobs start the workers, each one once those before it have something to do: a start keeps this
+   * thread for 15 ms and another for 50, which a run with little to do need not pay for each core.
+   */
   readonly onDemand?: boolean;
+  /** The time; a test brings its own. */
+  readonly nowMs?: () => number;
 }
 
 export interface RunOptions {
@@ -48,11 +56,16 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A fixed number of chunk workers. */
+/** Chunk workers, up to a fixed number of them. */
 export class ChunkPool {
   readonly #options: ChunkPoolOptions;
   readonly #workers: PoolWorker[] = [];
   readonly #waiting = new Set<Ticket>();
+  readonly #nowMs: () => number;
+  /** When the worker that was started last could begin; never while it starts. */
+  #readyMs = Infinity;
+  /** Since when there has always been a job that waits, if there is one. */
+  #lineMs = 0;
   #nextJob = 1;
   #failure: SftpxError | null = null;
 
@@ -61,27 +74,20 @@ export class ChunkPool {
       throw new RangeError(`a pool of ${options.count} workers`);
     }
     this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
-  /** Starts the workers; settles when all are ready. Exactly once. */
+  /** Starts all workers; settles when they are ready. Exactly once. */
   async start(): Promise<void> {
     if (this.#workers.length > 0) throw new TypeError("the pool was started before");
-    const { count, workerUrl, without, access = null } = this.#options;
-    for (let index = 0; index < count; index++) {
-      const worker = new PoolWorker(spawnWorker(workerUrl, { name: `chunk ${index}`, access }), {
-        onIdle: () => this.#dispatch(),
-        onDeath: (found) => this.#fail(found),
-      });
-      this.#workers.push(worker);
-      worker.send({ kind: "init", without });
-    }
+    while (this.#workers.length < this.count) this.#startOne();
     await Promise.all(this.#workers.map((worker) => worker.ready));
   }
 
-  /** Starts the workers unless that was done; what goes wrong is told by every job. */
+  /** Starts the first worker unless there is one; what goes wrong is told by every job. */
   warm(): void {
     if (this.#workers.length > 0 || this.#failure !== null) return;
-    this.start().catch((thrown) => this.#end(toSftpxError(thrown)));
+    this.#startAnother();
   }
 
   /** Names of the codecs the workers loaded; null before `start` has settled. */
@@ -89,9 +95,19 @@ export class ChunkPool {
     return this.#workers[0]?.codecs ?? null;
   }
 
-  /** Number of workers. */
+  /** Number of workers, at most. */
   get count(): number {
     return this.#options.count;
+  }
+
+  /** How many of them have been started. */
+  get started(): number {
+    return this.#workers.length;
+  }
+
+  /** Workers that have something to do. */
+  get busy(): number {
+    return this.#workers.filter(({ jobs }) => jobs > 0).length;
   }
 
   /** Jobs that no worker has taken yet. */
@@ -121,6 +137,7 @@ export class ChunkPool {
         reject,
       };
       options.signal?.addEventListener("abort", drop, { once: true });
+      if (this.#waiting.size === 0) this.#lineMs = this.#nowMs();
       this.#waiting.add(ticket);
       this.#dispatch();
     });
@@ -138,7 +155,7 @@ export class ChunkPool {
 
   #dispatch(): void {
     for (const ticket of this.#waiting) {
-      const worker = this.#leastBusy();
+      const worker = isQuick(ticket.job) ? this.#fullest() : this.#leastBusy();
       if (worker === null) return;
       this.#waiting.delete(ticket);
       worker.take(ticket);
@@ -146,11 +163,56 @@ export class ChunkPool {
   }
 
   #leastBusy(): PoolWorker | null {
-    let best: PoolWorker | null = null;
-    for (const worker of this.#workers) {
-      if (worker.jobs < (best?.jobs ?? JOBS_PER_WORKER)) best = worker;
+    const best = this.#withRoom.reduce<PoolWorker | null>(
+      (best, worker) => best === null || worker.jobs < best.jobs ? worker : best,
+      null,
+    );
+    const isIdle = best?.jobs === 0;
+    return isIdle || this.#workers.length === this.count ? best : this.#startAnother();
+  }
+
+  /**
+   * Where a frame goes: to a worker that is at it, as long as it has room. One that is woken for a frame
+   * now and then compiles what it runs and collects its garbage like any other, and does it for little.
+   */
+  #fullest(): PoolWorker | null {
+    const best = this.#withRoom.reduce<PoolWorker | null>(
+      (best, worker) => best === null || worker.jobs > best.jobs ? worker : best,
+      null,
+    );
+    if (best !== null || this.#workers.length === this.count) return best;
+    const linedMs = this.#nowMs() - Math.max(this.#lineMs, this.#readyMs);
+    return linedMs < START_MS ? null : this.#startAnother();
+  }
+
+  get #withRoom(): readonly PoolWorker[] {
+    return this.#workers.filter(({ jobs }) => jobs < JOBS_PER_WORKER);
+  }
+
+  /** One that starts holds jobs like any other; null where none can be started, which ends the pool. */
+  #startAnother(): PoolWorker | null {
+    try {
+      return this.#startOne();
+    } catch (thrown) {
+      this.#end(toSftpxError(thrown));
+      return null;
     }
-    return best;
+  }
+
+  #startOne(): PoolWorker {
+    const { workerUrl, without, access = null } = this.#options;
+    const name = `chunk ${this.#workers.length}`;
+    const worker = new PoolWorker(spawnWorker(workerUrl, { name, access }), {
+      onReady: () => {
+        this.#readyMs = this.#nowMs();
+      },
+      onIdle: () => this.#dispatch(),
+      onDeath: (found) => this.#fail(found),
+    });
+    this.#workers.push(worker);
+    this.#readyMs = Infinity;
+    worker.send({ kind: "init", without });
+    return worker;
   }
 
   #fail(found: string): void {
@@ -170,116 +232,16 @@ export class ChunkPool {
   }
 }
 
-interface Ticket {
-  readonly job: ChunkJob;
-  readonly onReply: (reply: JobReply) => void;
-  /** Stops listening to the job's signal. */
-  readonly leave: () => void;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
-}
-
-interface WorkerEvents {
-  readonly onIdle: () => void;
-  readonly onDeath: (found: string) => void;
-}
-
-// One worker and the jobs it holds.
-class PoolWorker {
-  readonly #worker: Worker;
-  readonly #events: WorkerEvents;
-  readonly #jobs = new Map<number, Ticket>();
-  readonly #ready = Promise.withResolvers<void>();
-  #codecs: Ready["codecs"] | null = null;
-
-  constructor(worker: Worker, events: WorkerEvents) {
-    this.#worker = worker;
-    this.#events = events;
-    this.#ready.promise.catch(() => {}); // told again by `start`, if anyone listens
-    worker.onmessage = (event: MessageEvent<ChunkReply>) => this.#receive(event.data);
-    worker.onmessageerror = () => events.onDeath("it sent an unreadable message");
-    worker.onerror = (event) => {
-      event.preventDefault(); // else the runtime ends this thread as well
-      events.onDeath(event.message);
-    };
-    worker.addEventListener("close", () => events.onDeath("it closed itself")); // Bun only
-  }
-
-  get ready(): Promise<void> {
-    return this.#ready.promise;
-  }
-
-  get codecs(): Ready["codecs"] | null {
-    return this.#codecs;
-  }
-
-  get jobs(): number {
-    return this.#jobs.size;
-  }
-
-  send(message: ChunkInit): void {
-    this.#worker.postMessage(message);
-  }
-
-  take(ticket: Ticket): void {
-    ticket.leave();
-    this.#jobs.set(ticket.job.job, ticket);
-    try {
-      this.#worker.postMessage(ticket.job, buffersOf(ticket.job));
-    } catch (error) {
-      this.#jobs.delete(ticket.job.job);
-      ticket.reject(error); // a buffer that was detached before: the caller's mistake
-    }
-  }
-
-  abandon(failure: SftpxError): void {
-    this.#ready.reject(failure);
-    for (const ticket of this.#jobs.values()) ticket.reject(failure);
-    this.#jobs.clear();
-  }
-
-  async terminate(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #receive(reply: ChunkReply): void {
-    switch (reply.kind) {
-      case "ready":
-        this.#codecs = reply.codecs;
-        return this.#ready.resolve();
-      case "job_done":
-        return this.#settle(reply.job, (ticket) => ticket.resolve());
-      case "job_failed": {
-        const text = `Cannot run job: ${reply.message}`;
-        return this.#settle(reply.job, (ticket) => ticket.reject(new SftpxError("worker", text)));
-      }
-      case "packed":
-      case "landed":
-      case "digested":
-      case "compared":
-      case "reread":
-        this.#jobs.get(reply.job)?.onReply(reply);
-        if (reply.isLast) this.#settle(reply.job, (ticket) => ticket.resolve());
-    }
-  }
-
-  #settle(job: number, settle: (ticket: Ticket) => void): void {
-    const ticket = this.#jobs.get(job);
-    if (ticket === undefined) return;
-    this.#jobs.delete(job);
-    settle(ticket);
-    this.#events.onIdle();
-  }
-}
-
-function buffersOf(job: ChunkJob): ArrayBuffer[] {
+/** A job of a millisecond or so a frame, which others follow: not where many files are made for it. */
+function isQuick(job: ChunkJob): boolean {
   switch (job.kind) {
-    case "digest":
-    case "compare":
-    case "reread":
-      return [];
-    case "pack":
     case "land":
-      return job.frames.map((frame) => frame.buffer);
+      return job.frames.every(({ chunks }) => chunks.length <= QUICK_CHUNKS);
+    case "pack":
+      return job.compression.kind === "none";
+    case "digest":
+    case "reread":
+    case "compare":
+      return false;
   }
 }

@@ -228,6 +228,79 @@ Deno.test("a pool on demand starts with its first job, and not before", async ()
   assert.notEqual(pool.codecs, null);
 });
 
+Deno.test("a pool on demand starts a worker for a job that finds none idle, up to its count", async () => {
+  await using busy = new ChunkPool({
+    workerUrl: BROKEN_WORKER,
+    count: 2,
+    without: [],
+    onDemand: true,
+  });
+  const settled: Promise<unknown>[] = [];
+  const started: number[] = [];
+  busy.warm();
+  started.push(busy.started);
+  for (let job = 0; job < 3; job++) {
+    settled.push(assert.rejects(run(busy, hung())));
+    started.push(busy.started);
+  }
+  assert.deepEqual(started, [1, 1, 2, 2]);
+  assert.equal(busy.waiting, 0);
+  await busy.close();
+  await Promise.all(settled);
+  await using calm = new ChunkPool({
+    workerUrl: CHUNK_WORKER,
+    count: 2,
+    without: [],
+    onDemand: true,
+  });
+  for (let job = 0; job < 3; job++) await run(calm, hung());
+  assert.equal(calm.started, 1);
+});
+
+Deno.test("frames go to a worker that is at it while it has room, other jobs to one that is idle", async () => {
+  await using pool = await started({ workerUrl: BROKEN_WORKER, count: 4 });
+  const busy = [];
+  const settled = [];
+  for (const job of [frames(), compressed(), frames(), frames(), hung(), frames(9)]) {
+    settled.push(assert.rejects(run(pool, job)));
+    busy.push(pool.busy);
+  }
+  assert.deepEqual(busy, [1, 2, 2, 2, 3, 4]);
+  await pool.close();
+  await Promise.all(settled);
+});
+
+Deno.test("another worker is started for frames that were lined up for as long as a start takes", async () => {
+  let nowMs = 1000;
+  await using pool = new ChunkPool({
+    workerUrl: BROKEN_WORKER,
+    count: 2,
+    without: [],
+    onDemand: true,
+    nowMs: () => nowMs,
+  });
+  const done = run(pool, { kind: "digest", files: [standing("done")], chunkBytes: 1 });
+  const settled: Promise<void>[] = [];
+  let stop = new AbortController();
+  const startedAfter = (waitMs: number) => {
+    nowMs += waitMs;
+    const { signal } = stop;
+    settled.push(assert.rejects(pool.run(frames(), { onReply: () => {}, signal })));
+    return pool.started;
+  };
+  // While the first one starts, no wait counts.
+  assert.deepEqual([0, 0, 0, 100].map(startedAfter), [1, 1, 1, 1]);
+  await done;
+  assert.deepEqual([49].map(startedAfter), [1]);
+  // A line that was gone in between is a new one.
+  stop.abort();
+  stop = new AbortController();
+  assert.deepEqual([1, 49, 1].map(startedAfter), [1, 1, 2]);
+  assert.equal(pool.waiting, 1);
+  await pool.close();
+  await Promise.all(settled);
+});
+
 Deno.test("a pool on demand that is warm starts no second time, and closed not at all", async () => {
   const onDemand = { workerUrl: BROKEN_WORKER, count: 1, without: [], onDemand: true };
   const pool = new ChunkPool(onDemand);
@@ -263,6 +336,16 @@ async function started(setup: Setup = {}): Promise<ChunkPool> {
 
 function hung(): PoolJob {
   return { kind: "digest", files: [standing("never answered")], chunkBytes: 1 };
+}
+
+/** One frame to land, of so many chunks. */
+function frames(chunks = 1): PoolJob {
+  const body = { buffer: new ArrayBuffer(0), bodyOffset: 0, bodyBytes: 0 };
+  return { kind: "land", frames: [{ frame: 0, ...body, chunks: Array(chunks).fill(null) }] };
+}
+
+function compressed(): PoolJob {
+  return { kind: "pack", files: [], frames: [], compression: { kind: "zstd", level: 3 } };
 }
 
 function run(pool: ChunkPool, job: PoolJob): Promise<void> {

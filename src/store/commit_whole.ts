@@ -9,8 +9,8 @@ import { commitFile, keepFile, type KeptFile, type Place } from "./commit.ts";
 import { isSameEmptyFile, stampOf } from "./disk.ts";
 import type { JournalReader } from "./journal.ts";
 import type { CommittedRow } from "./journal_rows.ts";
+import type { ModeChange } from "./opening.ts";
 import type { PartsRun } from "./parts.ts";
-import type { ModeChange } from "./register.ts";
 import type { ReceiveTransfer, WholeFile } from "./store.ts";
 
 export interface FileContext {

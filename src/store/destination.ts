@@ -54,6 +54,11 @@ export class Destination {
         { remote: true },
       );
     }
+    return this.at(path);
+  }
+
+  /** The same of an entry that is known to be of its source. */
+  at(path: string): string {
     if (this.#renames) return this.#base;
     return this.#base === "" ? path : `${this.#base}/${path}`;
   }

@@ -186,8 +186,11 @@ export function sameTime(aNs: bigint, bNs: bigint): boolean {
   return floorMs(aNs) === floorMs(bNs);
 }
 
+/** What of an entry's look says whether it is to change. */
+export type ModeAndTime = Pick<fs.BigIntStats, "mode" | "mtimeNs">;
+
 /** Whether permission bits and time are as they were. */
-export function sameModeAndTime(a: fs.BigIntStats, b: fs.BigIntStats): boolean {
+export function sameModeAndTime(a: ModeAndTime, b: ModeAndTime): boolean {
   return (a.mode & 0o7777n) === (b.mode & 0o7777n) && sameTime(a.mtimeNs, b.mtimeNs);
 }
 

@@ -2,7 +2,6 @@
 // bytes is written only after the bytes are durable (I2); the callers keep that order. A row that does
 // not read as it was written counts as none.
 
-import { LIMITS } from "../base/limits.ts";
 import type { Range } from "../base/ranges.ts";
 import {
   type Database,
@@ -11,24 +10,12 @@ import {
   synchronousOf,
 } from "../runtime/database.ts";
 import { type Interrupted, interruptedIn } from "./interrupted.ts";
-import {
-  committedOf,
-  type CommittedRow,
-  committedSum,
-  isTrue,
-  mergeRuns,
-  packStamp,
-  partOf,
-  type PartRow,
-  partSum,
-  type StrayRow,
-  transferOf,
-  type TransferRow,
-  transferSum,
-} from "./journal_rows.ts";
+import { type CommittedRow, isTrue, type PartRow } from "./journal_rows.ts";
+import { type StrayRow, transferOf, type TransferRow, transferSum } from "./journal_rows.ts";
 import { isPartName } from "./part_paths.ts";
+import { PartTable } from "./part_table.ts";
 import { AccountTable } from "./account_table.ts";
-import { RunTable } from "./run_table.ts";
+import { CommittedTable, type RecordMaker } from "./committed_table.ts";
 import type { ChunkRun, HeldChunks } from "./store.ts";
 import { TransferTable } from "./transfer_table.ts";
 
@@ -57,23 +44,22 @@ export class Journal {
   readonly #statements = new Map<string, Statement>();
   readonly #readOnly: boolean;
   readonly transfers = new TransferTable((text) => this.#sql(text));
-  readonly #runs = new RunTable((text) => this.#sql(text));
   /** Who is charged for what. */
   readonly accounts = new AccountTable((text) => this.#sql(text));
-  /** Sums of parts, by row: the sums of their runs go on from them. */
-  readonly #partSums = new Map<number, number>();
+  readonly #parts: PartTable;
+  readonly #committed = new CommittedTable((text) => this.#sql(text), this.accounts);
 
   constructor(database: Database, options: { readonly readOnly?: boolean } = {}) {
     this.#database = database;
     this.#readOnly = options.readOnly ?? false;
+    this.#parts = new PartTable((text) => this.#sql(text), { readOnly: this.#readOnly });
   }
 
   transaction<T>(body: () => T): T {
     try {
       return inTransaction(this.#database, body);
     } catch (thrown) {
-      // Sums of rows as they are no more.
-      this.#partSums.clear();
+      this.#parts.forgetSums();
       throw thrown;
     }
   }
@@ -109,10 +95,8 @@ export class Journal {
 
   /** Forgets a transfer and every part of it. */
   forget(key: Uint8Array): void {
-    this.#sql("DELETE FROM runs WHERE part IN (SELECT id FROM parts WHERE key = ?)").run(key);
-    this.#sql("DELETE FROM parts WHERE key = ?").run(key);
+    this.#parts.dropAll(key);
     this.#sql("DELETE FROM strays WHERE key = ?").run(key);
-    this.#partSums.clear();
     this.forgetUnheld(key);
   }
 
@@ -150,8 +134,7 @@ export class Journal {
 
   /** The part held of one path of the manifest. */
   part(key: Uint8Array, path: string): PartRow | null {
-    const row = this.#sql("SELECT * FROM parts WHERE key = ? AND path = ?").get(key, path);
-    return row === undefined ? null : this.#genuine([row])[0] ?? null;
+    return this.#parts.of(key, path);
   }
 
   /** A part of one path of the manifest that was found when the state was begun anew. */
@@ -185,9 +168,8 @@ export class Journal {
     );
   }
 
-  /** Rows with a name that no run of parts makes are dropped: such a name must not become a path. */
   parts(key: Uint8Array): PartRow[] {
-    return this.#genuine(this.#sql("SELECT * FROM parts WHERE key = ?").all(key));
+    return this.#parts.all(key);
   }
 
   /** Names under `.sftpx/parts` of all that is held of a transfer. */
@@ -226,132 +208,58 @@ export class Journal {
     return this.#sql("SELECT name FROM strays").all().map((row) => String(row["name"]));
   }
 
-  #genuine(rows: readonly Record<string, unknown>[]): PartRow[] {
-    return rows.flatMap((row) => {
-      const id = Number(row["id"]);
-      if (isPartName(String(row["name"])) && isTrue(row, partSum)) {
-        this.#partSums.set(id, Number(row["sum"]));
-        return [partOf(row)];
-      }
-      if (!this.#readOnly) this.dropPart(id);
-      return [];
-    });
-  }
-
   addPart(key: Uint8Array, part: Omit<PartRow, "id">): number {
-    const { path, name } = part;
-    const stamp = packStamp(part.stamp);
-    const size = BigInt(part.sizeBytes);
-    const recordedNs = BigInt.asIntN(64, part.recordedNs);
-    const sum = partSum({ key, path, name, size_bytes: size, stamp, recorded_ns: recordedNs });
-    const result = this.#sql(
-      "INSERT INTO parts (key, path, name, size_bytes, stamp, recorded_ns, sum) " +
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-    ).run(key, path, name, size, stamp, recordedNs, sum);
-    const id = Number(result.lastInsertRowid);
-    this.#partSums.set(id, sum);
-    return id;
+    return this.#parts.add(key, part);
   }
 
   dropPart(id: number): void {
-    this.#runs.drop(id);
-    this.#sql("DELETE FROM parts WHERE id = ?").run(id);
-    this.#partSums.delete(id);
+    this.#parts.drop(id);
   }
 
   /** A part is of another state of its source from now on: what is journalled of it stays. */
-  restamp(id: number, { stamp, recordedNs }: Pick<PartRow, "stamp" | "recordedNs">): void {
-    this.#change(id, { stamp: packStamp(stamp), recorded_ns: BigInt.asIntN(64, recordedNs) });
-  }
-
-  /** Changes columns of a part, and with them its sum and those of its runs. */
-  #change(id: number, changes: Readonly<Record<string, Uint8Array | bigint>>): void {
-    const before = this.#sql("SELECT * FROM parts WHERE id = ?").get(id);
-    if (before === undefined) return;
-    const sum = partSum({ ...before, ...changes });
-    const columns = Object.keys(changes).map((column) => `${column} = ?`).join();
-    this.#sql(`UPDATE parts SET ${columns}, sum = ? WHERE id = ?`)
-      .run(...Object.values(changes), sum, id);
-    this.#runs.resum({ id, sum: Number(before["sum"]) }, sum);
-    this.#partSums.set(id, sum);
+  restamp(id: number, state: Pick<PartRow, "stamp" | "recordedNs">): void {
+    this.#parts.restamp(id, state);
   }
 
   /** A part has another size from now on, and nothing is journalled of it from chunk `cutAt` on. */
-  resize(id: number, { sizeBytes, cutAt }: { sizeBytes: number; cutAt: number }): void {
-    this.dropChunks(id, [[cutAt, LIMITS.chunksPerFile - cutAt]]);
-    this.#change(id, { size_bytes: BigInt(sizeBytes) });
+  resize(id: number, cut: { sizeBytes: number; cutAt: number }): void {
+    this.#parts.resize(id, cut);
   }
 
   /** Takes chunks out of what is journalled of a part; answers how many of them it was. */
   dropChunks(part: number, ranges: readonly Range[]): number {
-    return this.#runs.dropChunks({ id: part, sum: this.#partSum(part) }, ranges);
+    return this.#parts.dropChunks(part, ranges);
   }
 
   addRun(part: number, run: ChunkRun): void {
-    this.#runs.add({ id: part, sum: this.#partSum(part) }, run);
+    this.#parts.addRun(part, run);
   }
 
   /** Journalled chunks of a part, ascending, merged, later rows winning; none past `chunks`. */
   held(part: number, chunks: number): HeldChunks {
-    return mergeRuns(this.#runs.of({ id: part, sum: this.#partSum(part) }), chunks);
+    return this.#parts.held(part, chunks);
   }
 
   committed(path: string): CommittedRow | null {
-    // Asked of every file of a tree: columns that are not looked at cost a third of it.
-    const found = this.#sql(
-      "SELECT digest, chunk_bytes, mtime_ns, stamp, sum FROM committed WHERE path = ?",
-    ).get(path);
-    const row = found === undefined ? null : { ...found, path };
-    return row === null || !isTrue(row, committedSum) ? null : committedOf(row);
+    return this.#committed.of(path);
   }
 
   /** Whether a record was made by a transfer of this key that is not finished yet. */
   isOwn(path: string, key: Uint8Array): boolean {
-    const own = "SELECT 1 FROM committed c JOIN transfers t ON t.attempt = c.attempt " +
-      "WHERE c.path = ? AND t.key = ?";
-    return this.#sql(own).get(path, key) !== undefined;
+    return this.#committed.isOwn(path, key);
   }
 
-  /**
-   * `by` is the key of the transfer that put it in place, `account` who is charged for its bytes; for
-   * what was kept as it stood, `account` is absent and whoever was charged for it stays so.
-   */
-  addCommitted(
-    row: CommittedRow,
-    { by = null, account }: {
-      readonly by?: Uint8Array | null;
-      readonly account?: Uint8Array | null;
-    } = {},
-  ): void {
-    const { path, digest, chunkBytes } = row;
-    const charged = account === undefined ? this.accounts.of(path) : account;
-    const stamp = packStamp(row.stamp);
-    const mtimeNs = BigInt.asIntN(64, row.mtimeNs);
-    const values = { path, digest, chunk_bytes: BigInt(chunkBytes), mtime_ns: mtimeNs, stamp };
-    this.#sql(
-      "INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?, ?, ?, " +
-        "(SELECT attempt FROM transfers WHERE key = ?), ?, ?)",
-    ).run(
-      path,
-      digest,
-      chunkBytes,
-      mtimeNs,
-      stamp,
-      committedSum(values),
-      by,
-      charged,
-      BigInt(row.stamp.sizeBytes),
-    );
+  addCommitted(row: CommittedRow, maker: RecordMaker = {}): void {
+    this.#committed.add(row, maker);
+  }
+
+  dropCommitted(path: string): void {
+    this.#committed.drop(path);
   }
 
   /** Bytes of a file in place that an account is charged for; null where it is not. */
   chargedBytes(path: string, account: Uint8Array): number | null {
     return this.accounts.chargedBytes(path, account);
-  }
-
-  /** What stood there is gone; a row about it would only take room. */
-  dropCommitted(path: string): void {
-    this.#sql("DELETE FROM committed WHERE path = ?").run(path);
   }
 
   /** Whether a transfer was begun and not finished: parts are held, or files in place recorded. */
@@ -361,7 +269,7 @@ export class Journal {
 
   /** Whether any file in place is known as ours. */
   get hasRecords(): boolean {
-    return this.#sql("SELECT 1 FROM committed LIMIT 1").get() !== undefined;
+    return !this.#committed.isEmpty;
   }
 
   /** Transfers with something to go on with, oldest first. */
@@ -372,14 +280,6 @@ export class Journal {
   close(): void {
     this.#statements.clear();
     if (this.#database.isOpen) this.#database.close();
-  }
-
-  #partSum(part: number): number {
-    const known = this.#partSums.get(part);
-    if (known !== undefined) return known;
-    const sum = Number(this.#sql("SELECT sum FROM parts WHERE id = ?").get(part)?.["sum"] ?? 0);
-    this.#partSums.set(part, sum);
-    return sum;
   }
 
   #sql(text: string): Statement {

@@ -302,3 +302,20 @@ Deno.test("Journal holds times before 1970 and beyond 2^53", () =>
       assert.deepEqual(journal.committed("p"), row);
     }
   }));
+
+Deno.test("a part is believed whose sum is not at hand any more (I8)", async () => {
+  await withJournal((journal) => {
+    const rest = { sizeBytes: 2, stamp: stampFor(2), recordedNs: 0n };
+    const ids: number[] = [];
+    journal.transaction(() => {
+      journal.addTransfer({ ...TRANSFER, key: KEY, moreGiven: 0 });
+      for (let entry = 0; entry < 5000; entry++) {
+        ids.push(journal.addPart(KEY, { path: `p${entry}`, name: partName(entry), ...rest }));
+      }
+      journal.addRun(ids[0]!, { first: 0, digests: digest(7) });
+      journal.addRun(ids[4999]!, { first: 1, digests: digest(8) });
+    });
+    assert.deepEqual(journal.held(ids[0]!, 2).digests, digest(7));
+    assert.deepEqual(journal.held(ids[4999]!, 2).digests, digest(8));
+  });
+});

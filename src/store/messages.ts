@@ -9,6 +9,8 @@ export type StoreMethod = Exclude<keyof Store, "walk">;
 
 /** Main thread to worker. */
 export type StoreRequest =
+  /** A root will be opened: what holds one is to load meanwhile. */
+  | { readonly kind: "receives" }
   | {
     readonly kind: "open";
     readonly call: number;

@@ -40,7 +40,8 @@ interface Waiter {
 /** Opens a store on a root, or one that only walks. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { workerUrl, root } = options;
-  return await startStore(workerUrl, storeAccess(root === null ? [] : [root])).open(options);
+  const access = storeAccess(root === null ? [] : [root]);
+  return await startStore(workerUrl, { access, receives: root !== null }).open(options);
 }
 
 /** A store's worker that is on its way before it is known what it will be opened on. */
@@ -51,9 +52,16 @@ export interface StartedStore {
   terminate(): void;
 }
 
-/** Starts a store's worker; one that only walks can do with less than all. */
-export function startStore(workerUrl: URL, access: WorkerAccess): StartedStore {
+/**
+ * Starts a store's worker; one that only walks can do with less than all. One that will be opened on a root
+ * is told so with `receives`, so that it is ready for it.
+ */
+export function startStore(
+  workerUrl: URL,
+  { access, receives }: { readonly access: WorkerAccess; readonly receives: boolean },
+): StartedStore {
   const proxy = new StoreProxy(workerUrl, access);
+  if (receives) proxy.expectRoot();
   return {
     async open({ root, keep, readOnly = false, keepForMs = LIMITS.keepForMs }) {
       try {
@@ -96,6 +104,10 @@ class StoreProxy implements Store {
     this.#waiters.set(call, { resolve, reject });
     this.#post({ ...request, call } as StoreRequest);
     return promise as Promise<T>;
+  }
+
+  expectRoot(): void {
+    this.#post({ kind: "receives" });
   }
 
   terminate(): void {

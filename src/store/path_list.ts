@@ -1,43 +1,55 @@
-// The paths of a manifest, kept small: in order, each as what differs from the one before. Answers
-// whether a path is among them; asked in order it unpacks each block once. Refuses nothing, but says
-// when it was not filled in ascending order, begun anew at most once, and cannot answer.
+// The paths of a manifest, kept small: answers which one was added at which place, and whether a path
+// is among them; asked in order it unpacks each block once. Refuses nothing, but says when it was not
+// filled in ascending order, begun anew at most once, and then does not know what is among them.
 
 import { comparePaths, foldPath } from "../base/path.ts";
+import { END, PathBlocks } from "./path_blocks.ts";
 
-/** Paths in a block: few enough to unpack at once, many enough to share what they begin with. */
-const BLOCK_PATHS = 128;
-/** Two characters hold the length shared with the path before; they are ASCII and never the end. */
-const SHARED_BITS = 6;
-const SHARED_MAX = (1 << (2 * SHARED_BITS)) - 1;
-const SHARED_FIRST = 0x40;
-const SHARED_MASK = (1 << SHARED_BITS) - 1;
-const END = "\0";
-
-/** Sections a manifest has at most. */
+/** Sections a manifest has at most, each in ascending order. */
 const SECTIONS = 2;
 
 export class PathList {
-  /** The last one is being filled. */
-  readonly #sections: Section[] = [new Section()];
+  readonly #blocks = new PathBlocks();
+  /** First path of each section, by number. */
+  readonly #sections: number[] = [];
+  #last: string | null = null;
   #isOrdered = true;
   /** Folded path to a spelling of it; made when it is first asked for. */
   #folded: Map<string, string> | null = null;
+  /** The block that was asked of last, to be asked of again. */
+  #asked: { readonly block: number; readonly paths: ReadonlySet<string> } | null = null;
 
   /** False when a path came that is not behind the one before it, for a second time. */
   get isOrdered(): boolean {
     return this.#isOrdered;
   }
 
+  /** What is held of them. */
+  get heldBytes(): number {
+    return this.#blocks.heldBytes;
+  }
+
   add(path: string): void {
     if (path.includes(END)) this.#isOrdered = false;
-    if (!this.#isOrdered || this.#sections.at(-1)?.add(path)) return;
-    const section = new Section();
-    section.add(path);
-    this.#isOrdered = this.#sections.push(section) <= SECTIONS;
+    const isBehind = this.#last !== null && comparePaths(this.#last, path) < 0;
+    if (this.#isOrdered && !isBehind) {
+      this.#sections.push(this.#blocks.length);
+      this.#isOrdered = this.#sections.length <= SECTIONS;
+      // A section begins with a block: what lies before one is never looked for in another.
+      this.#blocks.close();
+    }
+    this.#last = path;
+    this.#blocks.add(path.includes(END) ? "" : path);
+  }
+
+  /** The path that was added after `number` others; of one with a NUL character nothing is kept. */
+  path(number: number): string {
+    return this.#blocks.path(number);
   }
 
   has(path: string): boolean {
-    return this.#sections.some((section) => section.has(path));
+    this.#blocks.close();
+    return this.#sections.some((_, section) => this.#hasIn(section, path));
   }
 
   /** A path that is the same name where case and normalisation are ignored; null when none is. */
@@ -50,89 +62,19 @@ export class PathList {
   }
 
   *[Symbol.iterator](): Generator<string> {
-    for (const section of this.#sections) yield* section;
-  }
-}
-
-/** Paths in strictly ascending order. */
-class Section {
-  /** First path of each block, and the blocks: shared length and rest, again and again. */
-  readonly #firsts: string[] = [];
-  readonly #blocks: string[] = [];
-  #open: string[] = [];
-  #last: string | null = null;
-  #unpacked: { readonly block: number; readonly paths: ReadonlySet<string> } | null = null;
-
-  /** False when the path is not behind the last one, and not taken. */
-  add(path: string): boolean {
-    if (this.#last !== null && comparePaths(this.#last, path) >= 0) return false;
-    this.#last = path;
-    this.#open.push(path);
-    if (this.#open.length === BLOCK_PATHS) this.#pack();
-    return true;
+    for (let block = 0; block < this.#blocks.count; block++) yield* this.#blocks.paths(block);
   }
 
-  has(path: string): boolean {
-    if (this.#open.length > 0) this.#pack();
-    const block = this.#blockOf(path);
-    if (block < 0) return false;
-    if (this.#unpacked?.block !== block) {
-      this.#unpacked = { block, paths: new Set(this.#unpack(block)) };
+  #hasIn(section: number, path: string): boolean {
+    const blocks = this.#blocks;
+    const [from = 0, end = blocks.length] = this.#sections.slice(section, section + 2);
+    if (from === end) return false;
+    const first = blocks.blockOf(from);
+    const block = blocks.search(path, { low: first, high: blocks.blockOf(end - 1) + 1 });
+    if (block < first) return false;
+    if (this.#asked?.block !== block) {
+      this.#asked = { block, paths: new Set(blocks.paths(block)) };
     }
-    return this.#unpacked.paths.has(path);
+    return this.#asked.paths.has(path);
   }
-
-  *[Symbol.iterator](): Generator<string> {
-    if (this.#open.length > 0) this.#pack();
-    for (let block = 0; block < this.#blocks.length; block++) yield* this.#unpack(block);
-  }
-
-  #pack(): void {
-    const first = this.#open[0] ?? "";
-    let before = first;
-    const packed = this.#open.map((path) => {
-      const shared = sharedLength(before, path);
-      before = path;
-      const digits = String.fromCharCode(
-        SHARED_FIRST + (shared >>> SHARED_BITS),
-        SHARED_FIRST + (shared & SHARED_MASK),
-      );
-      return digits + path.slice(shared);
-    });
-    this.#firsts.push(first);
-    this.#blocks.push(packed.join(END));
-    this.#open = [];
-  }
-
-  #unpack(block: number): string[] {
-    let before = this.#firsts[block] ?? "";
-    return (this.#blocks[block] ?? "").split(END).map((packed) => {
-      const [high, low] = [
-        packed.charCodeAt(0) - SHARED_FIRST,
-        packed.charCodeAt(1) - SHARED_FIRST,
-      ];
-      const shared = (high << SHARED_BITS) | low;
-      before = before.slice(0, shared) + packed.slice(2);
-      return before;
-    });
-  }
-
-  /** The last block whose first path is not behind this one; -1 for none. */
-  #blockOf(path: string): number {
-    let low = 0;
-    let high = this.#firsts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (comparePaths(this.#firsts[middle] ?? "", path) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
-  }
-}
-
-function sharedLength(a: string, b: string): number {
-  const most = Math.min(a.length, b.length, SHARED_MAX);
-  let shared = 0;
-  while (shared < most && a[shared] === b[shared]) shared++;
-  return shared;
 }

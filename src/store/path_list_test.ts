@@ -66,6 +66,36 @@ Deno.test("PathList takes two sections, whatever they have between each other", 
   );
 });
 
+Deno.test("PathList gives back each path by its number, in whatever order they came", () => {
+  fc.assert(
+    fc.property(fc.array(PATH, { maxLength: 600 }), (added) => {
+      const list = new PathList();
+      for (const [number, path] of added.entries()) {
+        list.add(path);
+        assert.equal(list.path(number), path);
+      }
+      added.forEach((path, number) => assert.equal(list.path(number), path));
+      assert.throws(() => list.path(added.length), RangeError);
+    }),
+    { numRuns: 30 },
+  );
+  const list = new PathList();
+  for (const path of ["a", "b\0c", "d"]) list.add(path);
+  list.has("a");
+  assert.deepEqual([0, 1, 2].map((number) => list.path(number)), ["a", "", "d"]);
+});
+
+Deno.test("PathList takes what a path has of its own, and a few bytes (I8)", () => {
+  const list = new PathList();
+  const count = 100_000;
+  for (let number = 0; number < count; number++) {
+    const directory = `packages/module-${Math.floor(number / 500).toString().padStart(4, "0")}`;
+    list.add(`${directory}/dist/esm/file-${number.toString().padStart(6, "0")}.js`);
+  }
+  assert.equal(list.isOrdered, true);
+  assert.ok(list.heldBytes / count < 12, `${list.heldBytes / count} bytes`);
+});
+
 Deno.test("PathList says when it was not filled in order", () => {
   for (const paths of [["c", "b", "a"], ["b", "c", "a", "a"], ["a\0b"], ["b", "a", "c\0"]]) {
     const list = new PathList();

@@ -1,11 +1,14 @@
 // Removal as a transfer, dry or not, begins it: of its own sources and destination. Refused under a
-// write-once grant.
+// write-once grant. Of what was removed, the records go.
 
 import { SftpxError } from "../base/errors.ts";
 import { Filter } from "../base/filter.ts";
+import { osError } from "../base/os_error.ts";
 import type { FilterRule } from "../wire/messages.ts";
 import type { Beginning } from "./beginning.ts";
+import type { Journal } from "./journal.ts";
 import { type PruneContext, Pruner } from "./prune.ts";
+import type { Quotas } from "./quota.ts";
 
 /** What would remove, below a transfer's destination, all that its manifest and the rules let go. */
 export function prunerOf(
@@ -24,4 +27,18 @@ export function prunerOf(
     destination,
     filter: new Filter(rules),
   });
+}
+
+/** Drops what was recorded of files that are gone. */
+export function recordRemoved(
+  finals: readonly string[],
+  { journal, quotas }: { readonly journal: Journal; readonly quotas: Quotas },
+): void {
+  if (finals.length === 0) return;
+  try {
+    journal.transaction(() => finals.forEach((path) => journal.dropCommitted(path)));
+    quotas.changed();
+  } catch (thrown) {
+    throw osError(thrown, "record what was removed");
+  }
 }

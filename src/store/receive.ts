@@ -2,34 +2,30 @@
 // journalled and what is in place. Puts nothing in place before the manifest is whole (I1), and leaves
 // either a finished tree or parts to resume from. Synchronous; lives in the store's worker.
 
-import { SftpxError, toSftpxError } from "../base/errors.ts";
-import type { Entry, EntryFailure, FilterRule } from "../wire/messages.ts";
-import { comparisonOf } from "./append_only.ts";
+import type { Entry, FilterRule } from "../wire/messages.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
 import { ChunkJournal, type OpenFile } from "./chunk_journal.ts";
 import type { Place } from "./commit.ts";
-import { changeMode, type Committed, commitWhole, type FileContext } from "./commit_whole.ts";
+import { Committing } from "./committing.ts";
 import type { Hold } from "./claims.ts";
-import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
-import type { Disk, WholeSync } from "./disk.ts";
+import type { Disk, ModeAndTime, WholeSync } from "./disk.ts";
 import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
-import { forgetting, ROWS_A_STEP } from "./forgetting.ts";
+import { finishing } from "./finishing.ts";
 import type { Journal } from "./journal.ts";
-import type { CommittedRow } from "./journal_rows.ts";
-import { checkLink, LinkNames, type LinkRules, linkRulesOf } from "./links.ts";
+import { LinkNames, type LinkRules, linkRulesOf } from "./links.ts";
 import type { PrunedSome } from "./messages.ts";
+import { type PlacingContext, placingDirectories } from "./placing.ts";
 import { type NameRules, namesAt } from "./names.ts";
 import { PartsRun } from "./parts.ts";
 import type { Pruner } from "./prune.ts";
-import { prunerOf } from "./pruning.ts";
+import { prunerOf, recordRemoved } from "./pruning.ts";
 import type { Charge, Quotas } from "./quota.ts";
 import { Register, type RegisterRest } from "./register.ts";
 import type { Room } from "./room.ts";
 import type { Steps } from "./steps.ts";
 import type {
-  Comparison,
   EntryChunks,
   JournalRun,
   Outcome,
@@ -37,7 +33,6 @@ import type {
   ReceiveTransfer,
   WholeFile,
 } from "./store.ts";
-import { type DirectoryToPlace, finishDirectory, placeDirectory, placeLink } from "./tree.ts";
 
 /** What a transfer needs of the root it writes to. */
 export interface ReceiveContext {
@@ -60,11 +55,12 @@ export class Receiving {
   readonly #run: PartsRun;
   readonly #chunks: ChunkJournal;
   readonly #register: Register;
+  readonly #committing: Committing;
   readonly #names: NameRules;
   /** Absolute paths of directories with new names in them, to be synced at `finish`. */
   readonly #touched = new Set<string>();
   /** What stood where directories were placed; null for those that were made. */
-  readonly #stood = new Map<number, BigIntStats | null>();
+  readonly #stood = new Map<number, ModeAndTime | null>();
   /** What its peer is charged for; null where nobody is. */
   readonly #charge: Charge | null;
   /** What stands under the names that links lead through. */
@@ -123,6 +119,11 @@ export class Receiving {
       whole?.[Symbol.dispose]();
       throw thrown;
     }
+    this.#committing = new Committing({
+      ...this.#placing,
+      chunks: this.#chunks,
+      charge: this.#charge,
+    });
   }
 
   #foresee(neededBytes: number): void {
@@ -190,20 +191,12 @@ export class Receiving {
     this.#lookAnew();
     this.#register.close();
     this.#register.leaveOut(leaveOut);
-    const failures: EntryFailure[] = [];
-    const base = this.#beginning.destination.directory;
-    if (base !== null) this.#door.enterDirectory(base);
-    for (const [entry, directory] of this.#register.directories) {
-      try {
-        const { writeOnce } = this.#transfer;
-        this.#stood.set(entry, placeDirectory(directory, { ...this.#place, writeOnce }));
-      } catch (thrown) {
-        failures.push(failureOf(entry, thrown));
-        this.#register.directories.delete(entry);
-      }
-      if (yield) this.#lookAnew();
-    }
-    return { committed: [], changed: [], failures };
+    return yield* placingDirectories({
+      ...this.#placing,
+      base: this.#beginning.destination.directory,
+      stood: this.#stood,
+      lookAnew: () => this.#lookAnew(),
+    });
   }
 
   commit(files: readonly WholeFile[], leaveOut: readonly number[]): Outcome {
@@ -211,25 +204,7 @@ export class Receiving {
       throw new TypeError("Cannot commit: directories are not placed yet");
     }
     this.#lookAnew();
-    const done: Committed[] = [];
-    const failures: EntryFailure[] = [];
-    const compare: Comparison[] = [];
-    const synced = this.#syncSmall(files);
-    for (const whole of files) {
-      try {
-        const comparison = this.#comparisonOf(whole);
-        if (comparison !== null) compare.push(comparison);
-        else done.push(this.#commitOne(synced.has(whole) ? { ...whole, synced: true } : whole));
-      } catch (thrown) {
-        failures.push(failureOf(whole.entry, thrown));
-      }
-    }
-    // In place or failed: neither is what a resume is to begin with.
-    this.#register.frontier.leaveOut([...leaveOut, ...files.map(({ entry }) => entry)]);
-    this.#record(done);
-    const changed = done.filter((one) => one.changed).map(({ entry }) => entry);
-    const outcome = { committed: done.map(({ entry }) => entry), changed, failures };
-    return this.#told(compare.length === 0 ? outcome : { ...outcome, compare });
+    return this.#told(this.#committing.commit(files, leaveOut));
   }
 
   prune(rules: readonly FilterRule[]): PrunedSome {
@@ -247,62 +222,24 @@ export class Receiving {
     });
     const { finals, ...some } = this.#pruner.next();
     if (!some.more) this.#pruner = null;
-    const { journal } = this.#context;
-    try {
-      if (finals.length > 0) {
-        journal.transaction(() => finals.forEach((path) => journal.dropCommitted(path)));
-        this.#context.quotas.changed();
-      }
-    } catch (thrown) {
-      throw osError(thrown, "record what was removed");
-    }
+    recordRemoved(finals, this.#context);
     return some;
   }
 
   *finishing(leaveOut: readonly number[]): Steps<Outcome> {
     this.#lookAnew();
     this.#register.leaveOut(leaveOut);
-    const failures: EntryFailure[] = [];
-    const committed: number[] = [];
-    const changed: number[] = [];
-    const attempt = (entry: number, place: () => boolean, counts: boolean) => {
-      try {
-        if (place()) changed.push(entry);
-        if (counts) committed.push(entry);
-      } catch (thrown) {
-        failures.push(failureOf(entry, thrown));
-      }
-    };
-    for (const [entry, link] of this.#register.links) {
-      attempt(entry, () => {
-        // By now others may stand there than when it was announced.
-        checkLink(link, { rules: this.#linkRules, door: this.#door, names: this.#linkNames });
-        this.#linkNames.changed(link.path);
-        const hasChanged = placeLink(link, this.#place);
-        this.#touched.add(this.#door.parentOf(link.path));
-        return hasChanged;
-      }, true);
-      if (yield) this.#lookAnew();
-    }
-    const rows: CommittedRow[] = [];
-    for (const change of this.#register.modes.values()) {
-      attempt(change.entry, () => {
-        const { row, changed } = changeMode(change, this.#fileContext);
-        rows.push(row);
-        return changed;
-      }, false);
-      if (yield) this.#lookAnew();
-    }
-    for (const [entry, directory] of [...this.#register.directories].reverse()) {
-      attempt(entry, () => this.#finishDirectory(entry, directory), true);
-      if (yield) this.#lookAnew();
-    }
-    yield* this.#syncTouched();
-    yield* this.#forgetAll(rows);
-    this.#whole?.[Symbol.dispose]();
-    this.#charge?.discard();
-    this.#context.hold.discard();
-    return this.#told({ committed, changed, failures });
+    const outcome = yield* finishing({
+      ...this.#placing,
+      chunks: this.#chunks,
+      partsDirectory: this.#context.partsDirectory,
+      linkRules: this.#linkRules,
+      linkNames: this.#linkNames,
+      stood: this.#stood,
+      lookAnew: () => this.#lookAnew(),
+    });
+    this.#release();
+    return this.#told(outcome);
   }
 
   /** Keeps what the journal knows, removes the other parts, unlocks. */
@@ -314,10 +251,14 @@ export class Receiving {
     } catch (thrown) {
       throw osError(thrown, "put a transfer aside");
     } finally {
-      this.#whole?.[Symbol.dispose]();
-      this.#charge?.discard();
-      this.#context.hold.discard();
+      this.#release();
     }
+  }
+
+  #release(): void {
+    this.#whole?.[Symbol.dispose]();
+    this.#charge?.discard();
+    this.#context.hold.discard();
   }
 
   /** What was seen of directories holds for one call. */
@@ -335,9 +276,17 @@ export class Receiving {
     return linkRulesOf(this.#transfer, this.#names);
   }
 
-  get #fileContext(): FileContext {
+  /** What whole files, links and directories are placed with. */
+  get #placing(): PlacingContext {
     const { journal } = this.#context;
-    return { transfer: this.#transfer, run: this.#run, place: this.#place, journal };
+    return {
+      transfer: this.#transfer,
+      journal,
+      run: this.#run,
+      register: this.#register,
+      place: this.#place,
+      touched: this.#touched,
+    };
   }
 
   get #transfer(): ReceiveTransfer {
@@ -348,106 +297,4 @@ export class Receiving {
   #told(outcome: Outcome): Outcome {
     return this.#transfer.mayRead ? outcome : { ...outcome, changed: outcome.committed };
   }
-
-  /** Under an append-only grant: what is to be read before a file may replace another. */
-  #comparisonOf(whole: WholeFile): Comparison | null {
-    const file = this.#register.files.get(whole.entry);
-    if (!this.#transfer.appendOnly || file === undefined) return null;
-    const part = this.#run.pathOf(file.part);
-    const { journal } = this.#context;
-    return comparisonOf(whole, { file, part, door: this.#door, rules: this.#transfer, journal });
-  }
-
-  /** Makes the files of one chunk durable together, before any of them is named (I1); answers which. */
-  #syncSmall(files: readonly WholeFile[]): ReadonlySet<WholeFile> {
-    const small = files.filter(({ entry, synced, keep }) => {
-      const sizeBytes = this.#register.files.get(entry)?.sizeBytes ?? 0;
-      return !synced && !keep && sizeBytes > 0 && sizeBytes <= this.chunkBytes;
-    });
-    return new Set(this.#chunks.syncTogether(small.length) ? small : []);
-  }
-
-  #commitOne(whole: WholeFile): Committed {
-    const file = this.#register.files.get(whole.entry);
-    if (file === undefined) {
-      throw new SftpxError("internal", `Cannot commit entry ${whole.entry}: it is not open`);
-    }
-    const committed = commitWhole(whole, file, this.#fileContext);
-    this.#touched.add(this.#door.parentOf(file.final));
-    return committed;
-  }
-
-  /** After the renames: a record that a crash loses costs a re-hash, one too many would lie. */
-  #record(committed: readonly Committed[]): void {
-    if (committed.length === 0) return;
-    const { journal } = this.#context;
-    try {
-      journal.transaction(() => {
-        this.#chunks.touch();
-        const { account = null } = this.#transfer;
-        for (const { entry, row, isPut } of committed) {
-          journal.addCommitted(row, { by: this.key, ...(isPut ? { account } : {}) });
-          const part = this.#register.files.get(entry)?.row ?? null;
-          if (part !== null) journal.dropPart(part);
-        }
-      });
-    } catch (thrown) {
-      throw osError(thrown, "record committed files");
-    }
-    for (const { entry, isPut } of committed) {
-      const file = this.#register.files.get(entry);
-      if (file !== undefined) this.#charge?.settle(file, { isPut });
-      this.#register.files.delete(entry);
-    }
-  }
-
-  /** Under a write-once grant the modes and times of what stood there before stay. */
-  #finishDirectory(entry: number, directory: DirectoryToPlace): boolean {
-    const stood = this.#stood.get(entry) ?? null;
-    if (stood !== null && this.#transfer.writeOnce) return false;
-    const { modes } = this.#transfer.policy;
-    return finishDirectory(directory, { ...this.#place, modes, touched: this.#touched, stood });
-  }
-
-  *#syncTouched(): Steps<void> {
-    for (const directory of this.#touched) {
-      try {
-        this.#context.disk.syncDirectory(directory);
-      } catch (thrown) {
-        throw osError(thrown, "make the names of committed files durable");
-      }
-      this.#touched.delete(directory);
-      yield;
-    }
-  }
-
-  /** What was recorded of modes, then everything else that is known of the transfer. */
-  *#forgetAll(rows: readonly CommittedRow[]): Steps<void> {
-    const { journal, partsDirectory, disk } = this.#context;
-    try {
-      for (let at = 0; at < rows.length; at += ROWS_A_STEP) {
-        const some = rows.slice(at, at + ROWS_A_STEP);
-        journal.transaction(() => some.forEach((row) => journal.addCommitted(row)));
-        yield;
-      }
-      const open = [...this.#register.files.values()].filter((file) => file.row !== null);
-      yield* forgetting({
-        key: this.key,
-        journal,
-        run: this.#run,
-        partsDirectory,
-        disk,
-        keep: new Map(open.map(({ path, part }) => [path, part])),
-        // All is done but what failed: a resume has nothing else to begin with.
-        touch: () => this.#chunks.touch(open[0]?.path ?? null),
-      });
-    } catch (thrown) {
-      throw osError(thrown, "forget a finished transfer");
-    }
-  }
-}
-
-function failureOf(entry: number, thrown: unknown): EntryFailure {
-  const { code, message } = toSftpxError(thrown);
-  return { entry, code, message };
 }

@@ -1,42 +1,28 @@
-// What the entries of a manifest are to one receiving transfer: where each goes, what is there already,
-// and where its chunks are written meanwhile. Refuses entries out of sequence; an entry that cannot be
-// placed fails alone. Puts nothing under a final name.
+// What the entries of a manifest are to one receiving transfer: where each goes, and what is to be placed
+// of it. Refuses entries out of sequence; an entry that cannot be placed fails alone. Puts nothing under a
+// final name.
 
-import type { BigIntStats } from "node:fs";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
-import { isDamage, osError } from "../base/os_error.ts";
-import { escapeText } from "../base/text.ts";
-import type { Entry, Stamp } from "../wire/messages.ts";
-import { chunksOf, type OpenFile } from "./chunk_journal.ts";
+import { isDamage } from "../base/os_error.ts";
+import type { Entry } from "../wire/messages.ts";
 import type { Destination } from "./destination.ts";
-import { type Disk, sameStamp, stampOf } from "./disk.ts";
-import type { Door } from "./door.ts";
 import { Frontier } from "./frontier.ts";
-import type { Journal } from "./journal.ts";
-import { DIGEST_BYTES, type PartRow } from "./journal_rows.ts";
+import type { PartRow } from "./journal_rows.ts";
 import { checkLink, type LinkNames, type LinkRules } from "./links.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
 import type { NameRules } from "./names.ts";
-import type { PartsRun } from "./parts.ts";
 import { restoredMode } from "./modes.ts";
+import { type ModeChange, Opening, type OpeningContext } from "./opening.ts";
 import { PathList } from "./path_list.ts";
-import { type Found, heldRowOf, placeFile, type PlacementQuestion } from "./placement.ts";
-import { type Charge, requireFileBound } from "./quota.ts";
+import { requireFileBound } from "./quota.ts";
 import { RegisteredFiles } from "./registered_files.ts";
-import { growthBytes, type Room, takenBytes } from "./room.ts";
 import type { Steps } from "./steps.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
 import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
 
 /** What entries are registered with. */
-export interface RegisterContext {
-  readonly journal: Journal;
-  readonly disk: Disk;
-  readonly door: Door;
+export interface RegisterContext extends Omit<OpeningContext, "files" | "modes"> {
   readonly destination: Destination;
-  readonly run: PartsRun;
-  /** Parts are held from before. */
-  readonly holdsParts: boolean;
   /** Where the manifest may begin. */
   readonly from: string | null;
   /** For each source: nothing stands there and no part is held. */
@@ -44,9 +30,6 @@ export interface RegisterContext {
   readonly names: NameRules;
   readonly linkRules: LinkRules;
   readonly linkNames: LinkNames;
-  readonly room: Room;
-  /** What the peer is charged for; null where nobody is. */
-  readonly charge: Charge | null;
   /** The process's file mask. */
   readonly mask: number;
 }
@@ -59,28 +42,17 @@ export interface RegisterRest {
   readonly refused: readonly number[];
 }
 
-/** A file in place whose mode is not the manifest's. */
-export interface ModeChange {
-  readonly entry: number;
-  readonly final: string;
-  readonly mode: number;
-  readonly mtimeNs: bigint;
-  readonly digest: Uint8Array;
-  readonly standing: Stamp;
-}
-
-const NO_STAMP: Stamp = { device: 0n, inode: 0n, sizeBytes: 0, mtimeNs: 0n, ctimeNs: 0n };
 const REFUSED: Placement = {
   kind: "failed",
   code: "bad_name",
   message: "Cannot place it: it was refused when it came",
 };
-const FRESH: Found = { kind: "new", stale: null };
 
 export class Register {
   readonly #transfer: ReceiveTransfer;
   readonly #context: RegisterContext;
   readonly #guard: ManifestGuard;
+  readonly #opening: Opening;
   #next = 0;
   #isClosed = false;
   /** Files to be put in place, by entry. */
@@ -100,8 +72,14 @@ export class Register {
     this.#transfer = transfer;
     this.#context = context;
     this.#guard = new ManifestGuard(context.names, { from: context.from });
-    this.files = new RegisteredFiles((entry) => context.run.nameFor(entry));
+    this.files = new RegisteredFiles({
+      path: (entry) => this.paths.path(entry),
+      final: (path) => context.destination.at(path),
+      part: (entry) => context.run.nameFor(entry),
+    });
     this.frontier = new Frontier(this.files, context.from);
+    const { files, modes } = this;
+    this.#opening = new Opening(transfer, { ...context, files, modes });
   }
 
   /** The manifest is whole: nothing more is registered. */
@@ -142,8 +120,8 @@ export class Register {
       placements.push(this.#add(first + i, entry, { source, failed, stale }));
       if (yield) this.#lookAnew();
     }
-    this.#checkRoom(first);
-    if (stale.length > 0) this.#dropRows(stale);
+    this.#opening.checkRoom({ first, end: this.#next });
+    if (stale.length > 0) this.#opening.drop(stale);
     return placements;
   }
 
@@ -165,7 +143,7 @@ export class Register {
       readonly stale: PartRow[];
     },
   ): Placement {
-    const { destination, door, free, mask } = this.#context;
+    const { destination, free, mask } = this.#context;
     const rule = { policy: this.#transfer.policy.modes, mask };
     const entry = { ...offered, mode: restoredMode(offered.mode, rule) };
     this.paths.add(entry.path);
@@ -176,11 +154,7 @@ export class Register {
       this.#guard.check(entry, final);
       if (entry.kind === "file") requireFileBound({ ...entry, path: final }, this.#transfer);
       if (entry.kind !== "file") return this.#later(number, entry, final);
-      const held = free[source] ? null : this.#held(entry);
-      const stat = free[source] ? null : door.look(final);
-      const found = held === null ? FRESH : this.#find({ entry, path: final, stat, ...held });
-      if ("stale" in found && found.stale !== null) stale.push(found.stale);
-      return this.#open(number, { entry, final, found, stat });
+      return this.#opening.open(number, entry, { final, isFree: free[source] ?? false, stale });
     } catch (thrown) {
       // Not the entry's fault, and no other one would fare better.
       if (isDamage(thrown)) throw thrown;
@@ -201,142 +175,5 @@ export class Register {
     const { writeOnce } = this.#transfer;
     this.links.set(number, { path: final, target, mtimeNs, writeOnce, scratch });
     return { kind: "later" };
-  }
-
-  /** What is held of an entry, by row and name. */
-  #held(entry: Entry): Pick<PlacementQuestion, "row" | "part" | "stray"> {
-    const { journal, run, holdsParts } = this.#context;
-    const row = holdsParts ? journal.part(this.#transfer.key, entry.path) : null;
-    const part = row === null ? null : run.find(row.name);
-    if (row !== null && part !== null && (this.#context.disk.look(part)?.nlink ?? 0n) > 1n) {
-      // In place already, but for this name of it. It goes before the file is looked at: that moves ctime.
-      this.#dropRows([row]);
-      return { row: null, part: null, stray: null };
-    }
-    const lost = holdsParts && row === null ? journal.stray(this.#transfer.key, entry.path) : null;
-    const path = lost === null ? null : run.find(lost.name);
-    const stray = lost === null || path === null ? null : { row: lost, path };
-    return { row, part, stray };
-  }
-
-  #find(question: PlacementQuestion): Found {
-    const { journal, disk } = this.#context;
-    return placeFile(question, { rules: this.#transfer, journal, disk });
-  }
-
-  #open(
-    number: number,
-    { entry, final, found, stat: standing }: {
-      readonly entry: Entry;
-      readonly final: string;
-      readonly found: Found;
-      readonly stat: BigIntStats | null;
-    },
-  ): Placement {
-    const { path, sizeBytes, mode, mtimeNs } = entry;
-    if (found.kind === "unchanged") {
-      const { digest, stat } = found;
-      if (Number(stat.mode & 0o7777n) !== mode) {
-        const standing = stampOf(stat);
-        this.modes.set(number, { entry: number, final, mode, mtimeNs, digest, standing });
-      }
-      return { kind: "unchanged", digest };
-    }
-    const { run, door } = this.#context;
-    const held = found.kind === "held" ? found.row : null;
-    const stray = found.kind === "stands" ? found.stray : undefined;
-    const part = held?.name ?? stray?.name ?? run.nameOf(number);
-    // Smaller files are sent again as a whole or not at all.
-    if (sizeBytes > this.#transfer.chunkBytes) run.keepRoom();
-    if (found.kind === "held" && found.cutAt !== null) {
-      this.#resize(found.row, found.cutAt, sizeBytes);
-    }
-    const stamp = entry.stamp ?? NO_STAMP;
-    const knownBytes = found.kind === "held" ? found.chunks.digests.byteLength : 0;
-    this.files.set(number, {
-      path,
-      final,
-      sizeBytes,
-      mode,
-      mtimeNs,
-      stamp,
-      part,
-      standing: found.kind === "stands" ? found.standing : null,
-      isStray: stray !== undefined,
-      growthBytes: growthBytes(entry, standing),
-      chargedBytes: this.#charged({ final, sizeBytes, found }),
-      row: held?.id ?? null,
-      isStale: held !== null && !sameStamp(held.stamp, stamp),
-      // What stands may be the same: a resume need not begin with comparing it.
-      undurable: found.kind === "stands"
-        ? 0
-        : chunksOf(entry, this.#transfer) - knownBytes / DIGEST_BYTES,
-    });
-    const absolute = run.pathOf(part);
-    switch (found.kind) {
-      case "new":
-        return { kind: "new", part: absolute };
-      case "held": {
-        const { chunks, row: { stamp, recordedNs } } = found;
-        return { kind: "held", part: absolute, chunks, stamp, recordedNs };
-      }
-      case "stands": {
-        const path = stray === undefined ? door.enter(final) : absolute;
-        return { kind: "stands", part: absolute, path, stamp: found.standing };
-      }
-    }
-  }
-
-  /**
-   * Makes a part one of another size. First nothing is claimed any more of what it loses (I2), in the
-   * same step as its size: should this break off in between, its stamp still says how long it may be.
-   */
-  #resize(row: PartRow, cutAt: number, sizeBytes: number): void {
-    const { journal, run } = this.#context;
-    try {
-      journal.irrevocably(() => journal.resize(row.id, { sizeBytes, cutAt }));
-      run.resize(row.name, sizeBytes);
-    } catch (thrown) {
-      throw osError(thrown, `go on with "${escapeText(row.path)}"`);
-    }
-  }
-
-  /** By how much the peer's account grows with a file in place. */
-  #charged(
-    { final, sizeBytes, found }: {
-      readonly final: string;
-      readonly sizeBytes: number;
-      readonly found: Exclude<Found, { kind: "unchanged" }>;
-    },
-  ): number {
-    const heldBytes = heldRowOf(found)?.sizeBytes ?? 0;
-    return this.#context.charge?.add({ final, sizeBytes, heldBytes }) ?? 0;
-  }
-
-  /** Throws `no_space` where all that is open, with the entries from `first` on, cannot fit. */
-  #checkRoom(first: number): void {
-    const { room, charge } = this.#context;
-    charge?.check();
-    const left = (file: OpenFile, isNew: boolean) =>
-      file.growthBytes - (isNew ? 0 : this.#takenBytes(file));
-    for (let entry = first; entry < this.#next; entry++) {
-      const file = this.files.get(entry);
-      if (file !== undefined) room.add(left(file, file.row === null && !file.isStray));
-    }
-    room.check(() => this.files.values().reduce((sum, file) => sum + left(file, false), 0));
-  }
-
-  /** What of a file's growth is there already, in its part. */
-  #takenBytes({ part, growthBytes, sizeBytes }: OpenFile): number {
-    if (growthBytes <= 0) return 0;
-    const path = this.#context.run.find(part);
-    const stat = path === null ? null : this.#context.disk.look(path);
-    return stat === null ? 0 : Math.min(takenBytes(stat), sizeBytes);
-  }
-
-  #dropRows(stale: readonly PartRow[]): void {
-    const { journal, run } = this.#context;
-    journal.transaction(() => stale.forEach((row) => journal.dropPart(row.id)));
-    run.remove(stale.map((row) => row.name));
   }
 }

@@ -1,9 +1,20 @@
 // The files of a transfer that are registered and not yet in place, by entry: as many as its manifest
-// names, for none is put in place before that is closed (I1). Kept as columns, some hundred bytes and
-// the path for each (I8); a file as an object is a view, alive as long as somebody uses it.
+// names, for none is put in place before that is closed (I1). Kept as columns, some forty bytes for each
+// (I8); a file as an object is a view, alive as long as somebody uses it.
 
 import type { Stamp } from "../wire/messages.ts";
 import type { OpenFile } from "./chunk_journal.ts";
+import { Column, IDS, NUMBERS, TIMES } from "./column.ts";
+
+/** What follows from an entry's number, always the same. */
+export interface RegisteredNames {
+  /** Its path in the manifest. */
+  path(entry: number): string;
+  /** Where a path of the manifest goes. */
+  final(path: string): string;
+  /** The part of a file that has none from before. */
+  part(entry: number): string;
+}
 
 /** Files whose columns are made, and given up, together. */
 const PAGE_BITS = 9;
@@ -13,60 +24,84 @@ const OPEN = 1;
 const STRAY = 2;
 const STALE = 4;
 
-/** What a number is kept as that may be null. */
-const NONE = NaN;
+/** What a row's number is kept as where there is none. */
+const NONE = -1;
+
+const ofNumbers = () => new Column(PAGE_FILES, NUMBERS);
+const ofTimes = () => new Column(PAGE_FILES, TIMES);
+const ofIds = () => new Column(PAGE_FILES, IDS);
 
 class Page {
   /** Files in it that are open. */
   open = 0;
   readonly flags = new Uint8Array(PAGE_FILES);
-  readonly modes = new Uint32Array(PAGE_FILES);
-  readonly sizes = new Float64Array(PAGE_FILES);
-  readonly growths = new Float64Array(PAGE_FILES);
-  readonly charges = new Float64Array(PAGE_FILES);
-  readonly rows = new Float64Array(PAGE_FILES);
-  readonly undurable = new Float64Array(PAGE_FILES);
-  readonly mtimes = new BigInt64Array(PAGE_FILES);
-  readonly stamps = new StampColumns();
-  readonly paths: string[] = [];
-  /** Finals and parts that do not follow from path and number. */
+  readonly modes = ofNumbers();
+  readonly sizes = ofNumbers();
+  /** Beyond the size. */
+  readonly growths = ofNumbers();
+  readonly charges = ofNumbers();
+  readonly rows = ofNumbers();
+  readonly undurable = ofNumbers();
+  readonly mtimes = ofTimes();
+  /** Of stamps; their sizes and times are mostly those of the entries, so they are kept beyond these. */
+  readonly stampSizes = ofNumbers();
+  readonly stampMtimes = ofTimes();
+  readonly ctimes = ofTimes();
+  readonly devices = ofIds();
+  readonly inodes = ofIds();
+  /** Names that do not follow from the number. */
+  readonly paths = new Map<number, string>();
   readonly finals = new Map<number, string>();
   readonly parts = new Map<number, string>();
   readonly standing = new Map<number, Stamp>();
-}
 
-class StampColumns {
-  readonly #sizes = new Float64Array(PAGE_FILES);
-  readonly #ids = new BigUint64Array(2 * PAGE_FILES);
-  readonly #times = new BigInt64Array(2 * PAGE_FILES);
-
-  set(at: number, { device, inode, sizeBytes, mtimeNs, ctimeNs }: Stamp): void {
-    this.#sizes[at] = sizeBytes;
-    this.#ids[2 * at] = device;
-    this.#ids[2 * at + 1] = inode;
-    this.#times[2 * at] = mtimeNs;
-    this.#times[2 * at + 1] = ctimeNs;
+  get heldBytes(): number {
+    const { modes, sizes, growths, charges, rows, undurable, mtimes } = this;
+    const { stampSizes, stampMtimes, ctimes, devices, inodes } = this;
+    const entries = [modes, sizes, growths, charges, rows, undurable, mtimes];
+    const stamps = [stampSizes, stampMtimes, ctimes, devices, inodes];
+    return [...entries, ...stamps].reduce((sum, column) => sum + column.heldBytes, PAGE_FILES);
   }
 
-  get(at: number): Stamp {
+  put(at: number, file: OpenFile, isFirst: boolean): void {
+    const { sizeBytes, mtimeNs, stamp } = file;
+    this.flags[at] = OPEN | (file.isStray ? STRAY : 0) | (file.isStale ? STALE : 0);
+    this.modes.set(at, file.mode, isFirst);
+    this.sizes.set(at, sizeBytes, isFirst);
+    this.growths.set(at, file.growthBytes - sizeBytes, isFirst);
+    this.charges.set(at, file.chargedBytes, isFirst);
+    this.rows.set(at, file.row ?? NONE, isFirst);
+    this.undurable.set(at, file.undurable, isFirst);
+    this.mtimes.set(at, mtimeNs, isFirst);
+    this.stampSizes.set(at, stamp.sizeBytes - sizeBytes, isFirst);
+    this.stampMtimes.set(at, BigInt.asIntN(64, stamp.mtimeNs - mtimeNs), isFirst);
+    this.ctimes.set(at, stamp.ctimeNs, isFirst);
+    this.devices.set(at, stamp.device, isFirst);
+    this.inodes.set(at, stamp.inode, isFirst);
+  }
+
+  stamp(at: number): Stamp {
     return {
-      device: this.#ids[2 * at]!,
-      inode: this.#ids[2 * at + 1]!,
-      sizeBytes: this.#sizes[at]!,
-      mtimeNs: this.#times[2 * at]!,
-      ctimeNs: this.#times[2 * at + 1]!,
+      device: this.devices.get(at),
+      inode: this.inodes.get(at),
+      sizeBytes: this.sizes.get(at) + this.stampSizes.get(at),
+      mtimeNs: BigInt.asIntN(64, this.mtimes.get(at) + this.stampMtimes.get(at)),
+      ctimeNs: this.ctimes.get(at),
     };
+  }
+
+  forget(at: number): void {
+    for (const names of [this.paths, this.finals, this.parts, this.standing]) names.delete(at);
   }
 }
 
 export class RegisteredFiles {
   readonly #pages = new Map<number, Page>();
-  readonly #partOf: (entry: number) => string;
+  readonly #names: RegisteredNames;
   #size = 0;
 
-  /** `partOf` names the part of a file that has none from before; it must always name the same. */
-  constructor(partOf: (entry: number) => string) {
-    this.#partOf = partOf;
+  constructor(names: RegisteredNames) {
+    this.#names = names;
   }
 
   get size(): number {
@@ -78,11 +113,16 @@ export class RegisteredFiles {
     return this.#pages.size;
   }
 
+  /** What they take. */
+  get heldBytes(): number {
+    return this.#pages.values().reduce((sum, page) => sum + page.heldBytes, 0);
+  }
+
   get(entry: number): OpenFile | undefined {
     const page = this.#pages.get(entry >>> PAGE_BITS);
     const at = entry & (PAGE_FILES - 1);
     if (page === undefined || (page.flags[at]! & OPEN) === 0) return undefined;
-    return new View(entry, { page, partOf: this.#partOf });
+    return new View(entry, { page, names: this.#names });
   }
 
   /** Keeps what is said of a file; the object itself is not kept. */
@@ -91,23 +131,17 @@ export class RegisteredFiles {
     const page = this.#pages.get(number) ?? new Page();
     this.#pages.set(number, page);
     const at = entry & (PAGE_FILES - 1);
+    const isFirst = page.open === 0;
     if ((page.flags[at]! & OPEN) === 0) {
       page.open++;
       this.#size++;
     }
-    page.flags[at] = OPEN | (file.isStray ? STRAY : 0) | (file.isStale ? STALE : 0);
-    page.modes[at] = file.mode;
-    page.sizes[at] = file.sizeBytes;
-    page.growths[at] = file.growthBytes;
-    page.charges[at] = file.chargedBytes;
-    page.rows[at] = file.row ?? NONE;
-    page.undurable[at] = file.undurable;
-    page.mtimes[at] = file.mtimeNs;
-    page.stamps.set(at, file.stamp);
-    page.paths[at] = file.path;
-    forget(page, at);
-    if (file.final !== file.path) page.finals.set(at, file.final);
-    if (file.part !== this.#partOf(entry)) page.parts.set(at, file.part);
+    page.put(at, file, isFirst);
+    page.forget(at);
+    const path = this.#names.path(entry);
+    if (file.path !== path) page.paths.set(at, file.path);
+    if (file.final !== this.#names.final(file.path)) page.finals.set(at, file.final);
+    if (file.part !== this.#names.part(entry)) page.parts.set(at, file.part);
     if (file.standing !== null) page.standing.set(at, file.standing);
   }
 
@@ -119,8 +153,7 @@ export class RegisteredFiles {
     this.#size--;
     if (--page.open === 0) return this.#pages.delete(number);
     page.flags[at] = 0;
-    page.paths[at] = "";
-    forget(page, at);
+    page.forget(at);
     return true;
   }
 
@@ -133,55 +166,49 @@ export class RegisteredFiles {
   }
 }
 
-function forget(page: Page, at: number): void {
-  page.finals.delete(at);
-  page.parts.delete(at);
-  page.standing.delete(at);
-}
-
 /** One file, read from its columns; what may be changed is changed there. */
 class View implements OpenFile {
   readonly #entry: number;
   readonly #at: number;
   readonly #page: Page;
-  readonly #partOf: (entry: number) => string;
+  readonly #names: RegisteredNames;
 
   constructor(
     entry: number,
-    { page, partOf }: { readonly page: Page; readonly partOf: (entry: number) => string },
+    { page, names }: { readonly page: Page; readonly names: RegisteredNames },
   ) {
     this.#entry = entry;
     this.#at = entry & (PAGE_FILES - 1);
     this.#page = page;
-    this.#partOf = partOf;
+    this.#names = names;
   }
 
   get path(): string {
-    return this.#page.paths[this.#at]!;
+    return this.#page.paths.get(this.#at) ?? this.#names.path(this.#entry);
   }
 
   get final(): string {
-    return this.#page.finals.get(this.#at) ?? this.path;
+    return this.#page.finals.get(this.#at) ?? this.#names.final(this.path);
   }
 
   get sizeBytes(): number {
-    return this.#page.sizes[this.#at]!;
+    return this.#page.sizes.get(this.#at);
   }
 
   get mode(): number {
-    return this.#page.modes[this.#at]!;
+    return this.#page.modes.get(this.#at);
   }
 
   get mtimeNs(): bigint {
-    return this.#page.mtimes[this.#at]!;
+    return this.#page.mtimes.get(this.#at);
   }
 
   get stamp(): Stamp {
-    return this.#page.stamps.get(this.#at);
+    return this.#page.stamp(this.#at);
   }
 
   get part(): string {
-    return this.#page.parts.get(this.#at) ?? this.#partOf(this.#entry);
+    return this.#page.parts.get(this.#at) ?? this.#names.part(this.#entry);
   }
 
   get standing(): Stamp | null {
@@ -193,20 +220,20 @@ class View implements OpenFile {
   }
 
   get growthBytes(): number {
-    return this.#page.growths[this.#at]!;
+    return this.sizeBytes + this.#page.growths.get(this.#at);
   }
 
   get chargedBytes(): number {
-    return this.#page.charges[this.#at]!;
+    return this.#page.charges.get(this.#at);
   }
 
   get row(): number | null {
-    const row = this.#page.rows[this.#at]!;
-    return Number.isNaN(row) ? null : row;
+    const row = this.#page.rows.get(this.#at);
+    return row === NONE ? null : row;
   }
 
   set row(row: number | null) {
-    this.#page.rows[this.#at] = row ?? NONE;
+    this.#page.rows.set(this.#at, row ?? NONE);
   }
 
   get isStale(): boolean {
@@ -219,10 +246,10 @@ class View implements OpenFile {
   }
 
   get undurable(): number {
-    return this.#page.undurable[this.#at]!;
+    return this.#page.undurable.get(this.#at);
   }
 
   set undurable(undurable: number) {
-    this.#page.undurable[this.#at] = undurable;
+    this.#page.undurable.set(this.#at, undurable);
   }
 }

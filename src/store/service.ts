@@ -4,14 +4,14 @@
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { DiskStore } from "./disk_store.ts";
+import type { DiskStore, DiskStoreOptions } from "./disk_store.ts";
 import type { StoreReply, StoreRequest } from "./messages.ts";
 import { someOf, type Steps } from "./steps.ts";
 import { inTheWay, type WalkBatch } from "./store.ts";
 import { walk } from "./walk.ts";
 
 type Call = Extract<StoreRequest, { kind: "call" }>;
-type Asked = Exclude<StoreRequest, { kind: "walk" | "walk_end" }>;
+type Asked = Extract<StoreRequest, { readonly call: number }>;
 
 /** A call that is not through, and what its transfer asked for since. */
 interface LongCall {
@@ -20,7 +20,11 @@ interface LongCall {
   readonly waiting: Call[];
 }
 
+/** Opens what holds a root; its code is not needed where nothing but a walk is asked for. */
+export type StoreMaker = (options: DiskStoreOptions) => DiskStore;
+
 export interface StoreServiceOptions {
+  readonly makeStore: StoreMaker;
   readonly post: (reply: StoreReply) => void;
   /** Calls `goOn` once, after the messages that are there by now. */
   readonly later: () => void;
@@ -48,6 +52,8 @@ export class StoreService {
       case "walk_end":
         this.#walks.get(request.walk)?.return();
         this.#walks.delete(request.walk);
+        return;
+      case "receives":
         return;
       case "open":
       case "walk_next":
@@ -134,7 +140,7 @@ export class StoreService {
   #value(request: Asked): unknown {
     switch (request.kind) {
       case "open":
-        this.#store = new DiskStore(request);
+        this.#store = request.root === null ? null : this.#options.makeStore(request);
         return undefined;
       case "walk_next":
         return this.#walks.get(request.walk)?.next().value ?? null;
@@ -163,7 +169,10 @@ export class StoreService {
 
   #call(request: Call): unknown {
     const store = this.#store;
-    if (store === null) throw new TypeError("Cannot use the store: it is not open");
+    if (store === null) {
+      if (request.method === "close") return undefined; // There was no root.
+      throw new TypeError("Cannot receive: the store has no root");
+    }
     switch (request.method) {
       case "begin":
         return store.begin(...request.args);

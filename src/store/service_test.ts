@@ -14,6 +14,7 @@ import {
   linkEntry,
   transferOf,
 } from "./_fixture.ts";
+import { DiskStore } from "./disk_store.ts";
 import type { StoreMethod, StoreReply } from "./messages.ts";
 import { StoreService } from "./service.ts";
 import type { Begun, Outcome, Placement, Store } from "./store.ts";
@@ -30,6 +31,7 @@ class Bench {
 
   constructor() {
     this.#service = new StoreService({
+      makeStore: (options) => new DiskStore(options),
       post: (reply) => this.replies.push(reply),
       later: () => this.#turns++,
       nowMs: () => this.#nowMs += LIMITS.storeStepMs,

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { graphOf } from "../../tests/module_graph.ts";
 import { describeStore } from "./_conformance.ts";
 import {
   asyncFace,
@@ -73,6 +75,30 @@ Deno.test("stores that open and close one root at once never trip over each othe
     }));
     const names = fs.readdirSync(root);
     assert.deepEqual([names.length, names.filter((name) => name.startsWith("."))], [20, []]);
+  }));
+
+Deno.test("a store's worker walks before it has loaded what holds a root", () => {
+  const { modules } = graphOf(WORKER_URL);
+  assert.ok([...modules].some((href) => href.endsWith("/src/store/walk.ts")));
+  for (const name of ["disk_store", "receive", "journal"]) {
+    assert.ok(![...modules].some((href) => href.endsWith(`/src/store/${name}.ts`)), name);
+  }
+});
+
+Deno.test("openStore() tells its worker beforehand that there will be a root", () =>
+  inDirectory(async (root) => {
+    const telling = join(root, "telling.js");
+    fs.writeFileSync(
+      telling,
+      `const kinds = [];
+      self.onmessage = ({ data: { kind, call } }) => {
+        kinds.push(kind);
+        if (call !== undefined) self.postMessage({ kind: "failure", call, message: kinds.join() });
+      };`,
+    );
+    const options = { keep: false, workerUrl: pathToFileURL(telling) };
+    await assert.rejects(openStore({ ...options, root }), { message: "receives,open" });
+    await assert.rejects(openStore({ ...options, root: null }), { message: "open" });
   }));
 
 Deno.test("openStore() ends a walk when its signal aborts", () =>

@@ -2,11 +2,10 @@
 // after all files, and directory modes and times last, deepest first, for whatever is put into a
 // directory moves its time and needs its write permission.
 
-import type { BigIntStats } from "node:fs";
 import { escapeText } from "../base/text.ts";
 import type { Place } from "./commit.ts";
 import { besideOf } from "./commit.ts";
-import { type Disk, sameModeAndTime } from "./disk.ts";
+import { type Disk, type ModeAndTime, sameModeAndTime } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
 import { restoredDirectoryMode, SHARING_BITS } from "./modes.ts";
 import { writtenOnce } from "./placement.ts";
@@ -38,7 +37,7 @@ export interface LinkToPlace {
 export function placeDirectory(
   directory: DirectoryToPlace,
   { disk, door, writeOnce }: Place & { readonly writeOnce: boolean },
-): BigIntStats | null {
+): ModeAndTime | null {
   try {
     const stat = door.look(directory.path);
     // Never more open than it will be, not even for a moment: who comes in then stays in. And no less
@@ -53,7 +52,8 @@ export function placeDirectory(
       // A read-only directory that was sent before must take its new entries; `finish` closes it.
       disk.setMode(absolute, Number(stat.mode & 0o7777n) | OWNER_ALL);
     }
-    return stat;
+    // No more of it: one is kept for every directory until the end (I8).
+    return stat === null ? null : { mode: stat.mode, mtimeNs: stat.mtimeNs };
   } catch (thrown) {
     throw osError(thrown, `make directory "${escapeText(directory.path)}"`);
   }
@@ -69,7 +69,7 @@ export function finishDirectory(
   { disk, door, modes, touched, stood }: Place & {
     readonly modes: ModePolicy;
     readonly touched: Set<string>;
-    readonly stood: BigIntStats | null;
+    readonly stood: ModeAndTime | null;
   },
 ): boolean {
   try {

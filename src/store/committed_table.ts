@@ -1,0 +1,71 @@
+// The rows of `committed`: files that we put in place, as they were then. A row that does not read as it
+// was written counts as none; one that is lost costs a re-hash.
+
+import type { Statement } from "../runtime/database.ts";
+import type { AccountTable } from "./account_table.ts";
+import { committedOf, type CommittedRow, committedSum, isTrue, packStamp } from "./journal_rows.ts";
+
+/** Who made a record, and who is charged for it. */
+export interface RecordMaker {
+  /** Key of the transfer that put the file in place. */
+  readonly by?: Uint8Array | null;
+  /** Absent for what was kept as it stood: whoever was charged for it stays so. */
+  readonly account?: Uint8Array | null;
+}
+
+export class CommittedTable {
+  readonly #sql: (text: string) => Statement;
+  readonly #accounts: AccountTable;
+
+  constructor(sql: (text: string) => Statement, accounts: AccountTable) {
+    this.#sql = sql;
+    this.#accounts = accounts;
+  }
+
+  get isEmpty(): boolean {
+    return this.#sql("SELECT 1 FROM committed LIMIT 1").get() === undefined;
+  }
+
+  of(path: string): CommittedRow | null {
+    // Asked of every file of a tree: columns that are not looked at cost a third of it.
+    const found = this.#sql(
+      "SELECT digest, chunk_bytes, mtime_ns, stamp, sum FROM committed WHERE path = ?",
+    ).get(path);
+    const row = found === undefined ? null : { ...found, path };
+    return row === null || !isTrue(row, committedSum) ? null : committedOf(row);
+  }
+
+  /** Whether a record was made by a transfer of this key that is not finished yet. */
+  isOwn(path: string, key: Uint8Array): boolean {
+    const own = "SELECT 1 FROM committed c JOIN transfers t ON t.attempt = c.attempt " +
+      "WHERE c.path = ? AND t.key = ?";
+    return this.#sql(own).get(path, key) !== undefined;
+  }
+
+  add(row: CommittedRow, { by = null, account }: RecordMaker = {}): void {
+    const { path, digest, chunkBytes } = row;
+    const charged = account === undefined ? this.#accounts.of(path) : account;
+    const stamp = packStamp(row.stamp);
+    const mtimeNs = BigInt.asIntN(64, row.mtimeNs);
+    const values = { path, digest, chunk_bytes: BigInt(chunkBytes), mtime_ns: mtimeNs, stamp };
+    this.#sql(
+      "INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?, ?, ?, " +
+        "(SELECT attempt FROM transfers WHERE key = ?), ?, ?)",
+    ).run(
+      path,
+      digest,
+      chunkBytes,
+      mtimeNs,
+      stamp,
+      committedSum(values),
+      by,
+      charged,
+      BigInt(row.stamp.sizeBytes),
+    );
+  }
+
+  /** What stood there is gone; a row about it would only take room. */
+  drop(path: string): void {
+    this.#sql("DELETE FROM committed WHERE path = ?").run(path);
+  }
+}

@@ -1,0 +1,124 @@
+// The end of one transfer in its store: links, modes of files and of directories, in this order, then
+// what was named is made durable and what is known of the transfer forgotten. In steps, with a look anew
+// wherever others had their turn. An entry that cannot be placed fails alone.
+
+import { osError } from "../base/os_error.ts";
+import type { EntryFailure } from "../wire/messages.ts";
+import type { ChunkJournal } from "./chunk_journal.ts";
+import { changeMode } from "./commit_whole.ts";
+import type { ModeAndTime } from "./disk.ts";
+import { forgetting, ROWS_A_STEP } from "./forgetting.ts";
+import type { CommittedRow } from "./journal_rows.ts";
+import { checkLink, type LinkNames, type LinkRules } from "./links.ts";
+import { failureOf, type PlacingContext } from "./placing.ts";
+import type { Steps } from "./steps.ts";
+import type { Outcome } from "./store.ts";
+import { type DirectoryToPlace, finishDirectory, type LinkToPlace, placeLink } from "./tree.ts";
+
+export interface FinishContext extends PlacingContext {
+  readonly chunks: ChunkJournal;
+  readonly partsDirectory: string;
+  readonly linkRules: LinkRules;
+  readonly linkNames: LinkNames;
+  /** What stood where directories were placed, by entry; null for those that were made. */
+  readonly stood: ReadonlyMap<number, ModeAndTime | null>;
+  /** What was seen of directories holds no more. */
+  readonly lookAnew: () => void;
+}
+
+export function* finishing(context: FinishContext): Steps<Outcome> {
+  const { register } = context;
+  const failures: EntryFailure[] = [];
+  const committed: number[] = [];
+  const changed: number[] = [];
+  const attempt = (entry: number, place: () => boolean, counts: boolean) => {
+    try {
+      if (place()) changed.push(entry);
+      if (counts) committed.push(entry);
+    } catch (thrown) {
+      failures.push(failureOf(entry, thrown));
+    }
+  };
+  for (const [entry, link] of register.links) {
+    attempt(entry, () => finishLink(link, context), true);
+    if (yield) context.lookAnew();
+  }
+  const rows: CommittedRow[] = [];
+  for (const change of register.modes.values()) {
+    attempt(change.entry, () => {
+      const { row, changed } = changeMode(change, context);
+      rows.push(row);
+      return changed;
+    }, false);
+    if (yield) context.lookAnew();
+  }
+  for (const [entry, directory] of [...register.directories].reverse()) {
+    attempt(entry, () => finishOne(entry, directory, context), true);
+    if (yield) context.lookAnew();
+  }
+  yield* syncTouched(context);
+  yield* forgetAll(rows, context);
+  return { committed, changed, failures };
+}
+
+function finishLink(
+  link: LinkToPlace,
+  { linkRules: rules, linkNames: names, place, touched }: FinishContext,
+): boolean {
+  const { door } = place;
+  // By now others may stand there than when it was announced.
+  checkLink(link, { rules, door, names });
+  names.changed(link.path);
+  const hasChanged = placeLink(link, place);
+  touched.add(door.parentOf(link.path));
+  return hasChanged;
+}
+
+/** Under a write-once grant the modes and times of what stood there before stay. */
+function finishOne(
+  entry: number,
+  directory: DirectoryToPlace,
+  { transfer, stood: before, place, touched }: FinishContext,
+): boolean {
+  const stood = before.get(entry) ?? null;
+  if (stood !== null && transfer.writeOnce) return false;
+  const { modes } = transfer.policy;
+  return finishDirectory(directory, { ...place, modes, touched, stood });
+}
+
+function* syncTouched({ touched, place: { disk } }: FinishContext): Steps<void> {
+  for (const directory of touched) {
+    try {
+      disk.syncDirectory(directory);
+    } catch (thrown) {
+      throw osError(thrown, "make the names of committed files durable");
+    }
+    touched.delete(directory);
+    yield;
+  }
+}
+
+/** What was recorded of modes, then everything else that is known of the transfer. */
+function* forgetAll(rows: readonly CommittedRow[], context: FinishContext): Steps<void> {
+  const { transfer, journal, run, register, chunks, partsDirectory, place: { disk } } = context;
+  try {
+    for (let at = 0; at < rows.length; at += ROWS_A_STEP) {
+      const some = rows.slice(at, at + ROWS_A_STEP);
+      journal.transaction(() => some.forEach((row) => journal.addCommitted(row)));
+      yield;
+    }
+    const open = [...register.files.values()].filter((file) => file.row !== null);
+    yield* forgetting({
+      key: transfer.key,
+      journal,
+      run,
+      partsDirectory,
+      disk,
+      keep: new Map(open.map(({ path, part }) => [path, part])),
+      // All is done but what failed: a resume has nothing else to begin with.
+      touch: () => chunks.touch(open[0]?.path ?? null),
+    });
+  } catch (thrown) {
+    throw osError(thrown, "forget a finished transfer");
+  }
+}
