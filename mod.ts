@@ -9,6 +9,7 @@
 
 import process from "node:process";
 import type { Handlers } from "./src/cli/context.ts";
+import { gatherEntropy } from "./src/runtime/entropy.ts";
 import { VERSION } from "./src/session/agent.ts";
 import { emptyRootStore } from "./src/trust/root_store.ts";
 import type { WorkerUrls } from "./src/session/options.ts";
@@ -25,23 +26,31 @@ export type { ErrorCode, ErrorKind, SftpxErrorOptions } from "./src/base/errors.
 export const WORKERS: WorkerUrls = {
   chunk: new URL("./workers/chunk.ts", import.meta.url),
   store: new URL("./workers/store.ts", import.meta.url),
+  transport: new URL("./workers/transport.ts", import.meta.url),
 };
 
 /** Commands load when they run, so that `--help` and `--version` load no transport and no addon. */
 const HANDLERS: Handlers = {
-  serve: async () => (await import("./src/cli/serve.ts")).serveCommand(WORKERS),
-  send: async () => (await import("./src/cli/send.ts")).sendCommand(WORKERS),
-  get: async () => (await import("./src/cli/get.ts")).getCommand(WORKERS),
-  ls: async () => (await import("./src/cli/ls.ts")).runLs,
+  serve: async () => (await reaching(import("./src/cli/serve.ts"))).serveCommand(WORKERS),
+  send: async () => (await reaching(import("./src/cli/send.ts"))).sendCommand(WORKERS),
+  get: async () => (await reaching(import("./src/cli/get.ts"))).getCommand(WORKERS),
+  ls: async () => (await reaching(import("./src/cli/ls.ts"))).runLs,
   status: async () => (await import("./src/cli/status.ts")).statusCommand(WORKERS),
   clean: async () => (await import("./src/cli/clean.ts")).cleanCommand(WORKERS),
   ticket: async () => (await import("./src/cli/ticket.ts")).runTicket,
   keys: async () => (await import("./src/cli/keys.ts")).runKeys,
-  bench: async () => (await import("./src/cli/bench.ts")).benchCommand(WORKERS, import.meta.url),
+  bench: async () =>
+    (await reaching(import("./src/cli/bench.ts"))).benchCommand(WORKERS, import.meta.url),
   init: async () => (await import("./src/cli/init.ts")).runInit,
   demo: async () => (await import("./src/cli/demo.ts")).demoCommand(WORKERS, import.meta.url),
   details: async () => await (await import("./src/cli/details.ts")).versionDetails(),
 };
+
+/** A command that connects: what its first handshake needs is made ready while it loads. */
+function reaching<T>(command: Promise<T>): Promise<T> {
+  gatherEntropy();
+  return command;
+}
 
 /**
  * Runs one command line and returns its exit code; prints, never exits or throws.

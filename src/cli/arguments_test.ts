@@ -52,6 +52,7 @@ Deno.test("parseCommand() fills in every default of send", () => {
       atomic: false,
       connections: 0,
       lanes: 0,
+      networkThreads: null,
       transport: "auto",
       quic: "auto",
       congestion: "auto",
@@ -80,6 +81,7 @@ Deno.test("parseCommand() reads every flag of a transfer", () => {
   const command = send(
     "--json --quiet --verbose --chunk-size 64KiB --compress zstd:9 --workers 3 --depth 20 " +
       "--checksum --atomic --transport quic --quic npm --congestion reno --window 8MiB --connections 2 --lanes 8 " +
+      "--network-threads 0 " +
       `--timeout 3s --keep-for 36h --identity i --known-hosts k --pin ${IDENTITY} --ticket-file t --fail-if-unchanged`,
   );
   assert.deepEqual(command.transfer, {
@@ -91,6 +93,7 @@ Deno.test("parseCommand() reads every flag of a transfer", () => {
     atomic: true,
     connections: 2,
     lanes: 8,
+    networkThreads: 0,
     transport: "quic",
     quic: "npm",
     congestion: "reno",

@@ -17,7 +17,7 @@ import { factsOf, type Known } from "./bench_facts.ts";
 import { benchHash } from "./bench_hash.ts";
 import { benchPeer, benchPipe } from "./bench_pipe.ts";
 import { benchReport } from "./bench_report.ts";
-import { type Verdict, verdictsOf } from "./bench_verdict.ts";
+import { type BenchFacts, type Verdict, verdictsOf } from "./bench_verdict.ts";
 import { benchZstd } from "./bench_zstd.ts";
 import type { BenchLine } from "./json_line.ts";
 import { namedError } from "./named_error.ts";
@@ -58,10 +58,11 @@ export function benchCommand(workers: WorkerUrls, mainUrl: string): Run<BenchCom
         terminal.clear();
       }
     }
-    const verdicts = verdictsOf(factsOf(told, known(command)));
+    const facts = factsOf(told, known(command));
+    const verdicts = verdictsOf(facts);
     for (const verdict of verdicts) json?.tell("verdict", { ...verdict });
     if (json === null) { for (const line of verdictLines(verdicts)) stdout.write(`${line}\n`); }
-    await writeReport(command, { context, rows: told, verdicts });
+    await writeReport(command, { context, rows: told, verdicts, facts });
     json?.tell("end", { ok: failed === 0, count: told.length + verdicts.length, failed });
     if (failed === 0) return 0;
     return ERROR_TABLE[told.length === 0 ? firstCode : "partial"].exit;
@@ -94,16 +95,18 @@ function unwritable(report: string, error: unknown): SftpxError {
 
 async function writeReport(
   { report, target }: BenchCommand,
-  { context, rows, verdicts }: {
+  { context, rows, verdicts, facts }: {
     readonly context: CommandContext;
     readonly rows: readonly BenchLine[];
     readonly verdicts: readonly Verdict[];
+    readonly facts: BenchFacts;
   },
 ): Promise<void> {
   if (report === null || rows.length === 0) return;
-  const addressed = rows.find(({ bench }) => bench === "peer")?.by;
+  const addressed = rows.find(({ address }) => address !== undefined)?.address;
   const page = benchReport(rows, {
     verdicts,
+    facts,
     about: {
       time: new Date(context.nowMs()).toISOString(),
       place: target === null ? null : addressed ?? "",

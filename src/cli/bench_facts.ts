@@ -2,6 +2,7 @@
 
 import { LIMITS } from "../base/limits.ts";
 import type { UdpFigures } from "../runtime/udp_figures.ts";
+import { hostOf, isLoopback as isOwn } from "../transport/addresses.ts";
 import type { BenchFacts, PathFacts } from "./bench_verdict.ts";
 import type { BenchLine } from "./json_line.ts";
 
@@ -21,8 +22,10 @@ export function factsOf(
   rows: readonly BenchLine[],
   { cores, udp, hasFfi, limit, windowBytes }: Known,
 ): BenchFacts {
-  const isLoopback = !rows.some(({ bench }) => bench === "peer");
-  const wanted = isLoopback ? "pipe" : "peer";
+  const server = rows.filter(({ bench }) => bench === "peer");
+  const wanted = server.length === 0 ? "pipe" : "peer";
+  const isLoopback = server.length === 0 ||
+    server.some(({ address }) => address !== undefined && isOwn(hostOf(address)));
   const rateOf = (bench: string, name: RegExp): number | null => {
     const rates = rows.flatMap((row) =>
       row.bench === bench && name.test(row.name) ? [row.bytesPerSecond ?? 0] : []

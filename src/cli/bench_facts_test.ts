@@ -39,6 +39,16 @@ Deno.test("a path to a server counts alone, and only directions that have a rate
   assert.equal(factsOf(rows.slice(0, 1), KNOWN).isLoopback, true);
 });
 
+Deno.test("a server at an address of this machine is within it", () => {
+  const isLoopback = (address: string) =>
+    factsOf([row("peer", "up", { ...UP, address })], KNOWN).isLoopback;
+  assert.deepEqual(["127.0.0.1:4443", "[::1]:1", "192.0.2.1:1"].map(isLoopback), [
+    true,
+    true,
+    false,
+  ]);
+});
+
 Deno.test("a disk is what the device gives, and hashing what all workers do", () => {
   const { diskRead, diskWrite, hash, zstd } = factsOf([
     row("disk", "write and sync", { bytesPerSecond: 5 }),

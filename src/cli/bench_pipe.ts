@@ -160,6 +160,7 @@ function* rowsOf(
       stack,
       connections,
       lanes,
+      ...(place === null ? { address } : {}),
       bytesPerSecond: rate === null ? null : Math.round(rate),
       bytes,
       seconds: rate === null ? 0 : bytes / Math.max(rate, 1),

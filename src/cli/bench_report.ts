@@ -1,9 +1,11 @@
-// Measurements as a report: verdicts first, then what they were made of. Pure.
+// Measurements as a report: what bounds a transfer each way first, as a sentence and as a chart of the
+// parts it goes through; then what that was made of. Pure.
 
-import type { Verdict } from "./bench_verdict.ts";
+import { boundParts } from "./bench_parts.ts";
+import type { BenchFacts, Verdict } from "./bench_verdict.ts";
 import type { BenchLine } from "./json_line.ts";
 import type { ReportBar, ReportChart, ReportPage, ReportSection } from "./report_page.ts";
-import { verdictLine } from "./ui/bench.ts";
+import { boundWords } from "./ui/bench.ts";
 import { formatBytes, formatRate } from "./units.ts";
 
 /** What a report is about besides the rows. */
@@ -16,6 +18,13 @@ export interface ReportAbout {
   readonly runtime: string;
 }
 
+/** What rows mean. */
+export interface ReportMeaning {
+  readonly verdicts: readonly Verdict[];
+  readonly facts: BenchFacts;
+  readonly about: ReportAbout;
+}
+
 /** Heading of each kind of measurement, in the order of the page. */
 const TITLES: readonly (readonly [bench: string, title: string])[] = [
   ["peer", "The path to the server"],
@@ -24,40 +33,66 @@ const TITLES: readonly (readonly [bench: string, title: string])[] = [
   ["hash", "Hashing"],
   ["zstd", "Compression"],
 ];
+/** Rates of memory, beside which nothing else is to be seen: they stand in the table. */
+const OFF_THE_SCALE: readonly string[] = [
+  "read, just written",
+  "compress noise",
+  "decompress noise",
+];
 
 /** The page. */
 export function benchReport(
   rows: readonly BenchLine[],
-  { verdicts, about }: { readonly verdicts: readonly Verdict[]; readonly about: ReportAbout },
+  { verdicts, facts, about }: ReportMeaning,
 ): ReportPage {
   const { time, place, machine, runtime } = about;
-  const facts: (readonly [string, string])[] = [
+  const pairs: (readonly [string, string])[] = [
     ["Measured", time],
     ...(place === null ? [] : [["Server", place] as const]),
     ["Machine", machine],
     ["Program", runtime],
   ];
-  const found = verdicts.length === 0 ? [] : [boundSection(verdicts)];
+  const found = verdicts.map((verdict) => boundSection(verdict, facts));
   const sections = TITLES.flatMap(([bench, title]) => {
     const own = rows.filter((row) => row.bench === bench);
     return own.length === 0 ? [] : [rowsSection(title, own)];
   });
-  return { title: "sftpx bench", facts, sections: [...found, ...sections] };
+  return { title: "sftpx bench", facts: pairs, sections: [...found, ...sections] };
 }
 
-function boundSection(verdicts: readonly Verdict[]): ReportSection {
-  const commands = [...new Set(verdicts.flatMap((verdict) => verdict.commands))];
+/** One direction: what it comes to, why, what to do, and the parts of it side by side. */
+function boundSection(verdict: Verdict, facts: BenchFacts): ReportSection {
+  const { direction, bytesPerSecond, bound, message, advice, commands } = verdict;
+  const way = direction === "send" ? "Sending" : "Receiving";
+  const { parts, missing } = boundParts(verdict, facts);
+  const left = missing.length === 0 ? [] : [`not measured here: ${missing.join(", ")}`];
+  const bars = parts.map(({ name, rate, isSlowest }): ReportBar => {
+    const text = formatRate(rate);
+    const bar = { label: name, value: rate / 1e6 };
+    return isSlowest ? { ...bar, text: `${text}, the slowest`, isMarked: true } : { ...bar, text };
+  });
   return {
-    title: "What bounds a transfer",
-    paragraphs: verdicts.flatMap((verdict) => [verdictLine(verdict), ...verdict.advice]),
+    title: `${way}: ${formatRate(bytesPerSecond)}, bounded by ${boundWords(bound)}`,
+    paragraphs: [sentence(message)],
+    points: [...advice, ...left].map(sentence),
     commands,
+    charts: [{
+      kind: "bars",
+      title: "Each part of it alone",
+      unit: "MB/s",
+      groups: [{ label: "", bars }],
+    }],
   };
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 function rowsSection(title: string, rows: readonly BenchLine[]): ReportSection {
   return {
     title,
-    charts: [ratesChart(rows), ...scalingChart(rows)],
+    charts: [...ratesChart(rows), ...scalingChart(rows)],
     table: {
       columns: [
         { title: "What" },
@@ -77,19 +112,30 @@ function rowsSection(title: string, rows: readonly BenchLine[]): ReportSection {
   };
 }
 
-function ratesChart(rows: readonly BenchLine[]): ReportChart {
-  const groups = Map.groupBy(rows, ({ by }) => by ?? "");
-  return {
+function ratesChart(rows: readonly BenchLine[]): readonly ReportChart[] {
+  const drawn = rows.filter(({ name }) => !OFF_THE_SCALE.includes(name));
+  if (drawn.length === 0) return [];
+  const groups = Map.groupBy(drawn, groupOf);
+  return [{
     kind: "bars",
-    title: "Rates",
+    title: "Bytes a second",
     unit: "MB/s",
     groups: [...groups].map(([label, own]) => ({ label, bars: own.map(barOf) })),
-  };
+  }];
+}
+
+/** What stands above bars: those below nothing would be taken for the group before them. */
+function groupOf({ bench, stack, connections, lanes, by }: BenchLine): string {
+  if (stack === undefined || connections === undefined || lanes === undefined) {
+    return by ?? (bench === "hash" ? "reading and hashing" : "");
+  }
+  const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+  return `${stack}, ${counted(connections, "connection")}, ${counted(lanes, "lane")}`;
 }
 
 function barOf({ name, bytesPerSecond, problem }: BenchLine): ReportBar {
   if (bytesPerSecond === null) return { label: name, value: null, text: problem ?? "refused" };
-  return { label: name, value: bytesPerSecond / 1e6 };
+  return { label: name, value: bytesPerSecond / 1e6, text: formatRate(bytesPerSecond) };
 }
 
 /** Over threads, where several numbers of them were measured. */
@@ -122,7 +168,7 @@ function notesOf(row: BenchLine): readonly string[] {
     rttMs === undefined ? null : `round trip ${rttMs} ms`,
     ratio === undefined ? null : `to ${percent(ratio)} of its size`,
     scaling === undefined ? null : `${percent(scaling)} of as many times one thread`,
-    lossRatio === undefined ? null : `${percent(lossRatio)} of packets lost`,
+    lossRatio === undefined || lossRatio === 0 ? null : `${percent(lossRatio)} of packets lost`,
     dropRatio === undefined || dropRatio === 0
       ? null
       : `${percent(dropRatio)} of datagrams dropped at full sockets here`,

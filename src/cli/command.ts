@@ -31,6 +31,8 @@ export interface TransferChoices {
   readonly atomic: boolean;
   readonly connections: number;
   readonly lanes: number;
+  /** 0 for none; null means by the number of cores. */
+  readonly networkThreads: number | null;
   readonly transport: TransportName;
   readonly quic: QuicChoice;
   readonly congestion: Congestion;

@@ -7,7 +7,7 @@ import type { CompressionChoice } from "../session/compression.ts";
 import { parseRange, RestrictionProblem } from "../trust/restrictions.ts";
 import { parseExpiry } from "./expiry.ts";
 import type { FlagSpec } from "./flag_spec.ts";
-import { ZSTD_LEVELS } from "./flags.ts";
+import { ZSTD_LEVELS } from "./flag_bounds.ts";
 import { hintOf } from "./nearest.ts";
 import { shown } from "./shown.ts";
 import { checkIdentity, DEFAULT_PORT, parseHostPort, parseRemotePath } from "./target.ts";

@@ -3,94 +3,25 @@
 // script can pass one set to all; `commands` says where one has an effect.
 
 import { LIMITS } from "../base/limits.ts";
-import type { LinkPolicy, ModePolicy } from "../session/options.ts";
-import type { QuicChoice } from "../session/transports.ts";
-import type { Congestion } from "../transport/transport.ts";
-import type { Access } from "../trust/grant.ts";
+import { COMMON_FLAGS } from "./universal_flags.ts";
 import {
-  choice,
-  common,
-  count,
-  countOrAuto,
-  type FlagRest,
-  type FlagSpec,
-  type FlagValue,
-  own,
-} from "./flag_spec.ts";
-import { formatSize } from "./units.ts";
-
-const SERVERS = ["serve", "recv"] as const;
-const CLIENTS = ["send", "get"] as const;
-const TRANSFERS = [...SERVERS, ...CLIENTS] as const;
-/** Commands that write what a peer sends. */
-const RECEIVERS = [...SERVERS, "get"] as const;
-/** Commands that say what somebody else may do. */
-const GRANTING = ["ticket", "keys"] as const;
-/** Commands that reach a server. */
-const REACHING = [...CLIENTS, "ls", "bench"] as const;
-const FILTERED = [...CLIENTS, "ls"] as const;
-/** Commands that do something; the others print what is built in. */
-const WORKING = [
-  ...TRANSFERS,
-  "ls",
-  "status",
-  "clean",
-  "ticket",
-  "keys",
-  "init",
-  "bench",
-  "demo",
-  "config",
-] as const;
-const TALKING = [...WORKING, "help", "version"] as const;
-const EVERYWHERE = [...TALKING, "completions", "man"] as const;
-
-/** zstd levels above it need windows that a decoder does not have to accept. */
-const MAX_ZSTD_LEVEL = 19;
-export const ZSTD_LEVELS = { min: 1, max: MAX_ZSTD_LEVEL } as const;
-
-const LANES_MAX = LIMITS.lanesPerConnection * LIMITS.connections;
-
-const DAY_MS = 86_400_000;
-/** Shorter than a handshake on a long path is no use; longer than a day is a typing error. */
-const TIMEOUT_MS = { min: 100, max: DAY_MS } as const;
-/** A ticket that must outlive a year is better an authorized key. */
-const EXPIRY_MS = { min: 1000, max: 366 * DAY_MS } as const;
-/** Less would forget what a slow hand is about to start again. */
-const KEEP_MS = { min: 60_000, max: 366 * DAY_MS } as const;
-/** Less is over before a rate can be seen. */
-const BENCH_BYTES = { min: 2 ** 20, max: LIMITS.measureBytes } as const;
-
-/** What a grant may be bounded by. */
-const GRANT_BYTES = { min: 0, max: LIMITS.fileBytes } as const;
-
-/** Words of a grant. */
-const ACCESS: readonly Access[] = [
-  "read",
-  "write",
-  "write-once",
-  "append-only",
-  "read,write-once",
-  "read,append-only",
-  "both",
-];
-
-/** Whose QUIC, and which congestion control. */
-const QUICS: readonly QuicChoice[] = ["auto", "deno", "npm"];
-const CONGESTIONS: readonly Congestion[] = ["auto", "cubic", "bbr", "reno"];
-/** Less stalls on every packet. */
-const WINDOW_BYTES = { min: 2 ** 16, max: LIMITS.mostWindowBytes } as const;
-
-/** Slower, a chunk would take an hour. */
-const RATES = { min: 1000, max: LIMITS.rateBytesPerSecond } as const;
-
-/** What becomes of links, and of modes. */
-const LINKS: readonly LinkPolicy[] = ["keep", "skip", "refuse"];
-const MODES: readonly ModePolicy[] = ["safe", "exact"];
-
-const BOOLEAN = { kind: "boolean" } as const;
-const PATTERN = { kind: "pattern", hint: "PATTERN" } as const;
-const FILE = { kind: "path", hint: "FILE" } as const;
+  ACCESS,
+  BENCH_BYTES,
+  BOOLEAN,
+  CLIENTS,
+  EXPIRY_MS,
+  FILE,
+  FILTERED,
+  GRANT_BYTES,
+  GRANTING,
+  LINKS,
+  MODES,
+  PATTERN,
+  RECEIVERS,
+  SERVERS,
+  TRANSFERS,
+} from "./flag_bounds.ts";
+import { choice, count, type FlagRest, type FlagSpec, type FlagValue, own } from "./flag_spec.ts";
 
 /** The one table of flags, in the order help shows them. */
 export const FLAGS = [
@@ -189,131 +120,11 @@ export const FLAGS = [
     help: "read all again before its commit, slower",
     advanced: true,
   }),
-  common("dry-run", BOOLEAN, [...CLIENTS, "clean"], {
-    short: "n",
-    configured: "nowhere",
-    help: "say what would be done, and do nothing",
-  }),
-  common("json", BOOLEAN, [...WORKING, "version"], {
-    configured: "nowhere",
-    help: "one JSON object a line on stdout",
-  }),
-  common("quiet", BOOLEAN, WORKING, { short: "q", help: "only errors on stderr" }),
-  common("verbose", BOOLEAN, TALKING, {
-    short: "v",
-    help: "say more; of a transfer, one line a file",
-  }),
-  common("config", FILE, WORKING, {
-    configured: "nowhere",
-    help: "this configuration file",
-    advanced: true,
-  }),
-  common(
-    "chunk-size",
-    {
-      kind: "chunk",
-      hint: "N",
-      min: LIMITS.minChunkBytes,
-      max: LIMITS.maxChunkBytes,
-    },
-    CLIENTS,
-    {
-      fallback: formatSize(LIMITS.defaultChunkBytes).replace(" ", ""),
-      help: `power of two, ${formatSize(LIMITS.minChunkBytes)} to ${
-        formatSize(LIMITS.maxChunkBytes)
-      }`,
-      advanced: true,
-    },
-  ),
-  common("compress", { kind: "compression", hint: "METHOD" }, [...CLIENTS, "bench"], {
-    fallback: "auto",
-    help: "auto, none or zstd[:LEVEL]",
-  }),
-  common("workers", count(1, LIMITS.workers), TRANSFERS, {
-    help: "threads that hash and compress (default: cores)",
-    advanced: true,
-  }),
-  common("depth", count(1, LIMITS.maxDepth), TRANSFERS, {
-    help: "chunks in the pipeline (default: 4 a worker)",
-    advanced: true,
-  }),
-  common("checksum", BOOLEAN, CLIENTS, { help: "compare by content, never by size and time" }),
-  common("atomic", BOOLEAN, CLIENTS, { help: "commit nothing before everything is verified" }),
-  common("transport", choice(["auto", "quic", "tcp"]), [...SERVERS, ...REACHING], {
-    fallback: "auto",
-    help: "auto: QUIC and TCP are raced",
-    advanced: true,
-  }),
-  common("quic", choice(QUICS), [...SERVERS, ...REACHING], {
-    fallback: "auto",
-    help: "Deno's own, or quiche from npm",
-    advanced: true,
-  }),
-  common("congestion", { kind: "choice", hint: "NAME", choices: CONGESTIONS }, [
-    ...SERVERS,
-    ...REACHING,
-  ], {
-    fallback: "auto",
-    help: "auto: bbr, cubic within the machine",
-    advanced: true,
-  }),
-  common("window", { kind: "size", hint: "SIZE", ...WINDOW_BYTES }, [...SERVERS, ...REACHING], {
-    help: "bytes a stream may be ahead (quiche)",
-    advanced: true,
-  }),
-  common("connections", countOrAuto(1, LIMITS.connections), [...CLIENTS, "bench"], {
-    fallback: "auto",
-    help: "by what is measured, or exactly N",
-    advanced: true,
-  }),
-  common("lanes", countOrAuto(1, LANES_MAX), [...CLIENTS, "bench"], {
-    fallback: "auto",
-    help: "data streams over all connections",
-    advanced: true,
-  }),
   own("fail-if-unchanged", BOOLEAN, CLIENTS, {
     help: "exit 4 when there was nothing to do",
     advanced: true,
   }),
-  common("bwlimit", { kind: "rate", hint: "RATE", ...RATES }, [...TRANSFERS, "bench"], {
-    help: "at most this rate, as 10MB/s",
-    advanced: true,
-  }),
-  common("timeout", { kind: "duration", hint: "D", ...TIMEOUT_MS }, [...SERVERS, ...REACHING], {
-    fallback: "30s",
-    help: "longest time without the peer",
-  }),
-  common("keep-for", { kind: "duration", hint: "D", ...KEEP_MS }, [...SERVERS, "get"], {
-    fallback: `${LIMITS.keepForMs / DAY_MS}d`,
-    help: "how long what broke off can resume",
-    advanced: true,
-  }),
-  common("identity", FILE, [...SERVERS, ...REACHING, "init", "ticket", "keys"], {
-    help: "this user's identity file",
-    advanced: true,
-  }),
-  common("known-hosts", FILE, [...REACHING, "keys"], {
-    help: "the file of known servers",
-    advanced: true,
-  }),
-  common("pin", { kind: "identity", hint: "IDENTITY" }, REACHING, {
-    help: "the server must prove this identity",
-  }),
-  common("ticket-file", FILE, REACHING, {
-    help: "read the ticket for @ from here (or SFTPX_TICKET)",
-  }),
-  common("help", BOOLEAN, EVERYWHERE, {
-    short: "h",
-    typed: true,
-    configured: "nowhere",
-    help: "show this; with --verbose all flags",
-  }),
-  common("version", BOOLEAN, [], {
-    short: "V",
-    typed: true,
-    configured: "nowhere",
-    help: "show the version",
-  }),
+  ...COMMON_FLAGS,
 ] as const satisfies readonly FlagSpec[];
 
 /** Names of the table. */

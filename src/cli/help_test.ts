@@ -3,8 +3,7 @@ import { COMMAND_NAMES, commandSpec } from "./commands.ts";
 import type { FlagSpec } from "./flag_spec.ts";
 import { FLAGS } from "./flags.ts";
 import { commandHelp, toolHelp, versionText } from "./help.ts";
-import { readFileSync } from "node:fs";
-import { importsOf } from "../../scripts/check_imports.ts";
+import { graphOf } from "../../tests/module_graph.ts";
 import { parseCommand } from "./arguments.ts";
 
 /** Of a terminal with 24, one is left for the prompt. */
@@ -96,27 +95,6 @@ Deno.test("versionText() is one line, and with details what works here", () => {
     ].join("\n"),
   );
 });
-
-/** Every module that is loaded with one, and every dependency by name. */
-function graphOf(
-  entry: URL,
-): { readonly modules: Set<string>; readonly dependencies: Set<string> } {
-  const modules = new Set<string>();
-  const dependencies = new Set<string>();
-  const waiting = [entry];
-  for (let url = waiting.pop(); url !== undefined; url = waiting.pop()) {
-    if (modules.has(url.href)) continue;
-    modules.add(url.href);
-    // What is imported when it is needed is not loaded with the rest.
-    const text = readFileSync(url, "utf8").replaceAll(/\bimport\(/g, "later(");
-    for (const { specifier, typeOnly } of importsOf(text)) {
-      if (typeOnly || specifier.startsWith("node:")) continue;
-      if (specifier.startsWith(".")) waiting.push(new URL(specifier, url));
-      else dependencies.add(specifier);
-    }
-  }
-  return { modules, dependencies };
-}
 
 Deno.test("help loads no addon: of all dependencies only the parser of arguments", () => {
   for (const entry of ["../../mod.ts", "./main.ts"]) {

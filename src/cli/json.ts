@@ -47,8 +47,10 @@ export class JsonLines {
   /** One event of a transfer. */
   event(event: SessionEvent, about: AboutTransfer = {}): void {
     switch (event.kind) {
-      case "progress":
-        return this.#thinned(event, about);
+      case "progress": {
+        const { heldBytes: _, ...told } = event;
+        return this.#thinned(told, about);
+      }
       case "entry":
       case "plan": {
         const { kind, entryKind, sizeBytes, ...fields } = event;

@@ -225,6 +225,8 @@ export type BenchLine = {
   readonly stack?: string;
   readonly connections?: number;
   readonly lanes?: number;
+  /** Of the server, where there is one. */
+  readonly address?: string;
   /** Of packets, where the stack tells; of datagrams, at this machine's own sockets. */
   readonly lossRatio?: number;
   readonly dropRatio?: number;

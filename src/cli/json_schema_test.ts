@@ -121,6 +121,9 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
   summary: [
     (json) => json.summary(SUMMARY),
     (json) => json.summary({ ...SUMMARY, transport: "quiche" }),
+    ...["none", "zstd", "zstd:1+zstd:19"].map((compression) => (json: JsonLines) =>
+      json.summary({ ...SUMMARY, compression, limitBytesPerSecond: 1e6 })
+    ),
     (json) => json.summary({ ...SUMMARY, ok: false, error: ERROR, root: null }, { transfer: 1 }),
     (json) => json.summary({ ...SUMMARY, ok: false, failed: 1, changed: null }, { transfer: 2 }),
     (json) => json.failure(ERROR),
@@ -184,7 +187,7 @@ const TOLD: Readonly<Record<string, readonly ((json: JsonLines) => void)[]>> = {
     (json) => {
       const path = { bench: "peer", name: "up", bytesPerSecond: null, bytes: 0, seconds: 0 };
       const seen = { lossRatio: 0, dropRatio: 0.5, busyShare: 1, threads: 2, scaling: 1.1 };
-      const over = { stack: "tls", connections: 1, lanes: 4 };
+      const over = { stack: "tls", connections: 1, lanes: 4, address: "h:1" };
       json.tell("bench", { ...path, ...over, ...seen, problem: "why" });
     },
   ],

@@ -23,6 +23,7 @@ import { adviceFor } from "./transport_choice.ts";
 import { wantsJsonLog } from "./ui/log_line.ts";
 import { warningLine } from "./ui/problem.ts";
 import { Terminal, type TerminalOptions } from "./ui/terminal.ts";
+import { mistypedVariables, variableNames } from "./variables.ts";
 
 /** What `main` needs; all but the first two have this process's own as default. */
 export interface MainDeps {
@@ -31,6 +32,8 @@ export interface MainDeps {
   readonly stdout?: TextOutput;
   readonly stderr?: TextOutput;
   readonly env?: Environment;
+  /** Names of all variables that may be read; none where `env` is another one. */
+  readonly variables?: () => readonly string[];
   readonly nowMs?: () => number;
   readonly signals?: SignalSource;
   /** Ends the process at once, on a second SIGINT. */
@@ -54,6 +57,9 @@ export async function main(args: readonly string[], deps: MainDeps): Promise<num
   }
   const log = command.name === "serve" ? command.logFormat : null;
   const context = contextOf(surroundings, command.output, { log, advice: adviceFor(command) });
+  for (const note of mistypedVariables(surroundings.variables())) {
+    context.terminal.line(warningLine(note, context.terminal));
+  }
   let code: number;
   try {
     code = await dispatch(command, context, { ...deps, ...surroundings });
@@ -76,6 +82,7 @@ function surroundingsOf(deps: MainDeps): Surroundings {
     stdout: deps.stdout ?? standardOutput("stdout"),
     stderr: deps.stderr ?? standardOutput("stderr"),
     env: deps.env ?? env,
+    variables: deps.variables ?? (deps.env === undefined ? variableNames : () => []),
     nowMs: deps.nowMs ?? Date.now,
     signals: deps.signals ?? process,
     exitNow: deps.exitNow ?? ((code) => process.exit(code)),

@@ -64,6 +64,7 @@ function setUp(
       signals,
       exitNow: (code) => exits.push(code),
       env: (name) => ({ ...NO_VARIABLES, ...variables })[name],
+      variables: () => Object.keys(variables),
       nowMs: new TestClock().now,
     });
   return { call, stdout, stderr, signals, exits, loaded };
@@ -307,4 +308,17 @@ Deno.test("main() shows causes with --verbose only", async () => {
   const plain = setUp(throwing(error));
   await plain.call("demo");
   assert.doesNotMatch(plain.stderr.text, /caused by/);
+});
+
+Deno.test("a mistyped variable is told of, once and before the work, but not to --quiet", async () => {
+  const variables = { SFTPX_TIMEUOT: "1s" };
+  const it = setUp(() => Promise.resolve(0), { variables });
+  assert.equal(await it.call("status"), 0);
+  assert.equal(
+    it.stderr.text,
+    "warning: SFTPX_TIMEUOT is set and means nothing, did you mean SFTPX_TIMEOUT\n",
+  );
+  const quiet = setUp(() => Promise.resolve(0), { variables });
+  await quiet.call("status", "--quiet");
+  assert.equal(quiet.stderr.text, "");
 });

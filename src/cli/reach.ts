@@ -2,6 +2,7 @@
 // needs to get there.
 
 import type { Remote, SessionEvent, SessionOptions } from "../session/options.ts";
+import { unusedThreads } from "../session/network_threads.ts";
 import { chooseTransport } from "../session/transports.ts";
 import { wantedOf } from "../transport/transport.ts";
 import type { TransferChoices } from "./command.ts";
@@ -63,10 +64,13 @@ export async function sessionOptions(
   { context, onEvent }: { context: CommandContext; onEvent: SessionOptions["onEvent"] },
 ): Promise<SessionOptions> {
   const { connections, congestion, rateBytesPerSecond, timeoutMs } = choices;
+  const transport = await chooseTransport(choices, {
+    onNotice: (message) => context.terminal.detail(message),
+  });
+  const unused = unusedThreads(choices.networkThreads, transport);
+  if (unused !== null) context.terminal.warning(unused);
   return {
-    transport: await chooseTransport(choices, {
-      onNotice: (message) => context.terminal.detail(message),
-    }),
+    transport,
     identityPath: identityFile(choices.identityPath, context.env),
     connections,
     congestion,

@@ -3,9 +3,12 @@
 // peer or a file chose can neither mark anything up nor turn a line around.
 
 import { chartOf, type ReportChart } from "./report_charts.ts";
+import { REPORT_STYLE } from "./report_style.ts";
 import { escapedHtml } from "./report_text.ts";
 
-export type { BarChart, LineChart, ReportBar, ReportChart, ReportTone } from "./report_charts.ts";
+export type { BarChart, ReportBar, ReportTone } from "./report_bars.ts";
+export type { ReportChart } from "./report_charts.ts";
+export type { LineChart } from "./report_lines.ts";
 
 /** All of a report, from top to bottom. */
 export interface ReportPage {
@@ -19,6 +22,8 @@ export interface ReportPage {
 export interface ReportSection {
   readonly title: string;
   readonly paragraphs?: readonly string[];
+  /** A list below them. */
+  readonly points?: readonly string[];
   /** Commands to be copied, one a line. */
   readonly commands?: readonly string[];
   readonly charts?: readonly ReportChart[];
@@ -60,7 +65,7 @@ function headOf(title: string): string {
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escapedHtml(title)}</title>
 <style>
-${STYLE}</style>
+${REPORT_STYLE}</style>
 </head>
 `;
 }
@@ -74,12 +79,13 @@ function factsOf(facts: ReportPage["facts"]): string {
 }
 
 function sectionOf(
-  { title, paragraphs = [], commands = [], charts = [], table }: ReportSection,
+  { title, paragraphs = [], points = [], commands = [], charts = [], table }: ReportSection,
 ): string {
   return [
     "<section>",
     `<h2>${escapedHtml(title)}</h2>`,
     ...paragraphs.map((text) => `<p>${escapedHtml(text)}</p>`),
+    ...(points.length === 0 ? [] : [listOf(points)]),
     ...(commands.length === 0 ? [] : [`<pre>${commands.map(escapedHtml).join("\n")}</pre>`]),
     ...charts.map(chartOf),
     ...(table === undefined ? [] : [tableOf(table)]),
@@ -87,7 +93,17 @@ function sectionOf(
   ].join("\n");
 }
 
-function tableOf({ columns, rows }: ReportTable): string {
+function listOf(points: readonly string[]): string {
+  return `<ul>\n${points.map((text) => `<li>${escapedHtml(text)}</li>`).join("\n")}\n</ul>`;
+}
+
+/** Without the columns that say nothing in any row. */
+function tableOf(all: ReportTable): string {
+  const telling = all.columns.flatMap((_, index) =>
+    all.rows.some((row) => says(row[index])) ? [index] : []
+  );
+  const columns = telling.map((index) => all.columns[index]!);
+  const rows = all.rows.map((row) => telling.map((index) => row[index] ?? ""));
   const kindOf = (index: number) => columns[index]?.isNumber === true ? ["number"] : [];
   const head = columns.map(({ title }, index) =>
     `<th scope="col"${classes(kindOf(index))}>${escapedHtml(title)}</th>`
@@ -107,52 +123,11 @@ ${lines.join("\n")}
 </table></div>`;
 }
 
+function says(cell: ReportCell | undefined): boolean {
+  const text = typeof cell === "object" ? cell.text : cell;
+  return text !== undefined && text !== "" && text !== "-";
+}
+
 function classes(names: readonly string[]): string {
   return names.length === 0 ? "" : ` class="${names.join(" ")}"`;
 }
-
-/** Colours that can be told apart without red and green; good and bad are said in words too. */
-const STYLE = `:root {
-  color-scheme: light dark;
-  --ink: #1c1f24; --soft: #5c6570; --paper: #fdfdfc; --rule: #d9dde2; --block: #f1f3f5;
-  --c0: #2f6fb3; --c1: #d9822b; --c2: #4a9a83; --c3: #8a63b0; --c4: #b04a5a; --c5: #7a8794;
-  --good: #1d7a55; --bad: #b3372f;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --ink: #e6e8eb; --soft: #9aa4b0; --paper: #15181c; --rule: #333a42; --block: #1f242a;
-    --c0: #6aa6e6; --c1: #f0a860; --c2: #6fc4ab; --c3: #b795dc; --c4: #e28792; --c5: #9aa7b4;
-    --good: #5cc79a; --bad: #f08a80;
-  }
-}
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
-h1 { font-size: 1.7rem; margin: 0 0 1rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; border-bottom: 1px solid var(--rule); }
-h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 0; }
-dt { color: var(--soft); }
-dd { margin: 0; overflow-wrap: anywhere; }
-pre { background: var(--block); padding: .75rem 1rem; overflow-x: auto; border-radius: 4px; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; margin: .75rem 0; }
-th, td { padding: .25rem .75rem .25rem 0; text-align: left; border-bottom: 1px solid var(--rule); }
-th { color: var(--soft); font-weight: 600; }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
-.good { color: var(--good); }
-.bad { color: var(--bad); }
-figure { margin: .75rem 0; }
-figcaption { font-weight: 600; }
-svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; }
-svg text { fill: var(--ink); }
-svg .soft { fill: var(--soft); }
-svg .rule { stroke: var(--rule); }
-svg .target { stroke: var(--ink); stroke-dasharray: 4 3; }
-.f0 { fill: var(--c0); } .f1 { fill: var(--c1); } .f2 { fill: var(--c2); }
-.f3 { fill: var(--c3); } .f4 { fill: var(--c4); } .f5 { fill: var(--c5); }
-.s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); } .s2 { stroke: var(--c2); }
-.s3 { stroke: var(--c3); } .s4 { stroke: var(--c4); } .s5 { stroke: var(--c5); }
-svg polyline { fill: none; stroke-width: 2; }
-@media print { main { max-width: none; padding: 0; } section { break-inside: avoid; } }
-`;

@@ -6,6 +6,7 @@ import { isatty } from "node:tty";
 import { SftpxError } from "../base/errors.ts";
 import { doorName } from "../runtime/beneath.ts";
 import { type ServiceManager, serviceManager } from "../runtime/notify.ts";
+import { networkThreads, unusedThreads } from "../session/network_threads.ts";
 import { serve } from "../session/serve.ts";
 import type { ServeHandle, WorkerUrls } from "../session/options.ts";
 import { chooseTransport } from "../session/transports.ts";
@@ -51,6 +52,8 @@ async function start(
   const { rateBytesPerSecond } = transfer;
   const onNotice = (message: string) => context.terminal.warning(message);
   const transport = await chooseTransport(transfer, { isServer: true, onNotice });
+  const unused = unusedThreads(transfer.networkThreads, transport);
+  if (unused !== null) onNotice(unused);
   const { name, stacks = [] } = transport;
   const of = stacks.length === 0 ? "" : ` of ${stacks.map((stack) => stack.name).join(" and ")}`;
   context.terminal.detail(`transport: ${name}${of}`);
@@ -72,6 +75,7 @@ async function start(
     depth: transfer.depth,
     congestion: transfer.congestion,
     ...wantedOf(transfer),
+    ...networkThreads(transfer.networkThreads, workers),
     ...(rateBytesPerSecond === undefined ? {} : { rateBytesPerSecond }),
     onEvent: report.event,
     signal: context.signal,

@@ -48,6 +48,7 @@ export function transferChoices(
     atomic: settings.has("atomic"),
     connections: countOf(settings.text("connections")),
     lanes: countOf(settings.text("lanes")),
+    networkThreads: threadsOf(settings.text("network-threads")),
     ...carrierChoices(settings),
     ...(window === null ? {} : { windowBytes: parseSize(window) }),
     ...(rate === null ? {} : { rateBytesPerSecond: parseRate(rate) }),
@@ -64,6 +65,11 @@ export function transferChoices(
 /** A number, or 0 for `auto`. */
 function countOf(text: string | null): number {
   return text === null || text === "auto" ? 0 : Number(text);
+}
+
+/** A number, or null for `auto`. */
+function threadsOf(text: string | null): number | null {
+  return text === null || text === "auto" ? null : Number(text);
 }
 
 /** What is taken of links and modes. */

@@ -1,5 +1,6 @@
 // From a command's meant arguments to what a session takes: the parts that the commands share.
 
+import { networkThreads } from "../session/network_threads.ts";
 import type { SessionOptions, TransferOptions, WorkerUrls } from "../session/options.ts";
 import type { CopyChoices, OutputChoices, TransferChoices } from "./command.ts";
 import { loadFileList, loadFilters } from "./filter_files.ts";
@@ -45,6 +46,7 @@ export function transferOptions(
   return {
     ...session,
     ...copy,
+    ...networkThreads(choices.networkThreads, workers),
     workers,
     chunkBytes,
     compression,

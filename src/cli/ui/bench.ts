@@ -41,7 +41,14 @@ export function benchLine(row: BenchLine): string {
 /** What bounds one direction, in a sentence. */
 export function verdictLine({ direction, bound, bytesPerSecond, message }: VerdictLine): string {
   const way = direction === "send" ? "Sending" : "Receiving";
-  return `${way} reaches ${formatRate(bytesPerSecond)}, bounded by ${BOUNDS[bound]}: ${message}.`;
+  return `${way} reaches ${formatRate(bytesPerSecond)}, bounded by ${
+    boundWords(bound)
+  }: ${message}.`;
+}
+
+/** What bounds, as a person says it. */
+export function boundWords(bound: VerdictLine["bound"]): string {
+  return BOUNDS[bound];
 }
 
 /** All verdicts, with what to do; each advice and each command once. */

@@ -23,9 +23,8 @@ export function summaryLines(
   { deed, color, verbose = false }: { deed: Deed; color: boolean; verbose?: boolean },
 ): readonly string[] {
   const lines: string[] = [];
-  if (verbose && summary.root !== null) {
-    lines.push(`  ${styled(`root ${summary.root.slice(0, ROOT_DIGITS)}`, "faint", color)}`);
-  }
+  const said = verbose ? [howLine(summary), rootLine(summary)] : [];
+  for (const line of said) if (line !== null) lines.push(`  ${styled(line, "faint", color)}`);
   lines.push(summary.dryRun ? planLine(summary, color) : doneLine(summary, { deed, color }));
   return lines;
 }
@@ -33,6 +32,19 @@ export function summaryLines(
 /** The mark before a verdict. */
 export function styledMark(good: boolean, color: boolean): string {
   return good ? styled("✓", "good", color) : styled("✗", "error", color);
+}
+
+function rootLine({ root }: TransferSummary): string | null {
+  return root === null ? null : `root ${root.slice(0, ROOT_DIGITS)}`;
+}
+
+/** What was decided on the way, or asked for. */
+function howLine({ compression, limitBytesPerSecond }: TransferSummary): string | null {
+  const parts = [
+    compression === undefined ? null : `compression ${compression}`,
+    limitBytesPerSecond === undefined ? null : `at most ${formatRate(limitBytesPerSecond)}`,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join(", ");
 }
 
 function doneLine(

@@ -35,6 +35,13 @@ Deno.test("summaryLines() shows the root in short before it, to --verbose", () =
   ]);
 });
 
+Deno.test("summaryLines() shows what compressed and what limited, to --verbose", () => {
+  const more = { ...SUMMARY, root: null, compression: "zstd:1", limitBytesPerSecond: 2_500_000 };
+  const all = summaryLines(more, { deed: "sent", color: false, verbose: true });
+  assert.equal(all[0], "  compression zstd:1, at most 2.50 MB/s");
+  assert.equal(lines(more).length, 1);
+});
+
 Deno.test("summaryLines() says what was there, what compression saved and what was deleted", () => {
   assert.deepEqual(lines({ reusedBytes: 2_000_000_000, wireBytes: 710_000_000, deleted: 3 }), [
     "✓ 1,204 files, 3.42 GB in place in 14.8 s, 95.9 MB/s " +
