@@ -29,7 +29,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "store",
   ],
   cli: ["base", "codec", "runtime", "trust", "transport", "pool", "session"],
-  workers: ["base", "wire", "codec", "runtime", "pool", "store"],
+  workers: ["base", "wire", "codec", "runtime", "transport", "pool", "store"],
 };
 
 /** Which rooms a room may take types from besides: the seams that their own room declares. */

@@ -18,6 +18,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const INCLUDED = [
   "workers/chunk.ts",
   "workers/store.ts",
+  "workers/transport.ts",
   "node_modules/blake3/dist/wasm/nodejs/blake3_js_bg.wasm",
 ];
 /** As `unstable` of deno.json, which a binary does not read. */

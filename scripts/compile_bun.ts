@@ -24,7 +24,7 @@ import { describedBinary, provenVersion } from "./binary_proof.ts";
 import type { BundleJob } from "./bundle_bun.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const ENTRYPOINTS = ["mod.ts", "workers/chunk.ts", "workers/store.ts"];
+const ENTRYPOINTS = ["mod.ts", "workers/chunk.ts", "workers/store.ts", "workers/transport.ts"];
 const BUNDLER = fileURLToPath(new URL("./bundle_bun.ts", import.meta.url));
 
 /** Makes every binary wanted; answers the exit code. */

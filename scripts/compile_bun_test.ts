@@ -36,6 +36,7 @@ Deno.test("the bundle begins with mod.ts, and every worker is a module of its ow
     "mod.ts",
     "workers/chunk.ts",
     "workers/store.ts",
+    "workers/transport.ts",
   ]);
   const made = [
     ...readFileSync(join(ROOT, "mod.ts"), "utf8").matchAll(/"\.\/(workers\/\w+\.ts)"/g),

@@ -17,6 +17,7 @@ export class End implements MuxHost {
   sides: ControlSides | null = null;
   ended: { readonly code: number; readonly reason: string } | null = null;
   freed = 0;
+  cameToRead = 0;
   over = false;
 
   constructor(
@@ -41,6 +42,9 @@ export class End implements MuxHost {
     return new Error(found);
   }
   wake(): void {}
+  readerCame(): void {
+    this.cameToRead++;
+  }
   lane(lane: ReceiveSide): void {
     this.lanes.push(lane);
   }

@@ -1,18 +1,20 @@
-// `bench hash`: the digests of a whole tree with 1, 2, ... workers, against one thread that does
-// nothing but read and hash with the same code. The tree is in the page cache, so that this measures
-// processors; with --cold it is not, and what the disk alone gives stands beside it.
+// `bench hash`: the digests of a whole tree with 1, 2, ... workers, against as many bare threads that do
+// nothing but read and hash with the same code, and against what memory alone gives them: hashing what
+// stays in a cache, hashing what does not, reading without hashing. The tree is in the page cache, so
+// that this measures processors; with --cold it is not, and reading shows what the disk gives.
 
 import { parseArgs } from "@std/cli/parse-args";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadHash } from "../../src/codec/hash.ts";
 import { DigestDesk } from "../../src/pool/digest_desk.ts";
 import type { StandingFile } from "../../src/pool/messages.ts";
 import { ChunkPool } from "../../src/pool/pool.ts";
 import { cores } from "../../src/runtime/runtime.ts";
 import { openStore } from "../../src/store/open.ts";
 import { refuseUnknown } from "./arguments.ts";
+import type { HashJob } from "./hash_thread.ts";
+import { type Spent, spentBy, spentOn } from "./hash_threads.ts";
 import { median, printTable } from "./process.ts";
 
 const USAGE = `Usage: deno task bench hash [options]
@@ -25,6 +27,8 @@ const USAGE = `Usage: deno task bench hash [options]
   --json            one JSON object a line`;
 
 const CHUNK_BYTES = 2 << 20;
+/** What a core keeps to itself, and what no cache holds. */
+const MEMORIES = [["cache", 256 << 10], ["memory", 256 << 20]] as const;
 const CHUNK_WORKER = new URL("../../workers/chunk.ts", import.meta.url);
 const STORE_WORKER = new URL("../../workers/store.ts", import.meta.url);
 
@@ -46,36 +50,103 @@ export async function run(args: string[]): Promise<void> {
   try {
     const files = writeTree(join(work, "tree"), bytes, Number(flags["file-bytes"]));
     const counts = String(flags.workers).split(",").map(Number);
-    const seconds = new Map<string, number[]>();
-    const add = (name: string, value: number) => {
-      seconds.set(name, [...seconds.get(name) ?? [], value]);
-    };
+    const spent = new Map<string, Spent[]>();
     const chill = () => {
       if (flags.cold) dropCaches();
     };
     for (let round = 0; round < Number(flags.repeat); round++) {
-      if (flags.cold) {
+      for (const [name, take] of measurements({ work, files, bytes, counts })) {
+        if (flags.cold && name.startsWith("memory")) continue;
         chill();
-        add("disk alone, one thread", readHere(files));
-      }
-      chill();
-      add("one thread, no workers", await hashHere(files));
-      for (const count of counts) {
-        chill();
-        add(`${count} worker${count === 1 ? "" : "s"}`, await hashWithWorkers(work, count));
+        spent.set(name, [...spent.get(name) ?? [], await take()]);
       }
     }
-    const base = bytes / 1e6 / median(seconds.get("one thread, no workers")!);
-    const rows = [...seconds].map(([what, list]) => {
-      const rate = bytes / 1e6 / median(list);
-      return { what, "MB/s": Math.round(rate), ratio: (rate / base).toFixed(2), runs: list.length };
-    });
+    const rows = rowsOf(spent, bytes);
     if (flags.json) { for (const row of rows) console.log(JSON.stringify(row)); }
     else printTable(rows);
     console.log(`${files.length} files, ${bytes} bytes, ${cores()} cores`);
+    for (const count of counts) console.log(barOf(spent, { bytes, count }));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** What is asked of the workers: 0.9 of the lower of as many times one thread and what threads get here. */
+function barOf(
+  spent: ReadonlyMap<string, readonly Spent[]>,
+  { bytes, count }: { readonly bytes: number; readonly count: number },
+): string {
+  const rateOf = (name: string) => {
+    const list = spent.get(`read and hash, ${name}${name.startsWith("1 ") ? "" : "s"}`) ?? [];
+    return list.length === 0 ? NaN : bytes / 1e6 / median(list.map(({ seconds }) => seconds));
+  };
+  const times = count * rateOf("1 bare thread");
+  const given = rateOf(`${count} bare thread`);
+  const reached = rateOf(`${count} worker`);
+  const part = (reached / Math.min(...[times, given].filter(Number.isFinite))).toFixed(2);
+  return `${count} worker${
+    count === 1 ? "" : "s"
+  }: ${part} of the lower of ${count} x one bare thread, ` +
+    `${times.toFixed(0)} MB/s, and ${count} bare threads, ${given.toFixed(0)} MB/s; asked 0.9`;
+}
+
+interface Tree {
+  readonly work: string;
+  readonly files: readonly string[];
+  readonly bytes: number;
+  readonly counts: readonly number[];
+}
+
+/** In turn: what memory gives, what bare threads make of the files, and what the workers do. */
+function* measurements(
+  { work, files, bytes, counts }: Tree,
+): Generator<readonly [name: string, take: () => Promise<Spent>]> {
+  for (const count of counts) {
+    const threads = `${count} bare thread${count === 1 ? "" : "s"}`;
+    const each = (jobOf: (thread: number) => HashJob) => () =>
+      spentBy(Array.from({ length: count }, (_, thread) => jobOf(thread)));
+    for (const [where, passBytes] of MEMORIES) {
+      yield [
+        `memory: hash in ${where}, ${threads}`,
+        each(() => ({ kind: "memory", bytes: bytes / count, passBytes })),
+      ];
+    }
+    const sharesOf = (hashes: boolean) =>
+      each((thread) => ({
+        kind: "files",
+        files: files.filter((_, index) => index % count === thread),
+        chunkBytes: CHUNK_BYTES,
+        hashes,
+      }));
+    yield [`read, ${threads}`, sharesOf(false)];
+    yield [`read and hash, ${threads}`, sharesOf(true)];
+    yield [
+      `read and hash, ${count} worker${count === 1 ? "" : "s"}`,
+      () => hashWithWorkers(work, count),
+    ];
+  }
+}
+
+/** Medians; each beside the first of its kind, by the clock and by processors. */
+function rowsOf(
+  spent: ReadonlyMap<string, readonly Spent[]>,
+  bytes: number,
+): readonly Record<string, string | number>[] {
+  const first = new Map<string, number>();
+  return [...spent].map(([what, list]) => {
+    const rate = bytes / 1e6 / median(list.map(({ seconds }) => seconds));
+    const cpu = median(list.map(({ cpuSeconds }) => cpuSeconds)) / (bytes / 1e9);
+    const kind = what.split(",")[0]!;
+    const base = first.get(kind) ?? rate;
+    first.set(kind, base);
+    return {
+      what,
+      "MB/s": Math.round(rate),
+      "of one thread": (rate / base).toFixed(2),
+      "CPU s/GB": cpu.toFixed(3),
+      runs: list.length,
+    };
+  });
 }
 
 /** What is dirty goes to the disk first: only what is clean can be dropped. */
@@ -84,51 +155,24 @@ function dropCaches(): void {
   Deno.writeTextFileSync("/proc/sys/vm/drop_caches", "3");
 }
 
-/** Seconds one thread takes to read all files. */
-function readHere(files: readonly string[]): number {
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  const startMs = performance.now();
-  for (const file of files) {
-    const fd = openSync(file, "r");
-    while (readSync(fd, buffer) > 0);
-    closeSync(fd);
-  }
-  return (performance.now() - startMs) / 1000;
-}
-
-/** Seconds one thread takes to read and hash all files. */
-async function hashHere(files: readonly string[]): Promise<number> {
-  const hash = await loadHash({ without: [] });
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  const startMs = performance.now();
-  for (const file of files) {
-    const fd = openSync(file, "r");
-    for (let got = readSync(fd, buffer); got > 0; got = readSync(fd, buffer)) {
-      hash.digest(buffer.subarray(0, got));
-    }
-    closeSync(fd);
-  }
-  return (performance.now() - startMs) / 1000;
-}
-
-/** Seconds a walk and a pool take for the same files, as a transfer would do it. */
-async function hashWithWorkers(work: string, count: number): Promise<number> {
+/** What a walk and a pool take for the same files, as a transfer would do it. */
+async function hashWithWorkers(work: string, count: number): Promise<Spent> {
   const pool = new ChunkPool({ workerUrl: CHUNK_WORKER, count, without: [] });
   const store = await openStore({ root: null, workerUrl: STORE_WORKER, keep: false });
   await pool.start();
   try {
-    const startMs = performance.now();
     const desk = new DigestDesk({ pool, chunkBytes: CHUNK_BYTES });
-    const jobs: Promise<void>[] = [];
     const source = { path: join(work, "tree"), name: "tree", contents: true, follow: false };
-    for await (const batch of store.walk([source])) {
-      for (const [index, entry] of batch.entries.entries()) {
-        if (entry.kind !== "file") continue;
-        jobs.push(digested(desk, { path: batch.paths[index]!, stamp: entry.stamp! }));
+    return await spentOn(async () => {
+      const jobs: Promise<void>[] = [];
+      for await (const batch of store.walk([source])) {
+        for (const [index, entry] of batch.entries.entries()) {
+          if (entry.kind !== "file") continue;
+          jobs.push(digested(desk, { path: batch.paths[index]!, stamp: entry.stamp! }));
+        }
       }
-    }
-    await Promise.all(jobs);
-    return (performance.now() - startMs) / 1000;
+      await Promise.all(jobs);
+    });
   } finally {
     await pool.close();
     await store.close();

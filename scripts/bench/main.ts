@@ -36,6 +36,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     summary: "one file, disk to disk, against the pipe and scp",
     load: () => import("./file.ts"),
   },
+  network: {
+    summary:
+      "one file with its connections on one thread and on several, and what more cores bring",
+    load: () => import("./network.ts"),
+  },
   small: {
     summary:
       "many small files against rsync over ssh, first and unchanged; or by what confines them",

@@ -151,29 +151,30 @@ export function page({ record, cells, facts, leftOut }: ReportOptions): string {
 
 function barSection(bars: readonly Bar[]): ReportSection {
   const rows = bars.map((bar): readonly ReportCell[] => [
+    { text: bar.isMet ? "met" : "missed", tone: bar.isMet ? "good" : "bad" },
     bar.name,
     bar.against,
     shownRatio(bar.reached, bar.name),
     shownRatio(bar.reference, bar.name),
     bar.ratio.toFixed(2),
     shownBar(bar),
-    { text: bar.isMet ? "met" : "missed", tone: bar.isMet ? "good" : "bad" },
   ]);
   const table: ReportTable = {
     columns: [
+      { title: "" },
       { title: "what" },
       { title: "against" },
       { title: "sftpx", isNumber: true },
       { title: "that", isNumber: true },
       { title: "ratio", isNumber: true },
       { title: "bar", isNumber: true },
-      { title: "" },
     ],
     rows,
   };
   return {
     title: "Bars",
     paragraphs: [
+      `${bars.filter(({ isMet }) => isMet).length} of ${bars.length} are met.`,
       "Beside other tools sftpx is timed as they are, from the start of the program to its end. Beside " +
       "bounds, which start nothing, by the time the transfer itself took.",
     ],
@@ -204,7 +205,7 @@ function sectionOf(path: PathSpec, { shape, pass, rows }: Group): ReportSection 
   const unit = isBytes ? "MB/s" : "files/s";
   const groups = Map.groupBy(rows, groupOf);
   return {
-    title: `${shape}${pass === "unchanged" ? ", unchanged" : ""}: ${shownPath(path)}`,
+    title: `${shape}${pass === "unchanged" ? ", unchanged" : ""}, ${shownPath(path)}`,
     charts: [{
       kind: "bars",
       title: isBytes ? "Bytes a second" : "Files a second",
@@ -214,6 +215,7 @@ function sectionOf(path: PathSpec, { shape, pass, rows }: Group): ReportSection 
         bars: members.map((row) => ({
           label: labelOf(row),
           value: isBytes ? row.megabytesPerSecond : row.filesPerSecond,
+          ...(label === OWN ? { isMarked: true as const } : {}),
         })),
       })),
       // Text may go through faster than the link lets its bytes.
@@ -246,8 +248,11 @@ function sectionOf(path: PathSpec, { shape, pass, rows }: Group): ReportSection 
   };
 }
 
+/** The group of bars that a page is about. */
+const OWN = "sftpx";
+
 function groupOf({ path, tool, congestion }: Row): string {
-  if (tool.startsWith("sftpx")) return "sftpx";
+  if (tool.startsWith("sftpx")) return OWN;
   if (tool.startsWith("raw")) return "Bounds";
   return path === "loopback" ? "Peers" : `Peers, TCP ${congestion.toUpperCase()}`;
 }

@@ -10,6 +10,7 @@ import { halfDo, HASTY_DISK, type StateJob } from "./resume_state.ts";
 
 const port = workerPort<StoreRequest, StoreReply>();
 const service = new StoreService({
+  makeStore: (options) => new DiskStore(options),
   post: (reply) => port.post(reply, []),
   later: () => void setTimeout(() => service.goOn(), 0),
 });

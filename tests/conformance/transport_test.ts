@@ -7,6 +7,7 @@ import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
 import { memoryTransport } from "../../src/transport/memory.ts";
 import { loadQuiche } from "../../src/transport/quiche/binding.ts";
 import { quicheTransport } from "../../src/transport/quiche/quiche.ts";
+import { ThreadTransport } from "../../src/transport/thread/thread.ts";
 import { tlsTransport } from "../../src/transport/tls/tls.ts";
 import {
   type CloseInfo,
@@ -28,18 +29,22 @@ const MiB = 1024 * 1024;
 
 const quiche = await loadQuiche();
 
+/** Those that the running test uses. */
+const threads: ThreadTransport[] = [];
+
 for (
   const make of [
     () => denoQuicTransport(),
     () => quicheTransport(quiche),
     () => tlsTransport(),
     () => memoryTransport(),
+    () => onThread(),
   ]
 ) {
   const { name } = make();
   /** A pair of ends, torn down whatever the body does. */
   const withPair = (title: string, body: (pair: Pair) => Promise<void>) =>
-    Deno.test(overStacks(`${name}: ${title}`), async () => {
+    test(overStacks(`${name}: ${title}`), async () => {
       const pair = await connectPair(make());
       try {
         await body(pair);
@@ -254,7 +259,7 @@ for (
     await accepting;
   });
 
-  Deno.test(
+  test(
     overStacks(`${name}: a closed listener answers null, its connections go on`),
     async () => {
       const pair = await connectPair(make());
@@ -275,7 +280,7 @@ for (
     },
   );
 
-  Deno.test(overStacks(`${name}: a signal ends listening`), async () => {
+  test(overStacks(`${name}: a signal ends listening`), async () => {
     const transport = make();
     const stop = new AbortController();
     const listener = await transport.listen({ ...await listenAt("::"), signal: stop.signal });
@@ -284,7 +289,7 @@ for (
     assert.equal(await waiting, null);
   });
 
-  Deno.test(overStacks(`${name}: a port that is taken says so`), async () => {
+  test(overStacks(`${name}: a port that is taken says so`), async () => {
     const transport = make();
     const at = await listenAt("127.0.0.1");
     const first = await transport.listen(at);
@@ -302,7 +307,7 @@ for (
     }
   });
 
-  Deno.test(
+  test(
     overStacks(`${name}: nobody at the port is unreachable, within the signal`),
     async () => {
       const transport = make();
@@ -318,7 +323,7 @@ for (
     },
   );
 
-  Deno.test(overStacks(`${name}: an aborted signal ends connect() with its reason`), async () => {
+  test(overStacks(`${name}: an aborted signal ends connect() with its reason`), async () => {
     const reason = new SftpxError("interrupted", "Cannot go on: interrupted");
     const signal = AbortSignal.abort(reason);
     const { anchorPem } = await listenAt("127.0.0.1");
@@ -329,7 +334,7 @@ for (
   });
 
   for (const hostname of ["127.0.0.1", "::1", "localhost"]) {
-    Deno.test(
+    test(
       overStacks(`${name}: "${hostname}" reaches a listener on every address`),
       async () => {
         const pair = await connectPair(make(), { hostname });
@@ -345,7 +350,7 @@ for (
 
   for (const protocol of [undefined, ...PROTOCOLS]) {
     const spoken = protocol ?? "sftpx/1";
-    Deno.test(
+    test(
       overStacks(`${name}: ${protocol ?? "nothing"} asked for, both ends agree on ${spoken}`),
       async () => {
         const pair = await connectPair(make(), protocol === undefined ? {} : { protocol });
@@ -358,7 +363,7 @@ for (
     );
   }
 
-  Deno.test(
+  test(
     overStacks(`${name}: a peer that offers another protocol is refused, and nobody sees it`),
     async () => {
       const transport = make();
@@ -384,7 +389,7 @@ for (
     },
   );
 
-  Deno.test(overStacks(`${name}: fifty connections at once`), async () => {
+  test(overStacks(`${name}: fifty connections at once`), async () => {
     const transport = make();
     const at = await listenAt("::");
     const listener = await transport.listen(at);
@@ -414,6 +419,41 @@ for (
     assert.ok((await serving).every((info) => info.code === "none" && info.remote));
     await shut(listener);
   });
+}
+
+/** A test, at whose end no thread is left. */
+function test(
+  options: ReturnType<typeof overStacks>,
+  body: () => Promise<void>,
+): void {
+  Deno.test({
+    ...options,
+    fn: async () => {
+      try {
+        await body();
+      } finally {
+        await Promise.all(threads.splice(0).map((thread) => thread[Symbol.asyncDispose]()));
+      }
+    },
+  });
+}
+
+/** Deno's QUIC on a thread: to its listeners this machine may come. */
+function onThread(): Transport {
+  const workerUrl = new URL("../../workers/transport.ts", import.meta.url);
+  const thread = new ThreadTransport({ workerUrl, stack: denoQuicTransport() });
+  threads.push(thread);
+  return {
+    name: `${thread.name} on a thread`,
+    addsToRuntimeRoots: thread.addsToRuntimeRoots,
+    unavailable: (wanted) => thread.unavailable(wanted),
+    connect: (options) => thread.connect(options),
+    listen: async (options) => {
+      const listener = await thread.listen(options);
+      listener.admit(["127.0.0.1:1", "[::1]:1"]);
+      return listener;
+    },
+  };
 }
 
 interface Pair {

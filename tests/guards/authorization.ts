@@ -101,9 +101,8 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "a further connection from an address that the key is not for",
-    file: "src/session/serve.ts",
-    text:
-      "if (guest === undefined || this.#admissions.isShutOut(guest.caller, address)) return null;",
+    file: "src/session/guests.ts",
+    text: "if (guest === undefined || admissions.isShutOut(guest.caller, address)) return null;",
     without: "if (guest === undefined) return null;",
     test: RESTRICTIONS_TEST,
     name: "a further connection of a key with from= comes from there too",
@@ -335,7 +334,7 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "more than a quota, of files that are announced",
-    file: "src/store/register.ts",
+    file: "src/store/opening.ts",
     text: "    charge?.check();\n",
     without: "",
     test: QUOTA_TEST,

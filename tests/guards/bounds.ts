@@ -5,6 +5,8 @@ import type { Guard } from "./guard.ts";
 const BOMBS = "src/codec/zstd_bombs_test.ts";
 const PLAIN = "what a bomb's headers betray reaches no decoder";
 const CONTROL = "src/wire/control_test.ts";
+const COMPRESSED = "src/session/compressed_message.ts";
+const COMPRESSED_TEST = "src/session/compressed_message_test.ts";
 
 export const GUARDS: readonly Guard[] = [
   {
@@ -110,8 +112,32 @@ export const GUARDS: readonly Guard[] = [
     name: "what comes for a transfer that takes nothing yet is held up to its bound, not beyond",
   },
   {
+    refuses: "compressed messages that come to far more than their own bytes",
+    file: COMPRESSED,
+    text: 'if (!isBounded({ rawBytes, body })) throw broken("it is to give too many bytes");',
+    without: "",
+    test: COMPRESSED_TEST,
+    name: "what comes to far more than its own bytes, before it is decompressed",
+  },
+  {
+    refuses: "compressed messages of those that need not be",
+    file: COMPRESSED,
+    text: "!SHRINKING_NUMBERS.has(numberOf(raw))",
+    without: "raw.byteLength === 0",
+    test: COMPRESSED_TEST,
+    name: "takes manifests and listings, and refuses every other message",
+  },
+  {
+    refuses: "what stands behind the message in a compressed one",
+    file: COMPRESSED,
+    text: "    decoder.finish();\n",
+    without: "",
+    test: COMPRESSED_TEST,
+    name: "decompressed() refuses",
+  },
+  {
     refuses: "a peer that reads nothing and makes this end hold ever more",
-    file: "src/session/hub.ts",
+    file: "src/session/outbox.ts",
     text: "if (this.#control.unsentBytes > LIMITS.unsentControlBytes) {",
     without: "if (this.#control.unsentBytes < 0) {",
     test: "src/session/hub_test.ts",
@@ -204,8 +230,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a manifest of more bytes than may be held",
     file: "src/engine/root.ts",
-    text: "if (this.#totalBytes > this.#limitBytes) {",
-    without: "if (this.#totalBytes < 0) {",
+    text: "if (this.#recordBytes <= this.#limitBytes) return;",
+    without: "if (this.#recordBytes >= 0) return;",
     test: "src/engine/root_test.ts",
   },
   {

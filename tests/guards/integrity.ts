@@ -40,8 +40,8 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "to name files that are to be synced together before they are",
-    file: "src/store/receive.ts",
-    text: "return new Set(this.#chunks.syncTogether(small.length) ? small : []);",
+    file: "src/store/committing.ts",
+    text: "return new Set(chunks.syncTogether(small.length) ? small : []);",
     without: "return new Set(small);",
     test: "src/store/whole_sync_test.ts",
     name: "small files are durable by one call",
@@ -65,7 +65,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a root that comes before the manifest is closed",
     file: "src/engine/settlement.ts",
-    text: "if (!this.isClosed || this.#finish !== null) throw",
+    text: "if (!entries.isClosed || this.#finish !== null) throw",
     without: "if (this.#finish !== null) throw",
     test: "src/engine/settlement_test.ts",
   },
@@ -95,7 +95,7 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "to commit before it was read back",
-    file: "src/engine/settlement.ts",
+    file: "src/engine/received_entries.ts",
     text: "if (this.#rereading === null || file.chunks === 0) this.#whole.queue(file.index);",
     without: "if (this.#rereading === null || file.chunks > 0) this.#whole.queue(file.index);",
     test: PARANOID,
@@ -104,14 +104,14 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "to place anything of an atomic transfer before all of it was read back",
     file: "src/engine/settlement.ts",
-    text: "if (this.#atomic && this.#rereading?.isIdle === false) return this.#pollReread();",
-    without: "if (this.#atomic && this.#rereading?.isIdle === null) return this.#pollReread();",
+    text: "if (this.#atomic && !this.entries.isReread) return this.#pollReread();",
+    without: "if (this.#atomic && this.entries.isReread === null) return this.#pollReread();",
     test: "tests/simulation/simulation_test.ts",
     name: "with atomic, a bit that flips before the commit keeps every entry from its name",
   },
   {
     refuses: "to believe the journal of a part that was not read back as it was",
-    file: "src/session/receive_run.ts",
+    file: "src/session/receive_work.ts",
     text: 'case "distrust":\n        await store.forget(begun.id, action.chunks);',
     without: 'case "distrust":',
     test: PARANOID,

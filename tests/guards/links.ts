@@ -115,8 +115,8 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "a link that leads out through what came since it was announced",
-    file: "src/store/receive.ts",
-    text: "checkLink(link, { rules: this.#linkRules, door: this.#door, names: this.#linkNames });",
+    file: "src/store/finishing.ts",
+    text: "checkLink(link, { rules, door, names });",
     without: "",
     test: LINKS_TEST,
     name: "a link is looked at again when it is made",

@@ -44,7 +44,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "to let a worker on the network",
     file: "src/runtime/runtime.ts",
-    text: "    net: false,",
+    text: '    net: net ? "inherit" : false,',
     without: '    net: "inherit",',
     test: RUNTIME,
     name: "a worker that is held to its files has no network",

@@ -123,7 +123,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "entries that do not follow each other",
     file: "src/engine/intake.ts",
-    text: "    if (first !== this.#check.count || this.#settlement.isClosed) {",
+    text: "    if (first !== this.#check.count || this.#settlement.entries.isClosed) {",
     without: "    if (false as boolean) {",
     test: "tests/simulation/lies_test.ts",
     name: "entries that do not follow each other end the transfer",

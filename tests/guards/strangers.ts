@@ -20,8 +20,92 @@ const PLACES_TEST = "src/session/session_places_test.ts";
 const SERVE_TEST = "tests/session/serve_test.ts";
 const ADDRESS = "src/base/address.ts";
 const ADDRESS_TEST = "src/base/address_test.ts";
+const FURTHER_PORTS = "src/session/further_ports.ts";
+const FURTHER_PORTS_TEST = "tests/session/further_ports_test.ts";
+const AT_FURTHER_PORT =
+  "at a further port a stranger gets nothing, nor a client that does not join";
 
 export const GUARDS: readonly Guard[] = [
+  {
+    refuses: "to decompress what a stranger sends",
+    file: "src/session/control_channel.ts",
+    text: "    if (!this.#isLifted) {\n",
+    without: "    if (false as boolean) {\n",
+    test: "src/session/compressed_message_test.ts",
+    name: "nothing is decompressed for a peer that is not known",
+  },
+  {
+    refuses: "to take in what a stranger sends ahead of its proof",
+    file: "src/session/control_channel.ts",
+    text: "this.#isLifted ? READ_BYTES : FIRST_READ_BYTES",
+    without: "READ_BYTES",
+    test: "src/session/control_channel_test.ts",
+    name: "what a peer sends ahead stays where it is until the peer is trusted",
+  },
+  {
+    refuses: "a session that begins at a further port",
+    file: RECEPTION,
+    text: "        if (joinsOnly) throw joinsAlone();\n",
+    without: "",
+    test: FURTHER_PORTS_TEST,
+    name: AT_FURTHER_PORT,
+  },
+  {
+    refuses: "to name itself at a further port",
+    file: RECEPTION,
+    text: "    if (isClaim && joinsOnly) throw joinsAlone();\n",
+    without: "",
+    test: FURTHER_PORTS_TEST,
+    name: AT_FURTHER_PORT,
+  },
+  {
+    refuses: "whoever comes to a thread's port from an address that no session is from",
+    file: "src/transport/thread/host.ts",
+    text: "admitted.has(sourceOf(address))",
+    without: "admitted.has(sourceOf(address)) || true as boolean",
+    test: "src/transport/thread/thread_test.ts",
+    name: "a listener on a thread lets nobody in who is not admitted",
+  },
+  {
+    refuses: "whoever comes to a further port from an address whose session is over",
+    file: FURTHER_PORTS,
+    text: "this.#rest();\n    await this.#admit();\n",
+    without: "this.#rest();\n",
+    test: "src/session/further_ports_test.ts",
+    name: "an address whose session is over is let in no more, whoever else has one",
+  },
+  {
+    refuses: "further ports that nobody asks for any more",
+    file: FURTHER_PORTS,
+    text: "if (this.#sessions.size === 0) this.#rest();",
+    without: "",
+    test: "src/session/further_ports_test.ts",
+    name: "further ports close when no session has asked for a while",
+  },
+  {
+    refuses: "handshakes at further ports that begin oftener than it can afford",
+    file: FURTHER_PORTS,
+    text: "{ workerUrl, stack, arrivals }",
+    without: "{ workerUrl, stack }",
+    test: "src/session/further_ports_test.ts",
+    name: "further ports begin as many handshakes together as they may",
+  },
+  {
+    refuses: "an address at a further port that comes oftener than its rate at all of them",
+    file: RECEPTION,
+    text: "if (joinsOnly && !this.screen(connection.remoteAddress))",
+    without: "if (joinsOnly && false as boolean)",
+    test: "src/session/reception_test.ts",
+    name: "who came too often by the first port is not heard at a further one",
+  },
+  {
+    refuses: "to open further ports for a session again and again",
+    file: "src/session/served_session.ts",
+    text: "    hub.onPorts = () => {};\n",
+    without: "",
+    test: "src/session/served_session_test.ts",
+    name: "a session's further ports are asked for once, however often its client asks",
+  },
   {
     refuses: "handshakes that begin oftener than it can afford",
     file: HANDSHAKES,
@@ -433,8 +517,8 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "the session room to be asked for by nobody",
-    file: "src/session/serve.ts",
-    text: "    requireSessionRoom(this.#guests.values(), { caller, address });\n",
+    file: "src/session/guests.ts",
+    text: "    requireSessionRoom(this.#guests.values(), next);\n",
     without: "",
     test: "tests/session/door_test.ts",
     name: "one identity has so many sessions",

@@ -5,6 +5,7 @@ import type { Guard } from "./guard.ts";
 
 const FRAMES = "src/transport/tls/frames.ts";
 const FRAMES_TEST = "src/transport/tls/frames_test.ts";
+const INBOX = "src/transport/tls/inbox.ts";
 const MUX = "src/transport/tls/mux.ts";
 const MUX_TEST = "src/transport/tls/mux_test.ts";
 const TLS_TEST = "src/transport/tls/tls_test.ts";
@@ -104,7 +105,7 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "to read on where what came was no frame",
-    file: MUX,
+    file: INBOX,
     text: `    } catch (thrown) {
       this.#dropScratch();
       throw thrown;
@@ -115,7 +116,7 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "frames after the last one",
-    file: MUX,
+    file: INBOX,
     text: "while (!this.#isClosed && this.#parse());",
     without: "while (this.#parse());",
     test: MUX_TEST,
@@ -128,6 +129,22 @@ export const GUARDS: readonly Guard[] = [
     without: ") return;",
     test: "src/transport/tls/held_test.ts",
     name: "no more memory is kept for later than a window's worth",
+  },
+  {
+    refuses: "to a reader that stalls to hold the other streams up more than once",
+    file: "src/transport/tls/receive_side.ts",
+    text: "&& !this.#wasWaitedFor;",
+    without: ";",
+    test: MUX_TEST,
+    name: "a reader that is away is waited for once, until it reads again",
+  },
+  {
+    refuses: "to wait for ever for a reader that stays away",
+    file: "src/transport/tls/connection.ts",
+    text: "const timer = setTimeout(resolve, READER_MS);",
+    without: "const timer = 0;",
+    test: "src/transport/tls/connection_test.ts",
+    name: "a reader that stays away holds nothing up for long",
   },
   {
     refuses: "to ask a runtime that reads nothing for ever",
