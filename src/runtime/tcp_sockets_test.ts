@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { TcpSockets } from "./tcp_sockets.ts";
 
-/** Connections of this process to itself, each with its far end. */
+/** Connections of this process to itself, each with its far end; `endsOf` names one by its number. */
 async function connections(count: number) {
   const server = createServer({ allowHalfOpen: true });
   server.listen(0, "127.0.0.1");
@@ -29,57 +29,53 @@ async function connections(count: number) {
     server.close();
     await once(server, "close");
   };
-  return { port, pairs, close };
+  const endsOf = (at: number) => ({
+    localPort: port,
+    remote: { hostname: "127.0.0.1", port: pairs[at]!.near.localPort! },
+  });
+  return { port, pairs, endsOf, close };
 }
 
 Deno.test("a connection is ended that both its ports name, wherever the one before was found", async () => {
   using sockets = TcpSockets.open();
   if (sockets === null) return; // A system, or permissions, without such calls.
-  const { port, pairs, close } = await connections(40);
-  const endsOf = ({ near }: { readonly near: Socket }) => ({
-    localPort: port,
-    remote: { hostname: "127.0.0.1", port: near.localPort! },
-  });
+  const { pairs, endsOf, close } = await connections(40);
   // The highest descriptors first, then the lowest: it looks there, too.
   for (const at of [39, 38, 0, 20]) {
     const pair = pairs[at]!;
-    const ends = endsOf(pair);
+    const ends = endsOf(at);
     const ended = once(pair.near, "end");
     assert.ok(sockets.endConnection(ends), `connection ${at}`);
     await ended;
   }
   const others = pairs.filter((_, at) => ![39, 38, 0, 20].includes(at));
   assert.ok(others.every(({ near }) => !near.readableEnded && near.writable));
-  assert.equal(sockets.endConnection({ ...endsOf(pairs[1]!), localPort: 1 }), false);
+  assert.equal(sockets.endConnection({ ...endsOf(1), localPort: 1 }), false);
   await close();
 });
 
 Deno.test("for what is nowhere all is looked through so often, and then only what is near", async () => {
-  using sockets = TcpSockets.open();
-  if (sockets === null) return;
-  const { port, pairs, close } = await connections(40);
-  const endsOf = (at: number) => ({
-    localPort: port,
-    remote: { hostname: "127.0.0.1", port: pairs[at]!.near.localPort! },
-  });
-  const nowMs = performance.now();
-  const nowhere = { ...endsOf(0), localPort: 1 };
-  assert.ok(sockets.endConnection(endsOf(0), nowMs));
-  for (let misses = 0; misses < 16; misses++) sockets.endConnection(nowhere, nowMs);
-  assert.equal(sockets.endConnection(endsOf(39), nowMs), false);
-  assert.equal(sockets.endConnection(endsOf(1), nowMs), true);
-  assert.equal(sockets.endConnection(endsOf(39), nowMs + 1000), true);
-  await close();
+  // Another test of this process may have descriptors between two of these: then it is tried anew.
+  for (let attempt = 1, isNear = false; !isNear; attempt++) {
+    using sockets = TcpSockets.open();
+    if (sockets === null) return;
+    const { endsOf, close } = await connections(40);
+    const nowMs = performance.now();
+    const nowhere = { ...endsOf(0), localPort: 1 };
+    assert.ok(sockets.endConnection(endsOf(0), nowMs));
+    for (let misses = 0; misses < 16; misses++) sockets.endConnection(nowhere, nowMs);
+    assert.equal(sockets.endConnection(endsOf(39), nowMs), false);
+    isNear = sockets.endConnection(endsOf(1), nowMs);
+    assert.equal(isNear || attempt < 5, true);
+    assert.equal(sockets.endConnection(endsOf(39), nowMs + 1000), true);
+    await close();
+  }
 });
 
 Deno.test("one that was found is where it was, and nothing else is looked through for it", async () => {
   using sockets = TcpSockets.open();
   if (sockets === null) return;
-  const { port, pairs, close } = await connections(40);
-  const endsOf = (at: number) => ({
-    localPort: port,
-    remote: { hostname: "127.0.0.1", port: pairs[at]!.near.localPort! },
-  });
+  const { endsOf, close } = await connections(40);
   const nowMs = performance.now();
   const first = endsOf(0);
   assert.notEqual(sockets.pathOf(first, nowMs).rttMs, null);
@@ -96,10 +92,7 @@ Deno.test("one that took the place of another in this process is not taken for i
   using sockets = TcpSockets.open();
   if (sockets === null) return;
   const gone = await connections(1);
-  const ends = {
-    localPort: gone.port,
-    remote: { hostname: "127.0.0.1", port: gone.pairs[0]!.near.localPort! },
-  };
+  const ends = gone.endsOf(0);
   assert.notEqual(sockets.pathOf(ends).rttMs, null);
   await gone.close();
   // More than there were: what was free is taken.
