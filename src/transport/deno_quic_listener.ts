@@ -2,6 +2,7 @@
 // succeeded, within the bounds of `Handshakes`; besides those it spaces handshakes out, and shortens the
 // line of peers that the runtime keeps and nobody can see.
 
+import { closeOnAbort } from "./close_on_abort.ts";
 import { type HandshakeLimits, Handshakes } from "./handshakes.ts";
 import type { Congestion, Connection, HostPort, Listener, Screen } from "./transport.ts";
 import { QuicConnection } from "./deno_quic_connection.ts";
@@ -53,9 +54,7 @@ export class QuicListener implements Listener {
     this.#limits = limits;
     this.#handshakes = new Handshakes(limits, screen);
     this.address = { hostname: endpoint.addr.hostname, port: endpoint.addr.port };
-    const onAbort = () => this.close();
-    signal?.addEventListener("abort", onAbort);
-    this.#forget = () => signal?.removeEventListener("abort", onAbort);
+    this.#forget = closeOnAbort(this, signal);
     this.#run();
   }
 

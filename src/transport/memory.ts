@@ -4,6 +4,7 @@
 
 import { SftpxError } from "../base/errors.ts";
 import { formatAddress } from "./addresses.ts";
+import { closeOnAbort } from "./close_on_abort.ts";
 import { lost, otherProtocol, portTaken, turnedAway } from "./quic_errors.ts";
 import { MemoryPipe } from "./memory_pipe.ts";
 import { Queue } from "./queue.ts";
@@ -119,10 +120,9 @@ class MemoryListener implements Listener {
   ) {
     this.address = address;
     this.screen = options.screen;
-    const onAbort = () => this.close();
-    options.signal?.addEventListener("abort", onAbort);
+    const forget = closeOnAbort(this, options.signal);
     this.#onClosed = () => {
-      options.signal?.removeEventListener("abort", onAbort);
+      forget();
       options.onClosed();
     };
   }

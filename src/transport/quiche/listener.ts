@@ -4,6 +4,7 @@
 
 import { LIMITS } from "../../base/limits.ts";
 import type { UdpPath } from "../../runtime/udp.ts";
+import { closeOnAbort } from "../close_on_abort.ts";
 import { type HandshakeLimits, handshakeLimits, Handshakes, type Shaking } from "../handshakes.ts";
 import type { Connection, HostPort, Listener, Screen } from "../transport.ts";
 import { type Admission, Door, type DoorLimits } from "./door.ts";
@@ -53,9 +54,7 @@ export class QuicheListener implements Listener {
     this.#handshakes = new Handshakes(limits, screen);
     const nowMs = performance.now();
     this.#door = new Door({ limits, household: this.#handshakes, idBytes, nowMs });
-    const onAbort = () => this.close();
-    signal?.addEventListener("abort", onAbort);
-    this.#forget = () => signal?.removeEventListener("abort", onAbort);
+    this.#forget = closeOnAbort(this, signal);
   }
 
   get address(): HostPort {

@@ -5,6 +5,7 @@
 import { sourceOf } from "../../base/address.ts";
 import type { Rate } from "../../base/token_bucket.ts";
 import { spawnWorker, type WorkerAccess } from "../../runtime/runtime.ts";
+import { closeOnAbort } from "../close_on_abort.ts";
 import {
   type Connection,
   type ConnectOptions,
@@ -113,9 +114,7 @@ class HostedListener implements ThreadListener {
     this.#calls = calls;
     this.#number = number;
     this.address = address;
-    const onAbort = () => this.close();
-    signal?.addEventListener("abort", onAbort);
-    this.#forget = () => signal?.removeEventListener("abort", onAbort);
+    this.#forget = closeOnAbort(this, signal);
   }
 
   async admit(addresses: readonly string[]): Promise<void> {

@@ -2,6 +2,7 @@
 // shakes hands with many at once, and hands over those that succeeded. Who may not begin yet waits in
 // that line, where it costs nothing.
 
+import { closeOnAbort } from "../close_on_abort.ts";
 import { type HandshakeLimits, Handshakes } from "../handshakes.ts";
 import type { Connection, HostPort, Listener, Screen } from "../transport.ts";
 import type { ByteChannel, ChannelListener } from "./channel.ts";
@@ -31,9 +32,7 @@ export class TlsListener implements Listener {
     this.#options = options;
     const { limits, screen, signal } = options;
     this.#handshakes = new Handshakes(limits, screen);
-    const onAbort = () => this.close();
-    signal?.addEventListener("abort", onAbort);
-    this.#forget = () => signal?.removeEventListener("abort", onAbort);
+    this.#forget = closeOnAbort(this, signal);
     this.#gone = this.#run();
   }
 
