@@ -215,9 +215,9 @@ export class LanePlan {
   ): void {
     this.#restMs = REST_MS;
     // What the other way brings is the path's to say, however many there are of this one.
-    const failed = [...this.#failed].filter((known) => known === "other");
+    const otherFailed = this.#failed.has("other");
     this.#failed.clear();
-    for (const known of failed) this.#failed.add(known);
+    if (otherFailed) this.#failed.add("other");
     if (move === "fewer") this.#failed.add("connections");
     if (move === "other" && otherLeads(rate, this.#options)) {
       const goal = insteadOf({ goal: this.#goal, there: sight.there }, this.#options);
