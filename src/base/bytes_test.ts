@@ -11,6 +11,7 @@ import {
   toBase32,
   toHex,
   utf8Bytes,
+  Utf8Room,
 } from "./bytes.ts";
 
 const bytes = fc.uint8Array({ maxLength: 80 });
@@ -112,6 +113,16 @@ Deno.test("decodeUtf8() keeps a byte order mark and refuses broken bytes", () =>
   for (const broken of ["ff", "c3", "c0af", "eda080", "f4908080", "80"]) {
     assert.throws(() => decodeUtf8(fromHex(broken)), TypeError, broken);
   }
+});
+
+Deno.test("a Utf8Room gives what encodeUtf8() gives, of any length", () => {
+  const room = new Utf8Room();
+  for (const text of ["", "a", "é", "aé", "\u{10000}", "x".repeat(257), "x".repeat(4095), "b"]) {
+    assert.deepEqual(room.encode(text), encodeUtf8(text));
+  }
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => {
+    assert.deepEqual(room.encode(text), encodeUtf8(text));
+  }));
 });
 
 Deno.test("utf8Bytes() counts what encodeUtf8() makes", () => {

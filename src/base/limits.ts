@@ -277,6 +277,13 @@ export const LIMITS = {
   firstLaneWindowBytes: 1 * MiB,
   firstConnectionWindowBytes: 4 * MiB,
   /**
+   * What connections begin with, of those that may all be strangers: an eighth of what is left of so much
+   * each, so that the first ones have all of the above, and never less than the least, which brings a
+   * proof and a manifest in.
+   */
+  strangersWindowBytes: 32 * MiB,
+  leastFirstWindowBytes: 512 * KiB,
+  /**
    * Over TLS, where the windows are our own: what one stream begins with, so that a stranger's sixteen
    * lanes hold 1 MiB; what it may grow to, so that four lanes have under way what a system's TCP has at
    * most; what all may grow by in one process; and one frame, the first one and the largest, within which

@@ -9,6 +9,9 @@ const RESERVED_NAME = ".sftpx";
 
 /** What most names are made of: nothing to normalise, to drop or to refuse but what says so below. */
 const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/u;
+const SLASH = 0x2f;
+const BACKSLASH = 0x5c;
+const DOT = 0x2e;
 /** Characters that some file systems drop from a name, or that no reader can see. */
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 const CONTROL = /\p{Cc}/u;
@@ -35,6 +38,7 @@ const WINDOWS_DEVICE =
  * it may be used. Lengths come first, so that nothing below works on unbounded text (I3).
  */
 export function pathProblem(path: string): string | null {
+  if (isOrdinary(path)) return null;
   if (path === "") return "it is empty";
   if (utf8Bytes(path) > LIMITS.pathBytes) {
     return `it is longer than ${LIMITS.pathBytes} bytes`;
@@ -49,6 +53,33 @@ export function pathProblem(path: string): string | null {
     if (problem !== null) return problem;
   }
   return null;
+}
+
+/**
+ * Whether nothing in a path needs a second look, as in most there are: plain ASCII, no name that begins
+ * as a reserved one does or is made of dots, and no tilde, which short reserved ones have. One pass, for
+ * trees have many paths.
+ */
+function isOrdinary(path: string): boolean {
+  const { length } = path;
+  if (length > LIMITS.pathBytes) return false;
+  let names = 1;
+  for (let at = 0, nameAt = 0; at <= length; at++) {
+    const code = at < length ? path.charCodeAt(at) : SLASH;
+    if (code === SLASH) {
+      if (at === nameAt || at - nameAt > LIMITS.nameBytes) return false;
+      if (at < length && ++names > LIMITS.pathDepth) return false;
+      nameAt = at + 1;
+    } else if (code < 0x20 || code > 0x7d || code === BACKSLASH) return false;
+    else if (code === DOT && at === nameAt && !isLetterButS(path.charCodeAt(at + 1))) return false;
+  }
+  return true;
+}
+
+/** What `.sftpx` does not go on with after its dot, in whatever case. */
+function isLetterButS(code: number): boolean {
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x7a && lower !== 0x73;
 }
 
 /**

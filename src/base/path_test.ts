@@ -13,6 +13,26 @@ import {
   targetProblem,
 } from "./path.ts";
 
+Deno.test("pathProblem() judges plain paths as it judges those beside a name that is not", () => {
+  const piece = fc.constantFrom(
+    ..."a b . .. ~ / // \\ ~1 .a .z- .S .sftpx .SFTPX-x sftpx~1 } \x7f \x1f \0 * : x.".split(" "),
+    "n".repeat(LIMITS.nameBytes),
+    "a/".repeat(LIMITS.pathDepth / 2),
+  );
+  const path = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(""));
+  fc.assert(
+    fc.property(path, (path) => {
+      const beside = pathProblem(`${path}/é`);
+      const isShort = path.split("/").length < LIMITS.pathDepth;
+      if (path !== "" && isShort) assert.equal(pathProblem(path), beside);
+    }),
+    { numRuns: 1000 },
+  );
+  assert.equal(pathProblem("a/".repeat(LIMITS.pathDepth - 1) + "a"), null);
+  assert.match(pathProblem("a/".repeat(LIMITS.pathDepth) + "a") ?? "", /deeper/);
+  assert.match(pathProblem("a".repeat(LIMITS.nameBytes + 1)) ?? "", /component longer/);
+});
+
 Deno.test("pathProblem() accepts what file systems hold", () => {
   const fine = [
     "a",

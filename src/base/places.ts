@@ -1,6 +1,7 @@
 // Places that run out, in all and for one source: a newcomer that finds none left takes that of the one
 // who came longest ago, unless even that one is too new. Whoever is honest is through in a moment;
-// whoever stays on to be in the way makes room first. No clock: the time is an argument.
+// whoever stays on to be in the way makes room first, and before that who said that it can be done
+// without. No clock: the time is an argument.
 
 interface PlacesOptions {
   readonly most: number;
@@ -13,6 +14,8 @@ interface Holder<T> {
   readonly guest: T;
   readonly source: string;
   readonly sinceMs: number;
+  /** It makes room for anybody, however new it is. */
+  yields: boolean;
 }
 
 export class Places<T> {
@@ -40,16 +43,22 @@ export class Places<T> {
     | null {
     const { most, mostPerSource, graceMs } = this.#options;
     const own = this.#perSource.get(source);
-    let eldest: Holder<T> | null = null;
-    if ((own?.size ?? 0) >= mostPerSource) eldest = firstOf(own);
-    else if (this.#holders.size >= most) eldest = firstOf(this.#crowd());
-    if (eldest !== null && nowMs - eldest.sinceMs < graceMs) return null;
-    if (eldest !== null) this.leave(eldest.guest);
-    const holder = { guest, source, sinceMs: nowMs };
+    let out: Holder<T> | null = null;
+    if ((own?.size ?? 0) >= mostPerSource) out = nextOf(own);
+    else if (this.#holders.size >= most) out = nextOf(this.#crowd());
+    if (out !== null && !out.yields && nowMs - out.sinceMs < graceMs) return null;
+    if (out !== null) this.leave(out.guest);
+    const holder = { guest, source, sinceMs: nowMs, yields: false };
     this.#holders.set(guest, holder);
     const all = this.#perSource.get(source) ?? new Set();
     this.#perSource.set(source, all.add(holder));
-    return { out: eldest?.guest ?? null };
+    return { out: out?.guest ?? null };
+  }
+
+  /** From now on a guest makes room before all others of its source. */
+  yield(guest: T): void {
+    const holder = this.#holders.get(guest);
+    if (holder !== undefined) holder.yields = true;
   }
 
   /** Whoever has no place leaves none. */
@@ -72,7 +81,8 @@ export class Places<T> {
   }
 }
 
-function firstOf<T>(holders: Set<Holder<T>> | undefined): Holder<T> | null {
-  for (const holder of holders ?? []) return holder;
-  return null;
+/** Who makes room: the newest that yields, which has furthest to go yet, else the eldest. */
+function nextOf<T>(holders: Set<Holder<T>> = new Set()): Holder<T> | null {
+  const all = [...holders];
+  return all.findLast((holder) => holder.yields) ?? all[0] ?? null;
 }

@@ -33,3 +33,26 @@ Deno.test("Places are free again once their guest leaves, and leaving twice free
   for (const guest of ["a2", "a3"]) places.leave(guest);
   assert.equal(places.count, 0);
 });
+
+Deno.test("Places of those that yield go first, the newest of them, however new it is", () => {
+  const places = new Places<string>({ most: 8, mostPerSource: 4, graceMs: 10 });
+  for (const guest of ["a1", "a2", "a3", "a4"]) places.enter(guest, { source: "a", nowMs: 0 });
+  places.yield("a2");
+  places.yield("a3");
+  assert.deepEqual(places.enter("a5", { source: "a", nowMs: 0 }), { out: "a3" });
+  places.yield("a3"); // It is gone.
+  assert.deepEqual(places.enter("a6", { source: "a", nowMs: 0 }), { out: "a2" });
+  assert.equal(places.enter("a7", { source: "a", nowMs: 0 }), null);
+  assert.deepEqual(places.guests(), ["a1", "a4", "a5", "a6"]);
+});
+
+Deno.test("Places that are full make room where most are, and there at one that yields", () => {
+  const places = new Places<string>({ most: 3, mostPerSource: 2, graceMs: 10 });
+  for (const guest of ["a1", "b1", "b2"]) {
+    places.enter(guest, { source: guest.slice(0, 1), nowMs: 0 });
+  }
+  places.yield("a1");
+  assert.equal(places.enter("c1", { source: "c", nowMs: 0 }), null, "the crowd is elsewhere");
+  places.yield("b1");
+  assert.deepEqual(places.enter("c1", { source: "c", nowMs: 0 }), { out: "b1" });
+});

@@ -9,6 +9,9 @@ export const REPLACEMENT = "\ufffd";
 /** Controls, format characters (bidi, zero width, tags), line breaks, lone surrogates, private use. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 
+/** Most of what is shown, judged at one look: that other one takes a millisecond to be made ready. */
+const PLAIN = /^[\x20-\x7e]*$/;
+
 /**
  * The text with every unsafe character written as `\u{HEX}`, at most `maxChars` characters long in
  * all; where it was cut it ends in `…`.
@@ -17,6 +20,7 @@ export function escapeText(text: string, maxChars: number = LIMITS.textBytes): s
   if (!Number.isSafeInteger(maxChars) || maxChars < 1) {
     throw new RangeError(`Cannot escape text to ${maxChars} characters`);
   }
+  if (text.length <= maxChars && PLAIN.test(text)) return text;
   const shown: string[] = [];
   let chars = 0;
   for (const char of text) {

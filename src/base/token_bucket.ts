@@ -31,6 +31,12 @@ export class TokenBucket {
     this.#tokens = Math.max(this.#tokens - count, -this.#rate.burst);
   }
 
+  /** One was taken for nothing. */
+  giveBack(nowMs: number): void {
+    this.#fill(nowMs);
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + 1);
+  }
+
   /** Nothing that happened is remembered any more: a new bucket is the same. */
   isFull(nowMs: number): boolean {
     this.#fill(nowMs);

@@ -2,6 +2,7 @@
 // anything could prompt, where addons or the package's files are not permitted.
 
 import { Buffer } from "node:buffer";
+import { addonPlatform, openAddon } from "../runtime/addon.ts";
 import { hasFfi, mayReadPackage } from "../runtime/runtime.ts";
 import type { Blake3, Hasher } from "./hash.ts";
 
@@ -10,12 +11,24 @@ type Native = typeof import("@napi-rs/blake-hash");
 /** The addon's hash, or null where it cannot be loaded. */
 export async function loadNativeHash(): Promise<Blake3 | null> {
   try {
-    if (!hasFfi() || !mayReadPackage(() => import.meta.resolve("@napi-rs/blake-hash"))) return null;
+    if (!hasFfi() || !mayReadPackage(packageUrl)) return null;
+    const opened = openAddon(packageUrl, addonFile());
+    if (opened !== null) return nativeHash(opened as Native);
     const loaded = await import("@napi-rs/blake-hash") as Native & { default?: Native };
     return nativeHash(loaded.default ?? loaded); // bundled it has only the default
   } catch {
     return null; // no addon for this platform: the next backend hashes
   }
+}
+
+function packageUrl(): string {
+  return import.meta.resolve("@napi-rs/blake-hash");
+}
+
+/** Beside the package, in one of its own for each platform. */
+function addonFile(): string {
+  const platform = addonPlatform();
+  return `../blake-hash-${platform}/blake.${platform}.node`;
 }
 
 function nativeHash(native: Native): Blake3 {

@@ -1,6 +1,7 @@
 // zstd by `zstd-napi`, an addon that is there only where it could be built: the only importer of it.
 // Uses its raw binding, which decodes into a buffer of ours and so cannot yield more than asked for.
 
+import { openAddon } from "../runtime/addon.ts";
 import { hasFfi, mayReadEnv, mayReadPackage } from "../runtime/runtime.ts";
 import type { ZstdPackage } from "./compress.ts";
 
@@ -11,12 +12,18 @@ export async function loadNativeZstd(): Promise<ZstdPackage | null> {
   try {
     // The package's loader reads `process.config`, for which Deno asks for the environment.
     if (!hasFfi() || !mayReadEnv()) return null;
-    if (!mayReadPackage(() => import.meta.resolve("zstd-napi/binding.js"))) return null;
+    if (!mayReadPackage(packageUrl)) return null;
+    const opened = openAddon(packageUrl, "build/Release/binding.node");
+    if (opened !== null) return nativeZstd(opened as Binding);
     const loaded = await import("zstd-napi/binding.js") as Binding & { default?: Binding };
     return nativeZstd(loaded.default ?? loaded);
   } catch {
     return null;
   }
+}
+
+function packageUrl(): string {
+  return import.meta.resolve("zstd-napi/binding.js");
 }
 
 function nativeZstd(binding: Binding): ZstdPackage {

@@ -24,6 +24,10 @@ export const DEV_AT = 136;
 
 const MILLISECOND_NS = 1_000_000n;
 const SECOND_NS = 1_000_000_000n;
+/** How much of a time is seen: Deno sees milliseconds, and whole seconds of ctime (FACTS 3); Bun all of it. */
+const MILLISECOND = 1_000_000;
+const SECOND = 1_000_000_000;
+const isDeno = typeof Deno !== "undefined";
 const KINDS = {
   pipe: 0o010000n,
   characters: 0o020000n,
@@ -38,35 +42,64 @@ export class BeneathStats implements BigIntStats {
   readonly dev: bigint;
   readonly ino: bigint;
   readonly mode: bigint;
-  readonly nlink: bigint;
-  readonly uid: bigint;
-  readonly gid: bigint;
-  readonly rdev: bigint;
   readonly size: bigint;
-  readonly blksize: bigint;
   readonly blocks: bigint;
-  readonly atimeNs: bigint;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
-  readonly birthtimeNs: bigint;
+  // What next to nobody asks for is a bigint once somebody does: trees are looked at by the thousand.
+  readonly #links: number;
+  readonly #user: number;
+  readonly #group: number;
+  readonly #blockBytes: number;
+  readonly #rdevMajor: number;
+  readonly #rdevMinor: number;
+  readonly #atimeSeconds: number;
+  readonly #atimeRestNs: number;
+  readonly #birthSeconds: number;
+  readonly #birthRestNs: number;
 
   /** Reads a `struct statx`. */
   constructor(view: DataView) {
-    const number = (at: number) => BigInt(view.getUint32(at, true));
-    this.dev = deviceAt(view, DEV_AT);
+    const number = (at: number) => view.getUint32(at, true);
+    this.dev = lastDevice.of(number(DEV_AT), number(DEV_AT + 4));
     this.ino = view.getBigUint64(INODE_AT, true);
     this.mode = BigInt(view.getUint16(MODE_AT, true));
-    this.nlink = number(NLINK_AT);
-    this.uid = number(UID_AT);
-    this.gid = number(GID_AT);
-    this.rdev = deviceAt(view, RDEV_AT);
     this.size = view.getBigUint64(SIZE_AT, true);
-    this.blksize = number(BLOCK_SIZE_AT);
     this.blocks = view.getBigUint64(BLOCKS_AT, true);
-    this.atimeNs = timeAt(view, ATIME_AT, MILLISECOND_NS);
-    this.mtimeNs = timeAt(view, MTIME_AT, MILLISECOND_NS);
-    this.ctimeNs = timeAt(view, CTIME_AT, SECOND_NS);
-    this.birthtimeNs = timeAt(view, BTIME_AT, MILLISECOND_NS);
+    this.mtimeNs = timeOf(secondsAt(view, MTIME_AT), number(MTIME_AT + 8), MILLISECOND);
+    this.ctimeNs = timeOf(secondsAt(view, CTIME_AT), number(CTIME_AT + 8), SECOND);
+    this.#links = number(NLINK_AT);
+    this.#user = number(UID_AT);
+    this.#group = number(GID_AT);
+    this.#blockBytes = number(BLOCK_SIZE_AT);
+    this.#rdevMajor = number(RDEV_AT);
+    this.#rdevMinor = number(RDEV_AT + 4);
+    this.#atimeSeconds = secondsAt(view, ATIME_AT);
+    this.#atimeRestNs = number(ATIME_AT + 8);
+    this.#birthSeconds = secondsAt(view, BTIME_AT);
+    this.#birthRestNs = number(BTIME_AT + 8);
+  }
+
+  get nlink(): bigint {
+    return BigInt(this.#links);
+  }
+  get uid(): bigint {
+    return BigInt(this.#user);
+  }
+  get gid(): bigint {
+    return BigInt(this.#group);
+  }
+  get rdev(): bigint {
+    return deviceOf(this.#rdevMajor, this.#rdevMinor);
+  }
+  get blksize(): bigint {
+    return BigInt(this.#blockBytes);
+  }
+  get atimeNs(): bigint {
+    return timeOf(this.#atimeSeconds, this.#atimeRestNs, MILLISECOND);
+  }
+  get birthtimeNs(): bigint {
+    return timeOf(this.#birthSeconds, this.#birthRestNs, MILLISECOND);
   }
 
   get atimeMs(): bigint {
@@ -134,18 +167,37 @@ export class BeneathStats implements BigIntStats {
 }
 
 /** A device number as the C library packs it into `st_dev`. */
-function deviceAt(view: DataView, at: number): bigint {
-  const major = BigInt(view.getUint32(at, true));
-  const minor = BigInt(view.getUint32(at + 4, true));
+function deviceOf(majorNumber: number, minorNumber: number): bigint {
+  const [major, minor] = [BigInt(majorNumber), BigInt(minorNumber)];
   return (major & 0xfffff000n) << 32n | (major & 0xfffn) << 8n |
     (minor & 0xffffff00n) << 12n | minor & 0xffn;
 }
 
-/** Deno sees milliseconds, and whole seconds of ctime (FACTS 3); Bun sees all of it. */
-function timeAt(view: DataView, at: number, denoStepNs: bigint): bigint {
-  const seconds = view.getBigInt64(at, true);
-  const timeNs = seconds * SECOND_NS + BigInt(view.getUint32(at + 8, true));
-  if (typeof Deno === "undefined") return timeNs;
-  const rest = timeNs % denoStepNs;
-  return timeNs - (rest < 0n ? rest + denoStepNs : rest);
+/** The device that was told of last, which is mostly the next one's too. */
+class LastDevice {
+  #major = 0;
+  #minor = 0;
+  #device = 0n;
+
+  of(major: number, minor: number): bigint {
+    if (major !== this.#major || minor !== this.#minor) {
+      [this.#major, this.#minor] = [major, minor];
+      this.#device = deviceOf(major, minor);
+    }
+    return this.#device;
+  }
+}
+
+const lastDevice = new LastDevice();
+
+/** Seconds of a `struct statx_timestamp`: exact as far as nanoseconds of 64 bits reach. */
+function secondsAt(view: DataView, at: number): number {
+  return view.getInt32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+}
+
+/** The nanoseconds of a second count upwards before 1970 too, so what Deno cuts off is never negative. */
+function timeOf(seconds: number, restNs: number, denoStepNs: number): bigint {
+  if (!isDeno) return BigInt(seconds) * SECOND_NS + BigInt(restNs);
+  if (denoStepNs === SECOND) return BigInt(seconds) * SECOND_NS;
+  return BigInt(seconds * 1000 + Math.floor(restNs / MILLISECOND)) * MILLISECOND_NS;
 }

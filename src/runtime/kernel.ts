@@ -7,6 +7,7 @@ import { createRequire } from "node:module";
 import { constants } from "node:os";
 import process from "node:process";
 import { type CallNumbers, NUMBERS } from "./kernel_numbers.ts";
+import { type Shape, SHAPE_OF, SHAPES } from "./kernel_shapes.ts";
 
 export type { CallNumbers } from "./kernel_numbers.ts";
 
@@ -34,6 +35,8 @@ export type CallArguments = readonly [a?: number, b?: number, c?: number, d?: nu
  */
 interface Foreign {
   syscall(number: number, a: number, b: number, c: number, d: number, e: number): number;
+  /** The same for calls of a shape, where the runtime makes a difference; null where it does not. */
+  readonly shaped: { readonly [S in Shape]: Foreign["syscall"] } | null;
   /** On a thread of its own; null where the runtime has no such calls. */
   readonly syscallAside:
     | ((number: number, a: number, b: number, c: number, d: number, e: number) => Promise<number>)
@@ -49,10 +52,13 @@ export class Kernel implements Disposable {
   readonly address: number;
   readonly numbers: CallNumbers;
   readonly #foreign: Foreign;
+  /** How each call is made. */
+  readonly #calls: { readonly [Name in keyof CallNumbers]: Foreign["syscall"] };
 
   private constructor(foreign: Foreign, numbers: CallNumbers, memoryBytes: number) {
     this.#foreign = foreign;
     this.numbers = numbers;
+    this.#calls = callsOf(foreign, numbers);
     // Of a buffer of its own: Bun's engine moves what is small when its buffer is first asked for.
     this.memory = new Uint8Array(new ArrayBuffer(memoryBytes));
     this.address = foreign.addressOf(this.memory);
@@ -76,7 +82,7 @@ export class Kernel implements Disposable {
   /** Makes a call; answers -errno where it fails: an error is dear where failing is an everyday thing. */
   attempt(name: keyof CallNumbers, ...[a = 0, b = 0, c = 0, d = 0, e = 0]: CallArguments): number {
     for (;;) {
-      const result = this.#foreign.syscall(this.numbers[name], a, b, c, d, e);
+      const result = this.#calls[name](this.numbers[name], a, b, c, d, e);
       if (result >= 0) return result;
       const errno = this.#foreign.errno();
       if (errno !== constants.errno.EINTR) return -errno;
@@ -108,6 +114,18 @@ export class Kernel implements Disposable {
     this.#foreign.syscall(this.numbers.openat2, 0, this.address, this.address, 0, 0);
     return this.#foreign.errno() === constants.errno.EINVAL;
   }
+}
+
+function callsOf(
+  { shaped, syscall }: Foreign,
+  numbers: CallNumbers,
+): { readonly [Name in keyof CallNumbers]: Foreign["syscall"] } {
+  const names = Object.keys(numbers) as (keyof CallNumbers)[];
+  const calls = names.map((name) => {
+    const shape = SHAPE_OF[name];
+    return [name, shape === undefined ? syscall : shaped?.[shape] ?? syscall];
+  });
+  return Object.fromEntries(calls);
 }
 
 /** An error as `node:fs` throws it. */
@@ -150,6 +168,9 @@ function foreignOfDeno(library: string): Foreign {
       result: "i32",
       nonblocking: true,
     },
+    ipiip: { name: "syscall", parameters: SHAPES.ipiip, result: "i32" },
+    ippz: { name: "syscall", parameters: SHAPES.ippz, result: "i32" },
+    ipipi: { name: "syscall", parameters: SHAPES.ipipi, result: "i32" },
     __errno_location: { parameters: [], result: "pointer" },
   }));
   const at = symbols.__errno_location();
@@ -160,11 +181,54 @@ function foreignOfDeno(library: string): Foreign {
   const aside = symbols.syscallAside as unknown as Foreign["syscallAside"];
   return {
     syscall: (number, a, b, c, d, e) => syscall(number, a, b, c, d, e),
+    shaped: shapedOfDeno(symbols),
     syscallAside: aside,
     errno: () => errno[0] ?? 0,
     addressOf: (memory) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory))),
     close,
   };
+}
+
+type Pointer = ReturnType<typeof Deno.UnsafePointer.create>;
+
+/** `syscall` as it is declared for each shape. */
+interface ShapedSymbols {
+  ipiip(number: bigint, a: number, b: Pointer, c: number, d: number, e: Pointer): number;
+  ippz(number: bigint, a: number, b: Pointer, c: Pointer, d: bigint): number;
+  ipipi(number: bigint, a: number, b: Pointer, c: number, d: Pointer, e: number): number;
+}
+
+function shapedOfDeno(symbols: ShapedSymbols): NonNullable<Foreign["shaped"]> {
+  const wide = new Map<number, bigint>();
+  const number64 = (number: number): bigint => {
+    const known = wide.get(number) ?? BigInt(number);
+    wide.set(number, known);
+    return known;
+  };
+  // What calls point to lies in one block, at a few places.
+  const [first, second, last] = [new LastPointer(), new LastPointer(), new LastPointer()];
+  return {
+    ipiip: (number, a, b, c, d, e) =>
+      symbols.ipiip(number64(number), a, first.of(b), c, d, last.of(e)),
+    ippz: (number, a, b, c, d) =>
+      symbols.ippz(number64(number), a, first.of(b), second.of(c), BigInt(d)),
+    ipipi: (number, a, b, c, d, e) =>
+      symbols.ipipi(number64(number), a, first.of(b), c, second.of(d), e),
+  };
+}
+
+/** The address that was pointed to last, which is mostly the next one's too. */
+class LastPointer {
+  #address = 0;
+  #pointer: Pointer = null;
+
+  of(address: number): Pointer {
+    if (address !== this.#address) {
+      this.#pointer = address === 0 ? null : Deno.UnsafePointer.create(BigInt(address));
+      this.#address = address;
+    }
+    return this.#pointer;
+  }
 }
 
 /** A library whose `close` stands by itself. */
@@ -194,6 +258,7 @@ function foreignOfBun(library: string): Foreign {
   const errnoAt = symbols.__errno_location();
   return {
     syscall: (number, a, b, c, d, e) => symbols.syscall(number, a, b, c, d, e),
+    shaped: null,
     syscallAside: null,
     errno: () => ffi.read.i32(errnoAt, 0),
     addressOf: (memory) => ffi.ptr(memory),
