@@ -17,7 +17,7 @@ const NULL = 0xf6;
 
 /** Longest head of an item: its first byte and eight of its argument. */
 const HEAD_BYTES = 9;
-const U64_MAX = (1n << 64n) - 1n;
+const WIDE = new DataView(new ArrayBuffer(8));
 /** What is kept between messages; a longer one gets room of its own. */
 const KEPT_BYTES = 1 << 16;
 /** Texts up to this are written letter by letter while they are ASCII, which beats a call out. */
@@ -27,89 +27,125 @@ let kept = new Uint8Array(KEPT_BYTES);
 
 /** Bytes of a value. Throws RangeError for an integer beyond 64 bits, TypeError for what is none of these. */
 export function encodeCbor(value: CborValue): Uint8Array<ArrayBuffer> {
-  const writer = new Writer(kept);
+  const writer = CborWriter.begin();
   writer.value(value);
-  const bytes = writer.bytes();
-  if (writer.room.byteLength <= KEPT_BYTES) kept = writer.room;
-  return bytes;
+  return writer.end();
 }
 
-class Writer {
+/** One value on its way out, item after item; between `begin` and `end` nobody else begins. */
+export class CborWriter {
   /** May be another one after a write. */
-  room: Uint8Array<ArrayBuffer>;
+  #room: Uint8Array<ArrayBuffer>;
   #at = 0;
 
-  constructor(room: Uint8Array<ArrayBuffer>) {
-    this.room = room;
+  private constructor(room: Uint8Array<ArrayBuffer>) {
+    this.#room = room;
+  }
+
+  /** A writer in the memory that is kept. */
+  static begin(): CborWriter {
+    return new CborWriter(kept);
   }
 
   /** A copy of what was written. */
-  bytes(): Uint8Array<ArrayBuffer> {
-    return this.room.slice(0, this.#at);
+  end(): Uint8Array<ArrayBuffer> {
+    if (this.#room.byteLength <= KEPT_BYTES) kept = this.#room;
+    return this.#room.slice(0, this.#at);
+  }
+
+  /** Head of a map; its pairs follow, in the order of their keys. */
+  map(pairs: number): this {
+    this.#head(MAJOR_MAP, pairs);
+    return this;
+  }
+
+  /** Head of an array; its items follow. */
+  array(items: number): this {
+    this.#head(MAJOR_ARRAY, items);
+    return this;
+  }
+
+  /** A key of one letter, or of two. */
+  key(letter: number, second = 0): this {
+    this.#makeRoom(3);
+    this.#room[this.#at++] = MAJOR_TEXT << 5 | (second === 0 ? 1 : 2);
+    this.#room[this.#at++] = letter;
+    if (second !== 0) this.#room[this.#at++] = second;
+    return this;
+  }
+
+  boolean(value: boolean): void {
+    this.#byte(value ? TRUE : FALSE);
   }
 
   value(value: CborValue): void {
     switch (typeof value) {
       case "string":
-        return this.#text(value);
+        return this.text(value);
       case "number":
-        return this.#integer(value);
+        return this.integer(value);
       case "bigint":
-        return this.#bigInteger(value);
+        return this.bigInteger(value);
       case "boolean":
-        return this.#byte(value ? TRUE : FALSE);
+        return this.boolean(value);
       case "object":
         if (value === null) return this.#byte(NULL);
-        if (value instanceof Uint8Array) return this.#bytes(value);
-        if (Array.isArray(value)) return this.#array(value);
-        return this.#map(value as CborMap);
+        if (value instanceof Uint8Array) return this.bytes(value);
+        if (Array.isArray(value)) return this.#items(value);
+        return this.#pairs(value as CborMap);
       default:
         throw new TypeError(`a ${typeof value} in a control message`);
     }
   }
 
-  #array(values: readonly CborValue[]): void {
-    this.#head(MAJOR_ARRAY, values.length);
+  #items(values: readonly CborValue[]): void {
+    this.array(values.length);
     for (const value of values) this.value(value);
   }
 
-  #map(map: CborMap): void {
+  #pairs(map: CborMap): void {
     const keys = Object.keys(map);
     if (!isSorted(keys)) keys.sort(compareKeys);
-    this.#head(MAJOR_MAP, keys.length);
+    this.map(keys.length);
     for (const key of keys) {
-      this.#text(key);
+      this.text(key);
       this.value(map[key]!);
     }
   }
 
-  #integer(value: number): void {
+  integer(value: number): void {
     if (!Number.isInteger(value)) throw new TypeError(`the number ${value} in a control message`);
-    if (!Number.isSafeInteger(value)) return this.#bigInteger(BigInt(value));
+    if (!Number.isSafeInteger(value)) return this.bigInteger(BigInt(value));
     if (value < 0) this.#head(MAJOR_NEGINT, -1 - value);
     else this.#head(MAJOR_UINT, value);
   }
 
-  #bigInteger(value: bigint): void {
-    const argument = value < 0n ? -1n - value : value;
-    if (argument > U64_MAX) throw new RangeError(`the number ${value} in a control message`);
-    const major = value < 0n ? MAJOR_NEGINT : MAJOR_UINT;
-    if (argument <= Number.MAX_SAFE_INTEGER) return this.#head(major, Number(argument));
-    this.#wideHead(major, Number(argument >> 32n), Number(argument & 0xffff_ffffn));
+  bigInteger(value: bigint): void {
+    const isNegative = value < 0n;
+    const argument = isNegative ? -1n - value : value;
+    if (BigInt.asUintN(64, argument) !== argument) {
+      throw new RangeError(`the number ${value} in a control message`);
+    }
+    const major = isNegative ? MAJOR_NEGINT : MAJOR_UINT;
+    // No further bigints on the way to its two halves: entries are full of them.
+    WIDE.setBigUint64(0, argument);
+    const [high, low] = [WIDE.getUint32(0), WIDE.getUint32(4)];
+    if (high < 1 << 21) this.#head(major, high * 2 ** 32 + low);
+    else this.#wideHead(major, high, low);
   }
 
-  #bytes(value: Uint8Array): void {
+  bytes(value: Uint8Array): void {
     this.#head(MAJOR_BYTES, value.byteLength);
     this.#put(value);
   }
 
   #put(bytes: Uint8Array): void {
     this.#makeRoom(bytes.byteLength);
-    this.room.set(bytes, this.#at);
+    this.#room.set(bytes, this.#at);
     this.#at += bytes.byteLength;
   }
 
-  #text(value: string): void {
+  text(value: string): void {
     if (value.length <= SHORT_CHARS && this.#ascii(value)) return;
     const bytes = encodeUtf8(value);
     this.#head(MAJOR_TEXT, bytes.byteLength);
@@ -127,7 +163,7 @@ class Writer {
         this.#at = start;
         return false;
       }
-      this.room[this.#at++] = code;
+      this.#room[this.#at++] = code;
     }
     return true;
   }
@@ -135,7 +171,7 @@ class Writer {
   /** The head of an item with an argument up to 2^53 - 1. */
   #head(major: number, argument: number): void {
     this.#makeRoom(HEAD_BYTES);
-    const { room } = this;
+    const room = this.#room;
     const first = major << 5;
     if (argument < 24) {
       room[this.#at++] = first | argument;
@@ -156,13 +192,13 @@ class Writer {
 
   #wideHead(major: number, high: number, low: number): void {
     this.#makeRoom(HEAD_BYTES);
-    this.room[this.#at++] = major << 5 | 27;
+    this.#room[this.#at++] = major << 5 | 27;
     this.#u32(high);
     this.#u32(low);
   }
 
   #u32(value: number): void {
-    const { room } = this;
+    const room = this.#room;
     room[this.#at++] = value >>> 24;
     room[this.#at++] = value >>> 16;
     room[this.#at++] = value >>> 8;
@@ -171,14 +207,14 @@ class Writer {
 
   #byte(value: number): void {
     this.#makeRoom(1);
-    this.room[this.#at++] = value;
+    this.#room[this.#at++] = value;
   }
 
   #makeRoom(count: number): void {
-    if (this.#at + count <= this.room.byteLength) return;
+    if (this.#at + count <= this.#room.byteLength) return;
     const wider = new Uint8Array(2 * (this.#at + count));
-    wider.set(this.room.subarray(0, this.#at));
-    this.room = wider;
+    wider.set(this.#room.subarray(0, this.#at));
+    this.#room = wider;
   }
 }
 
@@ -190,10 +226,16 @@ function isSorted(keys: readonly string[]): boolean {
 }
 
 /** Keys by their encoded bytes: the shorter first, equally long ones by their bytes. */
-function compareKeys(a: string, b: string): number {
-  // One letter each, as most keys are: in UTF-8 their order is that of their numbers.
-  if (a.length === 1 && b.length === 1) return a < b ? -1 : a === b ? 0 : 1;
+export function compareKeys(a: string, b: string): number {
+  // One or two letters each, as all of ours are: no call out to say what their bytes are.
+  if (isPlain(a) && isPlain(b)) return a.length - b.length || (a < b ? -1 : a === b ? 0 : 1);
   const [first, second] = [encodeUtf8(a), encodeUtf8(b)];
   const difference = first.byteLength - second.byteLength;
   return difference === 0 ? compareBytes(first, second) : difference;
+}
+
+/** Whether a key is short and ASCII: its characters are its bytes. */
+function isPlain(key: string): boolean {
+  return key.length <= 2 && key.charCodeAt(0) < 0x80 &&
+    (key.length < 2 || key.charCodeAt(1) < 0x80);
 }

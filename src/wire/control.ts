@@ -8,6 +8,7 @@ import { LIMITS } from "../base/limits.ts";
 import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { MESSAGE_CODECS } from "./message_schema.ts";
 import { IGNORABLE_BIT, type Message, MESSAGE_NUMBERS } from "./messages.ts";
+import { readPlain, writePlain } from "./plain_messages.ts";
 import type { Codec } from "./schema.ts";
 
 /** Bytes before the body of a control message. */
@@ -131,6 +132,8 @@ export class ControlDecoder {
 
   #decode(type: Message["type"], body: Uint8Array): Message {
     try {
+      const plain = readPlain(type, body);
+      if (plain !== null) return plain;
       return { type, ...codecOf(type).decode(decodeCbor(body)) } as Message;
     } catch (error) {
       if (!(error instanceof SftpxError)) throw error;
@@ -162,7 +165,7 @@ export class ControlDecoder {
 
 function encodeBody(message: Message): Uint8Array {
   try {
-    return encodeCbor(codecOf(message.type).encode(message));
+    return writePlain(message) ?? encodeCbor(codecOf(message.type).encode(message));
   } catch (error) {
     if (!(error instanceof SftpxError)) throw error;
     const text = `Cannot encode ${message.type} message: ${error.message.trimStart()}`;

@@ -132,6 +132,8 @@ export function decodeRecords(
 ): ChunkRecord[] {
   if (body.byteLength < records * RECORD_BYTES) throw malformed("a body too short for its records");
   const view = viewOf(body);
+  // Digests outlive the body, and are parts of one copy: a buffer for each is dear to make and to collect.
+  const table = body.slice(0, records * RECORD_BYTES);
   const out: ChunkRecord[] = [];
   let storedTotal = 0;
   let rawTotal = 0;
@@ -157,7 +159,7 @@ export function decodeRecords(
       rawBytes,
       storedBytes,
       encoding,
-      digest: body.slice(at + 20, at + 20 + DIGEST_BYTES),
+      digest: table.subarray(at + 20, at + 20 + DIGEST_BYTES),
     });
   }
   if (storedTotal !== body.byteLength - records * RECORD_BYTES) {

@@ -5,6 +5,7 @@
 import { utf8Bytes } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import type { CborMap, CborValue } from "./cbor.ts";
+import { compareKeys } from "./cbor_writer.ts";
 
 /** Both directions of one kind of value. Both throw a fault on a value out of bounds. */
 export interface Codec<T> {
@@ -45,25 +46,40 @@ export function record<T extends object>(
   fields: Fields<T>,
   refine: (value: T) => string | null = () => null,
 ): Codec<T> {
-  const table = Object.entries(fields) as [keyof T & string, Field<unknown>][];
+  const named = Object.entries(fields) as [keyof T & string, Field<unknown>][];
+  const table = named.map(([property, field]) => ({ property, ...field }));
+  // As they are written: the writer then has nothing to sort.
+  const sorted = table.toSorted((a, b) => compareKeys(a.key, b.key));
   return {
     encode(value) {
       checkRefined(refine(value));
       const map: Record<string, CborValue> = {};
-      for (const [property, { key, codec, optional }] of table) {
-        const held: unknown = value[property];
-        if (held === undefined && optional) continue;
-        map[key] = under(key, () => codec.encode(held));
+      let at = "";
+      try {
+        for (const { property, key, codec, optional } of sorted) {
+          const held: unknown = value[property];
+          if (held === undefined && optional) continue;
+          at = key;
+          map[key] = codec.encode(held);
+        }
+      } catch (error) {
+        throw under(at, error);
       }
       return map;
     },
     decode(map) {
       if (!isMap(map)) throw fault(" is not a map");
       const value: Record<string, unknown> = {};
-      for (const [property, { key, codec, optional }] of table) {
-        const held = map[key];
-        if (held !== undefined) value[property] = under(key, () => codec.decode(held));
-        else if (!optional) throw fault(`${key} is missing`);
+      let at = "";
+      try {
+        for (const { property, key, codec, optional } of table) {
+          at = key;
+          const held = map[key];
+          if (held !== undefined) value[property] = codec.decode(held);
+          else if (!optional) throw fault(" is missing");
+        }
+      } catch (error) {
+        throw under(at, error);
       }
       checkRefined(refine(value as T));
       return value as T;
@@ -210,15 +226,11 @@ export function word<T extends string>(numbers: Readonly<Record<T, number>>): Co
   };
 }
 
-/** Runs `step` and names the key in the fault it throws. */
-function under<T>(key: string, step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    if (!(error instanceof SftpxError)) throw error;
-    const separator = error.message.startsWith(" ") ? "" : ".";
-    throw fault(key + separator + error.message, error.code);
-  }
+/** A fault with the key before it that it happened under; anything else as it was thrown. */
+function under(key: string, error: unknown): unknown {
+  if (!(error instanceof SftpxError)) return error;
+  const separator = error.message.startsWith(" ") ? "" : ".";
+  return fault(key + separator + error.message, error.code);
 }
 
 function checkRefined(problem: string | null): void {
