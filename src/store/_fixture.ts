@@ -62,11 +62,7 @@ export function asyncFace(store: DiskStore): Store {
     },
     begin: (...args) => promised(() => store.begin(...args)),
     plan: (...args) => promised(() => store.plan(...args)),
-    prune: (...args) =>
-      promised(() => {
-        const { deleted, failures } = pruneAll(store, ...args);
-        return { deleted, failures };
-      }),
+    prune: (...args) => promised(() => store.prune(...args)),
     register: (...args) => promised(() => store.register(...args)),
     journal: (...args) => promised(() => store.journal(...args)),
     forget: (...args) => promised(() => store.forget(...args)),

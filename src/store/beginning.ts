@@ -13,6 +13,8 @@ export interface Beginning {
   /** The transfer with the chunk size that holds for it. */
   readonly transfer: ReceiveTransfer;
   readonly destination: Destination;
+  /** An attempt before was not finished: what it put in place it may not have made durable. */
+  readonly goesOn: boolean;
   /** Parts are held from before: each is asked for when its entry comes. */
   readonly holdsParts: boolean;
   /** Path in the manifest at which the attempt before stopped; null where there was none. */
@@ -49,6 +51,7 @@ export function beginningOf(
   return {
     transfer: { ...transfer, chunkBytes },
     destination,
+    goesOn: before !== null,
     holdsParts,
     from,
     free,

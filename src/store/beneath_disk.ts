@@ -24,10 +24,13 @@ const PATH_MAX = 4096;
 export class BeneathDisk implements Disk {
   readonly #beneath: Beneath;
   readonly #root: string;
+  /** What stands before what is below it. */
+  readonly #prefix: string;
 
   /** `root` is the real path of what is held. */
   constructor(root: string, beneath: Beneath) {
     this.#root = root;
+    this.#prefix = root.endsWith("/") ? root : `${root}/`;
     this.#beneath = beneath;
   }
 
@@ -171,8 +174,10 @@ export class BeneathDisk implements Disk {
     if (path.length * 3 >= PATH_MAX && utf8Bytes(path) >= PATH_MAX) {
       throw Object.assign(new Error("ENAMETOOLONG: a path too long"), { code: "ENAMETOOLONG" });
     }
-    const prefix = this.#root.endsWith("/") ? this.#root : `${this.#root}/`;
-    if (path.startsWith(prefix)) return path.slice(prefix.length).replace(/^\/+/, "");
+    if (path.startsWith(this.#prefix)) {
+      const below = path.slice(this.#prefix.length);
+      return below.startsWith("/") ? below.replace(/^\/+/, "") : below;
+    }
     throw new RangeError(`Cannot use "${path}": it is not below the root`);
   }
 }

@@ -1,5 +1,7 @@
 // A number for each of so many things, in as little room as they need: none while all have the same, four
-// bytes each while they are near the first, and eight else. What a page of files is kept in (I8).
+// bytes each while they are near the first, and eight else. What a page of files is kept in (I8), in slabs.
+
+import type { Slabs } from "../base/slabs.ts";
 
 /** The whole of what is kept: every value exactly, and how far it may lie from the first. */
 export interface Kind<T extends number | bigint> {
@@ -7,7 +9,8 @@ export interface Kind<T extends number | bigint> {
   /** How far a value lies from another; null where four bytes do not hold it. */
   near(value: T, from: T): number | null;
   add(from: T, near: number): T;
-  make(count: number): Cells<T>;
+  /** Over memory that is as large as that takes. */
+  make(memory: ArrayBufferLike, atBytes: number, count: number): Cells<T>;
 }
 
 interface Cells<T> {
@@ -20,7 +23,7 @@ export const NUMBERS: Kind<number> = {
   zero: 0,
   near: (value, from) => nearOf(value - from),
   add: (from, near) => from + near,
-  make: (count) => new Float64Array(count),
+  make: (...memory) => new Float64Array(...memory),
 };
 
 /** Times, of 64 bits with a sign. */
@@ -28,23 +31,28 @@ export const TIMES: Kind<bigint> = {
   zero: 0n,
   near: (value, from) => nearOf(Number(value - from)),
   add: (from, near) => from + BigInt(near),
-  make: (count) => new BigInt64Array(count),
+  make: (...memory) => new BigInt64Array(...memory),
 };
 
 /** What file systems number things with: 64 bits without one. */
-export const IDS: Kind<bigint> = { ...TIMES, make: (count) => new BigUint64Array(count) };
+export const IDS: Kind<bigint> = { ...TIMES, make: (...memory) => new BigUint64Array(...memory) };
+
+const NEAR_BYTES = 4;
+const FAR_BYTES = 8;
 
 export class Column<T extends number | bigint> {
   readonly #count: number;
   readonly #kind: Kind<T>;
+  readonly #slabs: Slabs;
   #first: T;
   #near: Int32Array | null = null;
   #far: Cells<T> | null = null;
 
   /** Of `count` things, each of which has the kind's zero until it is set. */
-  constructor(count: number, kind: Kind<T>) {
+  constructor(kind: Kind<T>, { count, slabs }: { readonly count: number; readonly slabs: Slabs }) {
     this.#count = count;
     this.#kind = kind;
+    this.#slabs = slabs;
     this.#first = kind.zero;
   }
 
@@ -65,7 +73,7 @@ export class Column<T extends number | bigint> {
       if (this.#near === null && value === this.#first) return;
       const near = this.#kind.near(value, this.#first);
       if (near !== null) {
-        this.#near ??= new Int32Array(this.#count);
+        this.#near ??= this.#makeNear();
         this.#near[at] = near;
         return;
       }
@@ -74,8 +82,14 @@ export class Column<T extends number | bigint> {
     this.#far![at] = value;
   }
 
+  #makeNear(): Int32Array {
+    const { buffer, byteOffset } = this.#slabs.take(NEAR_BYTES * this.#count);
+    return new Int32Array(buffer, byteOffset, this.#count);
+  }
+
   #widen(): void {
-    const far = this.#kind.make(this.#count);
+    const { buffer, byteOffset } = this.#slabs.take(FAR_BYTES * this.#count);
+    const far = this.#kind.make(buffer, byteOffset, this.#count);
     for (let at = 0; at < this.#count; at++) far[at] = this.get(at);
     this.#far = far;
     this.#near = null;

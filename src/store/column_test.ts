@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Slabs } from "../base/slabs.ts";
 import { Column, IDS, type Kind, NUMBERS, TIMES } from "./column.ts";
 
 const COUNT = 16;
 
 function holds<T extends number | bigint>(kind: Kind<T>, values: fc.Arbitrary<T>): void {
   const some = fc.array(fc.tuple(fc.nat(COUNT - 1), values), { minLength: 1, maxLength: 40 });
+  const slabs = new Slabs();
   fc.assert(fc.property(some, (settings) => {
-    const column = new Column(COUNT, kind);
+    const column = new Column(kind, { count: COUNT, slabs });
     const expected = new Map<number, T>();
     for (const [at, value] of settings) {
       column.set(at, value, expected.size === 0);
@@ -29,7 +31,7 @@ Deno.test("a column gives back what was set last, near the first value and far f
 });
 
 Deno.test("a column takes no room for what all have, four bytes for what is near, and eight else", () => {
-  const column = new Column(COUNT, NUMBERS);
+  const column = new Column(NUMBERS, { count: COUNT, slabs: new Slabs() });
   column.set(3, 2 ** 40, true);
   column.set(4, 2 ** 40);
   assert.equal(column.heldBytes, 0);

@@ -3,6 +3,7 @@
 
 import type { Statement } from "../runtime/database.ts";
 import type { AccountTable } from "./account_table.ts";
+import { CommittedAhead } from "./committed_ahead.ts";
 import { committedOf, type CommittedRow, committedSum, isTrue, packStamp } from "./journal_rows.ts";
 
 /** Who made a record, and who is charged for it. */
@@ -16,10 +17,15 @@ export interface RecordMaker {
 export class CommittedTable {
   readonly #sql: (text: string) => Statement;
   readonly #accounts: AccountTable;
+  readonly #ahead: CommittedAhead;
 
   constructor(sql: (text: string) => Statement, accounts: AccountTable) {
     this.#sql = sql;
     this.#accounts = accounts;
+    // Asked of every file of a tree: columns that are not looked at cost a third of it.
+    const rows = "SELECT path, digest, chunk_bytes, mtime_ns, stamp, sum FROM committed " +
+      "WHERE path >= ? ORDER BY path LIMIT ?";
+    this.#ahead = new CommittedAhead((from, most) => this.#sql(rows).all(from, most));
   }
 
   get isEmpty(): boolean {
@@ -27,12 +33,13 @@ export class CommittedTable {
   }
 
   of(path: string): CommittedRow | null {
-    // Asked of every file of a tree: columns that are not looked at cost a third of it.
-    const found = this.#sql(
-      "SELECT digest, chunk_bytes, mtime_ns, stamp, sum FROM committed WHERE path = ?",
-    ).get(path);
-    const row = found === undefined ? null : { ...found, path };
-    return row === null || !isTrue(row, committedSum) ? null : committedOf(row);
+    const row = this.#ahead.row(path);
+    return row === undefined || !isTrue(row, committedSum) ? null : committedOf(row);
+  }
+
+  /** What was read is no more to be relied on: something was written, or taken back. */
+  forgetRead(): void {
+    this.#ahead.forget();
   }
 
   /** Whether a record was made by a transfer of this key that is not finished yet. */
@@ -43,6 +50,7 @@ export class CommittedTable {
   }
 
   add(row: CommittedRow, { by = null, account }: RecordMaker = {}): void {
+    this.forgetRead();
     const { path, digest, chunkBytes } = row;
     const charged = account === undefined ? this.#accounts.of(path) : account;
     const stamp = packStamp(row.stamp);
@@ -66,6 +74,7 @@ export class CommittedTable {
 
   /** What stood there is gone; a row about it would only take room. */
   drop(path: string): void {
+    this.forgetRead();
     this.#sql("DELETE FROM committed WHERE path = ?").run(path);
   }
 }

@@ -63,6 +63,13 @@ export class Destination {
     return this.#base === "" ? path : `${this.#base}/${path}`;
   }
 
+  /** The path that goes to a final one; null where none does. */
+  pathOf(final: string): string | null {
+    if (this.#renames) return null;
+    if (this.#base === "") return final;
+    return final.startsWith(`${this.#base}/`) ? final.slice(this.#base.length + 1) : null;
+  }
+
   /** Final relative path of what a source becomes; for contents the directory they go into. */
   top(source: OfferedSource): string {
     if (this.#renames || source.contents) return this.#base;

@@ -6,22 +6,21 @@ import { osError } from "../base/os_error.ts";
 import type { EntryFailure } from "../wire/messages.ts";
 import type { ChunkJournal } from "./chunk_journal.ts";
 import { changeMode } from "./commit_whole.ts";
-import type { ModeAndTime } from "./disk.ts";
 import { forgetting, ROWS_A_STEP } from "./forgetting.ts";
 import type { CommittedRow } from "./journal_rows.ts";
 import { checkLink, type LinkNames, type LinkRules } from "./links.ts";
 import { failureOf, type PlacingContext } from "./placing.ts";
 import type { Steps } from "./steps.ts";
 import type { Outcome } from "./store.ts";
-import { type DirectoryToPlace, finishDirectory, type LinkToPlace, placeLink } from "./tree.ts";
+import type { RegisteredDirectory } from "./registered_directories.ts";
+import type { RegisteredLink } from "./registered_links.ts";
+import { finishDirectory, placeLink } from "./tree.ts";
 
 export interface FinishContext extends PlacingContext {
   readonly chunks: ChunkJournal;
   readonly partsDirectory: string;
   readonly linkRules: LinkRules;
   readonly linkNames: LinkNames;
-  /** What stood where directories were placed, by entry; null for those that were made. */
-  readonly stood: ReadonlyMap<number, ModeAndTime | null>;
   /** What was seen of directories holds no more. */
   readonly lookAnew: () => void;
 }
@@ -39,8 +38,8 @@ export function* finishing(context: FinishContext): Steps<Outcome> {
       failures.push(failureOf(entry, thrown));
     }
   };
-  for (const [entry, link] of register.links) {
-    attempt(entry, () => finishLink(link, context), true);
+  for (const link of register.links) {
+    attempt(link.entry, () => finishLink(link, context), true);
     if (yield) context.lookAnew();
   }
   const rows: CommittedRow[] = [];
@@ -52,8 +51,8 @@ export function* finishing(context: FinishContext): Steps<Outcome> {
     }, false);
     if (yield) context.lookAnew();
   }
-  for (const [entry, directory] of [...register.directories].reverse()) {
-    attempt(entry, () => finishOne(entry, directory, context), true);
+  for (const directory of register.directories.deepestFirst()) {
+    attempt(directory.entry, () => finishOne(directory, context), true);
     if (yield) context.lookAnew();
   }
   yield* syncTouched(context);
@@ -62,38 +61,33 @@ export function* finishing(context: FinishContext): Steps<Outcome> {
 }
 
 function finishLink(
-  link: LinkToPlace,
-  { linkRules: rules, linkNames: names, place, touched }: FinishContext,
+  link: RegisteredLink,
+  { transfer: { writeOnce }, run: { scratch }, place, touched, ...context }: FinishContext,
 ): boolean {
+  const { linkRules: rules, linkNames: names } = context;
   const { door } = place;
   // By now others may stand there than when it was announced.
   checkLink(link, { rules, door, names });
   names.changed(link.path);
-  const hasChanged = placeLink(link, place);
+  const hasChanged = placeLink({ ...link, writeOnce, scratch }, place);
+  // Also where it stood: an attempt that was killed may have placed it, and no record tells.
   touched.add(door.parentOf(link.path));
   return hasChanged;
 }
 
 /** Under a write-once grant the modes and times of what stood there before stay. */
-function finishOne(
-  entry: number,
-  directory: DirectoryToPlace,
-  { transfer, stood: before, place, touched }: FinishContext,
-): boolean {
-  const stood = before.get(entry) ?? null;
-  if (stood !== null && transfer.writeOnce) return false;
-  const { modes } = transfer.policy;
-  return finishDirectory(directory, { ...place, modes, touched, stood });
+function finishOne(directory: RegisteredDirectory, { transfer, place }: FinishContext): boolean {
+  if (directory.stood !== null && transfer.writeOnce) return false;
+  return finishDirectory(directory, { ...place, modes: transfer.policy.modes });
 }
 
 function* syncTouched({ touched, place: { disk } }: FinishContext): Steps<void> {
-  for (const directory of touched) {
+  for (const directory of touched.rest()) {
     try {
       disk.syncDirectory(directory);
     } catch (thrown) {
       throw osError(thrown, "make the names of committed files durable");
     }
-    touched.delete(directory);
     yield;
   }
 }

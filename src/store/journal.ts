@@ -60,6 +60,7 @@ export class Journal {
       return inTransaction(this.#database, body);
     } catch (thrown) {
       this.#parts.forgetSums();
+      this.#committed.forgetRead();
       throw thrown;
     }
   }

@@ -57,6 +57,25 @@ Deno.test("packStamp() and unpackStamp() are each other's reverse", () => {
   }));
 });
 
+Deno.test("what was read of committed files ahead is not what was written since, or taken back", () =>
+  withJournal((journal) => {
+    const row = { digest: digest(1), chunkBytes: 1, mtimeNs: 2n, stamp: stampFor(1) };
+    const paths = ["a", "b", "c", "d", "e", "f"];
+    for (const path of paths) journal.addCommitted({ ...row, path });
+    for (const path of ["a", "b", "c", "d"]) assert.ok(journal.committed(path));
+    journal.dropCommitted("e");
+    assert.equal(journal.committed("e"), null);
+    journal.addCommitted({ ...row, path: "e", chunkBytes: 2 });
+    assert.equal(journal.committed("e")?.chunkBytes, 2);
+    assert.throws(() =>
+      journal.transaction(() => {
+        for (const path of paths) journal.dropCommitted(path);
+        assert.equal(journal.committed("a"), null);
+        throw new Error("no");
+      }), /no/);
+    assert.ok(journal.committed("b"));
+  }));
+
 Deno.test("packStamp() writes the bytes FORMAT describes", () => {
   const bytes = packStamp({ device: 1n, inode: 2n, sizeBytes: 3, mtimeNs: -1n, ctimeNs: 4n });
   const view = new DataView(bytes.buffer);

@@ -28,10 +28,10 @@ export class ManifestGuard {
   #mayBeginAnew: boolean;
   #last: string | null = null;
   readonly #names: NameRules;
-  /** Folded path to the spelling that came first: of all where case is ignored, else of what is not
-   * ASCII, folded to its normal form. */
+  /** Folded path to the spelling that came first: of all where case is ignored; where only normal form
+   * is, of what is not ASCII, folded to it. Else of none (I8). */
   readonly #spellings = new Map<string, string>();
-  /** Whether normal form is ignored, once two names differ in nothing else. */
+  /** Whether normal form is ignored; asked at the first name that may have another. */
   #ignoresForm: boolean | null = null;
 
   constructor(
@@ -46,6 +46,11 @@ export class ManifestGuard {
     this.#mayBeginAnew = from !== null;
   }
 
+  /** How many paths are held. */
+  get held(): number {
+    return this.#prefixes.length + this.#aboveFrom.length + this.#spellings.size;
+  }
+
   /** Throws when the entry, whose final path is `final`, cannot stand beside those before it. */
   check(entry: Entry, final: string = entry.path): void {
     this.#checkOrder(entry.path);
@@ -54,7 +59,7 @@ export class ManifestGuard {
     if (problem !== null) {
       throw new SftpxError("bad_name", `Cannot place "${escapeText(final)}": ${problem}`);
     }
-    if (this.#names.ignoresCase || NOT_ASCII.test(entry.path)) this.#checkSpellings(entry.path);
+    if (this.#mayBeSpelledOtherwise(entry.path)) this.#checkSpellings(entry.path);
   }
 
   /** What `isFromOn` and what is not are never the same path: nothing is named in both sections. */
@@ -95,6 +100,12 @@ export class ManifestGuard {
     if (this.#from?.startsWith(`${path}/`)) this.#aboveFrom.push({ path, kind });
   }
 
+  #mayBeSpelledOtherwise(path: string): boolean {
+    const { ignoresCase, ignoresForm } = this.#names;
+    if (ignoresCase) return true;
+    return NOT_ASCII.test(path) && (this.#ignoresForm ??= ignoresForm());
+  }
+
   /** Every level counts: `A/x` and `a/y` would share a directory. */
   #checkSpellings(path: string): void {
     for (let cut = path.indexOf("/"); cut !== -1; cut = path.indexOf("/", cut + 1)) {
@@ -104,13 +115,12 @@ export class ManifestGuard {
   }
 
   #checkSpelling(part: string, path: string): void {
-    const { ignoresCase, ignoresForm } = this.#names;
-    const folded = ignoresCase ? foldPath(part) : part.normalize("NFC");
+    const folded = this.#names.ignoresCase ? foldPath(part) : part.normalize("NFC");
     const known = this.#spellings.get(folded);
     if (known === undefined) {
       this.#spellings.set(folded, part);
     } else if (known !== part) {
-      if (ignoresCase || (this.#ignoresForm ??= ignoresForm())) throw sameName(path, known);
+      throw sameName(path, known);
     }
   }
 }

@@ -1,11 +1,23 @@
 // What the main thread and `workers/store.ts` say to each other: numbered calls and their answers,
-// and walks that are pulled batch by batch. Nothing is transferred; everything is cloned.
+// and walks that are pulled batch by batch. Nothing is transferred; everything is cloned, so that entries
+// and what becomes of them travel as columns.
 
 import type { ErrorCode } from "../base/errors.ts";
-import type { Pruned, Store, WalkBatch, WalkOptions, WalkSource } from "./store.ts";
+import type { EntryColumns } from "./entry_columns.ts";
+import type { Pruned, Store, WalkOptions, WalkSource } from "./store.ts";
+import type { WalkColumns } from "./walk_columns.ts";
 
 /** The store's calls that are one question and one answer. */
 export type StoreMethod = Exclude<keyof Store, "walk">;
+
+/** What a call is made with. */
+export type StoreArgs<M extends StoreMethod> = Packed<Parameters<Store[M]>>;
+
+/** The same, with the entries in it packed. */
+type Packed<Args> = Args extends
+  [number, number, Parameters<Store["register"]>[2], ...infer Rest extends unknown[]]
+  ? [id: number, first: number, entries: EntryColumns, ...rest: Rest]
+  : Args;
 
 /** Main thread to worker. */
 export type StoreRequest =
@@ -26,7 +38,7 @@ export type StoreRequest =
       readonly kind: "call";
       readonly call: number;
       readonly method: M;
-      readonly args: Parameters<Store[M]>;
+      readonly args: StoreArgs<M>;
     };
   }[StoreMethod]
   | {
@@ -53,9 +65,10 @@ export type StoreReply =
   };
 
 /** What `walk_next` is answered with. */
-export type WalkAnswer = WalkBatch | null;
+export type WalkAnswer = WalkColumns | null;
 
-/** What one `prune` call is answered with: so much at a time that other transfers get their turn. */
+/** What one `prune` call is answered with: so much at a time that other transfers get their turn, and
+ * that its names are no burden. */
 export interface PrunedSome extends Pruned {
   /** Call again for the rest. */
   readonly more: boolean;

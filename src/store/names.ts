@@ -15,7 +15,7 @@ import { type Door, PLATFORM } from "./door.ts";
 export interface NameRules {
   /** Two names that differ in case only are one file here. */
   readonly ignoresCase: boolean;
-  /** Two names with the same NFC are one file here. Asked only where it matters. */
+  /** Two names with the same NFC are one file here. Asked only where a name may have another form. */
   readonly ignoresForm: () => boolean;
   readonly platform: NamePlatform;
 }

@@ -5,16 +5,11 @@ import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { fileMask } from "../runtime/file_mask.ts";
 import { spawnWorker, type WorkerAccess } from "../runtime/runtime.ts";
-import type { PrunedSome, StoreMethod, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
-import type {
-  Pruned,
-  Store,
-  StoreOptions,
-  WalkBatch,
-  WalkNotice,
-  WalkOptions,
-  WalkSource,
-} from "./store.ts";
+import { packEntries } from "./entry_columns.ts";
+import type { StoreArgs, StoreMethod, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
+import { type PlacementColumns, unpackPlacements } from "./placement_columns.ts";
+import type { Store, StoreOptions, WalkBatch, WalkOptions, WalkSource } from "./store.ts";
+import { unpackBatch } from "./walk_columns.ts";
 
 /** Batches of one walk asked for before the first is taken: keeps the disk busy, bounds memory. */
 const WALK_BATCHES_AHEAD = 4;
@@ -133,9 +128,10 @@ class StoreProxy implements Store {
       for (let i = 0; i < WALK_BATCHES_AHEAD; i++) more();
       for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
         signal?.throwIfAborted();
-        const batch = await untilAborted(next, signal);
-        if (batch === null) return;
+        const found = await untilAborted(next, signal);
+        if (found === null) return;
         more();
+        const batch = unpackBatch(found);
         // A step that found nothing in its time.
         if (batch.entries.length > 0 || batch.notices.length > 0) yield batch;
       }
@@ -148,24 +144,20 @@ class StoreProxy implements Store {
     return this.#call("begin", args);
   }
 
-  plan(...args: Parameters<Store["plan"]>): ReturnType<Store["plan"]> {
-    return this.#call("plan", args);
+  plan(...[id, first, entries, ...rest]: Parameters<Store["plan"]>): ReturnType<Store["plan"]> {
+    return this.#call("plan", [id, first, packEntries(entries), ...rest]);
   }
 
-  async prune(...args: Parameters<Store["prune"]>): Promise<Pruned> {
-    const deleted: string[][] = [];
-    const failures: WalkNotice[][] = [];
-    for (let more = true; more;) {
-      const some = await this.ask<PrunedSome>({ kind: "call", method: "prune", args });
-      deleted.push([...some.deleted]);
-      failures.push([...some.failures]);
-      more = some.more;
-    }
-    return { deleted: deleted.flat(), failures: failures.flat() };
+  prune(...args: Parameters<Store["prune"]>): ReturnType<Store["prune"]> {
+    return this.#call("prune", args);
   }
 
-  register(...args: Parameters<Store["register"]>): ReturnType<Store["register"]> {
-    return this.#call("register", args);
+  async register(
+    ...[id, first, entries, ...rest]: Parameters<Store["register"]>
+  ): ReturnType<Store["register"]> {
+    const args: StoreArgs<"register"> = [id, first, packEntries(entries), ...rest];
+    const placed = this.ask<PlacementColumns>({ kind: "call", method: "register", args });
+    return unpackPlacements(await placed);
   }
 
   journal(...args: Parameters<Store["journal"]>): ReturnType<Store["journal"]> {
@@ -210,7 +202,7 @@ class StoreProxy implements Store {
     }
   }
 
-  #call<M extends StoreMethod>(method: M, args: Parameters<Store[M]>): ReturnType<Store[M]> {
+  #call<M extends StoreMethod>(method: M, args: StoreArgs<M>): ReturnType<Store[M]> {
     const request = { kind: "call", method, args } as Unnumbered;
     return this.ask(request) as ReturnType<Store[M]>;
   }

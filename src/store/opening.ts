@@ -16,6 +16,7 @@ import type { Charge } from "./quota.ts";
 import type { RegisteredFiles } from "./registered_files.ts";
 import { growthBytes, type Room, takenBytes } from "./room.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
+import type { Touched } from "./touched.ts";
 
 /** What files are opened with. */
 export interface OpeningContext {
@@ -23,6 +24,8 @@ export interface OpeningContext {
   readonly disk: Disk;
   readonly door: Door;
   readonly run: PartsRun;
+  /** An attempt before was not finished. */
+  readonly goesOn: boolean;
   /** Parts are held from before. */
   readonly holdsParts: boolean;
   readonly room: Room;
@@ -32,6 +35,8 @@ export interface OpeningContext {
   readonly files: RegisteredFiles;
   /** Takes files in place whose mode is to change, by entry. */
   readonly modes: Map<number, ModeChange>;
+  /** Takes directories whose names are to be made durable. */
+  readonly touched: Pick<Touched, "add">;
 }
 
 /** A file in place whose mode is not the manifest's. */
@@ -127,6 +132,9 @@ export class Opening {
     const { path, sizeBytes, mode, mtimeNs } = entry;
     if (found.kind === "unchanged") {
       const { digest, stat } = found;
+      const { goesOn, journal, door, touched } = this.#context;
+      // Its record is made before its name is durable, by whom nothing makes it so any more.
+      if (goesOn && journal.isOwn(final, this.#transfer.key)) touched.add(door.parentOf(final));
       if (Number(stat.mode & 0o7777n) !== mode) {
         const standing = stampOf(stat);
         this.#context.modes.set(number, { entry: number, final, mode, mtimeNs, digest, standing });

@@ -84,6 +84,14 @@ export class PathBlocks {
     return paths;
   }
 
+  /** The number of a path of this block, in which paths ascend; null when it is none of them. */
+  find(path: string, block: number): number | null {
+    const paths = this.paths(block);
+    const isBehind = (at: number) => comparePaths(paths[at]!, path) > 0;
+    const at = lastNot(isBehind, { low: 0, high: paths.length });
+    return paths[at] === path ? (this.#numbers[block] ?? 0) + at : null;
+  }
+
   /** The block that the path of this number is in. */
   blockOf(number: number): number {
     const isBehind = (block: number) => (this.#numbers[block] ?? 0) > number;

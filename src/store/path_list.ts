@@ -16,8 +16,6 @@ export class PathList {
   #isOrdered = true;
   /** Folded path to a spelling of it; made when it is first asked for. */
   #folded: Map<string, string> | null = null;
-  /** The block that was asked of last, to be asked of again. */
-  #asked: { readonly block: number; readonly paths: ReadonlySet<string> } | null = null;
 
   /** False when a path came that is not behind the one before it, for a second time. */
   get isOrdered(): boolean {
@@ -48,8 +46,16 @@ export class PathList {
   }
 
   has(path: string): boolean {
-    this.#blocks.close();
-    return this.#sections.some((_, section) => this.#hasIn(section, path));
+    return this.find(path) !== null;
+  }
+
+  /** How many paths were added before this one; null when it is not among them. */
+  find(path: string): number | null {
+    for (const section of this.#sections.keys()) {
+      const found = this.#findIn(section, path);
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   /** A path that is the same name where case and normalisation are ignored; null when none is. */
@@ -65,16 +71,12 @@ export class PathList {
     for (let block = 0; block < this.#blocks.count; block++) yield* this.#blocks.paths(block);
   }
 
-  #hasIn(section: number, path: string): boolean {
+  #findIn(section: number, path: string): number | null {
     const blocks = this.#blocks;
     const [from = 0, end = blocks.length] = this.#sections.slice(section, section + 2);
-    if (from === end) return false;
+    if (from === end) return null;
     const first = blocks.blockOf(from);
     const block = blocks.search(path, { low: first, high: blocks.blockOf(end - 1) + 1 });
-    if (block < first) return false;
-    if (this.#asked?.block !== block) {
-      this.#asked = { block, paths: new Set(blocks.paths(block)) };
-    }
-    return this.#asked.paths.has(path);
+    return block < first ? null : blocks.find(path, block);
   }
 }

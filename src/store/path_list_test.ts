@@ -21,6 +21,7 @@ Deno.test("PathList has what was added, in order and all of it, and nothing else
       assert.deepEqual([...list], sorted);
       for (const path of [...asked, ...sorted]) {
         assert.equal(list.has(path), sorted.includes(path));
+        assert.equal(list.find(path) ?? -1, sorted.indexOf(path));
         const folds = sorted.filter((known) => foldPath(known) === foldPath(path));
         const found = list.foldsTo(path);
         assert.ok(found === null ? folds.length === 0 : folds.includes(found));
@@ -36,6 +37,16 @@ Deno.test("PathList takes more after it was asked", () => {
   assert.equal(list.has("b"), false);
   list.add("b");
   assert.deepEqual([list.has("b"), list.has("a"), list.has("")], [true, true, false]);
+});
+
+Deno.test("PathList takes no more room for being asked at every path", () => {
+  const lists = [new PathList(), new PathList()];
+  for (let at = 0; at < 2000; at++) {
+    const path = `a/long/beginning/${String(at).padStart(5, "0")}`;
+    for (const list of lists) list.add(path);
+    assert.equal(lists[0]!.find(path), at);
+  }
+  assert.equal(lists[0]!.heldBytes, lists[1]!.heldBytes);
 });
 
 Deno.test("PathList shares long beginnings to the last character it can count", () => {

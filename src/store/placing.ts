@@ -4,11 +4,11 @@
 import { toSftpxError } from "../base/errors.ts";
 import type { EntryFailure } from "../wire/messages.ts";
 import type { FileContext } from "./commit_whole.ts";
-import type { ModeAndTime } from "./disk.ts";
 import type { Journal } from "./journal.ts";
 import type { Register } from "./register.ts";
 import type { Steps } from "./steps.ts";
 import type { Outcome } from "./store.ts";
+import type { Touched } from "./touched.ts";
 import { placeDirectory } from "./tree.ts";
 
 /** What entries are placed with. */
@@ -16,33 +16,44 @@ export interface PlacingContext extends FileContext {
   readonly journal: Journal;
   readonly register: Register;
   /** Takes absolute paths of directories with new names in them. */
-  readonly touched: Set<string>;
+  readonly touched: Touched;
 }
 
 export interface DirectoryContext extends PlacingContext {
   /** The directory that entries go into, where it is none of them; relative. */
   readonly base: string | null;
-  /** Takes what stood there, by entry; null for those that were made. */
-  readonly stood: Map<number, ModeAndTime | null>;
+  /** An attempt before was not finished: it may have made what stands. */
+  readonly goesOn: boolean;
   /** What was seen of directories holds no more. */
   readonly lookAnew: () => void;
 }
 
 export function* placingDirectories(
-  { transfer: { writeOnce }, register, place, base, stood, lookAnew }: DirectoryContext,
+  { transfer: { writeOnce }, register, place, base, goesOn, touched, lookAnew }: DirectoryContext,
 ): Steps<Outcome> {
   const failures: EntryFailure[] = [];
-  if (base !== null) place.door.enterDirectory(base);
-  for (const [entry, directory] of register.directories) {
+  const { door } = place;
+  if (base !== null) {
+    door.enterDirectory(base);
+    for (const path of goesOn ? downTo(base) : []) touched.add(door.parentOf(path));
+  }
+  for (const directory of register.directories) {
     try {
-      stood.set(entry, placeDirectory(directory, { ...place, writeOnce }));
+      directory.stood = placeDirectory(directory, { ...place, writeOnce });
+      if (goesOn && directory.stood !== null) touched.add(door.parentOf(directory.path));
     } catch (thrown) {
-      failures.push(failureOf(entry, thrown));
-      register.directories.delete(entry);
+      failures.push(failureOf(directory.entry, thrown));
+      register.directories.leaveOut(directory.entry);
     }
     if (yield) lookAnew();
   }
   return { committed: [], changed: [], failures };
+}
+
+/** A path, and all those above it. */
+function downTo(path: string): readonly string[] {
+  const parts = path === "" ? [] : path.split("/");
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/"));
 }
 
 /** What became of an entry that could not be placed. */

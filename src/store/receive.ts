@@ -9,7 +9,7 @@ import type { Place } from "./commit.ts";
 import { Committing } from "./committing.ts";
 import type { Hold } from "./claims.ts";
 import { dirname } from "node:path";
-import type { Disk, ModeAndTime, WholeSync } from "./disk.ts";
+import type { Disk, WholeSync } from "./disk.ts";
 import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
 import { finishing } from "./finishing.ts";
@@ -57,10 +57,6 @@ export class Receiving {
   readonly #register: Register;
   readonly #committing: Committing;
   readonly #names: NameRules;
-  /** Absolute paths of directories with new names in them, to be synced at `finish`. */
-  readonly #touched = new Set<string>();
-  /** What stood where directories were placed; null for those that were made. */
-  readonly #stood = new Map<number, ModeAndTime | null>();
   /** What its peer is charged for; null where nobody is. */
   readonly #charge: Charge | null;
   /** What stands under the names that links lead through. */
@@ -74,11 +70,11 @@ export class Receiving {
     const { disk } = context;
     this.#door = new Door(context.root, {
       disk,
-      onMade: (absolute) => this.#touched.add(absolute),
+      onMade: (absolute) => this.#register.touched.add(absolute),
     });
     const { journal, mask } = context;
     this.#beginning = beginningOf(transfer, { door: this.#door, journal });
-    const { destination, holdsParts, from, free } = this.#beginning;
+    const { destination, goesOn, holdsParts, from, free } = this.#beginning;
     this.#names = namesAt(destination, { door: this.#door, names: context.names });
     context.hold.claim(transfer.sources.map((source) => destination.top(source)));
     // Nothing of these stands there or is held: they need what they are.
@@ -95,6 +91,7 @@ export class Receiving {
       door: this.#door,
       destination,
       run: this.#run,
+      goesOn,
       holdsParts,
       from,
       free,
@@ -194,7 +191,7 @@ export class Receiving {
     return yield* placingDirectories({
       ...this.#placing,
       base: this.#beginning.destination.directory,
-      stood: this.#stood,
+      goesOn: this.#beginning.goesOn,
       lookAnew: () => this.#lookAnew(),
     });
   }
@@ -218,7 +215,7 @@ export class Receiving {
       disk: this.#context.disk,
       paths: this.#register.paths,
       ignoresCase: this.#names.ignoresCase,
-      onLost: (directory) => this.#touched.add(directory),
+      onLost: (directory) => this.#register.touched.add(directory),
     });
     const { finals, ...some } = this.#pruner.next();
     if (!some.more) this.#pruner = null;
@@ -235,7 +232,6 @@ export class Receiving {
       partsDirectory: this.#context.partsDirectory,
       linkRules: this.#linkRules,
       linkNames: this.#linkNames,
-      stood: this.#stood,
       lookAnew: () => this.#lookAnew(),
     });
     this.#release();
@@ -285,7 +281,7 @@ export class Receiving {
       run: this.#run,
       register: this.#register,
       place: this.#place,
-      touched: this.#touched,
+      touched: this.#register.touched,
     };
   }
 

@@ -520,6 +520,33 @@ Deno.test("directories get mode and time from the deepest up, after the links in
     ]);
   }));
 
+Deno.test("directories and links that stand as they should are not written, and links alone synced", () =>
+  inDirectory((root) => {
+    const { disk, calls } = recording(root);
+    const entries = [
+      directoryEntry("d"),
+      directoryEntry("d/e"),
+      linkEntry("d/e/l", "x"),
+      directoryEntry("d/f"),
+    ];
+    const again = (): readonly string[] => {
+      calls.length = 0;
+      withStore(root, (store) => {
+        assert.deepEqual(receive(store, transferOf(), { entries }).failures, []);
+      }, { disk });
+      return calls.filter((call) => / \/d\b/.test(call));
+    };
+    const linkSynced = "syncDirectory /d/e";
+    assert.notDeepEqual(again(), [linkSynced]);
+    assert.deepEqual(again(), [linkSynced]);
+    fs.utimesSync(join(root, "d/f"), 5, 5);
+    assert.deepEqual(again(), ["finish /d/f no sync", linkSynced]);
+    fs.lutimesSync(join(root, "d/e/l"), 5, 5);
+    assert.deepEqual(again(), [linkSynced]);
+    fs.rmSync(join(root, "d/e/l"));
+    assert.deepEqual(again().slice(-1), ["finish /d/e sync"]);
+  }));
+
 Deno.test("a committed file is out of the journal before the transfer ends", () =>
   inDirectory((root) => {
     withStore(root, (store) => {

@@ -15,13 +15,15 @@ import { restoredMode } from "./modes.ts";
 import { type ModeChange, Opening, type OpeningContext } from "./opening.ts";
 import { PathList } from "./path_list.ts";
 import { requireFileBound } from "./quota.ts";
+import { RegisteredDirectories, type RegisteredDirectory } from "./registered_directories.ts";
 import { RegisteredFiles } from "./registered_files.ts";
+import { RegisteredLinks } from "./registered_links.ts";
 import type { Steps } from "./steps.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
-import type { DirectoryToPlace, LinkToPlace } from "./tree.ts";
+import { Touched } from "./touched.ts";
 
 /** What entries are registered with. */
-export interface RegisterContext extends Omit<OpeningContext, "files" | "modes"> {
+export interface RegisterContext extends Omit<OpeningContext, "files" | "modes" | "touched"> {
   readonly destination: Destination;
   /** Where the manifest may begin. */
   readonly from: string | null;
@@ -58,9 +60,11 @@ export class Register {
   /** Files to be put in place, by entry. */
   readonly files: RegisteredFiles;
   /** Directories to be made, by entry. */
-  readonly directories = new Map<number, DirectoryToPlace>();
+  readonly directories: RegisteredDirectories;
+  /** Directories with new names in them, to be synced at the end. */
+  readonly touched: Touched;
   /** Links to be put in place, by entry. */
-  readonly links = new Map<number, LinkToPlace>();
+  readonly links: RegisteredLinks;
   /** Files in place whose mode is to change, by entry. */
   readonly modes = new Map<number, ModeChange>();
   /** Everything the manifest names, what failed included: none of it is extraneous. */
@@ -72,14 +76,24 @@ export class Register {
     this.#transfer = transfer;
     this.#context = context;
     this.#guard = new ManifestGuard(context.names, { from: context.from });
+    const path = (entry: number) => this.paths.path(entry);
+    const final = (path: string) => context.destination.at(path);
+    const finalOf = (entry: number) => final(path(entry));
+    this.directories = new RegisteredDirectories(finalOf);
+    this.links = new RegisteredLinks(finalOf);
+    this.touched = new Touched({
+      root: context.door.root,
+      find: (final) => this.#directoryAt(final),
+      flagged: () => this.directories.touched(),
+    });
     this.files = new RegisteredFiles({
-      path: (entry) => this.paths.path(entry),
-      final: (path) => context.destination.at(path),
+      path,
+      final,
       part: (entry) => context.run.nameFor(entry),
     });
     this.frontier = new Frontier(this.files, context.from);
-    const { files, modes } = this;
-    this.#opening = new Opening(transfer, { ...context, files, modes });
+    const { files, modes, touched } = this;
+    this.#opening = new Opening(transfer, { ...context, files, modes, touched });
   }
 
   /** The manifest is whole: nothing more is registered. */
@@ -95,8 +109,8 @@ export class Register {
   leaveOut(entries: readonly number[]): void {
     this.frontier.leaveOut(entries);
     for (const entry of entries) {
-      this.directories.delete(entry);
-      this.links.delete(entry);
+      this.directories.leaveOut(entry);
+      this.links.leaveOut(entry);
       this.modes.delete(entry);
     }
   }
@@ -163,17 +177,23 @@ export class Register {
     }
   }
 
+  /** The directory of the manifest that goes to a final path; null where none does. */
+  #directoryAt(final: string): RegisteredDirectory | null {
+    const path = this.#context.destination.pathOf(final);
+    const entry = path === null ? null : this.paths.find(path);
+    return entry === null ? null : this.directories.get(entry);
+  }
+
   #later(number: number, entry: Entry, final: string): Placement {
     const { kind, mode, mtimeNs, target = "" } = entry;
     if (kind === "directory") {
-      this.directories.set(number, { path: final, mode, mtimeNs });
+      this.directories.add(number, { mode, mtimeNs });
       return { kind: "later" };
     }
-    const { linkRules: rules, door, run: { scratch } } = this.#context;
+    const { linkRules: rules, door } = this.#context;
     if (rules.policy === "skip") return { kind: "skipped" };
     checkLink({ path: final, target }, { rules, door, names: this.#context.linkNames });
-    const { writeOnce } = this.#transfer;
-    this.links.set(number, { path: final, target, mtimeNs, writeOnce, scratch });
+    this.links.add(number, { target, mtimeNs });
     return { kind: "later" };
   }
 }

@@ -2,9 +2,10 @@
 // names, for none is put in place before that is closed (I1). Kept as columns, some forty bytes for each
 // (I8); a file as an object is a view, alive as long as somebody uses it.
 
+import { Slabs } from "../base/slabs.ts";
 import type { Stamp } from "../wire/messages.ts";
 import type { OpenFile } from "./chunk_journal.ts";
-import { Column, IDS, NUMBERS, TIMES } from "./column.ts";
+import { Column, IDS, type Kind, NUMBERS, TIMES } from "./column.ts";
 
 /** What follows from an entry's number, always the same. */
 export interface RegisteredNames {
@@ -27,33 +28,39 @@ const STALE = 4;
 /** What a row's number is kept as where there is none. */
 const NONE = -1;
 
-const ofNumbers = () => new Column(PAGE_FILES, NUMBERS);
-const ofTimes = () => new Column(PAGE_FILES, TIMES);
-const ofIds = () => new Column(PAGE_FILES, IDS);
-
 class Page {
   /** Files in it that are open. */
   open = 0;
-  readonly flags = new Uint8Array(PAGE_FILES);
-  readonly modes = ofNumbers();
-  readonly sizes = ofNumbers();
+  readonly flags: Uint8Array;
+  readonly modes: Column<number>;
+  readonly sizes: Column<number>;
   /** Beyond the size. */
-  readonly growths = ofNumbers();
-  readonly charges = ofNumbers();
-  readonly rows = ofNumbers();
-  readonly undurable = ofNumbers();
-  readonly mtimes = ofTimes();
+  readonly growths: Column<number>;
+  readonly charges: Column<number>;
+  readonly rows: Column<number>;
+  readonly undurable: Column<number>;
+  readonly mtimes: Column<bigint>;
   /** Of stamps; their sizes and times are mostly those of the entries, so they are kept beyond these. */
-  readonly stampSizes = ofNumbers();
-  readonly stampMtimes = ofTimes();
-  readonly ctimes = ofTimes();
-  readonly devices = ofIds();
-  readonly inodes = ofIds();
+  readonly stampSizes: Column<number>;
+  readonly stampMtimes: Column<bigint>;
+  readonly ctimes: Column<bigint>;
+  readonly devices: Column<bigint>;
+  readonly inodes: Column<bigint>;
   /** Names that do not follow from the number. */
   readonly paths = new Map<number, string>();
   readonly finals = new Map<number, string>();
   readonly parts = new Map<number, string>();
   readonly standing = new Map<number, Stamp>();
+
+  constructor(slabs: Slabs) {
+    const of = <T extends number | bigint>(kind: Kind<T>) =>
+      new Column(kind, { count: PAGE_FILES, slabs });
+    this.flags = slabs.take(PAGE_FILES);
+    [this.modes, this.sizes, this.growths] = [of(NUMBERS), of(NUMBERS), of(NUMBERS)];
+    [this.charges, this.rows, this.undurable] = [of(NUMBERS), of(NUMBERS), of(NUMBERS)];
+    [this.stampSizes, this.mtimes, this.stampMtimes] = [of(NUMBERS), of(TIMES), of(TIMES)];
+    [this.ctimes, this.devices, this.inodes] = [of(TIMES), of(IDS), of(IDS)];
+  }
 
   get heldBytes(): number {
     const { modes, sizes, growths, charges, rows, undurable, mtimes } = this;
@@ -98,6 +105,8 @@ class Page {
 export class RegisteredFiles {
   readonly #pages = new Map<number, Page>();
   readonly #names: RegisteredNames;
+  /** A page goes with its last file, and a slab with its last page: files end about as they began. */
+  readonly #slabs = new Slabs();
   #size = 0;
 
   constructor(names: RegisteredNames) {
@@ -128,7 +137,7 @@ export class RegisteredFiles {
   /** Keeps what is said of a file; the object itself is not kept. */
   set(entry: number, file: OpenFile): void {
     const number = entry >>> PAGE_BITS;
-    const page = this.#pages.get(number) ?? new Page();
+    const page = this.#pages.get(number) ?? new Page(this.#slabs);
     this.#pages.set(number, page);
     const at = entry & (PAGE_FILES - 1);
     const isFirst = page.open === 0;

@@ -5,10 +5,13 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { DiskStore, DiskStoreOptions } from "./disk_store.ts";
-import type { StoreReply, StoreRequest } from "./messages.ts";
+import { unpackEntries } from "./entry_columns.ts";
+import type { StoreArgs, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
+import { packPlacements, type PlacementColumns } from "./placement_columns.ts";
 import { someOf, type Steps } from "./steps.ts";
 import { inTheWay, type WalkBatch } from "./store.ts";
 import { walk } from "./walk.ts";
+import { packBatch } from "./walk_columns.ts";
 
 type Call = Extract<StoreRequest, { kind: "call" }>;
 type Asked = Extract<StoreRequest, { readonly call: number }>;
@@ -143,10 +146,15 @@ export class StoreService {
         this.#store = request.root === null ? null : this.#options.makeStore(request);
         return undefined;
       case "walk_next":
-        return this.#walks.get(request.walk)?.next().value ?? null;
+        return this.#nextOf(request.walk);
       case "call":
         return this.#call(request);
     }
+  }
+
+  #nextOf(number: number): WalkAnswer {
+    const batch = this.#walks.get(number)?.next().value ?? null;
+    return batch === null ? null : packBatch(batch);
   }
 
   /** What a call that may be long is done by; null for all others. */
@@ -154,10 +162,12 @@ export class StoreService {
     const store = this.#store;
     if (store === null) return null;
     switch (request.method) {
-      case "plan":
-        return store.planning(...request.args);
+      case "plan": {
+        const [id, first, entries, ...rest] = request.args;
+        return store.planning(id, first, unpackEntries(entries), ...rest);
+      }
       case "register":
-        return store.registering(...request.args);
+        return registering(store, request.args);
       case "placeDirectories":
         return store.placingDirectories(...request.args);
       case "finish":
@@ -176,22 +186,14 @@ export class StoreService {
     switch (request.method) {
       case "begin":
         return store.begin(...request.args);
-      case "plan":
-        return store.plan(...request.args);
       case "prune":
         return store.prune(...request.args);
-      case "register":
-        return store.register(...request.args);
       case "journal":
         return store.journal(...request.args);
       case "forget":
         return store.forget(...request.args);
-      case "placeDirectories":
-        return store.placeDirectories(...request.args);
       case "commit":
         return store.commit(...request.args);
-      case "finish":
-        return store.finish(...request.args);
       case "abandon":
         return store.abandon(...request.args);
       case "resumable":
@@ -200,8 +202,18 @@ export class StoreService {
         return store.clean(...request.args);
       case "close":
         return store.close();
+      case "plan":
+      case "register":
+      case "placeDirectories":
+      case "finish":
+        throw new TypeError(`the call "${request.method}" is done in steps`);
     }
   }
+}
+
+function* registering(store: DiskStore, args: StoreArgs<"register">): Steps<PlacementColumns> {
+  const [id, first, entries, ...rest] = args;
+  return packPlacements(yield* store.registering(id, first, unpackEntries(entries), ...rest));
 }
 
 /** The transfer that a call is of; null for one of none. */

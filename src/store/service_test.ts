@@ -15,7 +15,9 @@ import {
   transferOf,
 } from "./_fixture.ts";
 import { DiskStore } from "./disk_store.ts";
-import type { StoreMethod, StoreReply } from "./messages.ts";
+import { packEntries } from "./entry_columns.ts";
+import type { StoreMethod, StoreReply, StoreRequest } from "./messages.ts";
+import { type PlacementColumns, unpackPlacements } from "./placement_columns.ts";
 import { StoreService } from "./service.ts";
 import type { Begun, Outcome, Placement, Store } from "./store.ts";
 
@@ -52,7 +54,10 @@ class Bench {
 
   ask<M extends StoreMethod>(method: M, ...args: Parameters<Store[M]>): number {
     const call = ++this.#asked;
-    const request = { kind: "call", call, method, args } as Parameters<StoreService["handle"]>[0];
+    const packed = args.map((arg, at) =>
+      isPacked(method) && at === 2 ? packEntries(arg as Entry[]) : arg
+    );
+    const request = { kind: "call", call, method, args: packed } as StoreRequest;
     this.#service.handle(request);
     return call;
   }
@@ -78,12 +83,21 @@ class Bench {
     return this.answer<T>(call)!;
   }
 
+  placements(call: number): Placement[] {
+    return unpackPlacements(this.get<PlacementColumns>(call));
+  }
+
   begin(name: string, { dryRun = false } = {}): number {
     const sources = [directorySource(name)];
     const key = digest(name.charCodeAt(0));
     const call = this.ask("begin", transferOf({ key, sources, given: [name], dryRun }));
     return this.get<Begun>(call).id;
   }
+}
+
+/** Calls whose third argument is entries. */
+function isPacked(method: StoreMethod): boolean {
+  return method === "register" || method === "plan";
 }
 
 function linksIn(name: string): Entry[] {
@@ -112,10 +126,10 @@ Deno.test("another transfer's calls are answered between the steps of a long one
 
     const long = bench.ask("register", a, 0, entries, sources);
     assert.equal(bench.answer(long), null);
-    const short = bench.get<Placement[]>(bench.ask("register", b, 0, small, [0]));
+    const short = bench.placements(bench.ask("register", b, 0, small, [0]));
     assert.deepEqual(short, [{ kind: "later" }]);
     assert.equal(bench.answer(long), null);
-    assert.equal(bench.get<Placement[]>(long).length, entries.length);
+    assert.equal(bench.placements(long).length, entries.length);
 
     bench.get<Outcome>(bench.ask("placeDirectories", a));
     const finish = bench.ask("finish", a);
@@ -170,7 +184,7 @@ Deno.test("what attempts before have left is forgotten in steps, however much it
     const files = Array.from({ length: held }, (_, i) => fileEntry(`a/f${1000 + i}`, 1));
     const entries = [directoryEntry("a"), ...files];
     const first = bench.begin("a");
-    const placed = bench.get<Placement[]>(
+    const placed = bench.placements(
       bench.ask("register", first, 0, entries, entries.map(() => 0)),
     );
     placed.slice(1).forEach((placement) => fillPart(placement, "x"));

@@ -254,6 +254,8 @@ export interface CleanOptions {
 export interface Pruned {
   readonly deleted: readonly string[];
   readonly failures: readonly WalkNotice[];
+  /** That was not all: to be called again. */
+  readonly more?: boolean;
 }
 
 /** The key of the transfer that writes to the place, where a `begin` was `busy` for that: no peer's to know. */
@@ -280,7 +282,7 @@ export interface Store {
   /**
    * Removes from the directories offered, below the destination, what the manifest does not name and
    * `filters` do not exclude; never `.sftpx`, never through a link. Between the last `commit` and
-   * `finish`; for a dry run it only says what it would remove.
+   * `finish`; for a dry run it only says what it would remove. Some at a time: there may be any number (I8).
    */
   prune(id: number, filters: readonly FilterRule[]): Promise<Pruned>;
   /** Registers entries `first`, `first + 1`, ...; the answer is in the same order. For those in

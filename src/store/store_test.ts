@@ -120,7 +120,13 @@ Deno.test("openStore() hands on no step of a walk that found nothing", () =>
     const idle = join(root, "idle.js");
     fs.writeFileSync(
       idle,
-      `const batch = (paths) => ({ entries: paths, paths, sources: [], notices: [] });
+      `const batch = (paths) => ({
+        entries: { paths, flags: [0], modes: [0], sizes: [0], mtimes: [0n], targets: [] },
+        sources: [0],
+        heads: paths.map(() => ({ head: "/", count: 1 })),
+        whole: [],
+        notices: [],
+      });
       const steps = [batch([]), batch([]), batch(["a"]), batch([]), batch(["b"]), batch([])];
       self.onmessage = ({ data: { kind, call } }) => {
         if (call === undefined) return;
@@ -132,6 +138,6 @@ Deno.test("openStore() hands on no step of a walk that found nothing", () =>
     const store = await openStore({ root: null, keep: false, workerUrl });
     const taken: unknown[] = [];
     for await (const { paths } of store.walk([])) taken.push(paths);
-    assert.deepEqual(taken, [["a"], ["b"]]);
+    assert.deepEqual(taken, [["/a"], ["/b"]]);
     await store.close();
   }));

@@ -5,10 +5,18 @@
 import { escapeText } from "../base/text.ts";
 import type { Place } from "./commit.ts";
 import { besideOf } from "./commit.ts";
-import { type Disk, type ModeAndTime, sameModeAndTime } from "./disk.ts";
+import {
+  type Disk,
+  hasModeAndTime,
+  type ModeAndTime,
+  sameModeAndTime,
+  sameTime,
+  timeToSet,
+} from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
 import { restoredDirectoryMode, SHARING_BITS } from "./modes.ts";
 import { writtenOnce } from "./placement.ts";
+import type { RegisteredDirectory } from "./registered_directories.ts";
 import type { ModePolicy } from "./store.ts";
 
 /** Read, write and search for the owner: what placing entries into a directory takes. */
@@ -52,7 +60,7 @@ export function placeDirectory(
       // A read-only directory that was sent before must take its new entries; `finish` closes it.
       disk.setMode(absolute, Number(stat.mode & 0o7777n) | OWNER_ALL);
     }
-    // No more of it: one is kept for every directory until the end (I8).
+    // No more of it: that much is kept for every directory until the end (I8).
     return stat === null ? null : { mode: stat.mode, mtimeNs: stat.mtimeNs };
   } catch (thrown) {
     throw osError(thrown, `make directory "${escapeText(directory.path)}"`);
@@ -61,25 +69,25 @@ export function placeDirectory(
 
 /**
  * Gives a directory its mode and times; makes the names in it durable if it was touched. Answers
- * whether it is another than `stood` there when the transfer began: what the transfer itself did to
+ * whether it is another than stood there when the transfer began: what the transfer itself did to
  * its time is put back and counts for nothing.
  */
 export function finishDirectory(
-  directory: DirectoryToPlace,
-  { disk, door, modes, touched, stood }: Place & {
-    readonly modes: ModePolicy;
-    readonly touched: Set<string>;
-    readonly stood: ModeAndTime | null;
-  },
+  directory: RegisteredDirectory,
+  { disk, door, modes }: Place & { readonly modes: ModePolicy },
 ): boolean {
   try {
     const absolute = door.enterDirectory(directory.path);
-    const { mtimeNs } = directory;
-    const standing = Number(disk.look(absolute)?.mode ?? 0n);
+    const { mtimeNs, stood, isTouched } = directory;
+    const stat = disk.look(absolute);
+    const standing = Number(stat?.mode ?? 0n);
     const mode = restoredDirectoryMode(directory.mode, { policy: modes, standing });
-    disk.finish(absolute, { mode, mtimeNs, sync: touched.has(absolute) });
-    touched.delete(absolute);
-    const now = disk.look(absolute);
+    // Most of a tree stood as it should, and nothing was put into it.
+    const isDone = stat !== null && hasModeAndTime(stat, { mode, mtimeNs });
+    if (!isDone) disk.finish(absolute, { mode, mtimeNs, sync: isTouched });
+    else if (isTouched) disk.syncDirectory(absolute);
+    directory.isTouched = false;
+    const now = isDone ? stat : disk.look(absolute);
     return stood === null || now === null || !sameModeAndTime(stood, now);
   } catch (thrown) {
     throw osError(thrown, `finish directory "${escapeText(directory.path)}"`);
@@ -96,7 +104,7 @@ export function placeLink(link: LinkToPlace, { disk, door }: Place): boolean {
     const target = door.enter(link.path);
     const stat = disk.look(target);
     if (stat?.isSymbolicLink() && disk.readLink(target) === link.target) {
-      if (link.writeOnce) return false;
+      if (link.writeOnce || sameTime(stat.mtimeNs, timeToSet(link.mtimeNs))) return false;
       disk.setTime(target, link.mtimeNs);
       const now = disk.look(target);
       return now === null || !sameModeAndTime(stat, now);

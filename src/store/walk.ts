@@ -19,7 +19,7 @@ import { WalkDisks } from "./walk_disks.ts";
 import { entryOf, notRead, notSent } from "./walk_entry.ts";
 import { add, insert, type Item, joined, type Origin, sorted } from "./walk_items.ts";
 import { WalkSections } from "./walk_sections.ts";
-import { findSource, sourceError } from "./walk_source.ts";
+import { lookAtSource, sourceError, sourcePath } from "./walk_source.ts";
 import type { WalkBatch, WalkNotice, WalkOptions, WalkSource } from "./store.ts";
 
 /** Walks all sources; each batch is made when it is asked for, and empty when its time was up first. */
@@ -170,8 +170,9 @@ class Walker implements Disposable {
 
   #originOf(source: WalkSource, index: number): Origin {
     const { contents, name, root } = source;
-    const disk = this.#disks.of(source);
-    const { path, stat } = findSource(source, disk);
+    const path = sourcePath(source);
+    const disk = this.#disks.of({ ...source, path });
+    const stat = lookAtSource(source, { path, disk });
     const origin = { path, source: index, disk };
     if (contents) return { ...origin, directory: this.#directory({ path, disk }, name, stat) };
     if (root === undefined || path === root) return { ...origin, directory: null };

@@ -15,18 +15,18 @@ const MOST_OWN = 16;
 export class WalkDisks implements Disposable {
   readonly #held = new Map<string, RootDisk>();
 
-  of(source: WalkSource): Disk {
-    const { root } = source;
-    if (root === undefined) return this.#own(source);
+  /** For a source, by where it is: links to it are gone already. */
+  of({ path, root }: Pick<WalkSource, "path" | "root">): Disk {
+    if (root === undefined) return this.#own(path);
     const known = this.#held.get(root) ?? openRootDisk(root, { readOnly: true });
     this.#held.set(root, known);
     return known.disk;
   }
 
-  /** By its path where it is no directory, a link leads to it, or nothing can be held here. */
-  #own({ path, follow }: WalkSource): Disk {
+  /** By its path where it is no directory, or nothing can be held here. */
+  #own(path: string): Disk {
     const known = this.#held.get(path)?.disk;
-    if (known !== undefined || follow || this.#held.size >= MOST_OWN) return known ?? DISK;
+    if (known !== undefined || this.#held.size >= MOST_OWN) return known ?? DISK;
     const beneath = heldOrNone(path);
     if (beneath === null) return DISK;
     const disk = new OwnDisk(path, beneath);

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { inDirectory, makeTree } from "./_fixture.ts";
+import { DISK } from "./disk.ts";
 import { WalkDisks } from "./walk_disks.ts";
+import { sourcePath } from "./walk_source.ts";
 import { doorName } from "../runtime/beneath.ts";
 
 const SOURCE = { name: "d", contents: true, follow: false } as const;
@@ -31,6 +33,12 @@ Deno.test("what a user names is followed wherever it leads", () =>
     using disks = new WalkDisks();
     const disk = disks.of({ ...SOURCE, path: join(directory, "l") });
     assert.equal(disk.look(join(directory, "l/f"))?.isFile(), true);
+    const path = sourcePath({ ...SOURCE, path: join(directory, "l"), follow: true });
+    assert.equal(path, join(directory, "d"));
+    const followed = disks.of({ ...SOURCE, path });
+    assert.equal(followed, disks.of({ ...SOURCE, path }));
+    assert.equal(followed === DISK, doorName() !== "openat2", "it is held where it can be");
+    assert.equal(followed.look(join(path, "f"))?.isFile(), true);
   }));
 
 Deno.test({

@@ -8,17 +8,16 @@ import type { Disk } from "./disk.ts";
 import { refuseLinks } from "./walk_directory.ts";
 import type { WalkSource } from "./store.ts";
 
-/** A source that was found. */
-export interface FoundSource {
-  /** Absolute; of a link that is followed, what it leads to. */
-  readonly path: string;
-  readonly stat: fs.BigIntStats;
+/** Where a source is; of a link that is followed, where that leads. */
+export function sourcePath({ path, follow }: WalkSource): string {
+  return follow ? fs.realpathSync(path) : path;
 }
 
-/** Looks at a source; throws when it is not as it is to be. */
-export function findSource(source: WalkSource, disk: Disk): FoundSource {
-  const { contents, name, root } = source;
-  const path = source.follow ? fs.realpathSync(source.path) : source.path;
+/** What stands where a source is; throws when it is not as it is to be. */
+export function lookAtSource(
+  { contents, name, root }: WalkSource,
+  { path, disk }: { readonly path: string; readonly disk: Disk },
+): fs.BigIntStats {
   if (root !== undefined) refuseLinks(path, { itself: contents, name });
   const stat = disk.look(path);
   if (stat === null) throw Object.assign(new Error("ENOENT: it is gone"), { code: "ENOENT" });
@@ -28,7 +27,7 @@ export function findSource(source: WalkSource, disk: Disk): FoundSource {
       `Cannot send "${escapeText(name)}": it is not a directory`,
     );
   }
-  return { path, stat };
+  return stat;
 }
 
 /** What was thrown when a source was looked at or read, as what its user is told. */
