@@ -2,25 +2,11 @@
 // message, takes jobs strictly in order, and never ends by itself (a worker that does ends unseen).
 
 import { codecNames, loadCodecs } from "../src/pool/codecs.ts";
-import { compare } from "../src/pool/compare.ts";
-import { DirectWriter } from "../src/pool/direct.ts";
-import { DirectReader } from "../src/pool/direct_read.ts";
-import { Digester } from "../src/pool/digest.ts";
-import { Lander } from "../src/pool/land.ts";
+import { Crew } from "../src/pool/crew.ts";
 import type { ChunkInit, ChunkJob, ChunkReply, JobReply } from "../src/pool/messages.ts";
-import { Packer } from "../src/pool/pack.ts";
-import { PartFiles } from "../src/pool/part_files.ts";
-import { Rereader } from "../src/pool/reread.ts";
 import { workerPort } from "../src/runtime/runtime.ts";
 
 const port = workerPort<ChunkInit | ChunkJob, ChunkReply>();
-
-interface Crew {
-  readonly packer: Packer;
-  readonly lander: Lander;
-  readonly digester: Digester;
-  readonly rereader: Rereader;
-}
 
 let crew: Promise<Crew> | null = null;
 let last: Promise<void> = Promise.resolve();
@@ -33,16 +19,12 @@ port.receive((message) => {
   last = last.then(() => work(message));
 });
 
-async function start({ without }: ChunkInit): Promise<Crew> {
+async function start({ without, lands = false }: ChunkInit): Promise<Crew> {
   const codecs = await loadCodecs({ without });
-  const parts = new PartFiles({ without });
   post({ kind: "ready", codecs: codecNames(codecs) });
-  return {
-    packer: new Packer(codecs),
-    lander: new Lander(codecs, { direct: new DirectWriter({ without }), parts }),
-    digester: new Digester(codecs),
-    rereader: new Rereader(codecs, { direct: new DirectReader({ without }) }),
-  };
+  const made = new Crew(codecs, { without });
+  if (lands) made.readyToLand().catch(() => {}); // Told by the job that needs it.
+  return made;
 }
 
 async function work(job: ChunkJob): Promise<void> {
@@ -54,33 +36,12 @@ async function work(job: ChunkJob): Promise<void> {
   };
   try {
     if (crew === null) throw new TypeError("a job before init");
-    await run(job, { crew: await crew, reply });
+    await (await crew).run(job, reply);
     if (!isEnded) post({ kind: "job_done", job: job.job });
   } catch (thrown) {
     if (isEnded) throw thrown; // It was told that the job is done.
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     post({ kind: "job_failed", job: job.job, message });
-  }
-}
-
-async function run(
-  job: ChunkJob,
-  { crew: { packer, lander, digester, rereader }, reply }: {
-    readonly crew: Crew;
-    readonly reply: (result: JobReply) => void;
-  },
-): Promise<void> {
-  switch (job.kind) {
-    case "pack":
-      return packer.pack(job, reply);
-    case "land":
-      return await lander.land(job, reply);
-    case "digest":
-      return reply(digester.digest(job));
-    case "compare":
-      return reply(compare(job));
-    case "reread":
-      return rereader.reread(job, reply);
   }
 }
 

@@ -29,6 +29,8 @@ export interface OpenedPart {
 export interface PartOpener {
   /** `isNew` where the part is not to be expected there. */
   open(path: string, isNew: boolean): OpenedPart;
+  /** Makes a part that is one small chunk, in fewest calls; false where that is to be done by `open`. */
+  put(path: string, bytes: Uint8Array): boolean;
   /** Lets go of what opening many of them made use of. */
   release(): void;
 }

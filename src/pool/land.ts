@@ -104,6 +104,7 @@ export class Lander {
     }
     const bytes = this.#contentOf(record, { stored, chunk });
     if (bytes === null) return;
+    if (this.#put(chunk, { record, bytes })) return;
     const fd = parts.open(chunk, record);
     const { path, offsetBytes } = chunk;
     // A part that outlived the state which knew it: verified where it is.
@@ -112,6 +113,16 @@ export class Lander {
     const written = this.#direct.suits(bytes, offsetBytes) &&
       this.#direct.write({ path, fd }, bytes, offsetBytes);
     if (!written) writeWhole(fd, bytes, offsetBytes);
+  }
+
+  /** A file of one chunk that somebody else makes durable is written and closed at once. */
+  #put(
+    chunk: ChunkToLand,
+    { record, bytes }: { readonly record: ChunkRecord; readonly bytes: Uint8Array },
+  ): boolean {
+    const { path, sync, sparse } = chunk;
+    if (sync || sparse || !isWhole(chunk, record)) return false;
+    return this.#parts.put(path, bytes);
   }
 
   // The verified bytes of a chunk, or null when the part has them.
@@ -221,7 +232,7 @@ class OpenParts {
   open(chunk: ChunkToLand, record: ChunkRecord): number {
     let part = this.#parts.get(chunk.path);
     if (part === undefined) {
-      const whole = !chunk.sparse && chunk.offsetBytes === 0 && record.rawBytes === chunk.fileBytes;
+      const whole = !chunk.sparse && isWhole(chunk, record);
       // One of a single chunk is opened once, and then it is not there yet.
       const opened = this.#opener.open(chunk.path, whole);
       part = { fd: opened.fd, unsynced: new Set() };
@@ -248,6 +259,11 @@ class OpenParts {
       closeSync(fd);
     }
   }
+}
+
+/** Whether a chunk is all there is of its file. */
+function isWhole({ offsetBytes, fileBytes }: ChunkToLand, { rawBytes }: ChunkRecord): boolean {
+  return offsetBytes === 0 && rawBytes === fileBytes;
 }
 
 // Gives a part its file's size. One chunk that is the whole file extends it by being written.

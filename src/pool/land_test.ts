@@ -290,6 +290,7 @@ Deno.test("what parts were opened with is let go of after each frame, also one t
       if (path.endsWith("bad")) throw new SftpxError("conflict", "Cannot write chunk: a test");
       return PLAIN_PARTS.open(path, isNew);
     },
+    put: () => false,
     release: () => calls.push("release"),
   };
   for (const name of ["good", "bad"]) {
@@ -299,6 +300,34 @@ Deno.test("what parts were opened with is let go of after each frame, also one t
     await landOne(codecs, frame, undefined, parts);
   }
   assert.deepEqual(calls, ["open", "open", "release", "open", "open", "release"]);
+});
+
+Deno.test("a file of one chunk that somebody else syncs is put at once, all others are opened", async () => {
+  using scratch = new Scratch();
+  const codecs = await testCodecs();
+  const content = noise(3000);
+  const packed = smallFiles(codecs, scratch, [content, content, content, content, content]);
+  const calls: string[] = [];
+  const called = (how: string, path: string) => void calls.push(`${how} ${path.slice(-1)}`);
+  const parts: PartOpener = {
+    open: (path, isNew) => {
+      called("open", path);
+      return PLAIN_PARTS.open(path, isNew);
+    },
+    put: (path, bytes) => {
+      called("put", path);
+      assert.deepEqual(Uint8Array.from(bytes), content);
+      return !path.endsWith("4");
+    },
+    release: () => {},
+  };
+  const others = [{}, { sync: true }, { sparse: true }, { fileBytes: 6000 }, {}] as const;
+  const frame = landingOf(packed, ({ entry }) => ({
+    ...place(join(scratch.path, `part ${entry}`), 3000),
+    ...others[entry],
+  }));
+  assert.deepEqual(await landOne(codecs, frame, undefined, parts), []);
+  assert.deepEqual(calls, ["put 0", "open 1", "open 2", "open 3", "put 4", "open 4"]);
 });
 
 Deno.test("the buffer comes back with every answer", async () => {

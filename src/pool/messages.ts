@@ -253,4 +253,6 @@ export interface ChunkInit {
   readonly kind: "init";
   /** Codec names to leave out, for tests (`SFTPX_WITHOUT`, comma-separated). */
   readonly without: readonly string[];
+  /** It will most likely be given chunks to land, and makes itself ready for that. */
+  readonly lands?: boolean;
 }

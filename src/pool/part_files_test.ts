@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { doorName } from "../runtime/beneath.ts";
 import type { OpenedPart } from "./files.ts";
 import { PartFiles } from "./part_files.ts";
-import { Scratch } from "./testing/fixture.ts";
+import { noise, Scratch } from "./testing/fixture.ts";
 
 /** Opens a part, whether it is expected there or not. */
 type Open = (path: string) => OpenedPart;
@@ -93,6 +93,73 @@ onEach("a link, a directory and a pipe in the place of a part are refused", (ope
     assert.throws(() => open(join(ground.shard, name)), name);
   }
   assert.deepEqual(fs.readdirSync(ground.outside), ["f"]);
+});
+
+/** A test of what is put beneath the kernel's door. */
+function onPut(name: string, body: (put: PartFiles["put"], at: Ground) => void): void {
+  Deno.test({
+    name,
+    ignore: doorName() !== "openat2",
+    fn: () => {
+      using scratch = new Scratch();
+      using parts = new PartFiles();
+      const ground = new Ground(fs.realpathSync(scratch.path), () => parts.release());
+      body((path, bytes) => parts.put(path, bytes), ground);
+    },
+  });
+}
+
+onPut("a part is put whole, for this user alone, however long it is", (put, { shard }) => {
+  const bytes = noise(600_000);
+  assert.equal(put(join(shard, "a"), bytes), true);
+  assert.deepEqual(Uint8Array.from(fs.readFileSync(join(shard, "a"))), bytes);
+  assert.equal(fs.statSync(join(shard, "a")).mode & 0o777, 0o600);
+});
+
+onPut("nothing is put over what is there, whatever it is", (put, { shard, outside }) => {
+  fs.writeFileSync(join(outside, "f"), "theirs");
+  fs.writeFileSync(join(shard, "file"), "longer than what comes");
+  fs.symlinkSync(join(outside, "f"), join(shard, "link"));
+  fs.symlinkSync(join(outside, "absent"), join(shard, "dangling"));
+  fs.mkdirSync(join(shard, "directory"));
+  for (const name of ["file", "link", "dangling", "directory"]) {
+    assert.equal(put(join(shard, name), noise(3)), false, name);
+  }
+  assert.equal(fs.readFileSync(join(shard, "file"), "utf8"), "longer than what comes");
+  assert.deepEqual(fs.readdirSync(outside), ["f"]);
+  assert.equal(fs.readFileSync(join(outside, "f"), "utf8"), "theirs");
+});
+
+for (const depth of [0, 1, 2]) {
+  onPut(`nothing is put through a link ${depth} above a part`, (put, ground) => {
+    const names = ["0", "0123456789abcdef"].slice(0, depth).reverse();
+    ground.swap(join(ground.shard, ...names.map(() => "..")));
+    const below = join(ground.outside, ...names);
+    fs.mkdirSync(below, { recursive: true });
+    assert.throws(() => put(join(ground.shard, "a"), noise(3)), { code: "ELOOP" });
+    assert.deepEqual(fs.readdirSync(below), []);
+  });
+}
+
+onPut("of a root that another took the place of the held one gets what is put", (put, at) => {
+  const root = join(at.shard, "../../../..");
+  put(join(at.shard, "a"), noise(3));
+  fs.renameSync(root, join(root, "../away"));
+  fs.mkdirSync(at.shard, { recursive: true });
+  put(join(at.shard, "b"), noise(3));
+  assert.deepEqual(fs.readdirSync(at.shard), []);
+  assert.deepEqual(fs.readdirSync(at.shard.replace("/root/", "/away/")).sort(), ["a", "b"]);
+  at.release();
+  put(join(at.shard, "c"), noise(3));
+  assert.deepEqual(fs.readdirSync(at.shard), ["c"]);
+});
+
+Deno.test("nothing is put where there is no door: a part is opened there", () => {
+  using scratch = new Scratch();
+  using parts = new PartFiles({ without: ["openat2"] });
+  const { shard } = new Ground(fs.realpathSync(scratch.path));
+  assert.equal(parts.put(join(shard, "a"), noise(3)), false);
+  assert.deepEqual(fs.readdirSync(shard), []);
 });
 
 Deno.test({

@@ -211,7 +211,9 @@ export class ChunkPool {
     });
     this.#workers.push(worker);
     this.#readyMs = Infinity;
-    worker.send({ kind: "init", without });
+    // Whoever may write anywhere receives.
+    const lands = access?.write?.length !== 0;
+    worker.send({ kind: "init", without, lands });
     return worker;
   }
 

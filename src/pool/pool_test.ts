@@ -257,6 +257,23 @@ Deno.test("a pool on demand starts a worker for a job that finds none idle, up t
   assert.equal(calm.started, 1);
 });
 
+Deno.test("workers that may write make themselves ready to land, others do not", async () => {
+  using scratch = new Scratch();
+  const ready = async (write: readonly string[] | null) => {
+    await using pool = new ChunkPool({
+      workerUrl: BROKEN_WORKER,
+      count: 1,
+      without: [],
+      access: { read: null, write },
+    });
+    await pool.start();
+    return pool.codecs?.hash;
+  };
+  assert.equal(await ready(null), "for landing");
+  assert.equal(await ready([scratch.path]), "for landing");
+  assert.equal(await ready([]), "none");
+});
+
 Deno.test("frames go to a worker that is at it while it has room, other jobs to one that is idle", async () => {
   await using pool = await started({ workerUrl: BROKEN_WORKER, count: 4 });
   const busy = [];

@@ -1,4 +1,5 @@
-// A chunk worker gone wrong: what it does is told by the first path of the digest job it is given.
+// A chunk worker gone wrong: what it does is told by the first path of the digest job it is given. What it
+// is to be ready for it tells instead of a codec.
 
 import type { ChunkInit, ChunkJob, ChunkReply } from "../messages.ts";
 import { workerPort } from "../../runtime/runtime.ts";
@@ -8,7 +9,11 @@ const port = workerPort<ChunkInit | ChunkJob, ChunkReply>();
 port.receive((message) => {
   if (message.kind === "init") {
     if (message.without.includes("everything")) throw new Error("no codec left");
-    const codecs = { hash: "none", compress: "none", decompress: "none" };
+    const codecs = {
+      hash: message.lands ? "for landing" : "none",
+      compress: "none",
+      decompress: "none",
+    };
     port.post({ kind: "ready", codecs }, []);
     return;
   }

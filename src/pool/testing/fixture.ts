@@ -39,7 +39,11 @@ export function openToWrite(path: string): OpenedPart {
 }
 
 /** Parts that are opened so, with nothing to let go of. */
-export const PLAIN_PARTS: PartOpener = { open: openToWrite, release: () => {} };
+export const PLAIN_PARTS: PartOpener = {
+  open: openToWrite,
+  put: () => false,
+  release: () => {},
+};
 
 /** Codecs every test machine has. */
 export function testCodecs(): Promise<Codecs> {
