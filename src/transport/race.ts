@@ -119,6 +119,7 @@ class Race {
     if (this.#isOver || this.#rttMs !== null) return;
     this.#rttMs = rttMs;
     this.#answeredMs = performance.now();
+    this.#options.onAnswer?.(rttMs);
     if (!this.#isShort) return this.#quic.dial();
     this.#after(this.#stallMs, () => {
       this.#isTlsStalled = true;

@@ -91,6 +91,8 @@ async function open() {
 /** A race under way. */
 class Scene implements AsyncDisposable {
   readonly notices: string[] = [];
+  /** What its caller was told of the path. */
+  readonly answers: number[] = [];
   readonly #stop = new AbortController();
 
   private constructor(
@@ -111,7 +113,8 @@ class Scene implements AsyncDisposable {
   start(hostname = "192.0.2.1"): Promise<Connection> {
     const { signal } = this.#stop;
     const onNotice = (message: string) => this.notices.push(message);
-    const to = { hostname, port: 4443, anchorPem: "", onNotice, signal };
+    const onAnswer = (rttMs: number) => this.answers.push(rttMs);
+    const to = { hostname, port: 4443, anchorPem: "", onNotice, onAnswer, signal };
     const made = this.transport.connect(to);
     made.catch(() => {});
     return made;
@@ -172,6 +175,7 @@ Deno.test("TCP's answer from afar has QUIC asked at once", async () => {
   const { onAnswer } = await scene.tcp.asked;
   onAnswer?.(50);
   assert.equal(scene.quic.attempts, 1);
+  assert.deepEqual(scene.answers, [50]);
 });
 
 Deno.test("TCP that does not answer at once has QUIC asked, which is taken as soon as it is there", async () => {

@@ -15,7 +15,6 @@ import {
   withLine,
   withoutLines,
 } from "./key_line.ts";
-import { editTrustFile } from "./trust_edit.ts";
 import { readTrustFile } from "./trust_file.ts";
 
 const FILE = { what: "known hosts", secret: false } as const;
@@ -119,7 +118,7 @@ export function addKnownHost(
 ): Promise<boolean> {
   const line = knownHostLine(server);
   const name = identityName(server.identity);
-  return editTrustFile(path, (text) => {
+  return edited(path, (text) => {
     const known = parseKnownHosts(text, { path }).find(server.hostname, server.port);
     if (known === null) return withLine(text, line);
     if (known.identity === name) return null;
@@ -127,17 +126,23 @@ export function addKnownHost(
       "identity_mismatch",
       `Cannot trust "${line}": line ${known.line} of "${escapeText(path)}" says ${known.identity}`,
     );
-  }, FILE);
+  });
 }
 
 /** Takes every line of a server away; false when there was none. */
 export function removeKnownHost(path: string, server: HostPort): Promise<boolean> {
   requireAddress(server);
-  return editTrustFile(path, (text) => {
+  return edited(path, (text) => {
     const lines = parseKnownHosts(text, { path }).all(server.hostname, server.port);
     if (lines.length === 0) return null;
     return withoutLines(text, new Set(lines.map(({ line }) => line)));
-  }, FILE);
+  });
+}
+
+/** What changes a file loads with the first change: most runs only look. */
+async function edited(path: string, edit: (text: string) => string | null): Promise<boolean> {
+  const { editTrustFile } = await import("./trust_edit.ts");
+  return await editTrustFile(path, edit, FILE);
 }
 
 function addressWord(

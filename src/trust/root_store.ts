@@ -36,10 +36,10 @@ export function emptyRootStore(): void {
 
 function attempt(): "emptied" | SftpxError {
   try {
-    const unread = rootsAreUnread();
     for (const name of REMOVED) delete process.env[name];
     for (const [name, value] of Object.entries(SET)) process.env[name] = value;
-    if (!unread) return tooLate();
+    // Only now: a system store that the environment names wrongly would fail to be read just the same.
+    if (!rootsAreUnread()) return tooLate();
     readRoots();
     return "emptied";
   } catch (cause) {
@@ -56,6 +56,7 @@ function tooLate(): SftpxError {
   return new SftpxError(
     "unsupported",
     "Cannot pin the server's identity: the runtime has read its own authorities already, for a " +
-      "download or to look for a newer version; run the command again, with DENO_NO_UPDATE_CHECK=1",
+      "download or to look for a newer version; run the command again, with DENO_NO_UPDATE_CHECK=1: " +
+      "what was downloaded is there by then",
   );
 }

@@ -33,7 +33,8 @@ async function runScript(
 ): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--no-config", "--unstable-net", ...options.flags, "-"],
-    env: { NO_COLOR: "1", ...options.env },
+    // On a busy machine its own look for a newer version would come before the script.
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...options.env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -150,11 +151,14 @@ Deno.test("emptyRootStore() leaves the variables as promised", async () => {
   const script = `import { emptyRootStore } from ${JSON.stringify(ROOT_STORE)};
     emptyRootStore();
     console.log(JSON.stringify(${JSON.stringify(names)}.map((n) => Deno.env.get(n) ?? null)));`;
-  const env = { DENO_CERT: "/hostile", SSL_CERT_FILE: "/hostile", SSL_CERT_DIR: "/hostile" };
+  const hostile = { DENO_CERT: "/hostile", SSL_CERT_FILE: "/hostile", SSL_CERT_DIR: "/hostile" };
   // Scoped to exactly the names that the error tells the user to allow.
   const flags = [`--allow-env=${names.join(",")}`];
-  const printed = await runScript(script, { flags, env });
-  assert.deepEqual(JSON.parse(printed), [null, null, "system", devNull, "/nonexistent"]);
+  for (const store of ["mozilla", "system"]) {
+    const env = { ...hostile, DENO_TLS_CA_STORE: store };
+    const printed = await runScript(script, { flags, env });
+    assert.deepEqual(JSON.parse(printed), [null, null, "system", devNull, "/nonexistent"], store);
+  }
 });
 
 Deno.test("emptyRootStore() without the permission refuses and names the flag", async () => {

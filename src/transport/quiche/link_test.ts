@@ -45,7 +45,10 @@ function bytesOf(packets: readonly Uint8Array[]): number {
 }
 
 /** A client and a server that have shaken hands, and the ids by which the server is addressed. */
-async function meet(keepAliveMs: number | null = null) {
+async function meet(
+  keepAliveMs: number | null = null,
+  { firstWindowBytes = LIMITS.firstConnectionWindowBytes } = {},
+) {
   assert.ok(typeof quiche !== "string");
   const identity = await generateIdentity();
   const leaf = await issueLeaf(identity, { nowMs: Date.now() });
@@ -56,7 +59,7 @@ async function meet(keepAliveMs: number | null = null) {
     quiche.Connection.connect("sftpx", here, HERE, SERVER.remote, own),
     { path: SERVER, isServer: false, keepAliveMs },
   );
-  const config = serverConfig(quiche, leaf, SETTINGS);
+  const config = serverConfig(quiche, leaf, { ...SETTINGS, firstWindowBytes });
   const server = linkOf(
     quiche.Connection.accept(there, null, SERVER.remote, HERE, config),
     { path: CLIENT, isServer: true, keepAliveMs: null },
@@ -96,6 +99,26 @@ function says(client: Link): Uint8Array<ArrayBuffer> {
 
 const PORT = pathTo({ host: "127.0.0.1", port: 1001 }, SERVER.remote);
 const ELSEWHERE = pathTo({ host: "127.0.0.2", port: 1000 }, SERVER.remote);
+
+Deno.test({
+  name:
+    "a server that reads nothing holds what its window begins with, over all lanes, and no more",
+  ignore,
+  fn: async () => {
+    const firstWindowBytes = 200 * 1024;
+    const { client, server } = await meet(null, { firstWindowBytes });
+    const bytes = new Uint8Array(64 * 1024);
+    let takenBytes = 0;
+    for (let before = -1; takenBytes > before;) {
+      before = takenBytes;
+      for (const lane of [2, 6, 10, 14]) {
+        takenBytes += client.native.streamSend(lane, bytes, false) ?? 0;
+      }
+      converse(client, server);
+    }
+    assert.equal(takenBytes, firstWindowBytes);
+  },
+});
 
 Deno.test({
   name: "a server follows its client to another port, and to no other IP address",

@@ -25,6 +25,7 @@ import {
   type ConnectionSettings,
   packetBytesByHost,
   serverConfig,
+  setWindows,
   type WindowLedger,
   windowLedger,
   type WindowOffer,
@@ -224,7 +225,8 @@ class ServerConfigs {
   for(host: string): { readonly config: NativeConfig; readonly offer: WindowOffer } {
     const stack = this.#stack;
     const offer = stack.ledger.offer(this.#options.windowBytes ?? LIMITS.windowBytes);
-    const settings = settingsOf(this.#options, { stack, offer, host });
+    const { firstBytes: firstWindowBytes } = offer;
+    const settings = { ...settingsOf(this.#options, { stack, offer, host }), firstWindowBytes };
     let config = this.#made.get(settings.packetBytes);
     if (config === undefined) {
       try {
@@ -235,8 +237,7 @@ class ServerConfigs {
       }
       this.#made.set(settings.packetBytes, config);
     }
-    config.setMaxStreamWindow(settings.streamWindowBytes);
-    config.setMaxConnectionWindow(settings.connectionWindowBytes);
+    setWindows(config, settings);
     return { config, offer };
   }
 }

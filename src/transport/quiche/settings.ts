@@ -16,6 +16,8 @@ const STREAMS_AHEAD = 10;
 const ACTIVE_IDS = 4;
 /** Of what is left of all that may be promised, one connection gets one part of so many, or of more. */
 const PARTS = 16;
+/** Of what is left for strangers to begin with, each gets one part of so many. */
+const FIRST_PARTS = 8;
 /** What a UDP packet holds at most. */
 const MOST_UDP_BYTES = 65_527;
 
@@ -23,31 +25,40 @@ export interface ConnectionSettings {
   readonly idleMs: number;
   readonly packetBytes: number;
   readonly congestion: Congestion;
+  /** What the connection's window begins with; `firstConnectionWindowBytes` by default. */
+  readonly firstWindowBytes?: number;
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
 }
 
 /** Fills in all but the certificates. */
 export function configure(config: NativeConfig, settings: ConnectionSettings): NativeConfig {
-  const { streamWindowBytes, connectionWindowBytes } = settings;
   config.setMaxIdleTimeout(settings.idleMs);
   config.setMaxRecvUdpPayloadSize(MOST_UDP_BYTES);
   config.setMaxSendUdpPayloadSize(settings.packetBytes);
-  config.setInitialMaxData(Math.min(LIMITS.firstConnectionWindowBytes, connectionWindowBytes));
+  const { streamWindowBytes } = settings;
   const control = Math.min(LIMITS.firstControlWindowBytes, streamWindowBytes);
   config.setInitialMaxStreamDataBidiLocal(control);
   config.setInitialMaxStreamDataBidiRemote(control);
   const lane = Math.min(LIMITS.firstLaneWindowBytes, streamWindowBytes);
   config.setInitialMaxStreamDataUni(lane);
   config.setInitialMaxStreamsUni(LIMITS.lanesPerConnection);
-  config.setMaxStreamWindow(streamWindowBytes);
-  config.setMaxConnectionWindow(connectionWindowBytes);
+  setWindows(config, settings);
   config.setActiveConnectionIdLimit(ACTIVE_IDS);
   config.setDisableActiveMigration(false);
   config.setCcAlgorithm(congestionNumber(settings.congestion));
   // The addon hides when a packet should go, so that quiche's own pacing would be a wrong promise.
   config.enablePacing(false);
   return config;
+}
+
+/** What each connection has of its own, where several share a configuration. */
+export function setWindows(config: NativeConfig, settings: ConnectionSettings): void {
+  const { streamWindowBytes, connectionWindowBytes, firstWindowBytes } = settings;
+  const firstBytes = firstWindowBytes ?? LIMITS.firstConnectionWindowBytes;
+  config.setInitialMaxData(Math.min(firstBytes, connectionWindowBytes));
+  config.setMaxStreamWindow(streamWindowBytes);
+  config.setMaxConnectionWindow(connectionWindowBytes);
 }
 
 /** A server proves itself by its certificate; a client proves itself inside the channel. */
@@ -105,6 +116,8 @@ export function packetBytesAsked(text: string | undefined): number | null {
 
 /** What one connection may promise its peer. */
 export interface WindowOffer {
+  /** What a server's connection begins with: until it is proved, its peer may be anybody. */
+  readonly firstBytes: number;
   readonly streamBytes: number;
   readonly connectionBytes: number;
   /** When the connection has ended, or came to nothing. */
@@ -121,6 +134,8 @@ export class WindowLedger {
   #promisedBytes = 0;
   /** When those began that may still be strangers; oldest first. */
   readonly #young = new Map<WindowOffer, number>();
+  /** What these begin with, together. */
+  #firstBytes = 0;
 
   constructor(mostBytes: number, nowMs: () => number = () => performance.now()) {
     this.#mostBytes = mostBytes;
@@ -134,7 +149,7 @@ export class WindowLedger {
   /**
    * Windows for one more connection: what it wants, and at most a part of what is left, the smaller the
    * more of the others may be strangers: a crowd of them leaves something for whoever comes next. Nobody
-   * gets less than what a connection begins with.
+   * gets less than what a connection begins with, which a crowd shares too.
    */
   offer(wantedBytes: number): WindowOffer {
     const streamBytes = Math.min(Math.max(wantedBytes, 1), LIMITS.mostWindowBytes);
@@ -143,20 +158,32 @@ export class WindowLedger {
       LIMITS.firstConnectionWindowBytes,
       Math.min(streamBytes * STREAMS_AHEAD, Math.floor(leftBytes / (PARTS + this.#strangers()))),
     );
+    const unsharedBytes = Math.max(0, LIMITS.strangersWindowBytes - this.#firstBytes);
+    const firstBytes = Math.max(
+      LIMITS.leastFirstWindowBytes,
+      Math.min(LIMITS.firstConnectionWindowBytes, Math.floor(unsharedBytes / FIRST_PARTS)),
+    );
     this.#promisedBytes += connectionBytes;
     let isOver = false;
     const offer: WindowOffer = {
+      firstBytes,
       connectionBytes,
       streamBytes: Math.min(streamBytes, connectionBytes),
       release: () => {
         if (isOver) return;
         isOver = true;
-        this.#young.delete(offer);
+        this.#grown(offer);
         this.#promisedBytes -= connectionBytes;
       },
     };
     this.#young.set(offer, this.#nowMs());
+    this.#firstBytes += firstBytes;
     return offer;
+  }
+
+  /** It is no stranger any more, or gone. */
+  #grown(offer: WindowOffer): void {
+    if (this.#young.delete(offer)) this.#firstBytes -= offer.firstBytes;
   }
 
   /** Whoever has not proved itself by then is shown out. */
@@ -164,7 +191,7 @@ export class WindowLedger {
     const sinceMs = this.#nowMs() - LIMITS.handshakeMs;
     for (const [offer, beganMs] of this.#young) {
       if (beganMs > sinceMs) break;
-      this.#young.delete(offer);
+      this.#grown(offer);
     }
     return this.#young.size;
   }

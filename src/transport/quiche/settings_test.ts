@@ -91,6 +91,36 @@ Deno.test("handshakes that overlap are promised no more than there is (I8)", () 
   }
 });
 
+Deno.test("a crowd that has proved nothing shares what connections begin with", () => {
+  let nowMs = 0;
+  const ledger = new WindowLedger(4096 * MiB, () => nowMs);
+  const whole = LIMITS.firstConnectionWindowBytes;
+  const crowd = Array.from(
+    { length: LIMITS.unauthenticatedPeers },
+    () => ledger.offer(LIMITS.windowBytes),
+  );
+  const firsts = crowd.map(({ firstBytes }) => firstBytes);
+  assert.equal(firsts[0], whole);
+  assert.ok(firsts[3]! > whole / 2, "a client with a few connections");
+  assert.equal(firsts.at(-1), LIMITS.leastFirstWindowBytes);
+  const most = LIMITS.strangersWindowBytes +
+    LIMITS.unauthenticatedPeers * LIMITS.leastFirstWindowBytes;
+  assert.ok(firsts.reduce((sum, bytes) => sum + bytes, 0) <= most);
+  // Who is gone leaves it to others; who is there for long has proved itself.
+  for (const { release } of crowd.slice(1)) {
+    release();
+    release();
+  }
+  const next = ledger.offer(LIMITS.windowBytes);
+  assert.equal(next.firstBytes, (LIMITS.strangersWindowBytes - whole) / 8);
+  nowMs = LIMITS.handshakeMs;
+  const later = ledger.offer(LIMITS.windowBytes);
+  assert.equal(later.firstBytes, whole);
+  for (const { release } of [crowd[0]!, next, later]) release();
+  const again = [1, 2].map(() => ledger.offer(LIMITS.windowBytes).firstBytes);
+  assert.deepEqual(again, [whole, (LIMITS.strangersWindowBytes - whole) / 8]);
+});
+
 Deno.test("a crowd that has proved nothing leaves more than the least for whoever comes next", () => {
   let nowMs = 0;
   const ledger = new WindowLedger(4096 * MiB, () => nowMs);

@@ -2,6 +2,7 @@
 // waits here with its writer: nothing is ever queued beyond what the addon itself holds. Reads go
 // straight into the caller's memory.
 
+import { PendingWrites, type WritesHost } from "../pending_writes.ts";
 import { takenOver } from "../reader_memory.ts";
 import type { ReceiveStream, SendStream } from "../transport.ts";
 import { NATIVE, type NativeConnection, nativeText } from "./binding.ts";
@@ -9,27 +10,14 @@ import { NATIVE, type NativeConnection, nativeText } from "./binding.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What a stream needs of its connection. */
-export interface StreamHost {
+export interface StreamHost extends WritesHost {
   readonly native: NativeConnection;
   /** Something is to be sent. */
   touch(): void;
-  /** Why nothing goes on: the connection's end, or else what befell this stream. */
-  explain(found: string): Error;
-  /** Whether the connection is over. */
-  readonly over: boolean;
   /** This direction is done with. */
   finished(id: number, direction: "send" | "receive"): void;
 }
 
-interface PendingWrite {
-  readonly bytes: Bytes;
-  readonly end: boolean;
-  at: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-const NOTHING = new Uint8Array(0);
 /** The code a stream is given up with: nobody reads it. */
 const GIVEN_UP = 0;
 const STOPPED = /^StreamStopped/;
@@ -38,39 +26,31 @@ const RESET = /^StreamReset/;
 export class QuicheSend implements SendStream {
   readonly id: number;
   readonly #host: StreamHost;
-  readonly #pending: PendingWrite[] = [];
-  #closed = false;
-  /** What befell it; null while it is well. */
-  #gone: string | null = null;
+  readonly #writes: PendingWrites;
   #done = false;
 
   constructor(id: number, host: StreamHost) {
     this.id = id;
     this.#host = host;
+    this.#writes = new PendingWrites(host, () => this.pump());
   }
 
   /** Whether somebody waits for room. */
   get waits(): boolean {
-    return this.#pending.length > 0;
+    return this.#writes.first !== undefined;
   }
 
   write(bytes: Bytes): Promise<void> {
-    if (this.#closed) return Promise.reject(new TypeError("Cannot write: the stream is closed"));
-    if (bytes.buffer.detached) {
-      return Promise.reject(new TypeError("Cannot write: the buffer is detached"));
-    }
-    return this.#put(bytes, false);
+    return this.#writes.write(bytes);
   }
 
   close(): Promise<void> {
-    if (this.#closed) return Promise.reject(new TypeError("Cannot close: the stream is closed"));
-    this.#closed = true;
-    return this.#put(NOTHING, true);
+    return this.#writes.close();
   }
 
   abort(): void {
-    this.#closed = true;
-    if (this.#gone !== null || this.#done) return;
+    this.#writes.shut();
+    if (this.#writes.gone !== null || this.#done) return;
     this.fail("the stream was given up");
     if (this.#host.over) return;
     shutDown(this.#host.native, this.id, NATIVE.direction.write);
@@ -79,7 +59,7 @@ export class QuicheSend implements SendStream {
 
   /** Hands over what the addon takes now. */
   pump(): void {
-    for (let write = this.#pending[0]; write !== undefined; write = this.#pending[0]) {
+    for (let write = this.#writes.first; write !== undefined; write = this.#writes.first) {
       const { bytes, at, end } = write;
       let taken;
       try {
@@ -93,7 +73,7 @@ export class QuicheSend implements SendStream {
       if (taken > 0 || end) this.#host.touch();
       write.at = at + taken;
       if (write.at < bytes.byteLength) return;
-      this.#pending.shift();
+      this.#writes.shift();
       write.resolve();
       if (end) this.#finish();
     }
@@ -101,20 +81,8 @@ export class QuicheSend implements SendStream {
 
   /** It is gone, and so is whoever waits. */
   fail(found: string): void {
-    this.#gone ??= found;
-    for (const { reject } of this.#pending.splice(0)) reject(this.#host.explain(this.#gone));
+    this.#writes.fail(found);
     this.#finish();
-  }
-
-  #put(bytes: Bytes, end: boolean): Promise<void> {
-    if (this.#host.over || this.#gone !== null) {
-      return Promise.reject(this.#host.explain(this.#gone ?? "the stream is gone"));
-    }
-    if (bytes.byteLength === 0 && !end && !this.waits) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ bytes, end, at: 0, resolve, reject });
-      if (this.#pending.length === 1) this.pump();
-    });
   }
 
   #finish(): void {

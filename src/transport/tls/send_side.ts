@@ -2,30 +2,18 @@
 // and the connection take it; nothing is copied or queued beyond that.
 
 import { LIMITS } from "../../base/limits.ts";
+import { type PendingWrite, PendingWrites, type WritesHost } from "../pending_writes.ts";
 import type { SendStream } from "../transport.ts";
 import { badFrame } from "./frames.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What it needs of its connection. */
-export interface SendHost {
-  /** Whether the connection is over. */
-  readonly over: boolean;
-  /** Why nothing goes on: the connection's end, or else what befell this stream. */
-  explain(found: string): Error;
+export interface SendHost extends WritesHost {
   /** It has something to send. */
   wake(): void;
   /** It was given up, and its peer is to hear of it. */
   reset(side: SendSide): void;
-}
-
-interface PendingWrite {
-  readonly bytes: Bytes;
-  /** The stream ends with it. */
-  readonly end: boolean;
-  at: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
 }
 
 /** Bytes that go out as one frame. */
@@ -35,68 +23,58 @@ export interface Piece {
   readonly spends: boolean;
 }
 
-const NOTHING = new Uint8Array(0);
-
 export class SendSide implements SendStream {
   readonly stream: number;
   readonly #host: SendHost;
-  readonly #writes: PendingWrite[] = [];
+  readonly #writes: PendingWrites;
   /** What is on its way out and settles when it is taken. */
   #sending: PendingWrite | null = null;
   #credit: number = LIMITS.firstMuxWindowBytes;
-  #isClosed = false;
   /** The end was said: in order, or that it is given up. */
   #isOver = false;
-  /** What befell it; null while it is well. */
-  #gone: string | null = null;
 
   constructor(stream: number, host: SendHost) {
     this.stream = stream;
     this.#host = host;
+    this.#writes = new PendingWrites(host, () => host.wake());
   }
 
   write(bytes: Bytes): Promise<void> {
-    if (this.#isClosed) return Promise.reject(new TypeError("Cannot write: the stream is closed"));
-    if (bytes.buffer.detached) {
-      return Promise.reject(new TypeError("Cannot write: the buffer is detached"));
-    }
-    return this.#put(bytes, false);
+    return this.#writes.write(bytes);
   }
 
   close(): Promise<void> {
-    if (this.#isClosed) return Promise.reject(new TypeError("Cannot close: the stream is closed"));
-    this.#isClosed = true;
-    return this.#put(NOTHING, true);
+    return this.#writes.close();
   }
 
   abort(): void {
-    this.#isClosed = true;
+    this.#writes.shut();
     this.#giveUp("the stream was given up");
   }
 
   /** Whether it has bytes, and credit for some of them. */
   get hasPiece(): boolean {
-    const write = this.#writes[0];
+    const write = this.#writes.first;
     return write !== undefined && !write.end && this.#credit > 0 && this.#sending === null;
   }
 
   /** The next bytes to go out, so many at most; only where it has a piece. */
   nextPiece(most: number): Piece {
-    const write = this.#writes[0]!;
+    const write = this.#writes.first!;
     const rest = write.bytes.byteLength - write.at;
     const count = Math.min(rest, this.#credit, most);
     const bytes = write.bytes.subarray(write.at, write.at + count);
     write.at += count;
     this.#credit -= count;
-    if (count === rest) this.#sending = this.#writes.shift()!;
+    if (count === rest) this.#sending = this.#writes.shift();
     return { bytes, spends: this.#credit === 0 };
   }
 
   /** Whether all is sent and its end is to be said; it counts as said then. */
   takeEnd(): boolean {
-    const write = this.#writes[0];
+    const write = this.#writes.first;
     if (write?.end !== true || this.#sending !== null) return false;
-    this.#sending = this.#writes.shift()!;
+    this.#sending = this.#writes.shift();
     this.#isOver = true;
     return true;
   }
@@ -126,28 +104,16 @@ export class SendSide implements SendStream {
 
   /** It is gone, and so is whoever waits. */
   fail(found: string): void {
-    this.#gone ??= found;
-    const writes = [...this.#sending === null ? [] : [this.#sending], ...this.#writes.splice(0)];
+    const sending = this.#sending;
     this.#sending = null;
-    for (const { reject } of writes) reject(this.#host.explain(this.#gone));
+    this.#writes.fail(found, sending);
   }
 
   #giveUp(found: string): void {
-    if (this.#gone !== null) return;
+    if (this.#writes.gone !== null) return;
     this.fail(found);
     if (this.#isOver || this.#host.over) return;
     this.#isOver = true;
     this.#host.reset(this);
-  }
-
-  #put(bytes: Bytes, end: boolean): Promise<void> {
-    if (this.#host.over || this.#gone !== null) {
-      return Promise.reject(this.#host.explain(this.#gone ?? "the stream is gone"));
-    }
-    if (bytes.byteLength === 0 && !end) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#writes.push({ bytes, end, at: 0, resolve, reject });
-      if (this.#writes.length === 1) this.#host.wake();
-    });
   }
 }

@@ -20,7 +20,6 @@ import type { ChannelStack } from "./channel.ts";
 import { STACK, TlsConnection } from "./connection.ts";
 import { HangUps } from "./hang_ups.ts";
 import { TlsListener } from "./listener.ts";
-import { NODE_TLS } from "./node_channel.ts";
 import { dialError, hungUp, noProtocol } from "./tls_errors.ts";
 import { WindowBudget } from "./window_budget.ts";
 
@@ -32,6 +31,13 @@ export interface TlsOptions extends Partial<HandshakeLimits> {
   /** How long a port may hang up at each attempt that was never heard. */
   readonly hangUpMs?: number;
 }
+
+/** `node:tls`, which a runtime that has another need not evaluate. */
+const NODE_TLS: ChannelStack = {
+  addsToRuntimeRoots: false,
+  connect: async (to) => await (await import("./node_channel.ts")).NODE_TLS.connect(to),
+  listen: async (at) => await (await import("./node_channel.ts")).NODE_TLS.listen(at),
+};
 
 /** What all windows of this process may grow by. */
 const BUDGET = new WindowBudget(LIMITS.muxWindowsBytes);
