@@ -56,11 +56,20 @@ export class FramePlanner {
     this.#ready.push(file);
   }
 
-  /** Plans at most `max` frames; an empty answer means nothing is ready or too much is unstored. */
-  poll(max: number, chunkBytes: number): PlannedFrame[] {
+  /**
+   * Plans at most `max` frames, of no more than `mostRecords` chunks each; an empty answer means nothing is
+   * ready or too much is unstored.
+   */
+  poll(
+    max: number,
+    { chunkBytes, mostRecords = LIMITS.recordsPerFrame }: {
+      readonly chunkBytes: number;
+      readonly mostRecords?: number;
+    },
+  ): PlannedFrame[] {
     const frames: PlannedFrame[] = [];
     while (frames.length < max && this.#frames.size < LIMITS.unstoredFrames) {
-      const frame = this.#planFrame(chunkBytes);
+      const frame = this.#planFrame(chunkBytes, mostRecords);
       if (frame === null) break;
       frames.push(frame);
     }
@@ -108,10 +117,10 @@ export class FramePlanner {
     }
   }
 
-  #planFrame(chunkBytes: number): PlannedFrame | null {
+  #planFrame(chunkBytes: number, mostRecords: number): PlannedFrame | null {
     const chunks: PlannedChunk[] = [];
     let rawBytes = 0;
-    while (chunks.length < LIMITS.recordsPerFrame) {
+    while (chunks.length < mostRecords) {
       const chunk = this.#peekChunk(chunkBytes);
       if (chunk === null || rawBytes + chunk.rawBytes > chunkBytes) break;
       this.#takeChunk(chunk);

@@ -21,7 +21,9 @@ function plannerOf(chunks: number) {
 
 /** What the next frames hold, by chunk number. */
 function planned(planner: FramePlanner, max = 100): number[] {
-  return planner.poll(max, CHUNK_BYTES).flatMap(({ chunks }) => chunks.map(({ chunk }) => chunk));
+  return planner.poll(max, { chunkBytes: CHUNK_BYTES }).flatMap(({ chunks }) =>
+    chunks.map(({ chunk }) => chunk)
+  );
 }
 
 Deno.test("FramePlanner plans a chunk once, at most `max` frames at a time", () => {
@@ -76,4 +78,23 @@ Deno.test("FramePlanner gives the records of a frame once", () => {
   assert.deepEqual([...planner.stored([0, 1])], [recordOf(0, 0)]);
   assert.deepEqual([...planner.stored([0, 1])], []);
   assert.equal(planner.isUnstored(0), false);
+});
+
+Deno.test("FramePlanner puts no more chunks into a frame than it is told", () => {
+  const files = new OpenFiles<SendFile>();
+  const planner = new FramePlanner(files);
+  for (let index = 0; index < 5; index++) {
+    const entry = fileEntry(`f${index}`, 1);
+    const file = new SendFile(index, {
+      origin: { path: "/f", stamp: stampOf(1) },
+      entry,
+      chunks: 1,
+    });
+    files.open(file);
+    planner.add(file);
+  }
+  const sizes = (mostRecords: number) =>
+    planner.poll(1, { chunkBytes: 1024, mostRecords }).map(({ chunks }) => chunks.length);
+  assert.deepEqual(sizes(2), [2]);
+  assert.deepEqual(sizes(LIMITS.recordsPerFrame), [3]);
 });

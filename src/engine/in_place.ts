@@ -35,6 +35,11 @@ export class InPlace {
     return this.#filesDone;
   }
 
+  /** Entries that had to be changed, whatever became of them: never falls either. */
+  get changed(): number {
+    return this.#changed.size;
+  }
+
   has(index: number): boolean {
     return this.#settled.has(index);
   }

@@ -6,9 +6,12 @@ import { LIMITS } from "../base/limits.ts";
 import {
   boundedGoal,
   connectionBound,
+  earlyGoal,
   firstGoal,
   type LaneGoal,
   type LanePlanOptions,
+  LONG_CONNECTIONS,
+  LONG_LANES,
   sameGoal,
 } from "./lane_goal.ts";
 import { insteadOf, type Move, nextMove, otherLeads, pays } from "./lane_moves.ts";
@@ -30,9 +33,6 @@ export interface LaneSight {
   readonly there: { readonly quic: number; readonly tcp: number };
 }
 
-/** Where a long path begins: measured, four connections of BBR fill 0.7 of 400 Mbit/s at 50 ms. */
-const LONG_CONNECTIONS = 4;
-const LONG_LANES = 8;
 /** What carries as much at once is not held back by a long path, or is none. */
 const JUMP_CEILING = 80e6;
 /** A busy moment is no long path: it has to look like one as often before it is taken for that. */
@@ -96,7 +96,7 @@ export class LanePlan {
     this.#firstMs ??= sight.nowMs;
     if (this.#isLong) this.#longLooks++;
     if (this.#isFixed) return this.#goal;
-    this.#begin();
+    if (!this.#beginEarly(sight)) this.#begin();
     this.#climb(sight);
     return this.#goal;
   }
@@ -111,10 +111,24 @@ export class LanePlan {
     return this.#rttMs !== null && this.#rttMs >= LIMITS.shortPathMs;
   }
 
+  /** Connections that are there already, or on their way, are what a jump would ask for. */
+  #beginEarly(sight: LaneSight): boolean {
+    if (this.#hasBegun) return false;
+    const goal = earlyGoal({ there: sight.there, goal: this.#goal }, this.#options);
+    if (goal === null) return false;
+    this.#hasBegun = true;
+    this.#hasJumped = true;
+    this.#longLooks = LONG_LOOKS;
+    const trial: Trial = { move: "connections", before: this.#goal, rate: null };
+    this.#try(trial, { goal, sight, reason: "the path is long" });
+    return true;
+  }
+
   /** Lanes of a long path cost nothing: they are there from the start. */
   #begin(): void {
+    if (this.#rttMs === null) return;
     if (this.#hasBegun && !this.#isLong && this.#longLooks > 0) return this.#shorten();
-    if (this.#hasBegun || this.#rttMs === null) return;
+    if (this.#hasBegun) return;
     this.#hasBegun = true;
     if (!this.#isLong || this.#options.lanes !== 0) return;
     this.#aim({ ...this.#goal, lanes: LONG_LANES }, "the path is long");

@@ -3,10 +3,9 @@
 // what was asked for. An entry that breaks such a rule is the peer's fault and ends the transfer; a bad
 // name fails that entry only.
 
-import { compareBytes, encodeUtf8 } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { isFromOn } from "../base/path.ts";
+import { comparePaths, isFromOn } from "../base/path.ts";
 import { entryProblem } from "../wire/entry.ts";
 import type { Entry, OfferedSource } from "../wire/messages.ts";
 
@@ -25,14 +24,18 @@ export class ManifestCheck {
   readonly #sources: readonly OfferedSource[];
   readonly #limit: number;
   readonly #isAsked: IsAsked | null;
-  readonly #directories = new Set<string>();
+  /** Directories whose paths the last one begins with, shortest first: no more than it has characters,
+   * however many the manifest names (I8). */
+  readonly #prefixes: string[] = [];
+  /** Of the first section those above `from`: what comes in the second may lie in them. */
+  readonly #aboveFrom: string[] = [];
   /** Directories offered of whose contents the manifest names none so far. */
   readonly #hollow: Set<OfferedSource>;
   readonly #from: string | null;
   /** No new beginning yet, and nothing was named that belongs behind one. */
   #mayBeginAnew = true;
   #hasBegunAnew = false;
-  #last: Uint8Array | null = null;
+  #last: string | null = null;
   #count = 0;
 
   constructor(
@@ -51,6 +54,11 @@ export class ManifestCheck {
     return this.#count;
   }
 
+  /** How many directories are held. */
+  get held(): number {
+    return this.#prefixes.length + this.#aboveFrom.length;
+  }
+
   /** Names of the directories offered that hold nothing at all, as far as the manifest goes. */
   get hollow(): readonly string[] {
     return [...this.#hollow].map(({ name }) => name);
@@ -63,18 +71,18 @@ export class ManifestCheck {
   next(entry: Entry, source: number): string | null {
     if (++this.#count > this.#limit) throw broken("it has too many entries");
     this.#checkOrder(entry.path);
+    this.#dropBehind(entry.path);
     this.#checkPlace(entry, source);
     if (this.#isAsked?.(entry) === false) throw notAsked();
     // A directory with a bad name counts here: what is below it has that bad name as well.
-    if (entry.kind === "directory") this.#directories.add(entry.path);
+    if (entry.kind === "directory") this.#keep(entry.path);
     return entryProblem(entry);
   }
 
   /** The two sections have no path in common, and each ascends: so no path comes twice. */
   #checkOrder(path: string): void {
-    const bytes = encodeUtf8(path);
-    const isInOrder = this.#last === null || compareBytes(this.#last, bytes) < 0;
-    this.#last = bytes;
+    const isInOrder = this.#last === null || comparePaths(this.#last, path) < 0;
+    this.#last = path;
     const isFirst = this.#from !== null && isFromOn(path, this.#from);
     if (!isInOrder) {
       if (!this.#mayBeginAnew) throw broken("its entries are not in ascending order");
@@ -91,7 +99,7 @@ export class ManifestCheck {
     if (offered === undefined) throw broken("it names a source that was not offered");
     const slash = entry.path.lastIndexOf("/");
     if (slash >= 0) {
-      if (!this.#directories.has(entry.path.slice(0, slash))) {
+      if (!this.#hasParent(entry.path, slash)) {
         throw broken("an entry comes without its directory");
       }
       this.#hollow.delete(offered);
@@ -103,6 +111,30 @@ export class ManifestCheck {
       throw broken("an entry was not offered");
     }
     if (offered.contents) this.#hollow.delete(offered);
+  }
+
+  /** What the path does not begin with nothing behind it begins with either. */
+  #dropBehind(path: string): void {
+    for (let last = this.#prefixes.at(-1); last !== undefined; last = this.#prefixes.at(-1)) {
+      if (path.startsWith(last)) return;
+      this.#prefixes.pop();
+    }
+  }
+
+  #keep(path: string): void {
+    this.#prefixes.push(path);
+    if (this.#from?.startsWith(`${path}/`)) this.#aboveFrom.push(path);
+  }
+
+  /**
+   * Whether the directory came that a path with its last slash at `slash` lies in. In byte order all paths
+   * between `a` and `a/x` begin with `a`, so it is still among the prefixes; or it came in the first
+   * section and the path in the second, and then it is above `from`.
+   */
+  #hasParent(path: string, slash: number): boolean {
+    const isParent = (prefix: string) => prefix.length === slash;
+    return this.#prefixes.some(isParent) ||
+      this.#aboveFrom.some((above) => isParent(above) && path.startsWith(above));
   }
 }
 

@@ -217,6 +217,68 @@ Deno.test("ManifestCheck wants an earlier directory above every entry, over both
   );
 });
 
+Deno.test("ManifestCheck holds as many directories as a path is deep, however many there are (I8)", () => {
+  const paths = Array.from({ length: 20_000 }, (_, at) => {
+    const number = String(at).padStart(5, "0");
+    return `d${number.slice(0, 2)}/d${number.slice(2, 4)}/d${number[4]}`;
+  });
+  const ascending = [...new Set(paths.flatMap(withParents))].sort(comparePaths);
+  const from = "d10/d50/d5";
+  const sections = [true, false].flatMap((first) =>
+    ascending.filter((path) => isFromOn(path, from) === first)
+  );
+  for (const order of [ascending, sections]) {
+    const manifest = new ManifestCheck([CONTENTS], { from });
+    let most = 0;
+    for (const path of order) {
+      assert.equal(manifest.next(directoryEntry(path), 0), null);
+      most = Math.max(most, manifest.held);
+    }
+    assert.equal(most, 5, "three levels, and two above where it may begin");
+  }
+});
+
+Deno.test("ManifestCheck knows an entry's directory as one does who keeps all of them", () => {
+  const name = fc.constantFrom("a", "b", "a-", "a0", "é", "\uffff", "𝄞");
+  const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => names.join("/"));
+  const entry = fc.tuple(path, fc.boolean());
+  const seen = { taken: 0, refused: 0 };
+  fc.assert(
+    fc.property(fc.array(entry, { maxLength: 12 }), path, fc.boolean(), (entries, from, plain) => {
+      const kinds = new Map(
+        entries.flatMap(([path, isDirectory]): [string, boolean][] => [
+          ...withParents(path).slice(0, -1).map((above): [string, boolean] => [above, true]),
+          [path, isDirectory],
+        ]),
+      );
+      // Some are left out.
+      for (const [path, isDirectory] of entries) if (!isDirectory) kinds.delete(path);
+      for (const [path] of entries) if (!kinds.has(path)) kinds.set(path, false);
+      const ascending = [...kinds.keys()].sort(comparePaths);
+      const [first, second] = [true, false].map((wanted) =>
+        ascending.filter((path) => (plain || isFromOn(path, from)) === wanted)
+      );
+      const known = new Set<string>();
+      const manifest = new ManifestCheck([CONTENTS], { from });
+      for (const path of [...first!, ...second!]) {
+        const isDirectory = kinds.get(path)!;
+        const take = () => manifest.next((isDirectory ? directoryEntry : linkTo)(path), 0);
+        const above = path.slice(0, path.lastIndexOf("/"));
+        if (path.includes("/") && !known.has(above)) {
+          assertBroken(take, /without its directory/);
+          seen.refused++;
+          return;
+        }
+        take();
+        seen.taken++;
+        if (isDirectory) known.add(path);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+  assert.ok(seen.taken > 50 && seen.refused > 50, JSON.stringify(seen));
+});
+
 Deno.test("ManifestCheck takes an order just when it is plain or in the two sections", () => {
   const name = fc.constantFrom("a", "b", "a-", "a0", "é", "\uffff", "𝄞");
   const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
@@ -254,4 +316,8 @@ Deno.test("ManifestCheck takes an order just when it is plain or in the two sect
 function withParents(path: string): string[] {
   const names = path.split("/");
   return names.map((_, at) => names.slice(0, at + 1).join("/"));
+}
+
+function linkTo(path: string): Entry {
+  return linkEntry(path, "x");
 }

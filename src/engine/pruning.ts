@@ -1,7 +1,8 @@
 // What the sources do not have and the destination has: whether it is to be removed, what came of it,
 // and who hears of it. One asks at most once, and only when nothing failed: an entry that is missing
 // because it failed must not take the older copy with it. Nor does a source that holds nothing at all,
-// as a disk that is not mounted does.
+// as a disk that is not mounted does. What is removed comes some at a time, and is told before more is
+// asked for: of any number of names only so many are held (I8).
 
 import { LIMITS } from "../base/limits.ts";
 import { pathProblem } from "../base/path.ts";
@@ -33,6 +34,7 @@ export class Pruning {
   readonly #reports = new Queue<FailureReport>();
   readonly #notices: string[] = [];
   #isDue: boolean;
+  #hasBegun = false;
   #owesMessage = false;
   #deleted = 0;
   #kept = 0;
@@ -60,7 +62,8 @@ export class Pruning {
   }
 
   /**
-   * All else is in place: whether the store is to be asked now. Where it is not, it is settled why:
+   * All else is in place: whether the store is to be asked, for the first time or for more. Where it is
+   * not, it is settled why:
    * `notice` when entries failed, a failure of its own for each of the `hollow` sources.
    */
   begins(
@@ -72,6 +75,7 @@ export class Pruning {
     },
   ): boolean {
     if (!this.#isDue) return false;
+    if (this.#hasBegun) return true;
     if (failed > 0) {
       this.#isDue = false;
       this.#notices.push(notice);
@@ -81,14 +85,15 @@ export class Pruning {
       this.take({ deleted: [], failures: hollow.map(emptySource) });
       return false;
     }
+    this.#hasBegun = true;
     return true;
   }
 
-  /** The store did it, or said what it would do. */
-  take({ deleted, failures }: Pruned): void {
-    this.#isDue = false;
-    this.#owesMessage = this.#isTold;
-    this.#deleted = deleted.length;
+  /** The store did it, or said what it would do; it is due on while there is more. */
+  take({ deleted, failures, more = false }: Pruned): void {
+    this.#isDue = more;
+    this.#owesMessage = this.#isTold && !more;
+    this.#deleted += deleted.length;
     for (const path of deleted) {
       if (this.#isTold) this.#unsaid.add(tellable(path));
       if (this.#tellsPaths) this.#paths.add(path);

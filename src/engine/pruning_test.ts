@@ -96,6 +96,22 @@ Deno.test("it begins when it is due, nothing failed and every source has somethi
   assert.equal(pruning.begins(READY), false);
 });
 
+Deno.test("it goes on while there is more, whatever fails meanwhile, and counts all of it", () => {
+  const pruning = pruningOf(true, { tellPaths: true });
+  assert.equal(pruning.begins(READY), true);
+  pruning.take({ deleted: ["x"], failures: [], more: true });
+  assert.deepEqual(messagesOf(pruning).map(({ paths }) => paths), [["x"]]);
+  assert.equal(pruning.isDue, true);
+  assert.equal(pruning.begins({ ...READY, failed: 1 }), true);
+  pruning.take({ deleted: [], failures: [], more: true });
+  assert.deepEqual(messagesOf(pruning), [], "nothing came, and the end is not said yet");
+  pruning.take({ deleted: ["y/"], failures: [] });
+  assert.deepEqual(messagesOf(pruning).map(({ paths }) => paths), [["y/"]]);
+  assert.deepEqual([pruning.isDue, pruning.begins(READY)], [false, false]);
+  assert.deepEqual(pruning.counts, { deleted: 2, kept: 0 });
+  assert.deepEqual([pruning.pollNotice(), pruning.pollPath()], [null, "x"]);
+});
+
 Deno.test("with failed entries it does not begin, says why, and nothing is told of paths", () => {
   const pruning = pruningOf(true, { tellPaths: true });
   assert.equal(pruning.begins({ ...READY, failed: 1, hollow: ["x"] }), false);

@@ -47,7 +47,7 @@ export type ReceiverAction =
     readonly files: readonly WholeFile[];
     readonly leaveOut: readonly number[];
   }
-  /** Store: `prune`; answer with `pruned`. */
+  /** Store: `prune`, once what was told of it before was taken; answer with `pruned`. */
   | { readonly kind: "prune" }
   /** Store: `finish`, without what failed; answer with `storeFinished`. */
   | { readonly kind: "finish"; readonly leaveOut: readonly number[] }

@@ -18,7 +18,7 @@ const HELD = 3;
 const FORGETTING = 4;
 const FORGOTTEN = 5;
 
-const NO_DIGESTS = new Uint8Array(0);
+const NO_BYTES = new Uint8Array(0);
 
 /** A file up to here may be left to be synced with others; a larger one is synced as it is written. */
 const TOGETHER_BYTES = 256 * 1024;
@@ -31,7 +31,6 @@ export class ReceiveFile {
   readonly fresh: boolean;
   /** Who writes its one chunk makes it durable too. */
   readonly syncsAlone: boolean;
-  digests: Uint8Array;
   /** Absolute path chunks are written to; empty until it was placed. */
   part = "";
   /** Known to the store, and the sender was answered: chunks may land. */
@@ -47,9 +46,11 @@ export class ReceiveFile {
   heldAs: { readonly stamp: Stamp; readonly recordedNs: bigint } | null = null;
   /** A chunk is written to the part, or is about to be. */
   touched = false;
-  readonly #states: Uint8Array;
-  /** The frame that each landing chunk came in. */
-  readonly #carriers = new Map<number, number>();
+  /** Of chunks, with their states, once there is something to be said of one: most files are unchanged. */
+  #digests: Uint8Array | null = null;
+  #states = NO_BYTES;
+  /** The frame that each landing chunk came in; null where none ever did. */
+  #carriers: Map<number, number> | null = null;
   #unjournalled: number[] = [];
   #isWhole = false;
   #stored = 0;
@@ -70,15 +71,11 @@ export class ReceiveFile {
     this.entry = entry;
     this.fresh = fresh;
     this.chunks = chunks;
-    if (chunks > 1) {
-      this.digests = new Uint8Array(chunks * DIGEST_BYTES);
-      this.#states = new Uint8Array(chunks);
-      return;
-    }
-    // In one buffer: of small files there are many, and a buffer outweighs what is in it.
-    const state = new Uint8Array(DIGEST_BYTES + 1);
-    this.digests = state.subarray(0, chunks * DIGEST_BYTES);
-    this.#states = state.subarray(DIGEST_BYTES, DIGEST_BYTES + chunks);
+  }
+
+  /** Digests of the chunks that are here, in place. */
+  get digests(): Uint8Array {
+    return this.#digests ?? this.#make();
   }
 
   /** Every chunk is in the part, or stands where it is. */
@@ -100,7 +97,7 @@ export class ReceiveFile {
   }
 
   wants(chunk: number): boolean {
-    return this.#states[chunk] === MISSING || this.isHeld(chunk);
+    return this.#stateOf(chunk) === MISSING || this.isHeld(chunk);
   }
 
   digestOf(chunk: number): Uint8Array {
@@ -108,7 +105,7 @@ export class ReceiveFile {
   }
 
   isHeld(chunk: number): boolean {
-    return this.#states[chunk]! >= HELD;
+    return this.#stateOf(chunk) >= HELD;
   }
 
   /** Held in the part, where the journal says so. */
@@ -143,7 +140,7 @@ export class ReceiveFile {
    */
   reclaim(): boolean {
     for (let chunk = 0; chunk < this.chunks; chunk++) {
-      if (this.#states[chunk]! > HELD) this.#unjournalled.push(chunk);
+      if (this.#stateOf(chunk) > HELD) this.#unjournalled.push(chunk);
     }
     return this.#unjournalled.length > 0;
   }
@@ -176,22 +173,24 @@ export class ReceiveFile {
 
   land(chunk: number, frame: number): void {
     if (this.isHeld(chunk)) this.#held--;
+    if (this.#digests === null) this.#make();
     this.#states[chunk] = LANDING;
+    this.#carriers ??= new Map();
     this.#carriers.set(chunk, frame);
   }
 
   /** The frame in which a chunk is landing; null when it is not. */
   carrierOf(chunk: number): number | null {
-    return this.#carriers.get(chunk) ?? null;
+    return this.#carriers?.get(chunk) ?? null;
   }
 
   /** The chunk is verified and where it belongs; `written` when the journal must hear of it. */
   store(record: ChunkRecord, { written }: { written: boolean }): void {
     if (this.isHeld(record.chunk)) this.#held--;
-    this.#states[record.chunk] = STORED;
-    this.#carriers.delete(record.chunk);
-    this.#stored++;
     this.digests.set(record.digest, record.chunk * DIGEST_BYTES);
+    this.#states[record.chunk] = STORED;
+    this.#carriers?.delete(record.chunk);
+    this.#stored++;
     if (written) this.#unjournalled.push(record.chunk);
   }
 
@@ -203,7 +202,7 @@ export class ReceiveFile {
 
   /** The file is whole: of its digests only those that await the journal are still needed. */
   shed(): void {
-    if (this.#unjournalled.length === 0) this.digests = NO_DIGESTS;
+    if (this.#unjournalled.length === 0) this.#digests = NO_BYTES;
     this.#isWhole = true;
   }
 
@@ -225,5 +224,21 @@ export class ReceiveFile {
     }
     if (this.#isWhole) this.shed();
     return runs;
+  }
+
+  #stateOf(chunk: number): number {
+    return this.#states[chunk] ?? MISSING;
+  }
+
+  #make(): Uint8Array {
+    const { chunks } = this;
+    if (chunks > 1) {
+      this.#states = new Uint8Array(chunks);
+      return this.#digests = new Uint8Array(chunks * DIGEST_BYTES);
+    }
+    // In one buffer: of small files there are many, and a buffer outweighs what is in it.
+    const state = new Uint8Array(DIGEST_BYTES + 1);
+    this.#states = state.subarray(DIGEST_BYTES, DIGEST_BYTES + chunks);
+    return this.#digests = state.subarray(0, chunks * DIGEST_BYTES);
   }
 }

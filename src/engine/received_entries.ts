@@ -11,7 +11,7 @@ import type { Hashing } from "./hashing.ts";
 import { InPlace, type InPlaceCounts } from "./in_place.ts";
 import { ManifestCounts } from "./manifest_counts.ts";
 import type { ReceiveFile } from "./receive_file.ts";
-import { type EntryReport, skippedNotice } from "./report.ts";
+import { type EntryReport, skippedNotice, type TransferCounts } from "./report.ts";
 import { Rereading } from "./rereading.ts";
 import { RootLog } from "./root.ts";
 import { violation } from "./violation.ts";
@@ -56,10 +56,11 @@ export class ReceivedEntries {
     return this.#manifest.isClosed;
   }
 
-  get counts(): { filesDone: number; filesTotal: number | null; bytesTotal: number | null } {
+  get counts(): Pick<TransferCounts, "filesDone" | "filesTotal" | "bytesTotal" | "changed"> {
     const { totals } = this.#manifest;
     return {
       filesDone: this.#inPlace.filesDone,
+      changed: this.#inPlace.changed,
       filesTotal: totals?.files ?? null,
       bytesTotal: totals?.bytes ?? null,
     };
@@ -252,11 +253,13 @@ export class ReceivedEntries {
 
   /** The root that the sender should name. */
   senderRoot(hashing: Hashing): Uint8Array {
+    if (this.#peerFailed.size === 0) return this.#log.root(hashing);
     return this.#log.root(hashing, { leaveOut: (index) => this.#peerFailed.has(index) });
   }
 
   /** The root of what is in place. */
   root(hashing: Hashing): Uint8Array {
+    if (this.#failed.size === 0 && this.#skipped.size === 0) return this.#log.root(hashing);
     const leaveOut = (index: number) => this.#failed.has(index) || this.#skipped.has(index);
     return this.#log.root(hashing, { leaveOut });
   }

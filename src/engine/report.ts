@@ -46,6 +46,8 @@ export interface TransferCounts {
   /** Files under their final names. */
   readonly filesDone: number;
   readonly filesTotal: number | null;
+  /** Entries made, replaced, or given another mode or time, those that failed after all included. */
+  readonly changed: number;
   /** What it is at; see {@linkcode TransferPhase}. */
   readonly phase: TransferPhase;
 }

@@ -1,9 +1,10 @@
 // The two digests that name content: the file digest over a file's chunk digests, and the root over
 // a manifest. Both ends compute both; PROTOCOL.md gives their bytes.
 
-import { compareBytes, decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
+import { compareBytes, decodeUtf8, encodeUtf8, Utf8Room } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { Slabs } from "../base/slabs.ts";
 import type { Entry, EntryKind } from "../wire/messages.ts";
 import type { Hashing } from "./hashing.ts";
 import { PAGE_ENTRIES, RootPage } from "./root_page.ts";
@@ -37,13 +38,17 @@ export function fileDigest(
  */
 export class RootLog {
   readonly #pages: RootPage[] = [];
+  readonly #slabs = new Slabs();
   #length = 0;
-  /** Path of the last entry. */
+  /** Path of the last entry, in one of the rooms; the next one goes to the other. */
   #last: Uint8Array = new Uint8Array(0);
+  readonly #rooms = [new Utf8Room(), new Utf8Room()] as const;
   #recordBytes = 0;
   /** First entry of the second section; null while there is one. */
   #secondFrom: number | null = null;
   readonly #limitBytes: number;
+  /** Root of all that is complete, until there is more: both ends of a receiver's transfer ask for it. */
+  #ofAll: Uint8Array | null = null;
 
   constructor({ limitBytes = LIMITS.manifestBytes }: { limitBytes?: number } = {}) {
     this.#limitBytes = limitBytes;
@@ -61,19 +66,22 @@ export class RootLog {
 
   /** Appends the next entry; a file's digest follows with `seal`. */
   add({ kind, path: name, sizeBytes, mode, target: to = "" }: Entry): void {
-    const path = encodeUtf8(name);
+    const path = this.#rooms[this.#length % 2 === 0 ? 0 : 1].encode(name);
     const target = kind === "link" ? encodeUtf8(to) : null;
     const isExecutable = kind === "file" && (mode & EXECUTABLE_BITS) !== 0;
     const entry = { kind, path, sizeBytes, isExecutable, target };
     this.#count(recordBytes(entry));
     let page = this.#pages.at(-1);
-    if (page === undefined || page.isFull) this.#pages.push(page = new RootPage());
+    if (page === undefined || page.isFull) {
+      this.#pages.push(page = new RootPage(this.#slabs));
+    }
     page.add(entry, this.#last);
     if (this.#secondFrom === null && this.#length > 0 && compareBytes(this.#last, path) > 0) {
       this.#secondFrom = this.#length;
     }
     this.#last = path;
     this.#length++;
+    this.#ofAll = null;
   }
 
   /** Path of an entry. */
@@ -105,6 +113,7 @@ export class RootLog {
   /** Sets a file's digest. */
   seal(index: number, digest: Uint8Array): void {
     if (!this.isFile(index)) throw new RangeError(`No file ${index} to seal`);
+    this.#ofAll = null;
     this.#page(index).seal(index % PAGE_ENTRIES, digest);
   }
 
@@ -115,8 +124,16 @@ export class RootLog {
     return digest.slice();
   }
 
-  /** Root over every complete entry that is not left out, ascending by path. */
-  root(hashing: Hashing, { leaveOut }: { leaveOut: (index: number) => boolean }): Uint8Array {
+  /** Root over every complete entry, or those of them that are not left out, ascending by path. */
+  root(
+    hashing: Hashing,
+    { leaveOut = null }: { readonly leaveOut?: ((index: number) => boolean) | null } = {},
+  ): Uint8Array {
+    if (leaveOut !== null) return this.#root(hashing, leaveOut);
+    return (this.#ofAll ??= this.#root(hashing, () => false)).slice();
+  }
+
+  #root(hashing: Hashing, leaveOut: (index: number) => boolean): Uint8Array {
     const hash = hashing.deriveKey(ROOT_CONTEXT);
     const slab = new Uint8Array(SLAB_BYTES);
     let used = 0;

@@ -1,7 +1,8 @@
 // Some entries of a root log that follow each other: a column for each thing all of them have, and the
-// paths, each as what differs from the one before. Some 50 bytes an entry with short names (I8). Which
-// entries they are is the log's to know.
+// paths, each as what differs from the one before. Some 50 bytes an entry with short names, in slabs (I8).
+// Which entries they are is the log's to know.
 
+import type { Slabs } from "../base/slabs.ts";
 import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { EntryKind } from "../wire/messages.ts";
 
@@ -28,17 +29,30 @@ const COMPLETE = 8;
 const LARGE_BYTES = 2 ** 32;
 
 export class RootPage {
-  readonly #flags = new Uint8Array(PAGE_ENTRIES);
-  readonly #sizes = new Uint32Array(PAGE_ENTRIES);
+  readonly #slabs: Slabs;
+  readonly #flags: Uint8Array;
+  readonly #sizes: Uint32Array;
   /** Sizes that the column has no room for. */
   readonly #large = new Map<number, number>();
   /** Made with the first one. */
   #digests: Uint8Array | null = null;
   /** Where the text of each entry begins that stands whole. */
-  readonly #wholeAt = new Uint32Array(PAGE_ENTRIES / WHOLE_EVERY);
-  #text = new Uint8Array(FIRST_TEXT_BYTES);
+  readonly #wholeAt: Uint32Array;
+  /** In memory of its own until the page is full. */
+  #text: Uint8Array = new Uint8Array(FIRST_TEXT_BYTES);
   #textBytes = 0;
   #length = 0;
+
+  constructor(slabs: Slabs) {
+    this.#slabs = slabs;
+    this.#flags = slabs.take(PAGE_ENTRIES);
+    const numbers = (count: number) => {
+      const { buffer, byteOffset } = slabs.take(4 * count);
+      return new Uint32Array(buffer, byteOffset, count);
+    };
+    this.#sizes = numbers(PAGE_ENTRIES);
+    this.#wholeAt = numbers(PAGE_ENTRIES / WHOLE_EVERY);
+  }
 
   get isFull(): boolean {
     return this.#length === PAGE_ENTRIES;
@@ -64,7 +78,7 @@ export class RootPage {
     this.#putNumber(shared);
     this.#putText(path.subarray(shared));
     if (target !== null) this.#putText(target);
-    if (this.isFull) this.#text = this.#text.slice(0, this.#textBytes);
+    if (this.isFull) this.#text = this.#slabs.keep(this.#text.subarray(0, this.#textBytes));
   }
 
   kind(at: number): EntryKind {
@@ -84,7 +98,7 @@ export class RootPage {
   }
 
   seal(at: number, digest: Uint8Array): void {
-    this.#digests ??= new Uint8Array(PAGE_ENTRIES * DIGEST_BYTES);
+    this.#digests ??= this.#slabs.take(PAGE_ENTRIES * DIGEST_BYTES);
     this.#digests.set(digest, at * DIGEST_BYTES);
     this.#flags[at]! |= COMPLETE;
   }

@@ -114,6 +114,24 @@ Deno.test("root() leaves out what it is told to, and files without a digest", ()
   assert.deepEqual([0, 1, 2].map((index) => log.isComplete(index)), [true, false, true]);
 });
 
+Deno.test("root() of all there is follows what is added and sealed, and is nobody's to change", () => {
+  const log = new RootLog();
+  const root = () => toHex(log.root(HASHING));
+  const anew = () => toHex(log.root(HASHING, NOTHING_LEFT_OUT));
+  log.add(fileEntry("a", 1));
+  log.add(fileEntry("b", 1));
+  log.seal(0, digest(1));
+  assert.equal(root(), anew());
+  for (const more of [() => log.seal(1, digest(2)), () => log.add(directoryEntry("c"))]) {
+    const before = root();
+    more();
+    assert.notEqual(root(), before);
+    assert.equal(root(), anew());
+  }
+  log.root(HASHING).fill(0);
+  assert.equal(root(), anew());
+});
+
 Deno.test("RootLog knows paths and kinds, long ones and over pages", () => {
   const log = new RootLog();
   const long = "x".repeat(4000);

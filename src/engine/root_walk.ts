@@ -21,6 +21,7 @@ export class RootWalk {
   #index: number;
   #texts: TextCursor | null = null;
   #buffer = new Uint8Array(1024);
+  #view = new DataView(this.#buffer.buffer);
 
   /** Over the entries from `from` to before `end`. */
   constructor(
@@ -60,14 +61,19 @@ export class RootWalk {
     const target = this.#texts?.target ?? null;
     const [kind, isExecutable] = [page.kind(at), page.isExecutable(at)];
     const bytes = recordBytes({ kind, path, isExecutable, target });
-    if (bytes > this.#buffer.byteLength) this.#buffer = new Uint8Array(2 * bytes);
+    if (bytes > this.#buffer.byteLength) {
+      this.#buffer = new Uint8Array(2 * bytes);
+      this.#view = new DataView(this.#buffer.buffer);
+    }
     const record = this.#buffer.subarray(0, bytes);
-    const view = new DataView(record.buffer);
+    const view = this.#view;
     view.setUint8(0, KIND_NUMBERS[kind]);
     view.setUint32(1, path.byteLength);
     record.set(path, 5);
     const after = 5 + path.byteLength;
-    view.setBigUint64(after, BigInt(page.sizeBytes(at)));
+    const sizeBytes = page.sizeBytes(at);
+    view.setUint32(after, Math.floor(sizeBytes / 2 ** 32));
+    view.setUint32(after + 4, sizeBytes % 2 ** 32);
     view.setUint8(after + 8, isExecutable ? 1 : 0);
     if (target !== null) {
       view.setUint32(after + 9, target.byteLength);

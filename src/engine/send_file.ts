@@ -17,6 +17,8 @@ const KNOWN = 1;
 const STORED = 2;
 const HELD = 4;
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Where a file is read from; one object for each file. */
 export interface Origin {
   /** Absolute path. */
@@ -29,8 +31,6 @@ export class SendFile {
   readonly origin: Origin;
   readonly entry: Entry;
   readonly chunks: number;
-  /** Digests of known chunks, in place. */
-  readonly digests: Uint8Array;
   /** The receiver needs no further answer about it. */
   decided = false;
   /** What the receiver holds need not be read again. */
@@ -46,7 +46,9 @@ export class SendFile {
   kept = false;
   /** Its digest is settled; and said to the receiver. */
   sealed: "no" | "yes" | "sent" = "no";
-  readonly #flags: Uint8Array;
+  /** Of chunks, with their flags, once there is something to be said of one: most files are unchanged. */
+  #digests: Uint8Array | null = null;
+  #flags = NO_BYTES;
   #held: Uint8Array | null = null;
   #next = 0;
   /** What is missing was planned: what is held follows. */
@@ -62,10 +64,11 @@ export class SendFile {
     this.origin = origin;
     this.entry = entry;
     this.chunks = chunks;
-    // One buffer: of small files there are many, and a buffer outweighs what is in it.
-    const state = new Uint8Array(chunks * (DIGEST_BYTES + 1));
-    this.digests = state.subarray(0, chunks * DIGEST_BYTES);
-    this.#flags = state.subarray(chunks * DIGEST_BYTES);
+  }
+
+  /** Digests of known chunks, in place. */
+  get digests(): Uint8Array {
+    return this.#digests ?? this.#make();
   }
 
   get isKnown(): boolean {
@@ -78,11 +81,12 @@ export class SendFile {
 
   /** The receiver has every chunk, for all that is known. */
   get isAllHeld(): boolean {
+    if (this.#digests === null) return this.chunks === 0;
     return this.#flags.every((flags) => (flags & HELD) !== 0);
   }
 
   isStored(chunk: number): boolean {
-    return (this.#flags[chunk]! & STORED) !== 0;
+    return (this.#flagsOf(chunk) & STORED) !== 0;
   }
 
   /** Next chunk to plan, or null. */
@@ -102,11 +106,11 @@ export class SendFile {
   /** Records the digest of a chunk; a chunk read twice must be the same twice. */
   know(chunk: number, digest: Uint8Array): "new" | "same" | "differs" {
     const at = chunk * DIGEST_BYTES;
-    if ((this.#flags[chunk]! & KNOWN) !== 0) {
+    if ((this.#flagsOf(chunk) & KNOWN) !== 0) {
       return equalBytes(this.digests.subarray(at, at + DIGEST_BYTES), digest) ? "same" : "differs";
     }
-    this.#flags[chunk]! |= KNOWN;
     this.digests.set(digest, at);
+    this.#flags[chunk]! |= KNOWN;
     this.#known++;
     return "new";
   }
@@ -114,6 +118,7 @@ export class SendFile {
   /** Marks a chunk as stored; false when it was. */
   store(chunk: number): boolean {
     if (this.isStored(chunk)) return false;
+    if (this.#digests === null) this.#make();
     this.#flags[chunk]! |= STORED;
     this.#stored++;
     return true;
@@ -137,6 +142,7 @@ export class SendFile {
   /** The receiver holds these chunks, by digest. */
   hold({ ranges, digests }: HeldChunks): void {
     this.#held ??= new Uint8Array(this.chunks * DIGEST_BYTES);
+    if (this.#digests === null) this.#make();
     let heldBytes = 0;
     for (const [first, count] of ranges) {
       const bytes = digests.subarray(heldBytes, heldBytes += count * DIGEST_BYTES);
@@ -148,12 +154,12 @@ export class SendFile {
 
   forgetHeld(): void {
     this.#held = null;
-    for (let chunk = 0; chunk < this.chunks; chunk++) this.#flags[chunk]! &= ~HELD;
+    for (let chunk = 0; chunk < this.#flags.length; chunk++) this.#flags[chunk]! &= ~HELD;
   }
 
   /** Digest the receiver holds for a chunk, or null. */
   heldDigest(chunk: number): Uint8Array | null {
-    if (this.#held === null || (this.#flags[chunk]! & HELD) === 0) return null;
+    if (this.#held === null || (this.#flagsOf(chunk) & HELD) === 0) return null;
     // A copy: a view would take its whole buffer along to a worker.
     return this.#held.slice(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
   }
@@ -163,7 +169,7 @@ export class SendFile {
     if (!this.heldLast || !this.decided || this.kept) return 0;
     let bytes = 0;
     for (let chunk = 0; chunk < this.chunks; chunk++) {
-      if ((this.#flags[chunk]! & (HELD | STORED)) !== HELD) continue;
+      if ((this.#flagsOf(chunk) & (HELD | STORED)) !== HELD) continue;
       bytes += chunkLengthBytes(this.entry.sizeBytes, chunkBytes, chunk);
     }
     return bytes;
@@ -185,8 +191,19 @@ export class SendFile {
 
   #isTurnOf(chunk: number): boolean {
     if (this.isStored(chunk)) return false;
-    const isHeld = (this.#flags[chunk]! & HELD) !== 0;
+    const isHeld = (this.#flagsOf(chunk) & HELD) !== 0;
     return !this.heldLast || isHeld === this.#isAtHeld;
+  }
+
+  #flagsOf(chunk: number): number {
+    return this.#flags[chunk] ?? 0;
+  }
+
+  #make(): Uint8Array {
+    // One buffer: of small files there are many, and a buffer outweighs what is in it.
+    const state = new Uint8Array(this.chunks * (DIGEST_BYTES + 1));
+    this.#flags = state.subarray(this.chunks * DIGEST_BYTES);
+    return this.#digests = state.subarray(0, this.chunks * DIGEST_BYTES);
   }
 }
 

@@ -67,6 +67,11 @@ export class SendOutcome {
     return this.#inPlace.filesDone;
   }
 
+  /** Entries that the receiver had to change. */
+  get changed(): number {
+    return this.#inPlace.changed;
+  }
+
   /** An entry that failed since the last call, or null. */
   pollReport(): FailureReport | null {
     return this.#reports.shift() ?? null;
@@ -144,6 +149,7 @@ export class SendOutcome {
 
   /** Root over what this end stands by. */
   root(): Uint8Array {
+    if (this.#ownFailed.size === 0) return this.#log.root(this.#hashing);
     return this.#log.root(this.#hashing, { leaveOut: (index) => this.#ownFailed.has(index) });
   }
 
@@ -152,11 +158,11 @@ export class SendOutcome {
     { root: stated, files, bytes, failed, changed, deleted }: Receipt,
   ): TransferResult {
     // A file this end gave up on after its seal may have been whole over there: that one stands.
-    const root = this.#log.root(this.#hashing, {
-      leaveOut: (index) =>
-        this.#peerFailed.has(index) || this.#skipped.has(index) ||
-        this.#ownFailed.has(index) && !this.#inPlace.has(index),
-    });
+    const leaveOut = (index: number) =>
+      this.#peerFailed.has(index) || this.#skipped.has(index) ||
+      this.#ownFailed.has(index) && !this.#inPlace.has(index);
+    const isAll = this.#peerFailed.size + this.#skipped.size + this.#ownFailed.size === 0;
+    const root = this.#log.root(this.#hashing, isAll ? {} : { leaveOut });
     if (!equalBytes(root, stated)) {
       throw new SftpxError("integrity", "Cannot confirm the transfer: the receiver's root differs");
     }

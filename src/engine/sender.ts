@@ -112,6 +112,7 @@ export class Sender {
       reusedBytes,
       ...heldOf(this.#files.all(), this.chunkBytes),
       filesDone: this.#outcome.filesDone,
+      changed: this.#outcome.changed,
       filesTotal: totals?.files ?? null,
       phase: phaseOf({ isClosed, hasMoved, isMissing, isVerified: this.#finishSent }),
     };
@@ -193,9 +194,14 @@ export class Sender {
     return this.#notices.shift() ?? this.#outcome.pollNotice();
   }
 
-  /** Plans at most `max` frames; an empty answer means nothing is ready or too much is unstored. */
-  pollFrames(max: number): PlannedFrame[] {
-    return this.#planner.poll(max, this.chunkBytes);
+  /** Plans frames as `FramePlanner.poll` does. */
+  pollFrames(max: number, how: { readonly mostRecords?: number } = {}): PlannedFrame[] {
+    return this.#planner.poll(max, { ...how, chunkBytes: this.chunkBytes });
+  }
+
+  /** Frames planned so far. */
+  get frames(): number {
+    return this.#planner.frames;
   }
 
   /** A frame was built; chunks that failed have no record. */

@@ -425,6 +425,7 @@ Deno.test("counts take what is stored, once, and the totals when the manifest is
     reusedBytes: 0,
     filesDone: 0,
     filesTotal: 1,
+    changed: 0,
   });
 });
 

@@ -1,5 +1,5 @@
-// For tests only: two ends of a connection in memory, a control stream that a test feeds by hand, and
-// messages that are valid.
+// For tests only: two ends of a connection in memory, a control stream and a clock that a test feeds by
+// hand, and messages that are valid.
 
 import assert from "node:assert/strict";
 import { SftpxError } from "../base/errors.ts";
@@ -110,6 +110,29 @@ export function offerOf(transfer: number): Offer {
     filters: [],
     dryRun: false,
   };
+}
+
+/** The time and the timer that was set last, both in a test's hands until disposed of. */
+export class HandClock implements Disposable {
+  readonly #real = { now: performance.now, setTimeout: globalThis.setTimeout };
+  #timer: () => void = () => {};
+  nowMs = 0;
+
+  constructor() {
+    performance.now = () => this.nowMs;
+    const setTimeout = (timer: () => void) => void (this.#timer = timer);
+    Object.assign(globalThis, { setTimeout });
+  }
+
+  /** The timer goes off. */
+  goOff(): void {
+    this.#timer();
+  }
+
+  [Symbol.dispose](): void {
+    performance.now = this.#real.now;
+    globalThis.setTimeout = this.#real.setTimeout;
+  }
 }
 
 /** For `assert.rejects` and `assert.throws`. */

@@ -36,6 +36,16 @@ export class ArrivalRates {
     return true;
   }
 
+  /**
+   * A connection from there joined a session, which is to have only so many: a client that opens several
+   * keeps none of its neighbours away.
+   */
+  join(remoteAddress: string, nowMs: number): void {
+    for (const [key, rate] of bucketsOf(remoteAddress)) {
+      this.#bucket(key, rate, nowMs).giveBack(nowMs);
+    }
+  }
+
   /** A peer from there was refused, or broke the protocol. */
   fail(remoteAddress: string, nowMs: number): void {
     for (const [key, rate] of bucketsOf(remoteAddress)) {

@@ -85,3 +85,13 @@ Deno.test("the addresses that are remembered are bounded, and the oldest is forg
   }
   assert.equal(rates.remembered, LIMITS.rememberedAddresses);
 });
+
+Deno.test("a connection that joins a session costs its address nothing, and saves up nothing either", () => {
+  const rates = new ArrivalRates();
+  assert.equal(arrivals(rates, { count: AT_ONCE, nowMs: 0, from: ONE }), AT_ONCE);
+  for (let joined = 0; joined < 3; joined++) rates.join("192.0.2.1:1", 0);
+  assert.equal(arrivals(rates, { count: AT_ONCE, nowMs: 0, from: ONE }), 3);
+  const fresh = new ArrivalRates();
+  for (let joined = 0; joined < 3; joined++) fresh.join("192.0.2.1:1", 0);
+  assert.equal(arrivals(fresh, { count: 2 * AT_ONCE, nowMs: 0, from: ONE }), AT_ONCE);
+});

@@ -10,8 +10,10 @@ import type { Message, Offer } from "../wire/messages.ts";
 import { sayAbort } from "./abort.ts";
 import { type Attempt, runAttempts } from "./attempts.ts";
 import { ClientSession } from "./client_session.ts";
+import { areForSeveral } from "./early_connections.ts";
 import { EarlyWalk } from "./early_walk.ts";
 import type { Opening } from "./handshake.ts";
+import type { Outlook } from "./head_start.ts";
 import type { TransferChannel } from "./hub.ts";
 import { localSources, localWalk, type PushSources } from "./local_sources.ts";
 import type {
@@ -65,7 +67,9 @@ async function send(
   await using store = new EarlyWalk({ ...walking, store: workshop.walker() });
   const isShown = !options.dryRun && sources.missing.length === 0;
   const manifest = isShown ? () => store.announce(offer.transfer) : null;
-  await using session = await openSession(options, { attempt, remote, opening: offer, manifest });
+  const outlook = options.dryRun ? null : pushOutlook(store, workshop);
+  const opening = { attempt, remote, opening: offer, manifest, outlook };
+  await using session = await openSession(options, opening);
   requireWrite(session.admitted, "push");
   const equipment = await workshop.equipment();
   tellStart(attempt, { direction: "push", offer, session });
@@ -105,9 +109,13 @@ export async function pull(options: PullOptions): Promise<TransferSummary> {
       onlyWalks: false,
     });
     import("./pull_take.ts").catch(() => {}); // It is asked for again.
+    const outlook = pullOutlook(options);
     return await runAttempts(options, async (attempt) => {
-      await using session = await openSession(options, { attempt, remote, opening: request });
+      const opening = { attempt, remote, opening: request, outlook };
+      await using session = await openSession(options, opening);
       requireRead(session.admitted, "pull");
+      // What is new here comes, but for what is not there at all.
+      session.joinEarly();
       const channel = session.opened(request);
       const offer = await requestOffer(request, { channel, signal: options.signal });
       tellStart(attempt, { direction: "pull", offer, session });
@@ -144,15 +152,47 @@ function checkTold(
   return { ...summary, ok: false, error: new SftpxError("protocol", text, { remote: true }) };
 }
 
+/** A worker is 50 ms of a core, which has nothing else to do while the offer travels. */
+function pushOutlook(store: EarlyWalk, workshop: Workshop): Outlook {
+  return {
+    get isForSeveral() {
+      return areForSeveral(store.wholeBytes);
+    },
+    prepare: () => {
+      if (store.wholeBytes === 0) return;
+      workshop.equipment().then((equipment) => equipment?.warm(), () => {});
+    },
+  };
+}
+
+/**
+ * What comes is not known before it is offered. Where something of it is there it may all be, and nothing
+ * comes; where nothing is, connections that a short answer had no need of cost three handshakes.
+ */
+function pullOutlook(options: PullOptions): Outlook | null {
+  if (options.dryRun) return null;
+  let isForSeveral = false;
+  import("./pull_place.ts").then(async ({ isNewPlace }) => {
+    isForSeveral = await isNewPlace(options);
+  }, () => {});
+  return {
+    get isForSeveral() {
+      return isForSeveral;
+    },
+    prepare: () => {},
+  };
+}
+
 /** A session whose server is missed soon, so that there is time left to find it again. */
 async function openSession(
   options: TransferOptions,
-  { attempt, remote, opening, manifest = null }: {
+  { attempt, remote, opening, manifest = null, outlook = null }: {
     readonly attempt: Attempt;
     readonly remote: Remote;
     readonly opening: Opening;
     /** What an offer announces at once, if anything. */
     readonly manifest?: (() => readonly Message[]) | null;
+    readonly outlook?: Outlook | null;
   },
 ): Promise<ClientSession> {
   const { timeoutMs, onEvent } = attempt;
@@ -163,7 +203,7 @@ async function openSession(
   // A busy server is waited for by the attempts, who tell so; a plan is a single one.
   const waitsForBusy = options.dryRun;
   const how = { ...options, timeoutMs, waitsForBusy, onEvent };
-  const session = await ClientSession.open(how, remote, { watch, opening, manifest });
+  const session = await ClientSession.open(how, remote, { watch, opening, manifest, outlook });
   attempt.onSession(session);
   return session;
 }

@@ -13,6 +13,7 @@ import type { Message, Welcome } from "../wire/messages.ts";
 import { AGENT } from "./agent.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { clientHandshake, goesWithProof, type Opening } from "./handshake.ts";
+import { HeadStart, type Outlook, type PathSight } from "./head_start.ts";
 import { Hub, type TransferChannel } from "./hub.ts";
 import { Joining } from "./joining.ts";
 import { isLocalAddress, type LaneChoice } from "./lane_control.ts";
@@ -37,9 +38,10 @@ export class ClientSession implements AsyncDisposable {
   /** The manifest went with the opening message. */
   readonly hasManifest: boolean;
   readonly #joining: Joining;
+  readonly #isLong: boolean;
 
   private constructor(
-    { identity, welcome, hub, opened, hasManifest, remote, address }: {
+    { identity, welcome, hub, opened, hasManifest, remote, address, headStart }: {
       identity: Identity;
       welcome: Welcome;
       hub: Hub;
@@ -47,6 +49,7 @@ export class ClientSession implements AsyncDisposable {
       hasManifest: boolean;
       remote: Remote;
       address: string;
+      headStart: HeadStart;
     },
     options: SessionOptions,
   ) {
@@ -62,41 +65,52 @@ export class ClientSession implements AsyncDisposable {
       clientIdentity: identity.publicKey,
       serverName: identityName(remote.identity),
     };
-    this.#joining = new Joining(options, { welcome, hub, remote });
+    this.#joining = new Joining(options, { welcome, hub, remote, early: headStart.early });
+    this.#isLong = headStart.isLong;
   }
 
   /**
    * `watch` is how long its silence is borne; as long as it may be out of reach by default. `opening` is
    * what a transfer is to be opened with by `opened`: it goes with the proof where it is short, and the
-   * `manifest` with it where there is one by then and the server takes it, see `hasManifest`.
+   * `manifest` with it where there is one by then and the server takes it, see `hasManifest`. By `outlook`
+   * a transfer makes ready what it will need.
    */
   static async open(
     options: SessionOptions & Pick<ReachOptions, "waitsForBusy">,
     remote: Remote,
-    { watch = { silenceMs: options.timeoutMs }, opening = null, manifest = null }: {
+    { watch = { silenceMs: options.timeoutMs }, opening = null, manifest = null, outlook = null }: {
       readonly watch?: WatchOptions;
       readonly opening?: Opening | null;
       readonly manifest?: (() => readonly Message[]) | null;
+      readonly outlook?: Outlook | null;
     } = {},
   ): Promise<ClientSession> {
     if (options.transport.addsToRuntimeRoots) emptyRootStore();
     const identity = await loadIdentity(options.identityPath, { create: true });
     const pin = { protocol: "sftpx/1", anchorPem: anchorPem(remote.identity) } as const;
     const onNotice = (message: string) => options.onEvent({ kind: "notice", message });
-    const to = { ...options, addresses: remote.addresses, onNotice };
+    let answeredMs: number | null = null;
+    const onAnswer = (rttMs: number) => void (answeredMs = Math.min(answeredMs ?? rttMs, rttMs));
+    const to = { ...options, addresses: remote.addresses, onNotice, onAnswer };
     let session: ClientSession;
     try {
       session = await reachWithin(
         to,
-        async (dial, signal) =>
-          await ClientSession.#start(await dial(pin), {
+        async (dial, signal) => {
+          const askedMs = performance.now();
+          const first = await dial(pin);
+          const dialMs = performance.now() - askedMs;
+          return await ClientSession.#start(first, {
             options,
             identity,
             remote,
             opening: opening !== null && goesWithProof(opening) ? opening : null,
             manifest,
+            outlook,
+            path: { rttMs: answeredMs ?? first.stats().rttMs, dialMs },
             signal,
-          }),
+          });
+        },
       );
     } catch (thrown) {
       throw expecting(remote, thrown);
@@ -109,27 +123,25 @@ export class ClientSession implements AsyncDisposable {
   /** Proves who this is on the session's first connection, which ends if that fails. */
   static async #start(
     connection: Connection,
-    { options, identity, remote, opening, manifest, signal }: {
+    { options, identity, remote, opening, manifest, outlook, path, signal }: {
       options: SessionOptions;
       identity: Identity;
       remote: Remote;
       opening: Opening | null;
       manifest: (() => readonly Message[]) | null;
+      outlook: Outlook | null;
+      path: PathSight;
       signal: AbortSignal;
     },
   ): Promise<ClientSession> {
     const address = connection.remoteAddress;
+    const headStart = new HeadStart(options, { remote, first: connection, outlook, path });
     try {
       const { stack, remoteAddress } = connection;
       const told = { kind: "connected", transport: stack, address: remoteAddress } as const;
       options.onEvent({ ...told, connection: 0 });
       const control = new ControlChannel(await connection.openControl());
       let hasManifest = false;
-      const sayManifest = (say: () => readonly Message[]) => {
-        const messages = say();
-        hasManifest = messages.length > 0;
-        return messages;
-      };
       const welcome = await untilAborted(
         clientHandshake(control, {
           identity,
@@ -137,7 +149,10 @@ export class ClientSession implements AsyncDisposable {
           ticket: remote.ticket,
           agent: AGENT,
           opening,
-          manifest: manifest && (() => sayManifest(manifest)),
+          manifest,
+          onManifest: () => void (hasManifest = true),
+          meanwhile: () => headStart.helloLeft(),
+          onProof: () => headStart.proofSaid(control),
           isLocal: isLocalAddress(address),
         }),
         signal,
@@ -146,10 +161,11 @@ export class ClientSession implements AsyncDisposable {
       // Before anything is read: the answer may be there already.
       const opened = opening && hub.open(opening.transfer, { sent: opening });
       hub.start();
-      const session = { identity, welcome, hub, opened, hasManifest, remote, address };
+      const session = { identity, welcome, hub, opened, hasManifest, remote, address, headStart };
       return new ClientSession(session, options);
     } catch (error) {
       connection.close("none", "");
+      await headStart[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -172,6 +188,11 @@ export class ClientSession implements AsyncDisposable {
     await this.#joining[Symbol.asyncDispose]();
   }
 
+  /** There is something to move: connections that were dialled early join. */
+  joinEarly(): void {
+    this.#joining.joinEarly();
+  }
+
   /** Settles when all further connections are there, or have failed. */
   get joined(): Promise<void> {
     return this.#joining.begun;
@@ -186,7 +207,17 @@ export class ClientSession implements AsyncDisposable {
   lanes(lanes: number): LaneChoice {
     const joining = this.#joining;
     const { connections, mostConnections, hasOther } = joining;
-    return { connections, lanes, mostConnections, hasOther, widen: (goal) => joining.widen(goal) };
+    return {
+      connections,
+      lanes,
+      mostConnections,
+      hasOther,
+      isLong: this.#isLong,
+      widen: (goal) => joining.widen(goal),
+      earlyLeft: () => joining.earlyLeft,
+      joinEarly: () => joining.joinEarly(),
+      onChange: (listener) => void (joining.onChange = listener),
+    };
   }
 
   /** The server asks for connections, which only a client opens: as many as it may, if it is to choose. */

@@ -4,7 +4,7 @@
 
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { loadZstd, type Zstd } from "../codec/compress.ts";
+import type { Zstd } from "../codec/compress.ts";
 import { ControlDecoder, encodeMessage } from "../wire/control.ts";
 import { type Compressed, type Message, MESSAGE_NUMBERS } from "../wire/messages.ts";
 
@@ -21,8 +21,9 @@ const SHRINKING_NUMBERS: ReadonlySet<number> = new Set(
 );
 
 /** zstd for messages: the runtime's own, as nothing else need be loaded for so little. */
-export function loadMessageZstd(): Promise<Zstd> {
-  return loadZstd({ without: ["zstd-napi"] });
+export async function loadMessageZstd(): Promise<Zstd> {
+  const { loadZstd } = await import("../codec/compress.ts"); // Within one machine nothing shrinks.
+  return await loadZstd({ without: ["zstd-napi"] });
 }
 
 /** What to send for a message that is encoded already: itself, or less. */

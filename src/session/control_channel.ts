@@ -13,6 +13,20 @@ import { compressedBytes, decompressed, loadMessageZstd } from "./compressed_mes
 const READ_BYTES = 64 * 1024;
 /** Until a peer is trusted no more is taken than its next message is likely to need: it may send ahead. */
 const FIRST_READ_BYTES = 16 * 1024;
+/** What waits goes out together up to so much: a write may take a round trip, whatever it brings. */
+const WRITE_BYTES = 64 * 1024;
+
+/** A message that was encoded before it was sent, for a peer that takes it compressed and for any. */
+interface ReadyMessage {
+  readonly plain: Uint8Array<ArrayBuffer>;
+  readonly compressed: Uint8Array<ArrayBuffer>;
+}
+
+/** Messages that go out as one write. */
+interface Batch {
+  readonly messages: Uint8Array<ArrayBuffer>[];
+  bytes: number;
+}
 
 export class ControlChannel {
   readonly #stream: ControlStream;
@@ -23,10 +37,13 @@ export class ControlChannel {
   #isLifted = false;
   /** What long messages are compressed with; null where they are not. */
   #compressor: Zstd | null = null;
+  readonly #ready = new Map<Message, ReadyMessage>();
   #decompressor: Zstd | null = null;
   #lastBytes = 0;
   #buffer: ArrayBuffer = new ArrayBuffer(READ_BYTES);
   #writes: Promise<void> = Promise.resolve();
+  /** Waits for the write before it; takes more until then. */
+  #batch: Batch | null = null;
   #unsentBytes = 0;
   #writeError: SftpxError | null = null;
 
@@ -54,9 +71,26 @@ export class ControlChannel {
     this.#compressor = await loadMessageZstd();
   }
 
+  /** Encodes what may be sent soon, while there is time for it; as it is where nothing is compressed. */
+  async prepare(
+    messages: readonly Message[],
+    { compresses }: { readonly compresses: boolean },
+  ): Promise<void> {
+    const zstd = compresses ? await loadMessageZstd() : null;
+    this.#ready.clear();
+    for (const message of messages) {
+      const plain = encodeMessage(message);
+      const compressed = zstd === null
+        ? plain
+        : compressedBytes(plain, { type: message.type, zstd });
+      this.#ready.set(message, { plain, compressed });
+    }
+  }
+
   /** The peer is authenticated: only single messages are bounded from here on. */
   lift(): void {
     this.#isLifted = true;
+    this.#ready.clear();
     this.#decoder.lift();
   }
 
@@ -64,12 +98,7 @@ export class ControlChannel {
   send(message: Message): Uint8Array<ArrayBuffer> {
     if (this.#writeError !== null) throw this.#writeError;
     const bytes = this.#encode(message);
-    this.#unsentBytes += bytes.byteLength;
-    this.#writes = this.#writes.then(() => this.#stream.write(bytes)).catch((error) => {
-      this.#writeError ??= error as SftpxError;
-    }).then(() => {
-      this.#unsentBytes -= bytes.byteLength;
-    });
+    this.#queue(bytes);
     return bytes;
   }
 
@@ -125,7 +154,36 @@ export class ControlChannel {
     this.#stream.cancel();
   }
 
+  #queue(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#unsentBytes += bytes.byteLength;
+    let batch = this.#batch;
+    if (batch === null || batch.bytes + bytes.byteLength > WRITE_BYTES) {
+      const begun: Batch = { messages: [], bytes: 0 };
+      this.#writes = this.#writes.then(() => this.#write(begun));
+      this.#batch = batch = begun;
+    }
+    batch.messages.push(bytes);
+    batch.bytes += bytes.byteLength;
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    if (this.#batch === batch) this.#batch = null;
+    const [first, ...more] = batch.messages;
+    if (first === undefined) return;
+    try {
+      await this.#stream.write(more.length === 0 ? first : concatBytes(batch.messages));
+    } catch (error) {
+      this.#writeError ??= error as SftpxError;
+    }
+    this.#unsentBytes -= batch.bytes;
+  }
+
   #encode(message: Message): Uint8Array<ArrayBuffer> {
+    const ready = this.#ready.get(message);
+    if (ready !== undefined) {
+      this.#ready.delete(message);
+      return this.#compressor === null ? ready.plain : ready.compressed;
+    }
     const bytes = encodeMessage(message);
     if (this.#compressor === null) return bytes;
     return compressedBytes(bytes, { type: message.type, zstd: this.#compressor });

@@ -3,6 +3,7 @@ import { concatBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { encodeMessage } from "../wire/control.ts";
+import type { Message } from "../wire/messages.ts";
 import { helloOf, isCode, scripted, streams } from "./_fixture.ts";
 import { ControlChannel, refusal } from "./control_channel.ts";
 
@@ -102,6 +103,41 @@ Deno.test("send() writes messages whole and in order, and answers their bytes", 
   assert.deepEqual(concatBytes(stream.written), concatBytes([HELLO, PING]));
 });
 
+Deno.test("messages that wait for a write go out together, up to a bound", async () => {
+  const gate = Promise.withResolvers<void>();
+  const writes: number[] = [];
+  const stream = {
+    ...scripted([]),
+    write: (bytes: Uint8Array) => {
+      writes.push(bytes.byteLength);
+      return gate.promise;
+    },
+  };
+  const channel = new ControlChannel(stream);
+  channel.send({ type: "ping", token: 3 });
+  await Promise.resolve();
+  assert.deepEqual(writes, [PING.byteLength], "the first one waits for nothing");
+  const most = Math.floor(64 * 1024 / PING.byteLength);
+  for (let sent = 0; sent < most + 2; sent++) channel.send({ type: "ping", token: 3 });
+  assert.equal(channel.unsentBytes, (most + 3) * PING.byteLength);
+  gate.resolve();
+  await channel.flushed();
+  assert.deepEqual(writes.slice(1), [most * PING.byteLength, 2 * PING.byteLength]);
+  assert.equal(channel.unsentBytes, 0);
+});
+
+Deno.test("flushed() waits for what was sent before it, not for what comes after", async () => {
+  const gates = [Promise.resolve(), new Promise<void>(() => {})];
+  const stream = { ...scripted([]), write: () => gates.shift() ?? Promise.resolve() };
+  const channel = new ControlChannel(stream);
+  channel.send({ type: "ping", token: 3 });
+  const flushed = channel.flushed();
+  await Promise.resolve();
+  channel.send({ type: "ping", token: 3 });
+  await flushed;
+  assert.equal(channel.unsentBytes, PING.byteLength);
+});
+
 Deno.test("a write that fails shows in flushed(), and in every later send()", async () => {
   const gone = new SftpxError("lost", "gone");
   const stream = { ...scripted([]), write: () => Promise.reject(gone) };
@@ -111,4 +147,35 @@ Deno.test("a write that fails shows in flushed(), and in every later send()", as
   assert.throws(() => channel.send({ type: "bye" }), gone);
   assert.equal(channel.unsentBytes, 0);
   await channel.close();
+});
+
+Deno.test("what was made ready is what is sent, compressed or not, and once", async () => {
+  const entries = Array.from({ length: 200 }, (_, index) => ({
+    path: `some/long/path/${index}`,
+    kind: "file" as const,
+    sizeBytes: index,
+    mtimeNs: 1n,
+    mode: 0o644,
+  }));
+  const message = {
+    type: "entries",
+    transfer: 1,
+    first: 0,
+    sources: entries.map(() => 0),
+    entries,
+  } as unknown as Message;
+  for (const compresses of [false, true]) {
+    const plain = new ControlChannel(scripted([]));
+    const ready = new ControlChannel(scripted([]));
+    if (compresses) await plain.compress();
+    await ready.prepare([message], { compresses: true });
+    if (compresses) await ready.compress();
+    const first = ready.send(message);
+    assert.deepEqual(first, plain.send(message));
+    assert.equal(first.byteLength < encodeMessage(message).byteLength, compresses);
+    assert.deepEqual(ready.send(message), first, "it is encoded again");
+  }
+  const local = new ControlChannel(scripted([]));
+  await local.prepare([message], { compresses: false });
+  assert.deepEqual(local.send(message), encodeMessage(message));
 });

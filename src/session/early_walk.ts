@@ -30,6 +30,8 @@ export class EarlyWalk implements Walker, AsyncDisposable {
   /** There is nothing behind what was found. */
   #isWhole = false;
   #announced: readonly WalkBatch[] | null = null;
+  /** The whole manifest, once it was asked for; null where it is too long. */
+  #manifest: readonly Message[] | null | undefined;
   readonly #ahead: Promise<void>;
 
   /** Begins the walk; not before the clock was read that the offer tells. */
@@ -48,14 +50,25 @@ export class EarlyWalk implements Walker, AsyncDisposable {
 
   /**
    * The whole manifest, to be said with the offer; empty where it is not all found yet, too long, not fresh, or
-   * something else has to be told of it.
+   * something else has to be told of it. The same messages each time.
    */
   announce(transfer: number): readonly Message[] {
     const isPlain = this.#found.every(({ notices }) => notices.length === 0);
+    this.#announced = null;
     if (!this.#isWhole || !this.#isFresh || !isPlain) return [];
-    const messages = earlyManifest(transfer, this.#found);
-    this.#announced = messages === null ? null : this.#found;
-    return messages ?? [];
+    if (this.#manifest === undefined) this.#manifest = earlyManifest(transfer, this.#found);
+    this.#announced = this.#manifest === null ? null : this.#found;
+    return this.#manifest ?? [];
+  }
+
+  /** Bytes of all files; null while they are not all found. */
+  get wholeBytes(): number | null {
+    if (!this.#isWhole) return null;
+    let bytes = 0;
+    for (const { entries } of this.#found) {
+      for (const { sizeBytes } of entries) bytes += sizeBytes;
+    }
+    return bytes;
   }
 
   /** What was announced last; null where nothing was. */

@@ -153,3 +153,18 @@ Deno.test("whoever takes an early walk can break it off, and learns what went wr
   await using failing = new EarlyWalk({ store: broken, sources: SOURCES, options: {} });
   await assert.rejects(taken(failing.walk(SOURCES)), /no disk/);
 });
+
+Deno.test("an early walk knows its bytes once it is whole, and says the same messages each time", async () => {
+  let nowMs = 0;
+  const store = storeOf(2, { perBatch: 3 });
+  const plan = { store, sources: SOURCES, options: {} };
+  await using early = new EarlyWalk(plan, { nowMs: () => nowMs });
+  assert.equal(early.wholeBytes, null);
+  await turns();
+  assert.equal(early.wholeBytes, 6);
+  const messages = early.announce(1);
+  assert.equal(early.announce(1), messages, "they may be encoded by now");
+  nowMs = 2001;
+  assert.deepEqual(early.announce(1), []);
+  assert.equal(early.announced, null, "what was not said in the end was not announced");
+});

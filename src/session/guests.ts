@@ -3,6 +3,8 @@
 
 import { SftpxError } from "../base/errors.ts";
 import type { Admissions, Caller } from "./admissions.ts";
+import { Departed } from "./departed.ts";
+import type { JoinableSession } from "./reception.ts";
 import type { ServedSession } from "./served_session.ts";
 import { requireSessionRoom, type SessionGuest } from "./session_places.ts";
 
@@ -16,6 +18,7 @@ export interface Guest extends SessionGuest {
 
 export class Guests {
   readonly #guests = new Map<number, Guest>();
+  readonly #departed = new Departed();
 
   /** A number for one more session; throws `busy` where there is no room for it. */
   numberFor(next: SessionGuest): number {
@@ -30,20 +33,27 @@ export class Guests {
   }
 
   leave(session: number): void {
+    const guest = this.#guests.get(session);
+    if (guest === undefined) return;
     this.#guests.delete(session);
+    const { session: { key }, caller } = guest;
+    this.#departed.add(session, { key, caller, nowMs: performance.now() });
   }
 
   /**
-   * The session that a connection from an address may join; null where there is none. A key that is for
-   * some addresses only is so for each connection.
+   * The session that a connection from an address may join, or is late for; null where there is none. A
+   * key that is for some addresses only is so for each connection.
    */
   sessionFor(
     { session, address }: { readonly session: number; readonly address: string },
     admissions: Pick<Admissions, "isShutOut">,
-  ): ServedSession | null {
+  ): JoinableSession | null {
     const guest = this.#guests.get(session);
-    if (guest === undefined || admissions.isShutOut(guest.caller, address)) return null;
-    return guest.session;
+    const departed = guest ? null : this.#departed.find(session, performance.now());
+    const known = guest ?? departed;
+    if (known === null || admissions.isShutOut(known.caller, address)) return null;
+    if (guest !== undefined) return guest.session;
+    return departed && { key: departed.key, hub: null, isOver: true, reserve: () => false };
   }
 
   /** Keys changed: ends the sessions of those who have none any more. */

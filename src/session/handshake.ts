@@ -14,16 +14,21 @@ import { encodeMessage } from "../wire/control.ts";
 import type { Hello, Join, Message, Offer, Request, Welcome } from "../wire/messages.ts";
 import { COMPRESSED_MESSAGES } from "./compressed_message.ts";
 import type { ControlChannel } from "./control_channel.ts";
+import { turnOfLoop } from "./patience.ts";
 
 /** The protocol version both ends speak. */
 export const PROTOCOL_VERSION = 1;
 /** What this program can do beyond the base protocol. */
 export const CAPABILITIES: readonly string[] = [EARLY_MANIFEST, COMPRESSED_MESSAGES];
+/** Said by a client on a connection that is to join a session: the door's places go to others first. */
+export const JOINS = "joins";
 const SECRET_BYTES = 32;
 
 /** A further connection's session, as the server keeps it. */
 export interface OpenSession {
   readonly key: Uint8Array;
+  /** It ended a moment ago: what joins it now was on its way. */
+  readonly isOver?: boolean;
   /** Whether this connection number is new and within bounds; true reserves it. */
   reserve(connection: number): boolean;
 }
@@ -45,7 +50,9 @@ export type Handshaken =
     readonly ticket: Uint8Array | null;
     readonly admission: Admission;
   }
-  | { readonly kind: "join"; readonly session: number; readonly connection: number };
+  | { readonly kind: "join"; readonly session: number; readonly connection: number }
+  /** A join of a session that is over, refused in the same words as one that does not hold. */
+  | { readonly kind: "late"; readonly refusal: SftpxError };
 
 /** A message that opens a transfer. */
 export type Opening = Offer | Request;
@@ -61,7 +68,18 @@ export function goesWithProof(opening: Opening): boolean {
 /** Client, first connection: proves its identity and gets a session. */
 export async function clientHandshake(
   channel: ControlChannel,
-  { identity, serverIdentity, ticket, agent, opening = null, manifest = null, isLocal = false }: {
+  {
+    identity,
+    serverIdentity,
+    ticket,
+    agent,
+    opening = null,
+    manifest = null,
+    onManifest,
+    meanwhile,
+    onProof,
+    isLocal = false,
+  }: {
     identity: Identity;
     serverIdentity: Uint8Array;
     ticket: Uint8Array | null;
@@ -70,11 +88,30 @@ export async function clientHandshake(
     opening?: Opening | null;
     /** What an offer has to announce at once, asked for where the server takes that; empty for nothing. */
     manifest?: (() => readonly Message[]) | null;
+    /** Called once that was said. */
+    onManifest?: () => void;
+    /** Called once this end's hello has left, where a transfer opens with it. */
+    meanwhile?: () => void;
+    /** Called once the proof and what goes with it were said. */
+    onProof?: () => void;
     /** Both ends are on one machine: bytes between them cost less than making them fewer. */
     isLocal?: boolean;
   },
 ): Promise<Welcome> {
-  const { sent, peer } = await exchangeHellos(channel, agent);
+  const hellos = exchangeHellos(channel, { agent, capabilities: CAPABILITIES });
+  hellos.catch(() => {}); // Told below.
+  const mayAnnounce = opening?.type === "offer" && manifest !== null;
+  if (opening !== null) {
+    await channel.flushed().catch(() => {}); // Told by whoever waits for the hello.
+    await turnOfLoop();
+    meanwhile?.();
+  }
+  if (mayAnnounce) {
+    await turnOfLoop();
+    // What is found by now is encoded while the server's hello is on its way.
+    await channel.prepare(manifest(), { compresses: !isLocal });
+  }
+  const { sent, peer } = await hellos;
   if (!isLocal) await compressFor(peer, channel);
   const signature = await signClientAuth(identity, {
     serverIdentity,
@@ -88,28 +125,38 @@ export async function clientHandshake(
     ...(ticket === null ? {} : { ticket }),
   });
   if (opening !== null) channel.send(opening);
-  const takesManifest = opening?.type === "offer" && peer.capabilities.includes(EARLY_MANIFEST);
-  if (takesManifest && manifest !== null) {
-    for (const message of manifest()) {
-      channel.send(message);
-    }
+  if (mayAnnounce && peer.capabilities.includes(EARLY_MANIFEST)) {
+    const messages = manifest();
+    for (const message of messages) channel.send(message);
+    if (messages.length > 0) onManifest?.();
   }
+  onProof?.();
   const welcome = await channel.expect("welcome");
   channel.lift();
   return welcome;
 }
 
+/** What both ends of a further connection said first, before it joins. */
+export type Greeting = Awaited<ReturnType<typeof exchangeHellos>>;
+
+/** Client, further connection: all that can be said before its session is there. */
+export function clientGreeting(channel: ControlChannel, agent: string): Promise<Greeting> {
+  return exchangeHellos(channel, { agent, capabilities: [...CAPABILITIES, JOINS] });
+}
+
 /** Client, further connection: joins its session. */
 export async function clientJoin(
   channel: ControlChannel,
-  { welcome, serverIdentity, connection, agent }: {
+  { welcome, serverIdentity, connection, agent, greeting = null }: {
     welcome: Welcome;
     serverIdentity: Uint8Array;
     connection: number;
     agent: string;
+    /** Where it was said before. */
+    greeting?: Greeting | null;
   },
 ): Promise<void> {
-  const { nonce, peer } = await exchangeHellos(channel, agent);
+  const { nonce, peer } = greeting ?? await clientGreeting(channel, agent);
   const mac = await joinMac({
     key: welcome.key,
     clientNonce: nonce,
@@ -128,9 +175,11 @@ export async function clientJoin(
 /** Server: takes a client in, or throws the refusal that was sent to it. */
 export async function serverHandshake(
   channel: ControlChannel,
-  { identity, agent, admit, sessionOf, isLocal = false }: {
+  { identity, agent, admit, sessionOf, onHello, isLocal = false }: {
     identity: Identity;
     agent: string;
+    /** Called with what the client said first. */
+    onHello?: (hello: Hello) => void;
     /** As the client's. */
     isLocal?: boolean;
     /** Decides on a client whose signature holds; throws `refused` and the like. */
@@ -140,8 +189,9 @@ export async function serverHandshake(
 ): Promise<Handshaken> {
   const peer = await channel.expect("hello");
   checkVersion(peer);
+  onHello?.(peer);
   const nonce = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-  const sent = channel.send(hello(nonce, agent));
+  const sent = channel.send(helloOf({ nonce, agent, capabilities: CAPABILITIES }));
   const answer = await channel.receive();
   if (answer?.type === "auth") {
     const holds = await verifyClientAuth({
@@ -154,6 +204,8 @@ export async function serverHandshake(
     const ticket = answer.ticket ?? null;
     const admission = await admit(answer.identity, ticket);
     const { ports = 0 } = admission;
+    // Before the welcome: nothing is waited for between it and the session, which may be joined at once.
+    if (!isLocal) await compressFor(peer, channel);
     channel.send({
       type: "welcome",
       session: admission.session,
@@ -165,16 +217,16 @@ export async function serverHandshake(
       ...(ports === 0 ? {} : { ports }),
     });
     channel.lift();
-    if (!isLocal) await compressFor(peer, channel);
     return { kind: "session", clientIdentity: answer.identity, ticket, admission };
   }
   if (answer?.type === "join") {
-    await checkJoin(answer, {
+    const { isLate } = await checkJoin(answer, {
       clientNonce: peer.nonce,
       serverNonce: nonce,
       serverIdentity: identity.publicKey,
       session: sessionOf(answer.session),
     });
+    if (isLate) return { kind: "late", refusal: noJoin() };
     channel.send({ type: "joined", connection: answer.connection });
     channel.lift();
     return { kind: "join", session: answer.session, connection: answer.connection };
@@ -186,10 +238,10 @@ export async function serverHandshake(
 
 async function exchangeHellos(
   channel: ControlChannel,
-  agent: string,
+  said: Pick<Hello, "agent" | "capabilities">,
 ): Promise<{ nonce: Uint8Array; sent: Uint8Array<ArrayBuffer>; peer: Hello }> {
   const nonce = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-  const sent = channel.send(hello(nonce, agent));
+  const sent = channel.send(helloOf({ nonce, ...said }));
   const peer = await channel.expect("hello");
   checkVersion(peer);
   if (equalBytes(peer.nonce, nonce)) {
@@ -202,6 +254,7 @@ async function compressFor(peer: Hello, channel: ControlChannel): Promise<void> 
   if (peer.capabilities.includes(COMPRESSED_MESSAGES)) await channel.compress();
 }
 
+/** Throws for a join that does not hold; one that does may be late for its session. */
 async function checkJoin(
   join: Join,
   { clientNonce, serverNonce, serverIdentity, session }: {
@@ -210,19 +263,21 @@ async function checkJoin(
     serverIdentity: Uint8Array;
     session: OpenSession | null;
   },
-): Promise<void> {
+): Promise<{ readonly isLate: boolean }> {
   // An unknown session costs the same work as a known one and gets the same answer.
   const key = session?.key ?? crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
   const { connection, mac } = join;
   const parts = { key, clientNonce, serverNonce, serverIdentity, connection };
   const holds = await verifyJoin(parts, mac);
+  if (holds && session?.isOver === true) return { isLate: true };
   if (!holds || session === null || !session.reserve(connection)) {
-    throw refused("the join does not hold");
+    throw noJoin();
   }
+  return { isLate: false };
 }
 
-function hello(nonce: Uint8Array, agent: string): Hello {
-  return { type: "hello", version: PROTOCOL_VERSION, capabilities: CAPABILITIES, nonce, agent };
+function helloOf(said: Pick<Hello, "nonce" | "agent" | "capabilities">): Hello {
+  return { type: "hello", version: PROTOCOL_VERSION, ...said };
 }
 
 function checkVersion(peer: Hello): void {
@@ -232,6 +287,10 @@ function checkVersion(peer: Hello): void {
     `Cannot go on: the peer speaks protocol ${peer.version}, this end ${PROTOCOL_VERSION}`,
     { remote: true },
   );
+}
+
+function noJoin(): SftpxError {
+  return refused("the join does not hold");
 }
 
 function refused(found: string): SftpxError {

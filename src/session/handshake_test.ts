@@ -7,7 +7,7 @@ import type { Grant } from "../trust/grant.ts";
 import { generateIdentity, type Identity } from "../trust/identity.ts";
 import { joinMac } from "../trust/join.ts";
 import { signClientAuth } from "../trust/client_auth.ts";
-import { encodeMessage } from "../wire/control.ts";
+import { ControlDecoder, encodeMessage } from "../wire/control.ts";
 import type { Hello, Message, Welcome } from "../wire/messages.ts";
 import { helloOf, isCode, offerOf, scripted, streams } from "./_fixture.ts";
 import { ControlChannel } from "./control_channel.ts";
@@ -47,6 +47,32 @@ Deno.test("a client without a ticket is asked about by its identity alone", asyn
   assert.deepEqual(admitted.map(({ ticket }) => ticket), [null]);
 });
 
+Deno.test("nothing is waited for once a client is welcome: it may join its session at once", async () => {
+  const identity = await generateIdentity();
+  const { near, far, connection } = await streams();
+  const order: string[] = [];
+  const channel = new ControlChannel(far);
+  const [send, compress] = [channel.send.bind(channel), channel.compress.bind(channel)];
+  channel.compress = async () => {
+    await compress();
+    order.push("compresses");
+  };
+  channel.send = (message) => {
+    order.push(message.type);
+    return send(message);
+  };
+  const server = serverHandshake(channel, serverOptions(identity));
+  await clientHandshake(new ControlChannel(near), {
+    identity: await generateIdentity(),
+    serverIdentity: identity.publicKey,
+    ticket: null,
+    agent: "test",
+  });
+  await server;
+  assert.deepEqual(order, ["hello", "compresses", "welcome"]);
+  connection.close("none", "");
+});
+
 Deno.test("a client sends its hello, and nothing else before the server's", async () => {
   const identity = await generateIdentity();
   const server = await generateIdentity();
@@ -67,9 +93,18 @@ Deno.test("what a transfer opens with goes out behind the proof, before there is
   const options = { identity, serverIdentity: server.publicKey, ticket: null, agent: "test" };
   const shaking = clientHandshake(new ControlChannel(stream), { ...options, opening });
   await assert.rejects(shaking, isCode("lost"));
-  assert.equal(stream.written.length, 3); // hello, proof, and that
-  assert.deepEqual(stream.written[2], encodeMessage(opening));
+  assert.deepEqual(said(stream).map(({ type }) => type), ["hello", "auth", "offer"]);
+  assert.deepEqual(said(stream)[2], opening);
 });
+
+/** The messages that were written to a stream. */
+function said({ written }: { readonly written: readonly Uint8Array[] }): Message[] {
+  const decoder = new ControlDecoder();
+  decoder.push(concatBytes([...written]));
+  const messages: Message[] = [];
+  for (let next = decoder.next(); next !== null; next = decoder.next()) messages.push(next);
+  return messages;
+}
 
 for (const knows of [true, false]) {
   const does = knows ? "goes out behind it too" : "waits where the server does not know of that";
@@ -79,6 +114,7 @@ for (const knows of [true, false]) {
     const stream = scripted([encodeMessage(helloOf({ capabilities }))]);
     const end: Message = { type: "manifest_end", transfer: 1, entries: 0, files: 0, bytes: 0 };
     const channel = new ControlChannel(stream);
+    let told = 0;
     const shaking = clientHandshake(channel, {
       identity,
       serverIdentity: server.publicKey,
@@ -86,12 +122,54 @@ for (const knows of [true, false]) {
       agent: "test",
       opening: offerOf(1),
       manifest: () => [end],
+      onManifest: () => void told++,
     });
     await assert.rejects(shaking, isCode("lost"));
     await channel.flushed();
-    assert.deepEqual(stream.written.slice(3), knows ? [encodeMessage(end)] : []);
+    assert.deepEqual(said(stream).slice(3), knows ? [end] : []);
+    // That it was made ready is not that it was said.
+    assert.equal(told, knows ? 1 : 0);
   });
 }
+
+Deno.test("what is announced is made ready while the server's hello is on its way", async () => {
+  const [identity, server] = await Promise.all([generateIdentity(), generateIdentity()]);
+  const hello = scripted([encodeMessage(helloOf({ capabilities: [EARLY_MANIFEST] }))]);
+  const order: string[] = [];
+  const ready = Promise.withResolvers<void>();
+  const stream = {
+    ...hello,
+    write: (bytes: Uint8Array<ArrayBuffer>) => {
+      order.push("write");
+      return hello.write(bytes);
+    },
+    read: async (...args: Parameters<typeof hello.read>) => {
+      await ready.promise;
+      return await hello.read(...args);
+    },
+  };
+  const end: Message = { type: "manifest_end", transfer: 1, entries: 0, files: 0, bytes: 0 };
+  const channel = new ControlChannel(stream);
+  const shaking = clientHandshake(channel, {
+    identity,
+    serverIdentity: server.publicKey,
+    ticket: null,
+    agent: "test",
+    opening: offerOf(1),
+    manifest: () => {
+      order.push("manifest");
+      ready.resolve();
+      return [end];
+    },
+    meanwhile: () => void order.push("meanwhile"),
+    onProof: () => void order.push("proof"),
+  });
+  await assert.rejects(shaking, isCode("lost"));
+  await channel.flushed();
+  // Its own hello first; proof, offer and manifest are said in one go, and leave together.
+  assert.deepEqual(order.slice(0, 5), ["write", "meanwhile", "manifest", "manifest", "proof"]);
+  assert.equal(order.filter((what) => what === "write").length, 2);
+});
 
 Deno.test("a server reads what came behind the proof only once it has let the client in", async () => {
   const opening = offerOf(1);
@@ -236,6 +314,20 @@ Deno.test("a join proves the session and takes its number", async () => {
   assert.deepEqual(reserved, [3]);
 });
 
+Deno.test("a join of a session that is over is late where its proof holds, and takes no number", async () => {
+  const { client, server, reserved, far } = await meetAgain({ isOver: true });
+  const handshaken = await server;
+  assert.ok(handshaken.kind === "late");
+  assert.match(handshaken.refusal.message, /the join does not hold/);
+  assert.deepEqual(reserved, []);
+  far.abort();
+  await assert.rejects(client);
+  const wrong = await meetAgain({ isOver: true, welcome: { key: new Uint8Array(32) } });
+  await assert.rejects(wrong.server, isCode("refused"));
+  wrong.far.abort();
+  await assert.rejects(wrong.client);
+});
+
 const JOINS: Record<string, MeetAgain> = {
   "the key of another session": { welcome: { key: new Uint8Array(32) } },
   "a session that is not open": { welcome: { session: SESSION + 1 } },
@@ -297,15 +389,17 @@ interface Asked {
 
 function serverOptions(
   identity: Identity,
-  { admitted = [], reserved = [], taken = false, admit }: {
+  { admitted = [], reserved = [], taken = false, isOver = false, admit }: {
     admitted?: Asked[];
     reserved?: number[];
     taken?: boolean;
+    isOver?: boolean;
     admit?: () => never;
   } = {},
 ): Parameters<typeof serverHandshake>[1] {
   const session: OpenSession = {
     key: KEY,
+    isOver,
     reserve: (connection) => {
       if (taken) return false;
       reserved.push(connection);
@@ -373,12 +467,13 @@ async function meet(
 interface MeetAgain {
   readonly welcome?: Partial<Welcome>;
   readonly taken?: boolean;
+  readonly isOver?: boolean;
   readonly pinned?: Identity;
 }
 
 /** The same for a further connection, number 3. */
 async function meetAgain(
-  { welcome = {}, taken = false, pinned }: MeetAgain,
+  { welcome = {}, taken = false, isOver = false, pinned }: MeetAgain,
 ): Promise<{
   client: Promise<void>;
   server: Promise<Handshaken>;
@@ -389,7 +484,7 @@ async function meetAgain(
   const { near, far } = await streams();
   const reserved: number[] = [];
   const channel = new ControlChannel(far);
-  const server = serverHandshake(channel, serverOptions(identity, { reserved, taken }));
+  const server = serverHandshake(channel, serverOptions(identity, { reserved, taken, isOver }));
   const client = clientJoin(new ControlChannel(near), {
     welcome: welcomeOf(welcome),
     serverIdentity: (pinned ?? identity).publicKey,

@@ -41,7 +41,7 @@ export class Hub {
     this.#pulse = new Pulse({
       ping: (token) => this.#outbox.send({ type: "ping", token }),
       // Its control stream may take nothing any more: that is no answer either.
-      ask: (token) => this.#outbox.answer({ type: "ping", token }),
+      ask: (token) => this.#outbox.ask({ type: "ping", token }),
       onSilence: (error) => this.#endAll(error, "none"),
     });
     this.#members = new Members({
@@ -204,7 +204,7 @@ export class Hub {
   async #readControl(): Promise<void> {
     for (;;) {
       const message = await this.#control.receive();
-      this.#pulse.heard();
+      this.#pulse.said();
       if (message === null) {
         throw new SftpxError("lost", "Lost the peer: it left without a word", { remote: true });
       }

@@ -2,23 +2,24 @@
 // number of their own. So many as the user said, at once; else as many as are asked for while it runs.
 // One that fails is done without.
 
-import { toSftpxError } from "../base/errors.ts";
+import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { congestionOf } from "../engine/congestion_choice.ts";
 import type { Way } from "../engine/lane_goal.ts";
 import { mayUseNetwork } from "../runtime/runtime.ts";
 import { formatAddress, hostOf, untilAborted } from "../transport/addresses.ts";
 import { type Connection, stackOf, type Transport, wantedOf } from "../transport/transport.ts";
-import { anchorPem } from "../trust/certificate.ts";
 import type { Welcome } from "../wire/messages.ts";
 import { AGENT } from "./agent.ts";
 import { ControlChannel } from "./control_channel.ts";
+import type { EarlyConnections, Greeted } from "./early_connections.ts";
+import { dialFurther } from "./further_dial.ts";
 import { clientJoin } from "./handshake.ts";
 import type { Hub } from "./hub.ts";
 import { isLocalAddress, wayOf } from "./lane_control.ts";
 import { OwnThreads } from "./network_threads.ts";
 import type { Remote, SessionOptions } from "./options.ts";
-import { reachWithin } from "./reach.ts";
+
+const TOO_MANY = "Cannot join: the server takes no more connections";
 
 export class Joining implements AsyncDisposable {
   readonly #options: SessionOptions;
@@ -36,6 +37,9 @@ export class Joining implements AsyncDisposable {
   #ports: Promise<readonly number[]> | null = null;
   /** Those that could not be reached: not tried again. */
   readonly #unreachable = new Set<number>();
+  /** Those that were dialled before there was a session. */
+  readonly #early: EarlyConnections | null;
+  #onChange: () => void = () => {};
   #nextNumber = 1;
   /** Numbers that the server was told in a join: whatever came of it, it may have taken them. */
   readonly #told = new Set<number>();
@@ -43,12 +47,14 @@ export class Joining implements AsyncDisposable {
 
   constructor(
     options: SessionOptions,
-    { welcome, hub, remote }: {
+    { welcome, hub, remote, early = null }: {
       readonly welcome: Welcome;
       readonly hub: Hub;
       readonly remote: Remote;
+      readonly early?: EarlyConnections | null;
     },
   ) {
+    this.#early = early;
     this.#options = options;
     this.#welcome = welcome;
     this.#hub = hub;
@@ -86,8 +92,25 @@ export class Joining implements AsyncDisposable {
     return this.#begun;
   }
 
+  /** There is something to move: those that were dialled early join. */
+  joinEarly(): void {
+    if (this.#early === null) return;
+    this.#early.onSettled = () => this.#onChange();
+    this.#early.joinBy((greeted, signal) => this.#addEarly(greeted, signal));
+  }
+
   get begun(): Promise<void> {
     return this.#begun;
+  }
+
+  /** Those dialled early that are still on their way. */
+  get earlyLeft(): number {
+    return this.#early?.left ?? 0;
+  }
+
+  /** Called whenever a connection has joined, or one that was dialled early will not. */
+  set onChange(listener: () => void) {
+    this.#onChange = listener;
   }
 
   /** Opens as many as are missing of each way, as far as there may be more. */
@@ -95,7 +118,8 @@ export class Joining implements AsyncDisposable {
     const there = { quic: 0, tcp: 0 };
     for (const { stack } of this.#hub.connections) there[wayOf(stack)]++;
     for (const way of ["quic", "tcp"] as const) {
-      let missing = goal[way] - there[way] - this.#expected[way];
+      const early = way === wayOf(this.#stack) ? this.earlyLeft : 0;
+      let missing = goal[way] - there[way] - this.#expected[way] - early;
       for (; missing > 0 && this.#nextNumber < this.mostConnections; missing--) this.#join(way);
     }
   }
@@ -103,10 +127,12 @@ export class Joining implements AsyncDisposable {
   /** Nothing is opened any more. */
   abort(): void {
     this.#closing.abort();
+    this.#early?.abort();
   }
 
   /** Ends the threads of its own, with the connections on them. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#early?.[Symbol.asyncDispose]();
     await this.#threads[Symbol.asyncDispose]();
   }
 
@@ -170,46 +196,50 @@ export class Joining implements AsyncDisposable {
       readonly port: number | null;
     },
   ): Promise<void> {
-    const options = this.#options;
-    const { identity } = this.#remote;
-    const transport = this.#threads.of(number, stack);
-    const addresses = port === null ? this.#remote.addresses : [{ hostname: this.#host, port }];
-    const pin = { protocol: "sftpx/1", anchorPem: anchorPem(identity) } as const;
-    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const mostMs = port === null ? LIMITS.handshakeMs : LIMITS.furtherPortMs;
-    const timeoutMs = Math.min(options.timeoutMs, mostMs);
+    const { identity, addresses } = this.#remote;
     const isLocal = isLocalAddress(this.#hub.connections[0]?.remoteAddress);
-    const congestion = options.congestion === "auto"
-      ? congestionOf({ way, first: wayOf(this.#stack), isLocal, rttMs: this.#hub.rttMs })
-      : options.congestion;
-    const to = { ...options, transport, addresses, congestion, timeoutMs, waitsForBusy: true };
-    await reachWithin({ ...to, signal }, async (dial, signal) => {
-      const connection = await dial(pin);
-      await this.#add(connection, { number, signal });
-      const { stack, remoteAddress: address } = connection;
-      options.onEvent({ kind: "connected", transport: stack, address, connection: number });
+    await dialFurther(this.#options, {
+      transport: this.#threads.of(number, stack),
+      addresses: port === null ? addresses : [{ hostname: this.#host, port }],
+      identity,
+      path: { way, first: wayOf(this.#stack), isLocal, rttMs: this.#hub.rttMs },
+      mostMs: port === null ? LIMITS.handshakeMs : LIMITS.furtherPortMs,
+      waitsForBusy: true,
+      signal: this.#closing.signal,
+      use: (connection, signal) => this.#add(connection, { number, signal }),
     });
   }
 
-  /** Joins a connection to the session; it ends if that fails. */
+  async #addEarly({ connection, ...greeted }: Greeted, signal: AbortSignal): Promise<void> {
+    if (this.#nextNumber >= this.mostConnections) throw new SftpxError("limit", TOO_MANY);
+    const number = this.#nextNumber++;
+    await this.#add(connection, { number, signal, greeted });
+  }
+
+  /** Joins a connection to the session; whoever dialled it closes it if that fails. */
   async #add(
     connection: Connection,
-    { number, signal }: { readonly number: number; readonly signal: AbortSignal },
+    { number, signal, greeted }: {
+      readonly number: number;
+      readonly signal: AbortSignal;
+      /** Where both ends said hello before. */
+      readonly greeted?: Omit<Greeted, "connection">;
+    },
   ): Promise<void> {
     const welcome = this.#welcome;
-    try {
-      const control = new ControlChannel(await connection.openControl());
-      this.#told.add(number);
-      const serverIdentity = this.#remote.identity;
-      await untilAborted(
-        clientJoin(control, { welcome, serverIdentity, connection: number, agent: AGENT }),
-        signal,
-      );
-      this.#hub.addConnection(connection, { number });
-    } catch (error) {
-      connection.close("none", "");
-      throw error;
-    }
+    const control = greeted?.control ?? new ControlChannel(await connection.openControl());
+    this.#told.add(number);
+    const serverIdentity = this.#remote.identity;
+    const said = { agent: AGENT, greeting: greeted?.greeting ?? null };
+    await untilAborted(
+      clientJoin(control, { welcome, serverIdentity, connection: number, ...said }),
+      signal,
+    );
+    this.#hub.addConnection(connection, { number });
+    const { stack, remoteAddress: address } = connection;
+    this.#options.onEvent({ kind: "connected", transport: stack, address, connection: number });
+    // One that was dialled early is still on its way here: it tells when it is not.
+    if (greeted === undefined) this.#onChange();
   }
 
   /** What the user asked for and did not get is told; what was only tried is not. */

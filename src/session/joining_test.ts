@@ -7,6 +7,7 @@ import { generateIdentity, type Identity } from "../trust/identity.ts";
 import type { Welcome } from "../wire/messages.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { serverHandshake } from "./handshake.ts";
+import { EarlyConnections } from "./early_connections.ts";
 import type { Hub } from "./hub.ts";
 import { Joining } from "./joining.ts";
 import type { SessionEvent, SessionOptions } from "./options.ts";
@@ -20,6 +21,8 @@ interface Choice {
   readonly stacks?: readonly string[];
   /** A further port: closed, or one whose connections end once they join, before anybody hears of it. */
   readonly further?: "closed" | "lossy";
+  /** So many were dialled before there was a session. */
+  readonly early?: number;
 }
 
 /** A server that takes joins in, and the client's half of a session with it. */
@@ -73,11 +76,13 @@ class Scene implements AsyncDisposable {
     };
     const welcome = { ...WELCOME, ...choice.welcome };
     const remote = { addresses: [at], identity, ticket: null, path: "" };
-    this.joining = new Joining(options as unknown as SessionOptions, {
-      welcome,
-      hub: hub as unknown as Hub,
-      remote,
-    });
+    const count = choice.early ?? 0;
+    const begun = options as unknown as SessionOptions;
+    const from = { stack: first } as Connection;
+    const early = count === 0
+      ? null
+      : new EarlyConnections(begun, { remote, first: from, rttMs: hub.rttMs, count });
+    this.joining = new Joining(begun, { welcome, hub: hub as unknown as Hub, remote, early });
   }
 
   static async open(choice: Choice = {}): Promise<Scene> {
@@ -148,7 +153,9 @@ async function takeIn(
       taken.add(number);
       return isFree;
     };
-    await serverHandshake(new ControlChannel(await peer.acceptControl()), {
+    const control = await peer.acceptControl().catch(() => null);
+    if (control === null) continue;
+    await serverHandshake(new ControlChannel(control), {
       identity,
       agent: "test",
       admit: () => assert.fail("it joins"),
@@ -270,4 +277,66 @@ Deno.test("once a session closes nothing more is opened", async () => {
   scene.joining.widen({ quic: 4, tcp: 4 });
   await scene.joining.settled;
   assert.deepEqual(scene.dialled, []);
+});
+
+Deno.test("those that were dialled early join by numbers of their own, and are not asked for again", async () => {
+  await using scene = await Scene.open({ early: 3 });
+  const sizes: number[] = [];
+  const all = Promise.withResolvers<void>();
+  const left: number[] = [];
+  scene.joining.onChange = () => {
+    left.push(scene.joining.earlyLeft);
+    if (sizes.push(scene.members.length) === 3) all.resolve();
+  };
+  assert.equal(scene.joining.earlyLeft, 3);
+  // Nobody waits for them: lanes begin on the first one.
+  await scene.joining.begin();
+  scene.joining.joinEarly();
+  scene.joining.widen({ quic: 4, tcp: 0 });
+  await all.promise;
+  assert.deepEqual(sizes, [2, 3, 4]);
+  // Whoever is told finds each of them once: there, or on its way.
+  assert.deepEqual(left, [2, 1, 0]);
+  assert.deepEqual(scene.members.map(({ number }) => number), [0, 1, 2, 3]);
+  assert.equal(scene.dialled.length, 3);
+  const told = scene.told.flatMap((event) => event.kind === "connected" ? event.connection : []);
+  assert.deepEqual(told.toSorted(), [1, 2, 3]);
+});
+
+Deno.test("no more of those that were dialled early join than the server allows", async () => {
+  await using scene = await Scene.open({ early: 3, welcome: { maxConnections: 2 } });
+  await scene.joining.begin();
+  scene.joining.joinEarly();
+  while (scene.joining.earlyLeft > 0) await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(scene.members.map(({ number }) => number), [0, 1]);
+});
+
+Deno.test("whoever waits for those that were dialled early is told that one will not come", async () => {
+  await using scene = await Scene.open({ early: 2, welcome: { key: new Uint8Array(32) } });
+  const left: number[] = [];
+  const all = Promise.withResolvers<void>();
+  scene.joining.onChange = () => {
+    if (left.push(scene.joining.earlyLeft) === 2) all.resolve();
+  };
+  await scene.joining.begin();
+  scene.joining.joinEarly();
+  await all.promise;
+  assert.deepEqual([left, scene.stacks], [[1, 0], ["quic"]]);
+});
+
+Deno.test("those that were dialled early do not join where nothing is to be moved", async () => {
+  await using scene = await Scene.open({ early: 2 });
+  await scene.joining.begin();
+  scene.joining.widen({ quic: 3, tcp: 0 });
+  await scene.joining.settled;
+  assert.deepEqual([scene.joining.earlyLeft, scene.stacks], [2, ["quic"]]);
+  await scene.joining[Symbol.asyncDispose]();
+  assert.deepEqual([scene.joining.earlyLeft, scene.stacks], [0, ["quic"]]);
+});
+
+Deno.test("those that were dialled early end with the session", async () => {
+  await using scene = await Scene.open({ early: 2 });
+  await scene.joining[Symbol.asyncDispose]();
+  assert.equal(scene.joining.earlyLeft, 0);
+  assert.deepEqual(scene.stacks, ["quic"]);
 });

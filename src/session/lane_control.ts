@@ -22,7 +22,18 @@ export interface LaneChoice {
   readonly hasOther: boolean;
   /** Asks for so many connections of each way, in all; they come, or they do not. */
   readonly widen: (goal: Pick<LaneGoal, Way>) => void;
+  /** The path was seen to be long while it was connected; where it is absent nobody saw it. */
+  readonly isLong?: boolean;
+  /** Connections on their way that were dialled before there was a session; none where it is absent. */
+  readonly earlyLeft?: () => number;
+  /** Has them join: there is something to send. */
+  readonly joinEarly?: () => void;
+  /** Tells whenever a connection has joined, or one that was dialled early will not. */
+  readonly onChange?: (listener: () => void) => void;
 }
+
+/** So long is waited for connections that were dialled early: they come, or are done without. */
+const EARLY_MS = 250;
 
 /** Answers that are asked for before lanes are in their way. */
 const PINGS = 3;
@@ -35,16 +46,21 @@ export class LaneControl {
   readonly #onEvent: (event: SessionEvent) => void;
   #asked: LaneGoal;
   #hasTold = false;
+  readonly #onComplete: () => void;
+  #begunMs = 0;
+  #isWaiting = false;
 
   constructor(
     choice: LaneChoice,
-    { channel, writer, mostLanes, mostBytesPerSecond, onEvent }: {
+    { channel, writer, mostLanes, mostBytesPerSecond, onComplete = () => {}, onEvent }: {
       readonly channel: TransferChannel;
       readonly writer: LaneWriter;
       /** Frames that the pipeline holds: more lanes would wait for each other's. */
       readonly mostLanes: number;
       /** What the transfer keeps to; null for no limit. */
       readonly mostBytesPerSecond: number | null;
+      /** No connection that was dialled early is waited for any more; called where one was. */
+      readonly onComplete?: () => void;
       readonly onEvent: (event: SessionEvent) => void;
     },
   ) {
@@ -53,6 +69,7 @@ export class LaneControl {
     this.#channel = channel;
     this.#writer = writer;
     this.#onEvent = onEvent;
+    this.#onComplete = onComplete;
     const { connections, lanes, mostConnections, hasOther } = this.#choice;
     const [first] = channel.connections;
     const plan: LanePlanOptions = {
@@ -64,9 +81,21 @@ export class LaneControl {
       mostConnections,
       mostLanes,
       mostBytesPerSecond,
+      early: choice.earlyLeft === undefined
+        ? 0
+        : choice.earlyLeft() + Math.max(0, channel.connections.length - 1),
     };
     this.#plan = new LanePlan(plan);
     this.#asked = this.#plan.goal;
+  }
+
+  /** Connections that were dialled early are about to join: the first one should not take all there is. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  get #earlyLeft(): number {
+    return this.#choice.earlyLeft?.() ?? 0;
   }
 
   /** Smallest round trip that anything told: a busy machine draws out what its own clock measures. */
@@ -81,7 +110,9 @@ export class LaneControl {
     if (connections !== 0 && lanes !== 0) return this.#writer.open(lanes);
     // A busy moment is no long path: the smallest of several answers counts.
     for (let ping = 0; ping < PINGS; ping++) this.#channel.caughtUp();
-    this.tick(performance.now());
+    this.#begunMs = performance.now();
+    this.tick(this.#begunMs);
+    this.#choice.onChange?.(() => this.#spread(this.#channel.connections, performance.now()));
     if (this.#hasTold) return;
     this.#tell(this.#plan.goal, this.#rttMs(this.#channel.connections), "to begin with");
   }
@@ -108,8 +139,20 @@ export class LaneControl {
     this.#asked = goal;
     const reason = this.#plan.pollReason();
     if (reason !== null) this.#tell(goal, rttMs, reason);
+    this.#spread(members, nowMs);
+  }
+
+  /** Has lanes where they should be; those of connections that are about to come are kept for them. */
+  #spread(members: readonly ChannelConnection[], nowMs: number): void {
+    const goal = this.#asked;
     const ways = members.map(({ number, stack }) => ({ number, way: wayOf(stack) }));
-    if (ways.length > 0) this.#writer.spread(spreadLanes(goal, ways));
+    if (ways.length === 0) return;
+    const left = nowMs - this.#begunMs < EARLY_MS ? this.#earlyLeft : 0;
+    const lanes = Math.ceil(goal.lanes * ways.length / (ways.length + left));
+    this.#writer.spread(spreadLanes({ ...goal, lanes }, ways));
+    const wasWaiting = this.#isWaiting;
+    this.#isWaiting = left > 0;
+    if (wasWaiting && !this.#isWaiting) this.#onComplete();
   }
 
   #tell({ quic, tcp, lanes }: LaneGoal, feltMs: number | null, reason: string): void {

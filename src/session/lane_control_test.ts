@@ -38,7 +38,11 @@ class Scene {
   readonly #carried = new Map<number, number>();
   #nowMs = performance.now();
 
-  constructor(connections: readonly ChannelConnection[], choice: Partial<LaneChoice> = {}) {
+  constructor(
+    connections: readonly ChannelConnection[],
+    choice: Partial<LaneChoice> = {},
+    onComplete: () => void = () => {},
+  ) {
     this.connections = [...connections];
     const idle = { waits: () => {}, takeIdleShare: () => 0 };
     const times = { ...idle, carriedBy: (number: number) => this.#carried.get(number) ?? 0 };
@@ -54,6 +58,7 @@ class Scene {
         writer: writer as unknown as LaneWriter,
         mostLanes: 16,
         mostBytesPerSecond: null,
+        onComplete,
         onEvent: (event) => event.kind === "lanes" && this.told.push(event),
       },
     );
@@ -199,4 +204,59 @@ Deno.test("stacks are of one way or the other, and addresses of this machine or 
   assert.deepEqual(["deno-quic", "quiche", "tls"].map(wayOf), ["quic", "quic", "tcp"]);
   const local = ["127.0.0.1:1", "[::1]:1", "192.0.2.1:1", "[2001:db8::1]:1", undefined];
   assert.deepEqual(local.map(isLocalAddress), [true, true, false, false, false]);
+});
+
+Deno.test("lanes are kept for connections that were dialled early, and begun as they join", () => {
+  let left = 3;
+  let tell = () => {};
+  let completed = 0;
+  const scene = new Scene([connectionOf(0)], {
+    earlyLeft: () => left,
+    onChange: (listener) => tell = listener,
+  }, () => void completed++);
+  scene.control.begin();
+  assert.deepEqual(scene.lastOpened, new Map([[0, 2]]), "its share of eight");
+  assert.deepEqual(scene.asked, [{ quic: 4, tcp: 0, lanes: 8 }]);
+  assert.equal(scene.told[0]?.reason, "the path is long");
+  for (const number of [1, 2]) {
+    scene.connections.push(connectionOf(number));
+    left--;
+    tell();
+    assert.equal(scene.control.isWaiting, true);
+  }
+  assert.deepEqual(scene.lastOpened, new Map([[0, 2], [1, 2], [2, 2]]));
+  assert.equal(completed, 0);
+  scene.connections.push(connectionOf(3));
+  left--;
+  tell();
+  assert.deepEqual(scene.lastOpened, new Map([[0, 2], [1, 2], [2, 2], [3, 2]]));
+  assert.deepEqual([scene.control.isWaiting, completed], [false, 1]);
+});
+
+Deno.test("once all that were dialled early have failed nothing waits for them", () => {
+  let left = 2;
+  let tell = () => {};
+  let completed = 0;
+  const scene = new Scene([connectionOf(0)], {
+    earlyLeft: () => left,
+    onChange: (listener) => tell = listener,
+  }, () => void completed++);
+  scene.control.begin();
+  while (left > 0) {
+    assert.deepEqual([scene.control.isWaiting, completed], [true, 0]);
+    left--;
+    tell();
+  }
+  assert.deepEqual([scene.control.isWaiting, completed], [false, 1]);
+  assert.deepEqual(scene.lastOpened, new Map([[0, 8]]));
+});
+
+Deno.test("connections that were dialled early and do not join are not waited for long", () => {
+  let completed = 0;
+  const scene = new Scene([connectionOf(0)], { earlyLeft: () => 3 }, () => void completed++);
+  scene.control.begin();
+  assert.equal(scene.control.isWaiting, true);
+  scene.pass(5, 1e6);
+  assert.deepEqual(scene.lastOpened, new Map([[0, 8]]));
+  assert.deepEqual([scene.control.isWaiting, completed], [false, 1]);
 });

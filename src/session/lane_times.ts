@@ -17,8 +17,14 @@ interface Share {
 export class LaneTimes {
   readonly #carried = new Map<number, number>();
   readonly #shares = new Map<object, Share>();
+  readonly #now: () => number;
   #waitedMs = 0;
   #workedMs = 0;
+
+  /** `now` is the monotonic clock, milliseconds; a test brings its own. */
+  constructor({ now = () => performance.now() }: { readonly now?: () => number } = {}) {
+    this.#now = now;
+  }
 
   /** Bytes that a connection's lanes took so far. */
   carriedBy(connection: number): number {
@@ -65,7 +71,7 @@ export class LaneTimes {
   }
 
   #turn(lane: object, isWaiting: boolean): void {
-    const nowMs = performance.now();
+    const nowMs = this.#now();
     const share = this.#shares.get(lane);
     if (share === undefined) {
       this.#shares.set(lane, { sinceMs: nowMs, isWaiting });

@@ -207,6 +207,8 @@ export type SessionEvent =
     readonly wireBytes: number;
     readonly filesDone: number;
     readonly filesTotal: number | null;
+    /** Entries that were changed so far; not told to users either. */
+    readonly changed?: number;
     readonly bytesPerSecond: number;
   }
   /** An entry is in place (or gone); only with `tellEntries`. */

@@ -14,6 +14,11 @@ export async function atMost(promise: Promise<unknown>, patienceMs: number): Pro
   }
 }
 
+/** Settles once the loop has looked at what came, and what was sent before has left. */
+export async function turnOfLoop(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
 /** Settles after so long, or at once when the signal is aborted. */
 export async function pause(pauseMs: number, signal: AbortSignal): Promise<void> {
   const over = Promise.withResolvers<void>();

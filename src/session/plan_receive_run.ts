@@ -43,6 +43,8 @@ export async function runPlanReceive(options: PlanReceiveOptions): Promise<Trans
         planning = planning.then(() => plan(action));
         return await planning;
       case "prune":
+        await told.flushed();
+        if (run.stopped.aborted) return;
         receiver.pruned(await store.prune(begun.id, spared));
         return run.pump();
     }

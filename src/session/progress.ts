@@ -12,6 +12,7 @@ import type {
   TransferResult,
 } from "../engine/report.ts";
 import type { Compression } from "../pool/messages.ts";
+import { SPARE_MEMORY } from "../runtime/spare_memory.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 import { CompressionUse } from "./compression_use.ts";
 import { ConnectionUse } from "./connection_use.ts";
@@ -21,6 +22,8 @@ import type { Phase, SessionEvent, TransferSummary } from "./options.ts";
 
 const INTERVAL_MS = 200;
 const RATE_WINDOW_MS = 3000;
+/** A transfer that is over by then is not worth looking for memory it leaves. */
+const SPARE_MS = 2000;
 
 export interface ProgressOptions {
   /** What this end does with bytes that travel. */
@@ -63,8 +66,10 @@ export class Progress {
     this.#failures = new FailureTally(onEvent);
     this.#counts = counts;
     this.#timer = setInterval(() => {
-      onTick(performance.now());
+      const nowMs = performance.now();
+      onTick(nowMs);
       this.#report();
+      if (nowMs - this.#startMs >= SPARE_MS) SPARE_MEMORY.giveBack(nowMs);
     }, INTERVAL_MS);
   }
 
@@ -186,6 +191,7 @@ export class Progress {
       wireBytes: this.#wireBytes,
       filesDone: counts.filesDone,
       filesTotal: counts.filesTotal,
+      ...(counts.changed === 0 ? {} : { changed: counts.changed }),
       bytesPerSecond,
     });
   }

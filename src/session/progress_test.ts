@@ -11,6 +11,7 @@ const COUNTS: TransferCounts = {
   reusedBytes: 100,
   filesDone: 1,
   filesTotal: 2,
+  changed: 3,
   phase: "move",
 };
 const RESULT = {
@@ -101,6 +102,7 @@ Deno.test("a report carries the engine's counts, and the payload that went over 
     wireBytes: 340,
     filesDone: 1,
     filesTotal: 2,
+    changed: 3,
     bytesPerSecond: 0,
   }]);
   assert.deepEqual(it.ticks, [1200]);

@@ -1,11 +1,12 @@
 // Where a pull lands on this machine, made if it is not there; a dry run makes nothing and finds the
 // same place. Refuses to empty a whole file system or a home directory.
 
-import { access, constants, mkdir, realpath, stat } from "node:fs/promises";
+import { access, constants, mkdir, readdir, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, parse, resolve } from "node:path";
 import { env } from "node:process";
 import { SftpxError } from "../base/errors.ts";
+import { isReservedName } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import { isNotCapable, osCode, osError } from "../base/os_error.ts";
 import type { Offer } from "../wire/messages.ts";
@@ -50,6 +51,19 @@ export async function localPlace(
   const root = await provide(path);
   if (deletes) await refuseWhole(root, given);
   return { root, destination: "", intoDirectory: true, made: !isDirectory };
+}
+
+/** Whether nothing of what is asked for is there yet, as far as names tell. Never rejects. */
+export async function isNewPlace({ destination, remotes }: PullOptions): Promise<boolean> {
+  const path = resolve(destination);
+  try {
+    const names = (await readdir(path)).filter((name) => !isReservedName(name));
+    const isHere = (source: string) =>
+      source === "" || endsOpen(source) || names.includes(basename(source));
+    return names.length === 0 || !remotes.some(({ path: source }) => isHere(source));
+  } catch (thrown) {
+    return osCode(thrown) === "ENOENT";
+  }
 }
 
 /** What holds everything, or all that a user has, is not to be emptied by a slip of the path. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { OfferedSource } from "../wire/messages.ts";
 import { isCode, offerOf } from "./_fixture.ts";
 import type { PullOptions } from "./options.ts";
-import { localPlace, type PullPlace } from "./pull_place.ts";
+import { isNewPlace, localPlace, type PullPlace } from "./pull_place.ts";
 
 const FILE: OfferedSource = { name: "f", kind: "file", contents: false };
 const TREE: OfferedSource = { name: "tree", kind: "directory", contents: false };
@@ -136,6 +136,26 @@ Deno.test("nothing is ever deleted in the home directory itself, however it is w
     } finally {
       if (home === undefined) Deno.env.delete("HOME");
       else Deno.env.set("HOME", home);
+    }
+  });
+});
+
+Deno.test("a place is new where nothing of what is asked for is there, as far as names tell", async () => {
+  await scene(async ({ top }) => {
+    const isNew = async (given: string, ...paths: readonly string[]) => {
+      const remotes = paths.map((path) => ({ path }));
+      return await isNewPlace({ destination: join(top, given), remotes } as unknown as PullOptions);
+    };
+    assert.equal(await isNew("new", "tree/"), true);
+    assert.equal(await isNew("dir", ""), true, "it is empty");
+    assert.equal(await isNew("plain", "f"), false);
+    await fs.mkdir(join(top, "dir", ".sftpx"));
+    assert.equal(await isNew("dir", "tree/"), true, "what is there is sftpx's own");
+    await fs.mkdir(join(top, "dir", "tree"));
+    assert.equal(await isNew("dir", "a/f", "b/g"), true);
+    assert.equal(await isNew("dir", "a/f", "b/tree"), false);
+    for (const contents of ["", "tree/", ".", "a/.."]) {
+      assert.equal(await isNew("dir", contents), false, contents);
     }
   });
 });

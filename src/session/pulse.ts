@@ -30,6 +30,8 @@ export class Pulse {
   #nextToken = 1;
   /** When the peer last said anything. */
   #heardMs = performance.now();
+  /** When it last said anything where its answers come. */
+  #saidMs = this.#heardMs;
   /** The question of the watch that is not answered. */
   #asked: { readonly token: number; readonly atMs: number } | null = null;
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
@@ -51,9 +53,15 @@ export class Pulse {
     return this.#heardMs;
   }
 
-  /** The peer said something. */
+  /** Something came of the peer. */
   heard(): void {
     this.#heardMs = performance.now();
+  }
+
+  /** The peer said something where its answers come. */
+  said(): void {
+    this.heard();
+    this.#saidMs = this.#heardMs;
   }
 
   pong(token: number): void {
@@ -134,10 +142,14 @@ export class Pulse {
     for (const answer of this.#waiting.values()) answer(false);
   }
 
-  /** Only a peer that was asked is silent: behind much that is yet to be sent no question fits. */
+  /**
+   * Only a peer that was asked is silent: behind much that is yet to be sent no question fits. Its answer
+   * stands behind all that it had said before, which a slow path brings in its time.
+   */
   #isSilent(nowMs: number, limitMs: number): boolean {
     if (this.#asked === null) return false;
-    return nowMs - Math.min(this.#heardMs, this.#asked.atMs) >= limitMs;
+    const sinceMs = Math.min(this.#heardMs, this.#asked.atMs);
+    return nowMs - Math.max(sinceMs, this.#saidMs) >= limitMs;
   }
 
   #stoodStill(heardMs: number): void {

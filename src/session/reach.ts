@@ -26,6 +26,8 @@ export interface ReachOptions extends Wanted {
   readonly addresses: readonly HostPort[];
   /** What its user should know of how it is reached. */
   readonly onNotice?: (message: string) => void;
+  /** Told how long the path is, by a transport that sees it before it has connected. */
+  readonly onAnswer?: (rttMs: number) => void;
   /** Longest time for all of it. */
   readonly timeoutMs: number;
   /** A server that is busy is waited for within that time, unless its caller waits by itself. */
@@ -72,7 +74,7 @@ async function reachOnce<T>(
   options: ReachOptions,
   work: (dial: Dial, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { transport, addresses, timeoutMs, onNotice } = options;
+  const { transport, addresses, timeoutMs, onNotice, onAnswer } = options;
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(timeoutReason()), timeoutMs);
   const signal = AbortSignal.any([options.signal, timeout.signal]);
@@ -85,6 +87,7 @@ async function reachOnce<T>(
           ...how,
           ...wantedOf(options),
           ...(onNotice === undefined ? {} : { onNotice }),
+          ...(onAnswer === undefined ? {} : { onAnswer }),
           hostname,
           port,
           signal: AbortSignal.any([signal, lost]),

@@ -88,6 +88,7 @@ class ReceiveRun {
       ...options,
       receiver: this.#receiver,
       landing,
+      told: () => this.#told.flushed(),
       onPruned: (deleted) => this.#progress.addDeleted(deleted),
       onAnswer: () => this.#pump(),
       signal,

@@ -4,7 +4,7 @@
 import type { Receiver, ReceiverAction } from "../engine/receiver.ts";
 import { DigestDesk } from "../pool/digest_desk.ts";
 import type { FileToReread } from "../pool/messages.ts";
-import type { Begun, Outcome, Store } from "../store/store.ts";
+import type { Begun, Outcome, Placement, Store } from "../store/store.ts";
 import type { FilterRule } from "../wire/messages.ts";
 import { bothOutcomes, comparedWith } from "./comparing.ts";
 import type { Equipment } from "./equipment.ts";
@@ -13,6 +13,9 @@ import type { Movement } from "./movement.ts";
 
 /** All but what is said to the peer. */
 export type ReceiverWork = Exclude<ReceiverAction, { kind: "send" | "receipt" }>;
+
+/** One that the store is at, and one that it finds when it is through. */
+const REGISTERED_AT_ONCE = 2;
 
 type Work<Kind extends ReceiverWork["kind"]> = Extract<ReceiverWork, { kind: Kind }>;
 
@@ -28,6 +31,8 @@ export interface ReceiveWorkOptions {
   readonly movement?: Movement | undefined;
   /** Called before the first entry is put in place. */
   readonly onMoved?: (() => void) | undefined;
+  /** Settles once the peer's end took what it was told so far of what was removed. */
+  readonly told: () => Promise<void>;
   readonly onPruned: (deleted: number) => void;
   /** One of several answers came; the last is told by the end of the work. */
   readonly onAnswer: () => void;
@@ -37,6 +42,8 @@ export interface ReceiveWorkOptions {
 export class ReceiveWork {
   readonly #options: ReceiveWorkOptions;
   readonly #digests: DigestDesk;
+  /** The last registrations, through or not. */
+  #registering: readonly Promise<unknown>[] = [];
 
   constructor(options: ReceiveWorkOptions) {
     this.#options = options;
@@ -50,9 +57,8 @@ export class ReceiveWork {
     using _work = movement?.work();
     switch (action.kind) {
       case "register": {
-        const { first, entries, sources, refused } = action;
-        const placed = store.register(begun.id, first, entries, sources, refused);
-        return receiver.registered(first, await placed);
+        const placed = this.#register(action);
+        return receiver.registered(action.first, await placed);
       }
       case "digest":
         return await this.#digest(action);
@@ -79,6 +85,8 @@ export class ReceiveWork {
         return receiver.journalled();
       case "place":
         this.#options.onMoved?.();
+        // Directories and links at the end of a manifest are nothing that the engine waits for.
+        await this.#registering.at(-1);
         return receiver.directoriesPlaced(await store.placeDirectories(begun.id, action.leaveOut));
       case "commit":
         return receiver.committed(await this.#commit(action));
@@ -87,6 +95,19 @@ export class ReceiveWork {
       case "finish":
         return receiver.storeFinished(await store.finish(begun.id, action.leaveOut));
     }
+  }
+
+  /**
+   * In order, and few at a time: what the store's thread has not come to yet would lie there as objects,
+   * which is what collecting garbage takes its time for.
+   */
+  #register({ first, entries, sources, refused }: Work<"register">): Promise<readonly Placement[]> {
+    const { store, begun } = this.#options;
+    const before = this.#registering.at(-REGISTERED_AT_ONCE) ?? null;
+    const ask = () => store.register(begun.id, first, entries, sources, refused);
+    const placed = before === null ? ask() : before.then(ask);
+    this.#registering = [...this.#registering, placed].slice(-REGISTERED_AT_ONCE);
+    return placed;
   }
 
   /** Under an append-only grant some files are compared before they are committed. */
@@ -102,8 +123,11 @@ export class ReceiveWork {
     return bothOutcomes(outcome, await store.commit(begun.id, rest));
   }
 
+  /** Some of it: no faster than a peer takes what it is told of it (I8). */
   async #prune(): Promise<void> {
-    const { receiver, store, begun, spared, onPruned } = this.#options;
+    const { receiver, store, begun, spared, told, onPruned, signal } = this.#options;
+    await told();
+    if (signal.aborted) return;
     const pruned = await store.prune(begun.id, spared);
     onPruned(pruned.deleted.length);
     receiver.pruned(pruned);

@@ -3,23 +3,24 @@
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Connection, ControlStream } from "../transport/transport.ts";
+import type { Connection } from "../transport/transport.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { Caller } from "./admissions.ts";
 import { AGENT } from "./agent.ts";
 import { ArrivalRates } from "./arrival_rates.ts";
 import { claimIdentity } from "./claim.ts";
 import { ControlChannel } from "./control_channel.ts";
-import { type Admission, type OpenSession, serverHandshake } from "./handshake.ts";
+import { type Admission, JOINS, type OpenSession, serverHandshake } from "./handshake.ts";
 import { Hub } from "./hub.ts";
 import { isLocalAddress } from "./lane_control.ts";
 import { atMost } from "./patience.ts";
 import { type Refusal, Refusals } from "./refusals.ts";
-import { LaneWatch, sayRefusal, Strangers } from "./strangers.ts";
+import { LaneWatch, sayRefusal, type Stranger, Strangers } from "./strangers.ts";
 
 /** A session that a connection may join. */
 export interface JoinableSession extends OpenSession {
-  readonly hub: Hub;
+  /** Null once it is over. */
+  readonly hub: Hub | null;
 }
 
 export interface ReceptionOptions {
@@ -134,13 +135,12 @@ export class Reception implements AsyncDisposable {
     }, this.#options.handshakeMs);
     let control: ControlChannel | null = null;
     try {
-      const first = await firstWord(connection);
-      if (first === null) return;
-      control = new ControlChannel(first);
-      await this.#greet(connection, { control, lanes, proof, joinsOnly });
+      control = new ControlChannel(await connection.acceptControl());
+      await this.#greet(connection, { control, stranger, lanes, proof, joinsOnly });
     } catch (thrown) {
       const closed = isLate ? late : stranger.shownOut ?? lanes.tooEarly;
       const error = closed ?? toSftpxError(thrown);
+      if (error.code === "lost" && await leftInOrder(connection)) return;
       // At once, and not once it has heard why: it may come again meanwhile.
       if (FAILURES.has(error.code)) this.#rates.fail(connection.remoteAddress, performance.now());
       const isToTell = closed === null && error.code !== "lost";
@@ -153,8 +153,9 @@ export class Reception implements AsyncDisposable {
 
   async #greet(
     connection: Connection,
-    { control, lanes, proof, joinsOnly }: Entrance & {
+    { control, stranger, lanes, proof, joinsOnly }: Entrance & {
       readonly control: ControlChannel;
+      readonly stranger: Stranger;
       readonly lanes: LaneWatch;
       readonly proof: Proof;
     },
@@ -169,14 +170,22 @@ export class Reception implements AsyncDisposable {
         return this.#options.admit({ identity, ticket }, connection.remoteAddress);
       },
       sessionOf: (session) => sessionOf(session, connection.remoteAddress),
+      // Its client has a connection already, and sessions that are to begin have none.
+      onHello: ({ capabilities }) => capabilities.includes(JOINS) && stranger.yield(),
       isLocal: isLocalAddress(connection.remoteAddress),
     });
+    if (handshaken.kind === "late") {
+      // Whoever belongs here is neither told of as one that was turned away, nor made to wait for it.
+      await sayRefusal(control, connection, handshaken.refusal);
+      return connection.close("refused", handshaken.refusal.message);
+    }
     this.#options.check();
     const firstLane = lanes.pass();
     connection.proved?.();
     if (handshaken.kind === "join") {
-      const hub = sessionOf(handshaken.session, connection.remoteAddress)?.hub;
-      if (hub === undefined) connection.close("none", ""); // It ended in between.
+      this.#rates.join(connection.remoteAddress, performance.now());
+      const hub = sessionOf(handshaken.session, connection.remoteAddress)?.hub ?? null;
+      if (hub === null) connection.close("none", ""); // It ended in between.
       else hub.addConnection(connection, { number: handshaken.connection, firstLane });
       return;
     }
@@ -196,18 +205,14 @@ export class Reception implements AsyncDisposable {
 }
 
 /**
- * The control stream, or null for a peer that left in order without a word: a client that raced this
- * connection against another one, and takes that.
+ * Whether a connection ended with nobody turned away: its client raced it against another one and takes
+ * that, or has no use for a further one any more, or this server stops.
  */
-async function firstWord(connection: Connection): Promise<ControlStream | null> {
-  try {
-    return await connection.acceptControl();
-  } catch (thrown) {
-    if (toSftpxError(thrown).code !== "lost") throw thrown;
-    const { code, remote } = await connection.closed;
-    if (code === "none" && remote) return null;
-    throw thrown;
-  }
+async function leftInOrder(connection: Connection): Promise<boolean> {
+  let isInOrder = false;
+  const ended = connection.closed.then(({ code }) => isInOrder = code === "none");
+  await atMost(ended, LIMITS.refusalMs);
+  return isInOrder;
 }
 
 function joinsAlone(): SftpxError {

@@ -14,7 +14,9 @@ import { sayAbort, whenAborted } from "./abort.ts";
 import { BatchSize } from "./batch_size.ts";
 import { BATCH_FRAMES, type Equipment, type SlotShare } from "./equipment.ts";
 import type { CompressionChoice } from "./compression.ts";
+import { filesOfFrame } from "./frame_files.ts";
 import type { TransferChannel } from "./hub.ts";
+import { KeptFrames } from "./kept_frames.ts";
 import { isLocal, type LaneChoice, LaneControl } from "./lane_control.ts";
 import { LaneWriter } from "./lane_writer.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
@@ -66,6 +68,7 @@ class SendRun {
   /** Frames that workers have. */
   #packing = 0;
   #lanes: LaneWriter | null = null;
+  readonly #kept = new KeptFrames((packed) => this.#lanes?.put(packed));
   #control: LaneControl | null = null;
   #limits: readonly RateLimit[] = [];
   #compressing: CompressionPlan | null = null;
@@ -145,7 +148,10 @@ class SendRun {
   #begin({ fresh, rateBytesPerSecond }: Accept): void {
     this.#options.onAccepted?.();
     // Something is sent for certain; where all may be there already, the first frame tells.
-    if (fresh.includes(true)) this.#options.equipment.warm();
+    if (fresh.includes(true)) {
+      this.#options.lanes.joinEarly?.();
+      this.#options.equipment.warm();
+    }
     // What the receiver keeps to need not be sent faster.
     this.#limits = limitsOf(this.#options.equipment.rateLimit, rateLimitOf(rateBytesPerSecond));
     this.#progress.limitTo(leastOf(this.#limits));
@@ -160,6 +166,7 @@ class SendRun {
       writer: this.#lanes,
       mostLanes: slots,
       mostBytesPerSecond: leastOf(this.#limits),
+      onComplete: () => this.#kept.release(),
       onEvent,
     };
     this.#control = new LaneControl(lanes, filling);
@@ -218,16 +225,18 @@ class SendRun {
     const fair = Math.floor(this.#share.slots / (2 * pool.count));
     this.#batch ??= new BatchSize({ most: Math.max(1, Math.min(BATCH_FRAMES, fair)) });
     for (let room = this.#buffers.available; room > 0; room = this.#buffers.available) {
-      const ahead = this.#packing + (this.#lanes?.waiting ?? 0);
+      const ahead = this.#packing + (this.#lanes?.waiting ?? 0) + this.#kept.count;
       if (this.#batch.waits({ room, ahead })) return;
-      const frames = this.#sender.pollFrames(Math.min(this.#batch.frames, room));
+      const mostRecords = filesOfFrame(this.#sender.frames, this.#options.lanes);
+      const frames = this.#sender.pollFrames(Math.min(this.#batch.frames, room), { mostRecords });
       if (frames.length === 0) return;
       this.#task(this.#runJob(frames));
     }
   }
 
   async #runJob(planned: readonly PlannedFrame[]): Promise<void> {
-    const { channel, equipment: { pool } } = this.#options;
+    const { channel, lanes, equipment: { pool } } = this.#options;
+    lanes.joinEarly?.();
     const compression = this.#compressionOf(planned);
     this.#progress.chose(compression, planned.reduce((sum, { rawBytes }) => sum + rawBytes, 0));
     const files: FileToPack[] = [];
@@ -280,7 +289,7 @@ class SendRun {
       this.#buffers?.give(reply.buffer);
     } else {
       this.#options.onMoved?.();
-      this.#lanes?.put(reply);
+      this.#kept.give(reply, { isWaiting: this.#control?.isWaiting ?? false });
     }
     this.#pump();
   }

@@ -6,6 +6,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { Store, WalkSource } from "../store/store.ts";
 import { type Admitted, requireRead } from "../trust/grant.ts";
 import type { Entry, List, Listing, Omission } from "../wire/messages.ts";
+import { whenAborted } from "./abort.ts";
 import { refusal } from "./control_channel.ts";
 import type { TransferChannel } from "./hub.ts";
 import { resolveServedSource } from "./sources.ts";
@@ -35,8 +36,8 @@ export async function serveList(
   first: List,
   options: ServeListOptions,
 ): Promise<Listed> {
-  using ended = new PeerEnd(channel);
-  const signal = AbortSignal.any([options.signal, ended.signal]);
+  using ended = new PeerEnd(channel, { signal: options.signal });
+  const { signal } = ended;
   try {
     requireRead(options.admitted, "list");
     const source = await sourceOf(first.path, options);
@@ -64,12 +65,17 @@ async function sourceOf(path: string, options: ServeListOptions): Promise<WalkSo
   return offered.kind === "directory" ? { ...walk, contents: true } : walk;
 }
 
-/** What the peer says once it was told what it asked for: nothing but that it does not want it. */
+/**
+ * What the peer says once it was told what it asked for: nothing but that it does not want it. The session's
+ * signal ends it too, and holds nothing of it afterwards, as `AbortSignal.any` would.
+ */
 class PeerEnd implements Disposable {
   readonly #stop = new AbortController();
+  readonly #stopped: Disposable;
   #isOver = false;
 
-  constructor(channel: TransferChannel) {
+  constructor(channel: TransferChannel, { signal }: { readonly signal: AbortSignal }) {
+    this.#stopped = whenAborted(signal, (reason) => this.#stop.abort(reason));
     channel.messages.take().then((message) => {
       if (this.#isOver || message === null) return;
       this.#stop.abort(
@@ -88,6 +94,7 @@ class PeerEnd implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isOver = true;
+    this.#stopped[Symbol.dispose]();
   }
 }
 

@@ -117,6 +117,10 @@ function servedLanes({ adapts, lanes }: Request, channel: TransferChannel): Lane
       return hasFixedLanes ? Math.min(lanes, most) : 0;
     },
     mostConnections: LIMITS.connections,
+    /** Nobody asked for more than one by then: its client saw a path that is long. */
+    get isLong() {
+      return !isFixed && channel.connections.length > 1;
+    },
     hasOther: !isFixed,
     widen: ({ quic, tcp }) => channel.send({ type: "widen", transfer, quic, tcp }),
   };

@@ -183,12 +183,18 @@ async function refuseLinksAbove(
     const found = await lstat(above).catch((error) => {
       throw unreadable(error, { given, ...SERVED });
     });
-    if (!found.isDirectory()) throw throughLink(given);
+    if (found.isSymbolicLink()) throw throughLink(given);
+    if (!found.isDirectory()) throw throughFile(given);
   }
 }
 
 function throughLink(given: string): SftpxError {
   return new SftpxError("refused", `Cannot read "${shown(given)}": it leads through a link`);
+}
+
+function throughFile(given: string): SftpxError {
+  const found = "something above it is not a directory";
+  return new SftpxError("source_missing", `Cannot read "${shown(given)}": ${found}`);
 }
 
 /**

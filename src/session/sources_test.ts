@@ -137,7 +137,7 @@ const REFUSED: Record<string, SftpxError["code"]> = {
   "dir/.sftpx-part": "bad_name",
   "out/secret": "refused",
   "to-dir/sub": "refused",
-  "file/x": "refused",
+  "file/x": "source_missing",
   "out/": "refused",
   "out/.": "refused",
   "out-file/": "refused",
@@ -157,6 +157,18 @@ for (const [path, code] of Object.entries(REFUSED)) {
     });
   });
 }
+
+Deno.test("a path below a file is no way through a link: nothing is there", () =>
+  inTree(async ({ root }) => {
+    for (const path of ["file/below", "file/below/more"]) {
+      await assert.rejects(resolveServedSource(root, path, ALL), (thrown) => {
+        assert.match((thrown as Error).message, /: something above it is not a directory$/);
+        return isCode("source_missing")(thrown);
+      });
+    }
+    const through = resolveServedSource(root, "to-file/below", ALL);
+    await assert.rejects(through, /it leads through a link$/);
+  }));
 
 Deno.test("a link out of the root tells nobody what stands there", async () => {
   await inTree(async ({ root }) => {
@@ -263,7 +275,7 @@ const BAD_GRANTS: Record<string, SftpxError["code"]> = {
   "out": "refused",
   "out/secret": "refused",
   "absent": "source_missing",
-  "file/x": "refused",
+  "file/x": "source_missing",
   "..": "bad_name",
   ".sftpx": "bad_name",
 };

@@ -28,7 +28,10 @@ export class Strangers {
    * who come to stay.
    */
   enter(connection: Connection, nowMs: number): Stranger {
-    const stranger = new Stranger(connection, () => this.#leave(stranger));
+    const stranger: Stranger = new Stranger(connection, {
+      leave: () => this.#leave(stranger),
+      yields: () => this.#all.yield(stranger),
+    });
     const at = { source: sourceOf(connection.remoteAddress), nowMs };
     const kinds = connection.protocol === "sftpx-claim/1" ? [this.#claims, this.#all] : [this.#all];
     for (const places of kinds) {
@@ -52,16 +55,26 @@ export class Strangers {
 export class Stranger implements Disposable {
   readonly #connection: Connection;
   readonly #leave: () => void;
+  readonly #yield: () => void;
   #shownOut: SftpxError | null = null;
 
-  constructor(connection: Connection, leave: () => void) {
+  constructor(
+    connection: Connection,
+    { leave, yields }: { readonly leave: () => void; readonly yields: () => void },
+  ) {
     this.#connection = connection;
     this.#leave = leave;
+    this.#yield = yields;
   }
 
   /** Why it lost its place before it was through, if it did. */
   get shownOut(): SftpxError | null {
     return this.#shownOut;
+  }
+
+  /** It said that its peer can do without it: it makes room for who comes to open a session. */
+  yield(): void {
+    this.#yield();
   }
 
   /** Somebody else has its place. */

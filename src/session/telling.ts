@@ -22,7 +22,9 @@ export class Telling {
   #shown = idleProgress("connect");
   #hasStarted = false;
   /** Of the attempts before this one. */
-  #before = { wireBytes: 0, movedBytes: 0, deleted: 0, failed: 0 };
+  #before = { wireBytes: 0, movedBytes: 0, changed: 0, deleted: 0, failed: 0 };
+  /** Entries that this attempt changed, as far as this end was told. */
+  #changed = 0;
   /** Bytes of files that this attempt moved: that left this end, or that the receiver stored. */
   #movedBytes = 0;
   #leftBytes = 0;
@@ -95,6 +97,8 @@ export class Telling {
     this.#before.wireBytes += summary.wireBytes;
     this.#before.deleted += summary.deleted;
     this.#before.failed = Math.max(this.#before.failed, summary.failed);
+    this.#before.changed += this.#changed;
+    this.#changed = 0;
     this.#before.movedBytes += Math.max(this.#movedBytes, this.#leftBytes);
     this.#movedBytes = 0;
     this.#leftBytes = 0;
@@ -115,15 +119,24 @@ export class Telling {
       reusedBytes: isWhole ? Math.min(last.bytes, this.#reused(last.reusedBytes)) : 0,
       wireBytes: this.#before.wireBytes + last.wireBytes,
       seconds: secondsSince(this.#startMs),
-      // What an attempt before put in place, its successor finds unchanged.
-      changed: last.changed === 0 && this.#before.movedBytes > 0 ? 1 : last.changed,
+      changed: last.changed === null ? null : this.#changedIn(last.changed),
       failed: isWhole ? last.failed : Math.max(last.failed, this.#before.failed),
       deleted: this.#before.deleted + last.deleted,
       reconnects: this.#reconnects,
     };
   }
 
-  #show({ heldBytes = 0, ...event }: ProgressEvent): void {
+  /**
+   * What an attempt before put in place, its successor finds unchanged. Of the last files before a loss the
+   * sender may not have been told: where it moved any at all, that was a change.
+   */
+  #changedIn(last: number): number {
+    const { changed, movedBytes } = this.#before;
+    return Math.max(last + changed, movedBytes > 0 ? 1 : 0);
+  }
+
+  #show({ heldBytes = 0, changed = 0, ...event }: ProgressEvent): void {
+    this.#changed = Math.max(this.#changed, changed);
     this.#movedBytes = Math.max(this.#movedBytes, event.bytesDone - event.reusedBytes);
     const shown = this.#shown;
     // What this command stored before counts as soon as it is found there: it is compared last, and what

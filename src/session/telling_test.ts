@@ -212,6 +212,18 @@ Deno.test("a command that ends without a receipt keeps what it had come to", () 
   assert.deepEqual([summary.files, summary.failed, summary.reusedBytes], [4, 3, 0]);
 });
 
+Deno.test("entries that were changed count over all attempts, and nobody is shown how many so far", () => {
+  const { telling, last } = scene();
+  for (const changed of [3, 5]) telling.tell(progressOf({ changed }));
+  assert.ok(!("changed" in last()));
+  telling.next(brokenOf());
+  telling.tell(progressOf({}));
+  telling.next(brokenOf());
+  telling.tell(progressOf({ changed: 2 }));
+  assert.equal(telling.summary(wholeOf({ changed: 4 })).changed, 9);
+  assert.equal(telling.summary(brokenOf()).changed, null);
+});
+
 Deno.test("what an attempt before put in place counts as a change", () => {
   const { telling } = scene();
   telling.carried(1);

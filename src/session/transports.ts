@@ -35,24 +35,28 @@ export async function transports(): Promise<readonly Transport[]> {
  */
 export async function chooseTransport(
   choice: TransportChoice,
-  { stacks = STACKS, isServer = false, onNotice = () => {} }: ChooseOptions = {},
+  options: ChooseOptions = {},
 ): Promise<Transport> {
   const { transport: name = "auto" } = choice;
+  const { stacks = STACKS, isServer = false, onNotice = () => {}, emptyRoots = emptyRootStore } =
+    options;
+  const how = { stacks, isServer, onNotice, emptyRoots };
   switch (name) {
     case "quic":
-      return taken("QUIC", await firstUsable(stacks[choice.quic], choice));
+      return taken("QUIC", await quicOf(choice, how));
     case "tcp":
       return taken(OVER_TCP, await firstUsable(stacks.tcp, choice));
     case "auto":
-      return await raced(choice, { stacks, isServer, onNotice });
+      return await raced(choice, how);
   }
 }
 
 async function raced(
   choice: TransportChoice,
-  { stacks, isServer, onNotice }: Required<ChooseOptions>,
+  { onNotice, ...how }: Required<ChooseOptions>,
 ): Promise<Transport> {
-  const quic = await firstUsable(stacks[choice.quic], choice);
+  const { stacks, isServer, emptyRoots } = how;
+  const quic = await quicOf(choice, how);
   if (choice.quic !== "auto") taken("QUIC", quic);
   // A server's congestion control is that of its QUIC: it takes in over TCP as well.
   const { congestion: _, ...onTcp } = choice;
@@ -63,7 +67,7 @@ async function raced(
     onNotice(`there is no QUIC (${textOf(quic.reasons, "QUIC")}): ${OVER_TCP} is all there is`);
     return transport;
   }
-  const tcp = isServer ? found : pinnable(found, quic.usable);
+  const tcp = isServer ? found : pinnable(found, quic.usable, emptyRoots);
   if (tcp.usable === null) {
     onNotice(`there is no ${OVER_TCP} (${textOf(tcp.reasons, OVER_TCP)}): QUIC is all there is`);
     return quic.usable;
@@ -71,14 +75,39 @@ async function raced(
   return raceTransport({ quic: quic.usable, tcp: tcp.usable });
 }
 
+/**
+ * The first QUIC that works, and of two that do, for a client, the one over which a pin holds where the runtime
+ * has read its roots too early. Where there is none such, or a permission is missing, the first one says so
+ * itself when it is to connect, and what helps.
+ */
+async function quicOf(
+  choice: TransportChoice,
+  { stacks, isServer, emptyRoots }: Omit<Required<ChooseOptions>, "onNotice">,
+): Promise<Found> {
+  const loads = stacks[choice.quic];
+  const first = await firstUsable(loads, choice);
+  if (isServer || first.usable === null) return first;
+  if (unpinned(first.usable, emptyRoots)?.code !== "unsupported") return first;
+  const other = await firstUsable(loads.slice(first.reasons.length + 1), choice);
+  const isBetter = other.usable !== null && unpinned(other.usable, emptyRoots) === null;
+  return isBetter ? other : first;
+}
+
 /** A pin may hold over QUIC where the runtime's roots stand in TLS's way, and cannot be emptied. */
-function pinnable(tcp: Found, quic: Transport): Found {
-  if (tcp.usable?.addsToRuntimeRoots !== true || quic.addsToRuntimeRoots) return tcp;
+function pinnable(tcp: Found, quic: Transport, emptyRoots: () => void): Found {
+  if (tcp.usable === null || quic.addsToRuntimeRoots) return tcp;
+  const why = unpinned(tcp.usable, emptyRoots)?.message;
+  return why === undefined ? tcp : { usable: null, reasons: [{ who: OVER_TCP, why }] };
+}
+
+/** Why no pin holds over it; null where it does. */
+function unpinned({ addsToRuntimeRoots }: Transport, emptyRoots: () => void): SftpxError | null {
+  if (!addsToRuntimeRoots) return null;
   try {
-    emptyRootStore();
-    return tcp;
+    emptyRoots();
+    return null;
   } catch (thrown) {
-    return { usable: null, reasons: [{ who: OVER_TCP, why: toSftpxError(thrown).message }] };
+    return toSftpxError(thrown);
   }
 }
 
@@ -88,6 +117,8 @@ export interface ChooseOptions {
   readonly isServer?: boolean;
   /** What its user should know of what could not be had. */
   readonly onNotice?: (message: string) => void;
+  /** Throws where the runtime's own authorities stay; `emptyRootStore` by default. */
+  readonly emptyRoots?: () => void;
 }
 
 /** What there is of a kind: the first that works, and why those before it do not. */

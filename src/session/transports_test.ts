@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
+import { SftpxError } from "../base/errors.ts";
 import { memoryTransport } from "../transport/memory.ts";
 import type { Transport, Wanted } from "../transport/transport.ts";
-import { chooseTransport, type Stacks, transports } from "./transports.ts";
+import {
+  type ChooseOptions,
+  chooseTransport,
+  type Stacks,
+  type TransportChoice,
+  transports,
+} from "./transports.ts";
 
 /** One that can be used, or says why not; `asked` are the names of those that were loaded. */
 function stack(
@@ -62,6 +69,42 @@ Deno.test("auto takes the stack that can do what is wanted", async () => {
   assert.equal(await chosen({ congestion: "bbr" }), "deno-quic");
   assert.equal(await chosen({ congestion: "reno" }), "quiche");
   assert.equal(await chosen({ windowBytes: 1 << 20 }), "quiche");
+});
+
+Deno.test("a client whose runtime's roots stay takes the QUIC that does without them", async () => {
+  const ofDeno = (load: () => unknown) => () => ({
+    ...load() as Transport,
+    addsToRuntimeRoots: true,
+  });
+  const stacksOf = (npm: string | null): Stacks => {
+    const { stacks: { auto: [own, quiche], tcp } } = scene({ npm: () => npm });
+    assert.ok(own !== undefined && quiche !== undefined);
+    const deno = ofDeno(own);
+    return { auto: [deno, quiche], deno: [deno], npm: [quiche], tcp: tcp.map(ofDeno) };
+  };
+  const emptyRoots = () => {
+    throw new SftpxError("unsupported", "they stay");
+  };
+  const notices: string[] = [];
+  const onNotice = (message: string) => notices.push(message);
+  const named = async (choice: TransportChoice, more: ChooseOptions = {}) => {
+    const how = { stacks: stacksOf(null), emptyRoots, onNotice, ...more };
+    return (await chooseTransport(choice, how)).name;
+  };
+  assert.equal(await named({ quic: "auto", transport: "quic" }), "quiche");
+  assert.deepEqual(notices, []);
+  assert.equal(await named({ quic: "auto" }), "quiche");
+  assert.deepEqual(notices, ["there is no TLS over TCP (they stay): QUIC is all there is"]);
+  // Not for one that only listens, or that could empty them, or were it let, or has no other.
+  assert.equal(await named({ quic: "auto" }, { isServer: true }), "auto");
+  const quic = { quic: "auto", transport: "quic" } as const;
+  assert.equal(await named(quic, { emptyRoots: () => {} }), "deno-quic");
+  const unpermitted = () => {
+    throw new SftpxError("permission", "they may not be emptied");
+  };
+  assert.equal(await named(quic, { emptyRoots: unpermitted }), "deno-quic");
+  assert.equal(await named(quic, { stacks: stacksOf("not installed") }), "deno-quic");
+  assert.equal(await named({ quic: "deno", transport: "quic" }), "deno-quic");
 });
 
 Deno.test("a stack that was named is taken, and nothing stands in for it", async () => {
