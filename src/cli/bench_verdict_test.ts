@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type BenchFacts, neededSocketBytes, type PathFacts, verdictsOf } from "./bench_verdict.ts";
+import { neededSocketBytes } from "./bench_path.ts";
+import { type BenchFacts, type PathFacts, verdictsOf } from "./bench_verdict.ts";
 
 const MB = 1e6;
 const MiB = 1 << 20;

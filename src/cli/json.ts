@@ -48,7 +48,7 @@ export class JsonLines {
   event(event: SessionEvent, about: AboutTransfer = {}): void {
     switch (event.kind) {
       case "progress": {
-        const { heldBytes: _, ...told } = event;
+        const { heldBytes: _held, changed: _changed, ...told } = event;
         return this.#thinned(told, about);
       }
       case "entry":

@@ -22,6 +22,8 @@ const PROGRESS: SessionEvent = {
   wireBytes: 5,
   filesDone: 1,
   filesTotal: 3,
+  heldBytes: 3,
+  changed: 1,
   bytesPerSecond: 12.7,
 };
 

@@ -6,6 +6,7 @@ import { isatty } from "node:tty";
 import { SftpxError } from "../base/errors.ts";
 import { doorName } from "../runtime/beneath.ts";
 import { type ServiceManager, serviceManager } from "../runtime/notify.ts";
+import { whenAborted } from "../session/abort.ts";
 import { networkThreads, unusedThreads } from "../session/network_threads.ts";
 import { serve } from "../session/serve.ts";
 import type { ServeHandle, WorkerUrls } from "../session/options.ts";
@@ -28,7 +29,8 @@ export function serveCommand(workers: WorkerUrls): Run<ServeCommand> {
   return async (command: ServeCommand, context: CommandContext) => {
     const report = new ServeReport(context);
     const stop = new AbortController();
-    const signal = AbortSignal.any([context.signal, stop.signal]);
+    const { signal } = stop;
+    using _stopped = whenAborted(context.signal, (reason) => stop.abort(reason));
     const handle = await start(command, { workers, context: { ...context, signal }, report });
     try {
       return await attend(handle, { command, context: { ...context, signal }, report, stop });

@@ -3,7 +3,6 @@
 import { networkThreads } from "../session/network_threads.ts";
 import type { SessionOptions, TransferOptions, WorkerUrls } from "../session/options.ts";
 import type { CopyChoices, OutputChoices, TransferChoices } from "./command.ts";
-import { loadFileList, loadFilters } from "./filter_files.ts";
 
 /** What of a transfer's options its files and filters make. */
 export type CopyOptions = Pick<
@@ -20,16 +19,27 @@ export async function copyOptions(
     signal: AbortSignal;
   },
 ): Promise<CopyOptions> {
-  const { filesFrom } = copy;
   return {
-    filters: await loadFilters(copy.filters, { signal }),
-    files: filesFrom === null
-      ? null
-      : await loadFileList(filesFrom, { maxPaths: maxFiles, signal }),
+    ...await chosenFiles(copy, { maxFiles, signal }),
     dryRun: copy.dryRun,
     delete: copy.delete,
     deleteByDefault: copy.deleteByDefault,
     tellEntries: output.verbose,
+  };
+}
+
+/** What reads lists is loaded where there is one. */
+async function chosenFiles(
+  { filters, filesFrom }: CopyChoices,
+  { maxFiles, signal }: { maxFiles: number; signal: AbortSignal },
+): Promise<Pick<CopyOptions, "filters" | "files">> {
+  if (filters.length === 0 && filesFrom === null) return { filters: [], files: null };
+  const { loadFileList, loadFilters } = await import("./filter_files.ts");
+  return {
+    filters: await loadFilters(filters, { signal }),
+    files: filesFrom === null
+      ? null
+      : await loadFileList(filesFrom, { maxPaths: maxFiles, signal }),
   };
 }
 
