@@ -25,7 +25,10 @@ const USAGE = `Usage: deno task bench compress [options] [-- SEND-FLAGS]
   --mbit RATE       Mbit/s, 0 for loopback without a limit; may be repeated (default 0, 20, 100, 400)
   --wanem PATH      paths of these rates and 10 ms by an emulator, source or built, and not by --bwlimit
   --levels LIST     what --compress is given besides auto (default none,zstd:1,zstd:3,zstd:6,zstd:9)
-  --seconds N       how long a run without compression may take at most, which sizes the file (default 12)
+  --bars            only what the bars ask for: text by levels and random by none, at 20, 100 and 400
+                    Mbit/s, and whether auto keeps to them; less than 10 minutes, best with --wanem
+  --seconds N       how long a run without compression may take at most, which sizes the file (default 12;
+                    6 with --bars)
   --bytes N         size of the file on loopback (default 536870912)
   --repeat N        runs of each, the median counts (default 3)
   --json            one JSON object a line`;
@@ -38,6 +41,16 @@ const BLOCK_BYTES = 2 << 20;
 /** Of an emulated path: near enough for any transport. */
 const RTT_MS = 10;
 
+const LEVELS = "none,zstd:1,zstd:3,zstd:6,zstd:9";
+/** What a bar compares with, by content. */
+const LEVELS_OF_BARS: Readonly<Record<string, string>> = {
+  text: "zstd:1,zstd:3,zstd:6,zstd:9",
+  random: "none",
+};
+/** The time of what decides by itself, in times of the best of these. */
+const MOST_OF_BARS: Readonly<Record<string, number>> = { text: 1.1, random: 1.02 };
+const RATIO = "time of best fixed";
+
 interface Case {
   readonly content: string;
   readonly mbit: number;
@@ -48,26 +61,25 @@ export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
     unknown: refuseUnknown,
     string: ["wanem", "content", "mbit", "levels", "seconds", "bytes", "repeat"],
-    boolean: ["json", "help"],
+    boolean: ["bars", "json", "help"],
     collect: ["content", "mbit"],
-    default: {
-      levels: "none,zstd:1,zstd:3,zstd:6,zstd:9",
-      seconds: "12",
-      bytes: String(1 << 29),
-      repeat: "3",
-    },
+    default: { bytes: String(1 << 29), repeat: "3" },
     "--": true,
   });
   if (flags.help) return console.log(USAGE);
   const given = (list: readonly string[], fallback: readonly string[]) =>
     list.length === 0 ? fallback : list;
   await using emulator = flags.wanem === undefined ? null : await buildEmulator(flags.wanem);
-  const methods = [...flags.levels.split(","), "auto"];
+  const verdicts: string[] = [];
   for (const content of given(flags.content as string[], ["text", "random"])) {
-    for (const rate of given(flags.mbit as string[], ["0", "20", "100", "400"])) {
+    const levels = flags.levels ?? (flags.bars ? LEVELS_OF_BARS[content] : undefined) ?? LEVELS;
+    const methods = [...levels.split(","), "auto"];
+    const rates = flags.bars ? ["20", "100", "400"] : ["0", "20", "100", "400"];
+    for (const rate of given(flags.mbit as string[], rates)) {
       const mbit = Number(rate);
+      const seconds = Number(flags.seconds ?? (flags.bars ? 6 : 12));
       // What shrinks is four times as much in the same time.
-      const limited = mbit * 125_000 * Number(flags.seconds) * (content === "random" ? 1 : 4);
+      const limited = mbit * 125_000 * seconds * (content === "random" ? 1 : 4);
       const bytes = mbit === 0 ? Number(flags.bytes) : Math.min(limited, 2 * Number(flags.bytes));
       const rows = await compare({ content, mbit, bytes: Math.round(bytes) }, {
         methods,
@@ -77,8 +89,22 @@ export async function run(args: string[]): Promise<void> {
       });
       if (flags.json) { for (const row of rows) console.log(JSON.stringify(row)); }
       else printTable(rows);
+      verdicts.push(...verdictOf(rows, content));
     }
   }
+  if (flags.bars) { for (const verdict of verdicts) console.error(verdict); }
+}
+
+/** Whether what decides by itself kept to its bar, in a line; nothing where there is none. */
+function verdictOf(
+  rows: readonly Readonly<Record<string, string | number>>[],
+  content: string,
+): readonly string[] {
+  const [most, row] = [MOST_OF_BARS[content], rows.find(({ compress }) => compress === "auto")];
+  if (most === undefined || row === undefined) return [];
+  const ratio = Number.parseFloat(String(row[RATIO]));
+  const word = ratio <= most ? "holds" : "does not hold";
+  return [`${content}, ${row["path"]}: ${row[RATIO]} of at most ${most} x: ${word}`];
 }
 
 async function compare(
@@ -114,7 +140,7 @@ async function compare(
       path: mbit === 0 ? "loopback" : `${mbit} Mbit/s${emulator === null ? " (limit)" : ""}`,
       compress: method,
       "MB/s": (bytes / 1e6 / secondsOf(outcomes)).toFixed(1),
-      "time of best fixed": `${(secondsOf(outcomes) / best).toFixed(2)} x`,
+      [RATIO]: `${(secondsOf(outcomes) / best).toFixed(3)} x`,
       "on the wire": (median(outcomes.map(({ wireBytes }) => wireBytes)) / bytes).toFixed(3),
       runs: outcomes.length,
     }));
