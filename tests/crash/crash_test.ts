@@ -17,6 +17,13 @@ const SIZES = {
   "d/l->a": 0,
 };
 const TREE = treeOf(SIZES, new Random(1));
+/** A directory with nothing but links in it: no file has it synced. */
+const LINKS = treeOf({ ...SIZES, "d/links/": 0, "d/links/l->a": 0 }, new Random(8));
+/** Directories with nothing but directories in them, and one with nothing at all. */
+const NESTED = treeOf(
+  { ...SIZES, "d/of/": 0, "d/of/them/": 0, "d/of/them/f": 50, "d/void/": 0 },
+  new Random(9),
+);
 const CHANGED = changedTree(TREE, new Random(2));
 const RESIZED = resizedTree(TREE, new Random(4));
 
@@ -38,6 +45,11 @@ const STORIES: Readonly<Record<string, Omit<Story, "seed">>> = {
     before: (root) => fs.mkdirSync(join(root, "d/in"), { recursive: true }),
     unsynced: { "d/in/large": TREE.contents.get("d/in/large")! },
     attempts: [{ tree: TREE }],
+  },
+  "a tree whose links were placed by an attempt that was killed": {
+    before: (root) => fs.mkdirSync(join(root, "d/links"), { recursive: true }),
+    unsyncedLinks: LINKS,
+    attempts: [{ tree: LINKS }],
   },
   "a tree whose source changed after it broke off": {
     before: makeOld,
@@ -76,6 +88,14 @@ const STORIES: Readonly<Record<string, Omit<Story, "seed">>> = {
   "a tree whose source changed while the receiver lay dead": {
     attempts: [{ tree: TREE }],
     after: CHANGED,
+  },
+  "a tree that broke off when its files were in place": {
+    attempts: [{ tree: NESTED, isUnfinished: true }, { tree: NESTED }],
+  },
+  "a tree that broke off when its files were in place, in a server that goes on": {
+    before: makeOld,
+    attempts: [{ tree: NESTED, isUnfinished: true }, { tree: NESTED }],
+    keep: true,
   },
   "a tree that replaces nothing": {
     before: (root) => fs.mkdirSync(join(root, "d/more"), { recursive: true }),

@@ -33,8 +33,14 @@ export interface Story {
   readonly before?: (root: string) => void;
   /** Files below the root that their user wrote and never synced. */
   readonly unsynced?: Readonly<Record<string, Uint8Array>>;
-  /** Trees received one after the other; all but the last break off after so many chunks. */
-  readonly attempts: readonly { readonly tree: Tree; readonly chunks?: number }[];
+  /** The links of this tree stand there, as an attempt leaves them that is killed before it syncs. */
+  readonly unsyncedLinks?: Tree;
+  /** Trees received one after the other; all but the last break off, after so many chunks or at the end. */
+  readonly attempts: readonly {
+    readonly tree: Tree;
+    readonly chunks?: number;
+    readonly isUnfinished?: boolean;
+  }[];
   /** Received after the crash; the last attempt's by default. */
   readonly after?: Tree;
   readonly recording?: RecordingOptions;
@@ -213,14 +219,20 @@ function play(story: Story, world: string): Played {
     expectation.tolerate(path);
     disk.land(join(root, path), { atBytes: 0, bytes, fileBytes: bytes.byteLength, sync: false });
   }
+  for (const { kind, path, target = "", mtimeNs } of story.unsyncedLinks?.entries ?? []) {
+    if (kind !== "link") continue;
+    expectation.tolerate(path);
+    disk.symlink(target, join(root, path));
+    disk.setTime(join(root, path), mtimeNs);
+  }
   const random = new Random(story.seed);
   const { keep = false } = story;
-  for (const { tree, chunks } of story.attempts) {
+  for (const { tree, ...breaksOff } of story.attempts) {
     const witness = expectation.witness(tree);
-    const options: ReceivingOptions = { ground: disk, random, witness };
+    const options: ReceivingOptions = { ground: disk, random, witness, ...breaksOff };
     try {
       withStoreOn(root, { ground: disk, keep }, (store) => {
-        receiveTree(store, tree, chunks === undefined ? options : { ...options, chunks });
+        receiveTree(store, tree, options);
       });
     } catch (thrown) {
       if (!story.mayFail) throw thrown;

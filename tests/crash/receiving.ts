@@ -34,6 +34,8 @@ export interface ReceivingOptions {
   readonly witness?: Witness;
   /** Chunks written before it breaks off; all of them by default. */
   readonly chunks?: number;
+  /** It breaks off when all is in place but what is placed last, and nothing is synced. */
+  readonly isUnfinished?: boolean;
 }
 
 interface OpenFile {
@@ -106,8 +108,7 @@ class Receiving {
       while (random.chance(0.6) && this.#hasWork) if (!this.#step()) return false;
     }
     while (this.#hasWork) if (!this.#step()) return false;
-    this.#settle();
-    return true;
+    return this.#settle();
   }
 
   #abandon(): void {
@@ -237,8 +238,9 @@ class Receiving {
     this.#whole.push({ file, path: this.#entries[entry]!.path });
   }
 
-  #settle(): void {
-    const { random, witness = {} } = this.#options;
+  /** False when it breaks off. */
+  #settle(): boolean {
+    const { random, witness = {}, isUnfinished = false } = this.#options;
     witness.placing?.();
     assert.deepEqual(this.#store.placeDirectories(this.#id).failures, []);
     while (this.#whole.length > 0) {
@@ -251,8 +253,10 @@ class Receiving {
       witness.pruning?.();
       while (this.#store.prune(this.#id, []).more);
     }
+    if (isUnfinished) return false;
     witness.finishing?.();
     assert.deepEqual(this.#store.finish(this.#id).failures, []);
     witness.finished?.();
+    return true;
   }
 }

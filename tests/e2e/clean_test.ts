@@ -4,12 +4,11 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import { jsonLines } from "./json_output.ts";
 import { type Running, Scratch, type Server } from "./sftpx_process.ts";
+import { SLOWLY } from "./slowly.ts";
 import { makeFile, prose, readTree } from "./trees.ts";
 
 const MiB = 2 ** 20;
 const SIZE = 12 * MiB;
-/** Level 19 takes seconds over the file: there is time to break off. */
-const SLOWLY = ["--compress", "zstd:19", "--workers", "1", "--chunk-size", "256KiB"];
 
 Deno.test("clean removes what broke off, and leaves files and what runs alone", async (t) => {
   await using scratch = await Scratch.open();

@@ -6,10 +6,10 @@ import * as fs from "node:fs/promises";
 import { eventProblem, EVENTS, logProblem } from "../events_schema.ts";
 import { type JsonLine, jsonLines } from "./json_output.ts";
 import { type Running, Scratch } from "./sftpx_process.ts";
+import { SLOWLY } from "./slowly.ts";
 import { file, link, makeFile, makeTree, prose } from "./trees.ts";
 
 const MiB = 2 ** 20;
-const SLOWLY = ["--compress", "zstd:19", "--workers", "1", "--chunk-size", "256KiB"];
 
 Deno.test("what every command prints with --json is as the schema has it", async (t) => {
   await using scratch = await Scratch.open();

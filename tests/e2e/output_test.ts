@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import { type JsonLine, jsonLines } from "./json_output.ts";
 import { Scratch } from "./sftpx_process.ts";
+import { SLOWLY } from "./slowly.ts";
 import { file, makeFile, makeTree, noise, prose } from "./trees.ts";
 
 const MiB = 2 ** 20;
@@ -195,11 +196,10 @@ Deno.test("progress names its phases, in order and never back to an earlier one"
   await using scratch = await Scratch.open();
   await makeFile(scratch.path("f"), prose(8 * MiB));
   const server = await scratch.serve("root");
-  const slowly = ["--compress", "zstd:15", "--workers", "1", "--chunk-size", "256KiB"];
   for (
     const [args, moving] of [
-      [["send", "f", server.ticket, ...slowly], "send"],
-      [["get", `${server.ticket}/f`, "got", ...slowly], "receive"],
+      [["send", "f", server.ticket, ...SLOWLY], "send"],
+      [["get", `${server.ticket}/f`, "got", ...SLOWLY], "receive"],
     ] as const
   ) {
     const { code, lines, stderr } = await scratch.transfer(args);

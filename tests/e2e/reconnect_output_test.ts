@@ -6,11 +6,10 @@ import { hasPseudoTerminals, PseudoTerminal } from "./pseudo_terminal.ts";
 import { type Running, Scratch, type Server } from "./sftpx_process.ts";
 import { transferOf } from "./json_output.ts";
 import { QUICK } from "./line.ts";
+import { SLOWLY } from "./slowly.ts";
 import { makeFile, prose } from "./trees.ts";
 
 const MiB = 2 ** 20;
-/** Level 19 takes seconds over the file: there is time to lose the server. */
-const SLOWLY = ["--compress", "zstd:19", "--workers", "1", "--chunk-size", "256KiB"];
 const LOSS = /^! lost the server: .*; looking for it for up to \d+ s$/gm;
 
 Deno.test("a server that was killed and comes back costs one line, told as it was asked for", async (t) => {

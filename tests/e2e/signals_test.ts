@@ -6,17 +6,17 @@ import { toolCommand } from "./command.ts";
 import { transferOf } from "./json_output.ts";
 import { sideBySide } from "./line.ts";
 import { type Running, Scratch, SilentPort } from "./sftpx_process.ts";
+import { SLOWLY } from "./slowly.ts";
 import { digestOf, makeFile, prose } from "./trees.ts";
 
 const MiB = 2 ** 20;
-/** Level 19 takes seconds over this file, and little over one chunk: a signal comes in the midst. */
-const SLOWLY = ["--compress", "zstd:19", "--workers", "1", "--json"];
+const SIZE_BYTES = 12 * MiB;
 const CHUNKS = ["--chunk-size", "256KiB"];
 
 Deno.test("a signal stops a client with its code, and the next run resumes", async () => {
   await using scratch = await Scratch.open();
-  await makeFile(scratch.path("root/remote"), prose(24 * MiB));
-  await makeFile(scratch.path("local"), prose(24 * MiB));
+  await makeFile(scratch.path("root/remote"), prose(SIZE_BYTES));
+  await makeFile(scratch.path("local"), prose(SIZE_BYTES));
   const server = await scratch.serve("root");
   const cases = [
     { name: "SIGINT in send", signal: "SIGINT", code: 130, error: "interrupted", way: "send" },
@@ -30,7 +30,7 @@ Deno.test("a signal stops a client with its code, and the next run resumes", asy
       const [args, result] = way === "send"
         ? [["send", "local", `${server.ticket}/${place}`], `${server.root}/${place}`]
         : [["get", `${server.ticket}/remote`, place], scratch.path(place)];
-      const running = scratch.start([...args, ...SLOWLY, ...CHUNKS]);
+      const running = scratch.start([...args, ...SLOWLY, "--json"]);
       await wellUnderWay(running);
       running.kill(signal);
       const ended = transferOf(await running.ended);
@@ -80,10 +80,10 @@ Deno.test("a signal stops a client that waits for a list on stdin", async () => 
 
 Deno.test("a server stopped in mid-transfer leaves the client with 20", async () => {
   await using scratch = await Scratch.open();
-  await makeFile(scratch.path("local"), prose(24 * MiB));
+  await makeFile(scratch.path("local"), prose(SIZE_BYTES));
   const server = await scratch.serve("root");
   const args = ["send", "local", server.ticket];
-  const running = scratch.start([...args, ...SLOWLY, ...CHUNKS, "--timeout", "1s"]);
+  const running = scratch.start([...args, ...SLOWLY, "--json", "--timeout", "1s"]);
   await wellUnderWay(running);
   const stopped = await server.stop();
   assert.equal(stopped.code, 0, stopped.stderr);

@@ -102,8 +102,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a further connection from an address that the key is not for",
     file: "src/session/guests.ts",
-    text: "if (guest === undefined || admissions.isShutOut(guest.caller, address)) return null;",
-    without: "if (guest === undefined) return null;",
+    text: "if (known === null || admissions.isShutOut(known.caller, address)) return null;",
+    without: "if (known === null) return null;",
     test: RESTRICTIONS_TEST,
     name: "a further connection of a key with from= comes from there too",
   },

@@ -143,6 +143,14 @@ export const GUARDS: readonly Guard[] = [
     test: "src/session/hub_test.ts",
   },
   {
+    refuses: "a peer that asks on and reads no answer",
+    file: "src/session/outbox.ts",
+    text: "    if (this.#answerBytes >= LIMITS.controlMessageBytes) return false;\n",
+    without: "",
+    test: "src/session/outbox_test.ts",
+    name: "answer() lets no more answers wait than fit",
+  },
+  {
     refuses: "more transfers in one session than may be",
     file: "src/session/hub.ts",
     text: "if (this.#transfers.size >= LIMITS.transfersPerSession) {",

@@ -51,8 +51,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a path that is not below the root of its disk",
     file: "src/store/beneath_disk.ts",
-    text: "if (path.startsWith(prefix)) return",
-    without: "if (path.length > 0) return",
+    text: "if (path.startsWith(this.#prefix)) {",
+    without: "if (path.length > 0) {",
     test: ROOT_DISK,
     name: "BeneathDisk uses no path that is not below its root",
   },
@@ -128,6 +128,14 @@ export const GUARDS: readonly Guard[] = [
     name: "the file that a path leads to is not written to",
   },
   {
+    refuses: "to put a small file over what is there, as if it were a part",
+    file: "src/pool/part_files.ts",
+    text: 'held.root.use(held.below, "create", (part) => part.write(bytes));',
+    without: 'held.root.use(held.below, "part", (part) => part.write(bytes));',
+    test: PART_FILES,
+    name: "nothing is put over what is there, whatever it is",
+  },
+  {
     refuses: "a part below a link, by its path",
     file: "src/pool/part_files.ts",
     text: "if (isWhere(stat, path) && isWhere(stat, path)) return opened;",
@@ -153,7 +161,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "to let a peer walk by paths alone where its root could be held",
     file: "src/store/walk_disks.ts",
-    text: "if (root === undefined) return this.#own(source);",
+    text: "if (root === undefined) return this.#own(path);",
     without: "if (root === undefined || root !== null) return DISK;",
     test: "src/store/walk_disks_test.ts",
     name: "is confined to its root by the kernel",

@@ -102,6 +102,14 @@ export const GUARDS: readonly Guard[] = [
     name: "a join that is repeated, of another session, or under a taken number joins nothing",
   },
   {
+    refuses: "to overlook a join without a proof because its session is over",
+    file: "src/session/handshake.ts",
+    text: "if (holds && session?.isOver === true) return",
+    without: "if (session?.isOver === true) return",
+    test: HANDSHAKE_TEST,
+    name: "a join of a session that is over is late where its proof holds",
+  },
+  {
     refuses: "a join under a number that is taken, or past what a session has",
     file: "src/session/handshake.ts",
     text: "session === null || !session.reserve(connection)) {",

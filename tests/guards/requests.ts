@@ -21,6 +21,14 @@ export const GUARDS: readonly Guard[] = [
     name: "a server gets no more connections out of a client than there may be",
   },
   {
+    refuses: "more connections, dialled before the server said how many it takes, than it takes",
+    file: "src/session/joining.ts",
+    text: "if (this.#nextNumber >= this.mostConnections) throw",
+    without: "if (this.#nextNumber < 0) throw",
+    test: "src/session/joining_test.ts",
+    name: "no more of those that were dialled early join than the server allows",
+  },
+  {
     refuses: "a server that would have connections where the user said how many",
     file: "src/session/client_session.ts",
     text: "if (this.#joining.connections === 0) this.#joining.widen(goal);",
@@ -81,7 +89,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "an entry whose directory does not come",
     file: "src/engine/manifest_check.ts",
-    text: "      if (!this.#directories.has(entry.path.slice(0, slash))) {",
+    text: "      if (!this.#hasParent(entry.path, slash)) {",
     without: "      if (false as boolean) {",
     test: MANIFEST_TEST,
     name: PLACES,
@@ -89,8 +97,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "entries through a link in place of a directory",
     file: "src/engine/manifest_check.ts",
-    text: `if (entry.kind === "directory") this.#directories.add(entry.path);`,
-    without: `if (entry.kind !== "file") this.#directories.add(entry.path);`,
+    text: `if (entry.kind === "directory") this.#keep(entry.path);`,
+    without: `if (entry.kind !== "file") this.#keep(entry.path);`,
     test: MANIFEST_TEST,
     name: PLACES,
   },

@@ -43,6 +43,14 @@ export const GUARDS: readonly Guard[] = [
     name: "what a peer sends ahead stays where it is until the peer is trusted",
   },
   {
+    refuses: "to let connections that join a session crowd the door",
+    file: RECEPTION,
+    text: "capabilities.includes(JOINS) && stranger.yield()",
+    without: "capabilities.includes(JOINS) && false",
+    test: SERVE_TEST,
+    name: "connections that are to join a session take no place at the door from one that begins",
+  },
+  {
     refuses: "a session that begins at a further port",
     file: RECEPTION,
     text: "        if (joinsOnly) throw joinsAlone();\n",
@@ -357,6 +365,22 @@ export const GUARDS: readonly Guard[] = [
     without: "leftBytes / 4",
     test: "src/transport/quiche/settings_test.ts",
     name: "a crowd that has proved nothing leaves more than the least",
+  },
+  {
+    refuses: "a whole window over quiche to begin with to each of a crowd of strangers",
+    file: "src/transport/quiche/settings.ts",
+    text: "Math.floor(unsharedBytes / FIRST_PARTS)",
+    without: "LIMITS.firstConnectionWindowBytes",
+    test: "src/transport/quiche/settings_test.ts",
+    name: "a crowd that has proved nothing shares what connections begin with",
+  },
+  {
+    refuses: "more over quiche than a window begins with, where nothing is read",
+    file: "src/transport/quiche/settings.ts",
+    text: "Math.min(firstBytes, connectionWindowBytes)",
+    without: "connectionWindowBytes",
+    test: LINK_TEST,
+    name: "a server that reads nothing holds what its window begins with",
   },
   {
     refuses: "more than one stream both ways over quiche",

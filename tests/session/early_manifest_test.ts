@@ -3,13 +3,13 @@
 // luck, over the transports that real clients have.
 
 import assert from "node:assert/strict";
-import { EarlyWalk } from "../../src/session/early_walk.ts";
+import { LIMITS } from "../../src/base/limits.ts";
 import type { TransferSummary } from "../../src/session/options.ts";
-import { Workshop } from "../../src/session/workshop.ts";
 import { denoQuicTransport } from "../../src/transport/deno_quic.ts";
 import { tlsTransport } from "../../src/transport/tls/tls.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { directory, file, link, makeTree, readTree } from "../e2e/trees.ts";
+import { HeldWalks } from "./held_walks.ts";
 import { assertDone, Place, type RunningServer } from "./place.ts";
 
 /** This process has read its roots long ago. */
@@ -21,58 +21,6 @@ const STACKS: readonly Transport[] = [tlsTransport(), denoQuicTransport()].map((
 const FILES = 700;
 /** A machine that is busy for longer than a walk stays fresh has nothing announced, and is asked again. */
 const TRIES = 5;
-
-/** Holds clients of this process back until what they walk is all found, and sees what they announce. */
-class HeldWalks implements Disposable {
-  /** Messages that went behind the last proof. */
-  announced = 0;
-  #found = Promise.withResolvers<void>();
-  readonly #undo = new DisposableStack();
-
-  constructor() {
-    const { walker } = Workshop.prototype;
-    const { announce } = EarlyWalk.prototype;
-    this.#undo.defer(() => Object.assign(Workshop.prototype, { walker }));
-    this.#undo.defer(() => Object.assign(EarlyWalk.prototype, { announce }));
-    const ended = () => this.#found.resolve();
-    Workshop.prototype.walker = function (this: Workshop) {
-      const inner = walker.call(this);
-      return {
-        async *walk(...args) {
-          yield* inner.walk(...args);
-          ended();
-        },
-      };
-    };
-    const noted = (count: number) => void (this.announced = count);
-    EarlyWalk.prototype.announce = function (this: EarlyWalk, transfer: number) {
-      const messages = announce.call(this, transfer);
-      noted(messages.length);
-      return messages;
-    };
-  }
-
-  /** Connects once the walk is over. */
-  held(transport: Transport): Transport {
-    return {
-      ...transport,
-      connect: async (options) => {
-        await this.#found.promise;
-        return await transport.connect(options);
-      },
-    };
-  }
-
-  /** For another command. */
-  begin(): void {
-    this.announced = 0;
-    this.#found = Promise.withResolvers();
-  }
-
-  [Symbol.dispose](): void {
-    this.#undo.dispose();
-  }
-}
 
 /** Files of which every seventh is empty, and with `isEmpty` each. */
 function treeOf({ isEmpty = false }: { readonly isEmpty?: boolean } = {}) {
@@ -140,5 +88,49 @@ for (const stack of STACKS) {
       const there = await readTree(`${server.root}/into/${name}`);
       assert.deepEqual(there, await readTree(place.path(name)));
     }
+  });
+}
+
+/** As if its server were far away; `onDial` is told of each connection. */
+function afar(transport: Transport, onDial: () => void): Transport {
+  return {
+    ...transport,
+    connect: async (options) => {
+      onDial();
+      const connection = await transport.connect({ ...options, onAnswer: () => {} });
+      options.onAnswer?.(10 * LIMITS.shortPathMs);
+      return Object.defineProperty(connection, "remoteAddress", { value: "192.0.2.1:4443" });
+    },
+  };
+}
+
+for (const stack of STACKS) {
+  Deno.test(`${stack.name}: connections dialled beside the handshake carry a push, and do not join for nothing`, async () => {
+    using walks = new HeldWalks();
+    await using place = await Place.open();
+    const server = await place.serve({ transport: stack });
+    // Of four frames the first connection gets two: the others are for those that join.
+    const names = Array.from({ length: 100 }, (_, at) => `f${at}`);
+    const tree = names.map((name) => [name, file(name.padEnd(4096, "."))]);
+    await makeTree(place.path("tree"), Object.fromEntries(tree));
+    const push = async (path: string) => {
+      let dialled = 0;
+      const transport = afar(walks.held(stack), () => dialled++);
+      walks.begin();
+      const free = { transport, connections: 0, timeoutMs: 30_000 };
+      const { summary, events } = place.push(["tree/"], server.remote(path), free);
+      const result = await summary;
+      assertDone(result);
+      assert.equal(dialled, 4);
+      const joined = events.items.filter((it) => it.kind === "connected" && it.connection > 0);
+      return { joined: joined.length, isUnchanged: result.reusedBytes > 0 };
+    };
+    // They are not waited for long on a machine that is busy.
+    let copied = await push("copy");
+    for (let at = 1; copied.joined < 3 && at < TRIES; at++) copied = await push(`copy${at}`);
+    assert.deepEqual(copied, { joined: 3, isUnchanged: false });
+    assert.deepEqual(await push("copy"), { joined: 0, isUnchanged: true });
+    await server.stop();
+    assert.deepEqual(server.events.items.filter(({ kind }) => kind === "peer_refused"), []);
   });
 }

@@ -8,7 +8,8 @@ import { dirname } from "node:path";
 import { LIMITS } from "../../src/base/limits.ts";
 import { ClientSession } from "../../src/session/client_session.ts";
 import type { SessionEvent } from "../../src/session/options.ts";
-import type { ConnectOptions } from "../../src/transport/transport.ts";
+import type { ConnectOptions, Transport } from "../../src/transport/transport.ts";
+import { HeldWalks } from "./held_walks.ts";
 import { assertDone, type ClientRun, EventLog, Place, type RunningServer } from "./place.ts";
 
 const FILE_BYTES = 48 << 20;
@@ -209,4 +210,69 @@ Deno.test("a server gets none out of a client whose user said how many", async (
   session.widen({ quic: 5, tcp: 0 });
   await session.settled;
   assert.equal(session.hub.connections.length, 2);
+});
+
+/** The network, which tells as TCP does how long the path is. */
+function tellingNetwork({ network }: Place): Transport {
+  return {
+    ...network,
+    connect: (options) => {
+      options.onAnswer?.(2 * DELAY_MS);
+      return network.connect(options);
+    },
+  };
+}
+
+/** Files that a few frames hold, below "many". */
+async function manyFiles(place: Place): Promise<void> {
+  await fs.mkdir(place.path("many"));
+  for (let file = 0; file < MANY; file++) {
+    await fs.writeFile(place.path(`many/${file}`), randomBytes(4096));
+  }
+}
+
+/** Enough of them that connections are dialled early. */
+const MANY = 400;
+
+Deno.test("a push of small files over a path that is seen to be long has its connections at once", async () => {
+  using walks = new HeldWalks();
+  await using it = await scene();
+  await manyFiles(it.place);
+  const more = { connections: 0, lanes: 0, transport: walks.held(tellingNetwork(it.place)) };
+  const run = it.place.push(["many"], it.server.remote(""), more);
+  assertDone(await run.summary);
+  for (let file = 0; file < MANY; file += 50) {
+    const name = `many/${file}`;
+    const copy = await fs.readFile(`${it.server.root}/${name}`);
+    assert.deepEqual(copy, await fs.readFile(it.place.path(name)));
+  }
+  assert.deepEqual(connectionsOf(run).toSorted(), [0, 1, 2, 3]);
+  const used = run.events.items.filter((event) =>
+    event.kind === "connection" && event.wireBytes > 0
+  );
+  assert.ok(used.length > 1, `${used.length} connections used`);
+  assert.equal(it.server.events.items.some((event) => event.kind === "peer_refused"), false);
+});
+
+Deno.test("connections that were dialled early may all be lost", async () => {
+  using walks = new HeldWalks();
+  await using it = await scene();
+  await manyFiles(it.place);
+  let dialled = 0;
+  const telling = walks.held(tellingNetwork(it.place));
+  const transport: Transport = {
+    ...telling,
+    connect: async (options) => {
+      const number = dialled++;
+      const connection = await telling.connect(options);
+      if (number > 0) connection.close("none", "");
+      return connection;
+    },
+  };
+  const more = { connections: 0, lanes: 0, transport };
+  const run = it.place.push(["many"], it.server.remote(""), more);
+  const summary = await run.summary;
+  assertDone(summary);
+  assert.deepEqual(connectionsOf(run), [0]);
+  assert.deepEqual([summary.reconnects, dialled >= 4], [0, true]);
 });

@@ -76,7 +76,9 @@ for (const direction of ["push", "pull"] as const) {
       // What an attempt before sent was not there before the command.
       assert.equal(summary.reusedBytes, 0);
       assert.equal(summary.files, 4);
-      assert.ok(summary.changed !== null && summary.changed > 0);
+      // A sender may have been lost before it was told of what was just put in place.
+      const { changed } = summary;
+      assert.ok(changed === 6 || direction === "push" && changed !== null && changed > 0);
       const entries = run.events.items.flatMap((event) => event.kind === "entry" ? event.path : []);
       assert.deepEqual(entries.toSorted(), [...new Set(entries)].toSorted());
       assert.equal(entries.length, 6);
@@ -137,7 +139,8 @@ for (const direction of ["push", "pull"] as const) {
     const server = await place.serve();
     const way = wayOf(direction, place, server);
     await makeTree(way.from, TREE);
-    const run = way.run({ timeoutMs: 2000 });
+    const timeoutMs = 2000;
+    const run = way.run({ timeoutMs });
     await gate.reached;
     isMute = true;
     gate.open();
@@ -146,7 +149,8 @@ for (const direction of ["push", "pull"] as const) {
     const lost = run.events.items.find((event) => event.kind === "reconnecting");
     assert.ok(lost?.kind === "reconnecting");
     assert.match(lost.message, /has not answered for 1 s/);
-    assert.ok(lost.withinMs > 0 && lost.withinMs <= 1000);
+    // How much of it is left, `search_test` tells by a clock of its own.
+    assert.ok(lost.withinMs > 0 && lost.withinMs <= timeoutMs);
     assert.deepEqual(await readTree(way.to), await readTree(way.from));
   });
 

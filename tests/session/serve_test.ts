@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, realpath, writeFile } from "node:fs/promises";
 import { LIMITS } from "../../src/base/limits.ts";
 import { ControlChannel } from "../../src/session/control_channel.ts";
-import { clientJoin } from "../../src/session/handshake.ts";
+import { clientGreeting, clientJoin } from "../../src/session/handshake.ts";
 import type { Connection } from "../../src/transport/transport.ts";
 import { grantOfAccess } from "../../src/trust/grant.ts";
 import { TicketBook, ticketBookPath } from "../../src/trust/ticket_book.ts";
@@ -83,6 +83,45 @@ Deno.test("no connection joins a session that is over", async () => {
   client.send({ type: "bye" });
   await client.connection.closed;
   await assert.rejects(join(place, server, client, 1), { code: "refused" });
+});
+
+Deno.test("joins that come too late for their session are neither told of nor count as failures", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const client = await rawClient(place.network, server.remote());
+  client.send({ type: "bye" });
+  await client.connection.closed;
+  const most = LIMITS.arrivalsAtOncePerAddress / LIMITS.arrivalsPerFailure;
+  for (let number = 1; number < most + 2; number++) {
+    await assert.rejects(join(place, server, client, number), { code: "refused" });
+  }
+  assert.deepEqual(refusals(server), []);
+  // To have known its number proves nothing.
+  const welcome = { ...client.welcome, key: new Uint8Array(32) };
+  await assert.rejects(join(place, server, { welcome, peer: client.peer }, 1), { code: "refused" });
+  await server.events.until(({ kind }) => kind === "peer_refused");
+  assert.deepEqual(refusals(server), ["refused 1"]);
+});
+
+Deno.test("who leaves in order in the middle of its handshake is not told of as turned away", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const left = async (code: "none" | "io") => {
+    const connection = await dial(place, server);
+    const channel = new ControlChannel(await connection.openControl());
+    const nonce = new Uint8Array(32);
+    channel.send({ type: "hello", version: 1, capabilities: [], nonce, agent: "" });
+    await channel.expect("hello");
+    connection.close(code, "");
+  };
+  await left("none");
+  await left("io");
+  const told = await server.events.until(({ kind }) => kind === "peer_refused");
+  await server.stop();
+  assert.deepEqual([told.kind === "peer_refused" && told.code, refusals(server)], [
+    "lost",
+    ["lost 1"],
+  ]);
 });
 
 Deno.test("a server that stops closes idle sessions and those half way in", async () => {
@@ -197,6 +236,43 @@ Deno.test("one address gets so many connections at the door, and places again wh
   for (const { connection } of clients) connection.close("none", "");
 });
 
+Deno.test("connections that are to join a session take no place at the door from one that begins", async () => {
+  await using place = await Place.open();
+  const server = await place.serve({ refusalsToldMs: 1 });
+  const joiners = [];
+  for (let i = 0; i < LIMITS.unauthenticatedPerAddress; i++) {
+    const connection = await dial(place, server);
+    // The server has said hello: it knows what this one is for.
+    await clientGreeting(new ControlChannel(await connection.openControl()), "raw");
+    joiners.push(connection);
+  }
+  const clients = [];
+  for (let i = 0; i < 2; i++) clients.push(await rawClient(place.network, server.remote()));
+  // The last that came went, whose place each client left again.
+  const { code, remote } = await joiners.at(-1)!.closed;
+  assert.deepEqual([code, remote], ["busy", true]);
+  const left = joiners.slice(0, -1).map(({ closed }) => closed.then(() => "closed"));
+  assert.equal(await Promise.race([...left, Promise.resolve("open")]), "open");
+  for (const connection of [...joiners, ...clients.map(({ connection }) => connection)]) {
+    connection.close("none", "");
+  }
+});
+
+Deno.test("connections that join a session leave what their address may open to those who begin one", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const sessions = Math.ceil(2 * LIMITS.arrivalsAtOncePerAddress / LIMITS.connections);
+  for (let n = 0; n < sessions; n++) {
+    const client = await rawClient(place.network, server.remote());
+    const further = Array.from(
+      { length: LIMITS.connections - 1 },
+      (_, index) => join(place, server, client, index + 1),
+    );
+    for (const connection of await Promise.all(further)) connection.close("none", "");
+    client.connection.close("none", "");
+  }
+});
+
 Deno.test("a server that stops amid strangers counts them all, in two lines", async () => {
   await using place = await Place.open();
   const server = await place.serve({ refusalsToldMs: 60_000 });
@@ -309,7 +385,7 @@ function refusals({ events }: RunningServer): readonly string[] {
 async function join(
   place: Place,
   server: RunningServer,
-  { welcome, peer }: Awaited<ReturnType<typeof rawClient>>,
+  { welcome, peer }: Pick<Awaited<ReturnType<typeof rawClient>>, "welcome" | "peer">,
   connection: number,
 ): Promise<Connection> {
   const further = await dial(place, server);

@@ -21,6 +21,9 @@ import { chunkDigest, HASHING } from "../../src/engine/_fixture.ts";
 import type { JournalRow, ModelDisk } from "./model_disk.ts";
 
 /** A model file is known by its path alone. */
+/** Extraneous things that one call removes. */
+const REMOVED_A_CALL = 2;
+
 const NO_INODE = { device: 0n, inode: 0n, mtimeNs: 0n, ctimeNs: 0n };
 
 interface Registered {
@@ -52,6 +55,8 @@ export class ModelStore {
   readonly #entries: Registered[] = [];
   /** Of a dry run: directories that would stand. */
   readonly #plannedDirectories = new Set<string>();
+  /** Extraneous things that a dry run was told of. */
+  #foretold = 0;
   #isPlaced = false;
 
   constructor(
@@ -184,16 +189,20 @@ export class ModelStore {
     return { committed, changed, failures };
   }
 
-  /** What stands below a directory offered and is not in the manifest, deepest first. */
+  /** What stands below a directory offered and is not in the manifest, deepest first, and few at a call. */
   prune({ isDry = false }: { readonly isDry?: boolean } = {}): Pruned {
     const isWanted = new Set(this.#entries.map(({ entry }) => entry.path));
     const isInside = (path: string) =>
       this.#offer.sources.some(({ name, kind, contents }) =>
         contents || kind === "directory" && path.startsWith(`${name}/`)
       );
-    const extra = [...this.#disk.finals].filter(([path]) => !isWanted.has(path) && isInside(path))
-      .sort(([a], [b]) => b.length - a.length);
-    if (!isDry) {
+    const all = [...this.#disk.finals].filter(([path]) => !isWanted.has(path) && isInside(path))
+      .sort(([a], [b]) => b.length - a.length).slice(isDry ? this.#foretold : 0);
+    const extra = all.slice(0, REMOVED_A_CALL);
+    const more = extra.length < all.length;
+    if (isDry) {
+      this.#foretold += extra.length;
+    } else {
       assert.ok(this.#isPlaced, "nothing is removed before directories are placed");
       for (const [path] of extra) {
         this.#disk.finals.delete(path);
@@ -201,7 +210,7 @@ export class ModelStore {
       }
     }
     const deleted = extra.map(([path, { kind }]) => kind === "directory" ? `${path}/` : path);
-    return { deleted, failures: [] };
+    return { deleted, failures: [], more };
   }
 
   #moveFrontier(leaveOut: readonly number[]): void {
