@@ -20,6 +20,9 @@ import { controlStream, WebReceiveStream, WebSendStream } from "./web_streams.ts
 /** A close packet carries the reason; a longer one would be cut by the stack anyway. */
 const REASON_CHARS = 256;
 
+/** Of lanes it is 0; what has more is sent first. */
+const CONTROL_ORDER = 1;
+
 export class QuicConnection implements Connection {
   readonly stack = "deno-quic";
   readonly remoteAddress: string;
@@ -121,7 +124,9 @@ export class QuicConnection implements Connection {
     this.#controlTaken = true;
   }
 
+  /** What control says goes before whatever lanes have waiting: one word of it may be all that a peer needs. */
   #control(stream: Deno.QuicBidirectionalStream): ControlStream {
+    stream.writable.sendOrder = CONTROL_ORDER;
     return controlStream(
       new WebSendStream(stream.writable, this.#explain),
       new WebReceiveStream(stream.readable, this.#explain),

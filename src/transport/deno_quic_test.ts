@@ -4,12 +4,47 @@ import assert from "node:assert/strict";
 import { anchorPem, issueLeaf } from "../trust/certificate.ts";
 import { generateIdentity } from "../trust/identity.ts";
 import { denoQuicTransport } from "./deno_quic.ts";
-import { assertOneStreamBothWays, HERE } from "../../tests/conformance/quic_peers.ts";
-import type { Listener } from "./transport.ts";
+import {
+  assertOneStreamBothWays,
+  endBoth,
+  HERE,
+  sayHello,
+} from "../../tests/conformance/quic_peers.ts";
+import { Relay } from "../../tests/e2e/relay.ts";
+import type { Listener, ReceiveStream } from "./transport.ts";
+
+const MiB = 2 ** 20;
 
 Deno.test("the peer cannot open a stream both ways of its own", async () => {
   const { listener, anchor } = await serve();
   await assertOneStreamBothWays(listener, { port: listener.address.port, anchorPem: anchor });
+  listener.close();
+});
+
+Deno.test("what control says passes what lanes have waiting", async () => {
+  const { listener, anchor } = await serve();
+  await using relay = await Relay.open({ rateBytesPerSecond: 2 * MiB });
+  await relay.aim({ port: listener.address.port });
+  const to = { hostname: HERE, port: relay.port, anchorPem: anchor };
+  const client = await denoQuicTransport().connect(to);
+  const server = await listener.accept();
+  assert.ok(server !== null);
+  const [near, far] = await sayHello(client, server);
+  let ofLanes = 0;
+  for (let lanes = 0; lanes < 4; lanes++) {
+    const lane = await client.openLane();
+    lane.write(new Uint8Array(MiB)).catch(() => {}); // Cut off in the end.
+    server.acceptLane().then(async (lane) => {
+      while (lane !== null) ofLanes += await readSome(lane);
+    }).catch(() => {});
+  }
+  const said = near.write(new Uint8Array(MiB / 4));
+  for (let heard = 0; heard < MiB / 4;) heard += await readSome(far);
+  await said;
+  // Lane by lane they would have brought as much as was said, or more.
+  assert.ok(ofLanes < MiB / 8, `${ofLanes} bytes of lanes came before`);
+  // By the end whose word finds the path free.
+  await endBoth(server, client);
   listener.close();
 });
 
@@ -148,4 +183,10 @@ async function runScript(source: string, flags: readonly string[]): Promise<stri
   const { code, stdout, stderr } = await child.output();
   assert.equal(code, 0, new TextDecoder().decode(stderr));
   return new TextDecoder().decode(stdout);
+}
+
+async function readSome(from: Pick<ReceiveStream, "read">): Promise<number> {
+  const got = await from.read(new Uint8Array(64 * 1024));
+  assert.ok(got !== null);
+  return got.byteLength;
 }
