@@ -59,6 +59,11 @@ export class Economics {
     });
   }
 
+  /** Whether any level was tried: before, it is not known what one costs. */
+  get hasTried(): boolean {
+    return this.#tried.size > 0;
+  }
+
   /** Time of one worker for a raw byte. */
   msPerByte(way: Way): number {
     const base = this.#baseMsPerByte ?? 0;

@@ -25,6 +25,8 @@ const LEAST_IDLE_SHARE = 0.25;
 const HOPED_TIMES = 4;
 /** That the path gains by cores left alone is hoped for, that it loses by others not feared. */
 const HOPED_COUPLING = 0.5;
+/** A path that carries less than this does not wait for cores. */
+const FELT_BYTES_PER_MS = 30_000;
 /** More must be promised than by what costs less. */
 const WORTH_COSTING = 1.02;
 
@@ -82,6 +84,8 @@ function pathOf(
       ? HOPED_TIMES * seen.wireBytesPerMs
       : Math.max(most, seen.wireBytesPerMs);
   }
+  // So little takes next to nothing of a core: it is not for want of one that it is no more.
+  if (seen.wireBytesPerMs < FELT_BYTES_PER_MS) return seen.wireBytesPerMs;
   const gain = freed(costs, { way, seen, candidate }) - 1;
   const coupling = known.coupling ?? (gain > 0 ? HOPED_COUPLING : 0);
   return seen.wireBytesPerMs * (1 + coupling * gain);

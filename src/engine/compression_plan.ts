@@ -4,8 +4,10 @@
 
 import { LIMITS } from "../base/limits.ts";
 import type { PackWork } from "../pool/messages.ts";
+import type { Range } from "../wire/messages.ts";
 import { bestOf, type Economy, freed, type Way } from "./compression_model.ts";
 import { Economics } from "./compression_costs.ts";
+import { Opening } from "./compression_opening.ts";
 import { Stretch } from "./compression_stretch.ts";
 
 /** What a job does with its chunks. */
@@ -18,12 +20,12 @@ export type Decision =
 const WORTH_CHANGING = 1.05;
 /** How long what another way came to is believed, at first and at most. */
 const BELIEVED_MS = { first: 5_000, most: 60_000 } as const;
-/** The windows and buffers of a path may swallow so much at once, however slow it is. */
-const BUFFERED_BYTES = 8 << 20;
+/** A path that so much came through has begun. */
+const BEGUN_BYTES = 8 << 20;
 /** With nothing compressed, a job is sampled so often, for data may change. */
 const LOOK_MS = 2_000;
 /** Within one machine the first look is as soon as it may be known how fast that is. */
-const FIRST_LOOK_MS = 150;
+const FIRST_LOOK_MS = 250;
 /** For each worker, as fast as text is compressed at best: where plain chunks are, it hardly pays. */
 const BEYOND_BYTES_PER_MS = 200_000;
 /** The cheapest: it tells enough of all others. */
@@ -37,6 +39,14 @@ const TELLING_GAIN = 0.15;
 /** The path is another one when its rate left this band. */
 const SAME_PATH = { least: 0.7, most: 1.4 } as const;
 
+interface Frame {
+  readonly way: Way;
+  readonly rawBytes: number;
+  /** Bytes on the wire, once it was packed. */
+  wire: number;
+  isWritten: boolean;
+}
+
 interface Belief extends Economy {
   readonly untilMs: number;
 }
@@ -45,10 +55,10 @@ export class CompressionPlan {
   readonly #costs: Economics;
   readonly #believed = new Map<Way, Belief>();
   readonly #patienceMs = new Map<Way, number>();
-  readonly #frames = new Map<
-    number,
-    { readonly way: Way; readonly rawBytes: number; wire: number }
-  >();
+  /** Frames that are not stored. */
+  readonly #frames = new Map<number, Frame>();
+  /** Until a rate was felt. */
+  #opening: Opening | null;
   #stretch: Stretch;
   #way: Way = LIMITS.defaultZstdLevel;
   #wireBytes = 0;
@@ -71,6 +81,7 @@ export class CompressionPlan {
     this.#costs = new Economics(workers);
     // The first look waits for a rate: what no compressing could reach is over sooner without it.
     this.#hasLooked = !isFast;
+    this.#opening = new Opening({ isFast });
     if (isFast) [this.#way, this.#lookedMs] = [0, nowMs - LOOK_MS + FIRST_LOOK_MS];
     this.#stretch = new Stretch(this.#way, { nowMs, before: null });
   }
@@ -85,8 +96,12 @@ export class CompressionPlan {
     frames: readonly { readonly frame: number; readonly rawBytes: number }[],
     nowMs: number,
   ): Decision {
+    const { rawBytes = 0 } = frames[0] ?? {};
+    this.#way = this.#opening?.way(this.#costs, { rawBytes, nowMs }) ?? this.#way;
     const way = this.#next(nowMs);
-    for (const { frame, rawBytes } of frames) this.#frames.set(frame, { way, rawBytes, wire: 0 });
+    for (const { frame, rawBytes } of frames) {
+      this.#frames.set(frame, { way, rawBytes, wire: 0, isWritten: false });
+    }
     this.#stretch.toWorkers(frames.length, nowMs);
     if (way === 0) return { kind: "none" };
     const leastSaving = this.#isIdle ? LEAST_SAVING.idle : LEAST_SAVING.busy;
@@ -103,23 +118,48 @@ export class CompressionPlan {
     known.wire = frameBytes;
     const { way, rawBytes } = known;
     this.#costs.add(way, { rawBytes, work });
+    this.#opening?.packed(frameBytes, nowMs);
     this.#stretch.packed({ busyMs: work.busyMs, goesOn: frameBytes > 0 }, nowMs);
     if (frameBytes === 0) this.#frames.delete(frame);
   }
 
-  /** The path took a frame. */
+  /** The path took a frame: into its buffers, or further. */
   written(frame: number, nowMs: number): void {
     const known = this.#frames.get(frame);
-    if (known === undefined) return;
-    this.#frames.delete(frame);
-    this.#wireBytes += known.wire;
-    this.#stretch.written(known, nowMs);
-    if (this.#stretch.isOver(nowMs)) this.#decide(nowMs);
+    if (known === undefined || known.isWritten) return;
+    known.isWritten = true;
+    this.#stretch.left(nowMs);
+  }
+
+  /** The receiver has these frames. */
+  stored(ranges: readonly Range[], nowMs: number): void {
+    for (const [first, count] of ranges) {
+      // A range may name what there never was: what is known bounds the work.
+      for (const [frame, known] of this.#frames) {
+        if (frame >= first && frame < first + count) this.#stored(frame, { known, nowMs });
+      }
+    }
   }
 
   /** Frames were lost on their way; they come again under other numbers. */
   lost(frames: readonly number[], nowMs: number): void {
-    for (const frame of frames) if (this.#frames.delete(frame)) this.#stretch.lost(nowMs);
+    for (const frame of frames) {
+      const known = this.#frames.get(frame);
+      if (known === undefined) continue;
+      this.written(frame, nowMs);
+      this.#frames.delete(frame);
+      this.#opening?.lost(known.wire);
+    }
+  }
+
+  #stored(frame: number, { known, nowMs }: { known: Frame; nowMs: number }): void {
+    // The word of it may come before that of the lane.
+    this.written(frame, nowMs);
+    this.#frames.delete(frame);
+    this.#wireBytes += known.wire;
+    this.#opening?.stored(known.wire, nowMs);
+    this.#stretch.stored(known, nowMs);
+    if (this.#stretch.isOver(nowMs)) this.#decide(nowMs);
   }
 
   /** The way of the next job: now and then another one, to learn what it costs. */
@@ -143,6 +183,7 @@ export class CompressionPlan {
       this.#stretch = this.#stretch.next(nowMs);
       return;
     }
+    this.#opening = null;
     this.#learnCoupling(seen);
     this.#forgetAnotherPath(seen);
     this.#believed.set(this.#way, { ...seen, untilMs: Infinity });
@@ -155,7 +196,7 @@ export class CompressionPlan {
     });
     const current = seen.rawBytesPerMs;
     if (best.way === this.#way || best.rawBytesPerMs < WORTH_CHANGING * current) {
-      this.#stretch = this.#stretch.next(nowMs);
+      this.#stretch = this.#stretch.next(nowMs, this.#way);
       return;
     }
     this.#leave(seen, nowMs);
@@ -181,14 +222,13 @@ export class CompressionPlan {
   }
 
   /**
-   * What buffers swallow at first is no rate of the path: what is to be believed comes twice, or after
-   * more than they hold.
+   * A path that begins is no measure: what is to be believed comes twice, or after some megabytes.
    */
   #tells(seen: Economy): boolean {
     const before = this.#lastWireBytesPerMs;
     this.#lastWireBytesPerMs = seen.wireBytesPerMs;
     if (!this.#stretch.isClear(this.#costs.workers)) return false;
-    if (this.#wireBytes >= BUFFERED_BYTES) return true;
+    if (this.#wireBytes >= BEGUN_BYTES) return true;
     return !seen.isStarved && isSameRate(seen.wireBytesPerMs, before);
   }
 

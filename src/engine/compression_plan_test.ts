@@ -33,6 +33,8 @@ const PLAIN: PackWork = {
 class Run {
   readonly plan = new CompressionPlan({ workers: 2, nowMs: 0 });
   nowMs = 0;
+  /** Lanes say that a frame was written once it is stored. */
+  isToldLate = false;
   #frame = 0;
   readonly #packed: number[] = [];
 
@@ -41,7 +43,7 @@ class Run {
     for (let count = 0; count < frames; count++) {
       while (this.#packed.length < 16) this.#pack(packMs);
       this.nowMs += everyMs;
-      this.plan.written(this.#packed.shift()!, this.nowMs);
+      this.#arrived(this.#packed.shift()!);
     }
   }
 
@@ -56,8 +58,14 @@ class Run {
       const packing = isPlain ? PLAIN : work(packMs);
       const frameBytes = isPlain ? CHUNK : CHUNK * 0.3;
       this.plan.packed(frame, { work: packing, frameBytes, nowMs: this.nowMs });
-      this.plan.written(frame, this.nowMs);
+      this.#arrived(frame);
     }
+  }
+
+  #arrived(frame: number): void {
+    if (!this.isToldLate) this.plan.written(frame, this.nowMs);
+    this.plan.stored([[frame, 1]], this.nowMs);
+    this.plan.written(frame, this.nowMs);
   }
 
   #choose(): number {
@@ -101,6 +109,13 @@ Deno.test("a path that waits for the workers gets plain chunks, once buffers can
   assert.equal(run.plan.level, 0);
 });
 
+Deno.test("that a frame is stored may be known before its lane is done with it", () => {
+  const run = new Run();
+  run.isToldLate = true;
+  run.fastPath(72, { packMs: 40 });
+  assert.equal(run.plan.level, 0, "lanes wait, and do not seem to have frames");
+});
+
 Deno.test("with nothing compressed a job is sampled now and then", () => {
   const run = new Run();
   run.fastPath(100, { packMs: 40 });
@@ -121,6 +136,7 @@ Deno.test("frames that were lost, left out or are of another plan change nothing
   plan.packed(1, { work: work(5), frameBytes: CHUNK, nowMs: 10 });
   plan.lost([1, 7], 20);
   for (const frame of [0, 1, 9]) plan.written(frame, 5_000);
+  plan.stored([[0, 2], [7, 9]], 5_000);
   plan.packed(9, { work: work(5), frameBytes: 1, nowMs: 5_000 });
   assert.equal(plan.level, LIMITS.defaultZstdLevel);
 });

@@ -6,15 +6,15 @@ import type { Economics, Way } from "./compression_costs.ts";
 import type { Economy } from "./compression_model.ts";
 
 /** Long enough to tell a rate from a burst. */
-const LONG = { ms: 100, frames: 8 } as const;
+const LONG = { ms: 200, frames: 8 } as const;
 /** Enough where frames are seldom. */
 const SELDOM = { ms: 500, frames: 3 } as const;
 
 /** Of a stretch: more, and the path waits for frames; less, and frames wait for the path. */
 const DRY_SHARE = { starved: 0.7, fed: 0.2 } as const;
 
-/** A frame that the path took. */
-export interface WrittenFrame {
+/** A frame that the path took to its end. */
+export interface StoredFrame {
   readonly way: Way;
   readonly rawBytes: number;
   readonly wire: number;
@@ -62,14 +62,14 @@ export class Stretch {
     this.#busyMs += busyMs;
   }
 
-  lost(nowMs: number): void {
+  /** A frame is with lanes no more: the path took it, or it was lost. */
+  left(nowMs: number): void {
     this.#look(nowMs);
     this.#atLanes--;
   }
 
-  written({ way, rawBytes, wire }: WrittenFrame, nowMs: number): void {
+  stored({ way, rawBytes, wire }: StoredFrame, nowMs: number): void {
     this.#look(nowMs);
-    this.#atLanes--;
     if (this.#hasBegun) {
       this.#frames++;
       this.#rawBytes += rawBytes;

@@ -17,7 +17,7 @@ import type {
 import { PoolWorker, type Ticket } from "./pool_worker.ts";
 
 /** Jobs a worker holds: the one it runs, and the next, so that it need not wait for us. */
-const JOBS_PER_WORKER = 2;
+export const JOBS_PER_WORKER = 2;
 /** What a worker's start costs: so long there is a line of frames before another one is worth it. */
 const START_MS = 50;
 /** Chunks of a frame that is landed in next to no time. */

@@ -9,12 +9,15 @@ const NEWEST = 0.25;
 
 export class BatchSize {
   readonly #most: number;
+  readonly #jobs: number;
   #frameMs: number | null = null;
 
-  /** Never more than so many frames. */
-  constructor({ most }: { readonly most: number }) {
+  /** Never more than so many frames, nor more jobs than these at the workers at once. */
+  constructor({ most, jobs = Infinity }: { readonly most: number; readonly jobs?: number }) {
     if (!(most >= 1)) throw new RangeError(`batches of ${most} frames`);
+    if (!(jobs >= 1)) throw new RangeError(`${jobs} jobs at once`);
     this.#most = Math.floor(most);
+    this.#jobs = jobs;
   }
 
   /** A frame took a worker so long. */
@@ -32,9 +35,16 @@ export class BatchSize {
 
   /**
    * Whether to wait until there is room for a whole job: where there is less, and enough frames are
-   * ahead of the lanes that none of them waits meanwhile.
+   * ahead of the lanes that none of them waits meanwhile. Or until workers are done with one: what is
+   * decided for each job is decided when it is about to begin.
    */
-  waits({ room, ahead }: { readonly room: number; readonly ahead: number }): boolean {
+  waits({ room, ahead, packing }: {
+    readonly room: number;
+    readonly ahead: number;
+    /** Frames of those ahead that workers have. */
+    readonly packing: number;
+  }): boolean {
+    if (packing >= this.#jobs * this.frames) return true;
     return room < this.frames && ahead >= this.frames;
   }
 }

@@ -7,6 +7,7 @@ import { CompressionPlan } from "../engine/compression_plan.ts";
 import type { TransferResult } from "../engine/report.ts";
 import { type FoundEntries, type PlannedFrame, Sender } from "../engine/sender.ts";
 import { BufferPool } from "../pool/buffers.ts";
+import { JOBS_PER_WORKER } from "../pool/pool.ts";
 import type { Compression, FileToPack, JobReply } from "../pool/messages.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
 import type { Accept, Offer, Receipt, TransferMessage } from "../wire/messages.ts";
@@ -132,6 +133,7 @@ class SendRun {
       this.#isAborted = message.type === "abort";
       await this.#checkReceipt(message);
       this.#sender.handle(message);
+      if (message.type === "stored") this.#compressing?.stored(message.frames, performance.now());
       if (message.type === "accept") this.#begin(message);
       if (message.type === "deleted") this.#progress.addDeleted(message.paths.length);
       this.#pump();
@@ -220,13 +222,14 @@ class SendRun {
 
   /** Gives the workers as many frames as there are buffers, in batches. */
   #pack(): void {
-    const { pool } = this.#options.equipment;
+    const { compression, equipment: { pool } } = this.#options;
     if (this.#share === null || this.#buffers === null) return;
     const fair = Math.floor(this.#share.slots / (2 * pool.count));
-    this.#batch ??= new BatchSize({ most: Math.max(1, Math.min(BATCH_FRAMES, fair)) });
+    const jobs = compression.kind === "adaptive" ? JOBS_PER_WORKER * pool.count : Infinity;
+    this.#batch ??= new BatchSize({ most: Math.max(1, Math.min(BATCH_FRAMES, fair)), jobs });
     for (let room = this.#buffers.available; room > 0; room = this.#buffers.available) {
       const ahead = this.#packing + (this.#lanes?.waiting ?? 0) + this.#kept.count;
-      if (this.#batch.waits({ room, ahead })) return;
+      if (this.#batch.waits({ room, ahead, packing: this.#packing })) return;
       const mostRecords = filesOfFrame(this.#sender.frames, this.#options.lanes);
       const frames = this.#sender.pollFrames(Math.min(this.#batch.frames, room), { mostRecords });
       if (frames.length === 0) return;

@@ -3,6 +3,8 @@
 // with no files, no threads and no clock but its own.
 
 import { CompressionPlan, type Decision } from "../../src/engine/compression_plan.ts";
+import { JOBS_PER_WORKER } from "../../src/pool/pool.ts";
+import { BatchSize } from "../../src/session/batch_size.ts";
 import type { PackWork } from "../../src/pool/messages.ts";
 
 /** What a kind of data costs at each level, from 1: measured on one core, MB/s and share. */
@@ -16,8 +18,12 @@ export interface Material {
 export interface Path {
   /** Bytes a millisecond; several rates follow one another, `[from ms, rate]`. */
   readonly rates: readonly (readonly [fromMs: number, bytesPerMs: number])[];
-  /** Bytes that are taken at once, before the rate is felt. */
-  readonly buffered?: number;
+  /** Bytes that each lane takes at once, before the rate is felt. */
+  readonly laneBytes?: number;
+  /** Until a frame that arrived is known to be stored. */
+  readonly rttMs?: number;
+  /** When further connections join: lanes begin anew, with buffers of their own. */
+  readonly joinsMs?: readonly number[];
   /** Time of cores that a byte on the wire costs, both ends together; 0 where they have their own. */
   readonly wireNs?: number;
   /** Time of cores that a raw byte costs at the receiver. */
@@ -38,7 +44,10 @@ export interface Pipe {
 
 const CHUNK = 2 << 20;
 const SLOTS = 16;
+const LANES = 8;
 const JOB_FRAMES = 4;
+/** Of a lane, whatever the path. */
+const LEAST_LANE_BYTES = 64 << 10;
 /** Reading and hashing. */
 const BASE_NS = 0.5;
 
@@ -51,6 +60,10 @@ interface Frame {
   spentMs: number;
   tookMs: number;
   wire: number;
+  /** Not in a buffer yet, and not at the other end. */
+  toWrite: number;
+  toCarry: number;
+  isWritten: boolean;
 }
 
 /** How long the bytes take, and which levels they went at. */
@@ -59,23 +72,28 @@ export function runPipe(pipe: Pipe): { readonly ms: number; readonly levels: rea
   const plan = pipe.level === null ? new CompressionPlan({ workers, nowMs: 0, isFast }) : null;
   const jobs: Frame[][] = [];
   const busy: (Frame[] | null)[] = Array.from({ length: workers }, () => null);
-  const lanes: Frame[] = [];
+  const lanes = new Lanes(path);
   const levels: number[] = [];
-  let [planned, done, slots, next, credit] = [0, 0, SLOTS, 0, path.buffered ?? 0];
+  const batch = new BatchSize({ most: JOB_FRAMES, jobs: JOBS_PER_WORKER * workers });
+  let [planned, done, slots, next, packing] = [0, 0, SLOTS, 0, 0];
   for (let nowMs = 0;; nowMs++) {
-    while (slots >= JOB_FRAMES && planned < bytes) {
-      const frames = Array.from({ length: JOB_FRAMES }, () => ({ frame: next++, rawBytes: CHUNK }));
+    while (slots > 0 && planned < bytes) {
+      const ahead = packing + lanes.waiting.length;
+      if (batch.waits({ room: slots, ahead, packing })) break;
+      const count = Math.min(batch.frames, slots);
+      const frames = Array.from({ length: count }, () => ({ frame: next++, rawBytes: CHUNK }));
       const decision = plan?.choose(frames, nowMs) ?? fixed(pipe.level!);
       jobs.push(
         frames.map((frame) => begun(frame, { decision, material: pipe.material(planned) })),
       );
-      levels.push(decision.kind === "none" ? 0 : decision.level);
-      planned += JOB_FRAMES * CHUNK;
-      slots -= JOB_FRAMES;
+      for (const _ of frames) levels.push(decision.kind === "none" ? 0 : decision.level);
+      planned += count * CHUNK;
+      slots -= count;
+      packing += count;
     }
     for (let worker = 0; worker < workers; worker++) busy[worker] ??= jobs.shift() ?? null;
     const rate = path.rates.findLast(([fromMs]) => fromMs <= nowMs)![1];
-    const share = shareOf({ busy, lanes, path, rate, cores });
+    const share = shareOf({ busy, carried: lanes.carried, path, rate, cores });
     for (const [worker, job] of busy.entries()) {
       const frame = job?.[0];
       if (job == null || frame === undefined) continue;
@@ -84,18 +102,100 @@ export function runPipe(pipe: Pipe): { readonly ms: number; readonly levels: rea
       if (frame.spentMs < frame.costMs) continue;
       job.shift();
       if (job.length === 0) busy[worker] = null;
-      lanes.push(frame);
+      packing--;
+      lanes.waiting.push(frame);
+      batch.took(frame.tookMs);
       plan?.packed(frame.frame, { work: workOf(frame), frameBytes: frame.wire, nowMs });
     }
-    credit = lanes.length === 0 ? Math.max(credit, 0) : credit + rate * pathShare(share, path);
-    while (lanes[0] !== undefined && lanes[0].wire <= credit) {
-      const frame = lanes.shift()!;
-      credit -= frame.wire;
+    for (const frame of lanes.step(nowMs, rate * pathShare(share, path))) {
       slots++;
-      done += frame.rawBytes;
       plan?.written(frame.frame, nowMs);
     }
+    for (const frame of lanes.stored(nowMs)) {
+      done += frame.rawBytes;
+      plan?.stored([[frame.frame, 1]], nowMs);
+    }
     if (done >= bytes) return { ms: nowMs, levels };
+  }
+}
+
+/** Lanes with buffers before a path that they share. */
+class Lanes {
+  readonly waiting: Frame[] = [];
+  readonly #path: Path;
+  /** Frames of each lane that are not carried to their end. */
+  #lanes: Frame[][];
+  /** Lanes of before: nothing is given to them any more. */
+  readonly #left: Frame[][] = [];
+  readonly #landing: { readonly frame: Frame; readonly atMs: number }[] = [];
+
+  constructor(path: Path) {
+    this.#path = path;
+    this.#lanes = Array.from({ length: LANES }, () => []);
+  }
+
+  /** What the path carries now. */
+  get carried(): Frame | undefined {
+    return this.#all.find((lane) => lane.length > 0)?.[0];
+  }
+
+  /** Carries so many bytes; answers what was written. */
+  *step(nowMs: number, bytes: number): Generator<Frame> {
+    const { joinsMs = [], rttMs = 1 } = this.#path;
+    if (joinsMs.includes(nowMs)) {
+      this.#left.push(...this.#lanes);
+      this.#lanes = Array.from({ length: LANES }, () => []);
+    }
+    yield* this.#write();
+    for (let left = bytes; left > 0;) {
+      const busy = this.#all.filter((lane) => lane.some((frame) => frame.toCarry > frame.toWrite));
+      if (busy.length === 0) break;
+      const each = left / busy.length;
+      for (const lane of busy) {
+        const frame = lane[0]!;
+        const carried = Math.min(each, frame.toCarry - frame.toWrite);
+        frame.toCarry -= carried;
+        left -= carried;
+        if (frame.toCarry > 1e-6) continue;
+        this.#landing.push({ frame, atMs: nowMs + rttMs });
+        lane.shift();
+      }
+      if (left < 1) break;
+      yield* this.#write();
+    }
+  }
+
+  *stored(nowMs: number): Generator<Frame> {
+    while (this.#landing[0] !== undefined && this.#landing[0].atMs <= nowMs) {
+      yield this.#landing.shift()!.frame;
+    }
+  }
+
+  get #all(): readonly Frame[][] {
+    return [...this.#left, ...this.#lanes];
+  }
+
+  *#write(): Generator<Frame> {
+    const { laneBytes = 0 } = this.#path;
+    for (const lane of [...this.#left, ...this.#lanes]) {
+      for (;;) {
+        const last = lane.at(-1);
+        if (last === undefined || last.isWritten) {
+          const next = this.#left.includes(lane) ? undefined : this.waiting.shift();
+          if (next === undefined) break;
+          lane.push(next);
+          continue;
+        }
+        const held = lane.reduce((sum, frame) => sum + frame.toCarry - frame.toWrite, 0);
+        // With no buffer at all, what is carried is what is written.
+        const room = Math.max(laneBytes, LEAST_LANE_BYTES) - held;
+        const written = Math.min(room, last.toWrite);
+        last.toWrite -= written;
+        if (last.toWrite > 0) break;
+        last.isWritten = true;
+        yield last;
+      }
+    }
   }
 }
 
@@ -112,7 +212,8 @@ function begun(
   const packMs = level === 0 ? 0 : rawBytes / 1e3 / material.rates[level - 1]!;
   const wire = level === 0 ? rawBytes : Math.round(rawBytes * material.sizes[level - 1]!);
   const costMs = rawBytes * BASE_NS / 1e6 + packMs;
-  return { frame, rawBytes, decision, material, costMs, spentMs: 0, tookMs: 0, wire };
+  const moved = { wire, toWrite: wire, toCarry: wire, isWritten: false };
+  return { frame, rawBytes, decision, material, costMs, spentMs: 0, tookMs: 0, ...moved };
 }
 
 /** Wall time, as a worker measures it. */
@@ -130,16 +231,15 @@ function workOf({ rawBytes, decision, material, costMs, tookMs, wire }: Frame): 
 }
 
 /** What everybody who wants a core gets of one. */
-function shareOf({ busy, lanes, path, rate, cores }: {
+function shareOf({ busy, carried: frame, path, rate, cores }: {
   busy: readonly (Frame[] | null)[];
-  lanes: readonly Frame[];
+  carried: Frame | undefined;
   path: Path;
   rate: number;
   cores: number;
 }): number {
   const packing = busy.filter((job) => job !== null).length;
   const { wireNs = 0, landNs = 0 } = path;
-  const frame = lanes[0];
   const moving = frame === undefined
     ? 0
     : rate * (wireNs + landNs * frame.rawBytes / frame.wire) / 1e6;

@@ -19,19 +19,21 @@ const NOISE: Material = { rates: Array(9).fill(900), sizes: Array(9).fill(1), sa
 
 const MBIT = 125;
 const LINKS: Readonly<Record<string, Pipe["path"]>> = {
-  "20 Mbit/s": { rates: [[0, 20 * MBIT]], buffered: 5e6 },
-  "100 Mbit/s": { rates: [[0, 100 * MBIT]], buffered: 5e6 },
-  "400 Mbit/s": { rates: [[0, 400 * MBIT]], buffered: 5e6 },
-  "1 Gbit/s": { rates: [[0, 1000 * MBIT]], buffered: 5e6 },
+  "20 Mbit/s": { rates: [[0, 20 * MBIT]], laneBytes: 1e6, rttMs: 10 },
+  "100 Mbit/s": { rates: [[0, 100 * MBIT]], laneBytes: 1e6, rttMs: 10 },
+  "400 Mbit/s": { rates: [[0, 400 * MBIT]], laneBytes: 1e6, rttMs: 10 },
+  "1 Gbit/s": { rates: [[0, 1000 * MBIT]], laneBytes: 1e6, rttMs: 10 },
   "a loopback that costs its cores 8 s/GB": {
     rates: [[0, 400e3]],
-    buffered: 5e6,
+    laneBytes: 1e6,
+    rttMs: 10,
     wireNs: 8,
     landNs: 1.5,
   },
   "a loopback that costs its cores 2 s/GB": {
     rates: [[0, 1e6]],
-    buffered: 5e6,
+    laneBytes: 1e6,
+    rttMs: 10,
     wireNs: 2,
     landNs: 1.5,
   },
@@ -52,6 +54,35 @@ for (const [kind, material] of Object.entries({ sources: SOURCES, words: WORDS }
     });
   }
 }
+
+/** Connections that join have buffers of their own: what those take is no rate of the path. */
+const JOINED: readonly (readonly [link: string, most: number, path: Pipe["path"]])[] = [
+  ["20 Mbit/s", 1.05, LINKS["20 Mbit/s"]!],
+  ["100 Mbit/s", 1.03, { ...LINKS["100 Mbit/s"]!, joinsMs: [300, 600, 800] }],
+  ["100 Mbit/s that cost cores", 1.03, {
+    ...LINKS["100 Mbit/s"]!,
+    wireNs: 10,
+    landNs: 1.5,
+    joinsMs: [300, 500],
+  }],
+  ["400 Mbit/s", 1.1, { ...LINKS["400 Mbit/s"]!, joinsMs: [300, 500] }],
+];
+
+for (const [kind, material] of Object.entries({ sources: SOURCES, words: WORDS })) {
+  for (const [link, most, path] of JOINED) {
+    Deno.test(`six seconds of text take ${most} times the best at most: ${kind}, ${link}`, () => {
+      const bytes = path.rates[0]![1] * 24e3;
+      within(most, { ...HERE, path, bytes, material: () => material });
+    });
+  }
+}
+
+Deno.test("a path that is long and begins slowly is not taken to be slow", () => {
+  const rates = [[0, 2], [200, 10], [400, 50], [600, 250], [800, 1000]] as const;
+  const path = { rates: rates.map(([ms, mbit]) => [ms, mbit * MBIT] as const), laneBytes: 1e6 };
+  const bytes = 480e6;
+  within(1.25, { ...HERE, path: { ...path, rttMs: 100 }, bytes, material: () => SOURCES });
+});
 
 for (const [link, path] of Object.entries(LINKS)) {
   Deno.test(`the plan costs what does not shrink nothing: ${link}`, () => {
@@ -114,7 +145,12 @@ Deno.test("the plan follows a path that gets slower, and one that gets faster", 
   for (const [before, after] of [[400, 40], [40, 400]] as const) {
     const rates = [[0, before * MBIT], [10_000, after * MBIT]] as const;
     // A fixed level is best for one half only.
-    within(1.1, { ...HERE, path: { rates, buffered: 5e6 }, bytes: 3e9, material: () => SOURCES });
+    within(1.1, {
+      ...HERE,
+      path: { rates, laneBytes: 1e6, rttMs: 10 },
+      bytes: 3e9,
+      material: () => SOURCES,
+    });
   }
 });
 
