@@ -29,13 +29,13 @@ const MILLISECOND = 1_000_000;
 const SECOND = 1_000_000_000;
 const isDeno = typeof Deno !== "undefined";
 const KINDS = {
-  pipe: 0o010000n,
-  characters: 0o020000n,
-  directory: 0o040000n,
-  blocks: 0o060000n,
-  file: BigInt(REGULAR),
-  link: 0o120000n,
-  socket: 0o140000n,
+  pipe: 0o010000,
+  characters: 0o020000,
+  directory: 0o040000,
+  blocks: 0o060000,
+  file: REGULAR,
+  link: 0o120000,
+  socket: 0o140000,
 } as const;
 
 export class BeneathStats implements BigIntStats {
@@ -46,6 +46,8 @@ export class BeneathStats implements BigIntStats {
   readonly blocks: bigint;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
+  /** Asked for several times of each. */
+  readonly #kind: number;
   // What next to nobody asks for is a bigint once somebody does: trees are looked at by the thousand.
   readonly #links: number;
   readonly #user: number;
@@ -63,7 +65,9 @@ export class BeneathStats implements BigIntStats {
     const number = (at: number) => view.getUint32(at, true);
     this.dev = lastDevice.of(number(DEV_AT), number(DEV_AT + 4));
     this.ino = view.getBigUint64(INODE_AT, true);
-    this.mode = BigInt(view.getUint16(MODE_AT, true));
+    const mode = view.getUint16(MODE_AT, true);
+    this.mode = BigInt(mode);
+    this.#kind = mode & KIND_MASK;
     this.size = view.getBigUint64(SIZE_AT, true);
     this.blocks = view.getBigUint64(BLOCKS_AT, true);
     this.mtimeNs = timeOf(secondsAt(view, MTIME_AT), number(MTIME_AT + 8), MILLISECOND);
@@ -161,8 +165,8 @@ export class BeneathStats implements BigIntStats {
     return this.#is(KINDS.characters);
   }
 
-  #is(kind: bigint): boolean {
-    return (this.mode & BigInt(KIND_MASK)) === kind;
+  #is(kind: number): boolean {
+    return this.#kind === kind;
   }
 }
 

@@ -6,17 +6,13 @@
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import process from "node:process";
+import { openDenoLibrary, openLibrary } from "./c_library.ts";
 import { type CallNumbers, NUMBERS } from "./kernel_numbers.ts";
 import { type Shape, SHAPE_OF, SHAPES } from "./kernel_shapes.ts";
+import { isDeno } from "./runtime.ts";
 
 export type { CallNumbers } from "./kernel_numbers.ts";
 
-/** The C library where Linux systems have it: glibc's name, then musl's. */
-const LIBRARIES: readonly string[] = [
-  "libc.so.6",
-  "libc.musl-x86_64.so.1",
-  "libc.musl-aarch64.so.1",
-];
 /** Enough for paths, and for what is read and listed at a time. */
 const MEMORY_BYTES = 256 * 1024;
 
@@ -27,11 +23,11 @@ export type CallArguments = readonly [a?: number, b?: number, c?: number, d?: nu
  * What a runtime offers: one foreign function, and where memory lies. The kernel's own answer, -errno,
  * the C library does not hand out: `syscall` makes -1 of it and leaves the number in `errno`, which is
  * the calling thread's own. Both runtimes make these calls on the thread that asks (Deno's are not
- * `nonblocking`, but for those aside, whose number is lost), where nothing else of ours can run meanwhile, and `errno` is then read as memory, by
- * no further foreign call. Only the runtime's own work between two instructions could change it
- * (collecting garbage), and only where a system call of that fails. Were it wrong all the same, what it
- * would bring about the kernel still refuses: it finds the way beneath the root anew at each call, and
- * puts a file by `linkat` where nothing is to be replaced.
+ * `nonblocking`, but for those aside, whose number is lost), where nothing else of ours can run meanwhile,
+ * and `errno` is then read as memory, by no further foreign call. Only the runtime's own work between two
+ * instructions could change it (collecting garbage), and only where a system call of that fails. Were it
+ * wrong all the same, what it would bring about the kernel still refuses: it finds the way beneath the root
+ * anew at each call, and puts a file by `linkat` where nothing is to be replaced.
  */
 interface Foreign {
   syscall(number: number, a: number, b: number, c: number, d: number, e: number): number;
@@ -67,20 +63,24 @@ export class Kernel implements Disposable {
   /** Null where this runtime, its permissions or this system have none. */
   static open({ memoryBytes = MEMORY_BYTES }: { memoryBytes?: number } = {}): Kernel | null {
     const numbers = process.platform === "linux" ? NUMBERS[process.arch] : undefined;
-    const foreign = numbers === undefined ? null : openForeign();
+    const foreign = numbers === undefined
+      ? null
+      : isDeno()
+      ? foreignOfDeno()
+      : openLibrary(foreignOfBun);
     if (numbers === undefined || foreign === null) return null;
     return new Kernel(foreign, numbers, memoryBytes);
   }
 
   /** Makes a call; throws as `node:fs` does where it fails, with `code` and `errno`. */
-  call(name: keyof CallNumbers, ...[a = 0, b = 0, c = 0, d = 0, e = 0]: CallArguments): number {
+  call(name: keyof CallNumbers, a = 0, b = 0, c = 0, d = 0, e = 0): number {
     const result = this.attempt(name, a, b, c, d, e);
     if (result < 0) throw systemError(name, -result);
     return result;
   }
 
   /** Makes a call; answers -errno where it fails: an error is dear where failing is an everyday thing. */
-  attempt(name: keyof CallNumbers, ...[a = 0, b = 0, c = 0, d = 0, e = 0]: CallArguments): number {
+  attempt(name: keyof CallNumbers, a = 0, b = 0, c = 0, d = 0, e = 0): number {
     for (;;) {
       const result = this.#calls[name](this.numbers[name], a, b, c, d, e);
       if (result >= 0) return result;
@@ -147,20 +147,8 @@ function codeOf(errno: number): string {
   return CODES.get(errno) ?? `E${errno}`;
 }
 
-function openForeign(): Foreign | null {
-  for (const library of LIBRARIES) {
-    try {
-      return typeof Deno === "undefined" ? foreignOfBun(library) : foreignOfDeno(library);
-    } catch {
-      // Not allowed, or another C library: the next name, and in the end none.
-    }
-  }
-  return null;
-}
-
-function foreignOfDeno(library: string): Foreign {
-  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") throw new Error("no FFI");
-  const { symbols, close } = opened(Deno.dlopen(library, {
+function foreignOfDeno(): Foreign | null {
+  const library = openDenoLibrary({
     syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64"], result: "i32" },
     syscallAside: {
       name: "syscall",
@@ -172,9 +160,10 @@ function foreignOfDeno(library: string): Foreign {
     ippz: { name: "syscall", parameters: SHAPES.ippz, result: "i32" },
     ipipi: { name: "syscall", parameters: SHAPES.ipipi, result: "i32" },
     __errno_location: { parameters: [], result: "pointer" },
-  }));
-  const at = symbols.__errno_location();
-  if (at === null) throw new Error("no errno");
+  });
+  const at = library?.symbols.__errno_location() ?? null;
+  if (library === null || at === null) return null;
+  const { symbols } = library;
   const errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(at, 4));
   // Its types say `bigint`; it takes numbers as well, and those are not made anew for every call.
   const syscall = symbols.syscall as unknown as Foreign["syscall"];
@@ -185,7 +174,7 @@ function foreignOfDeno(library: string): Foreign {
     syscallAside: aside,
     errno: () => errno[0] ?? 0,
     addressOf: (memory) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory))),
-    close,
+    close: () => library.close(),
   };
 }
 
@@ -201,8 +190,8 @@ interface ShapedSymbols {
 function shapedOfDeno(symbols: ShapedSymbols): NonNullable<Foreign["shaped"]> {
   const wide = new Map<number, bigint>();
   const number64 = (number: number): bigint => {
-    const known = wide.get(number) ?? BigInt(number);
-    wide.set(number, known);
+    let known = wide.get(number);
+    if (known === undefined) wide.set(number, known = BigInt(number));
     return known;
   };
   // What calls point to lies in one block, at a few places.
@@ -231,11 +220,6 @@ class LastPointer {
   }
 }
 
-/** A library whose `close` stands by itself. */
-function opened<S extends Deno.ForeignLibraryInterface>(library: Deno.DynamicLibrary<S>) {
-  return { symbols: library.symbols, close: () => library.close() };
-}
-
 /** What of `bun:ffi` is used; it is there in Bun only, so nothing imports it. */
 interface BunFfi {
   dlopen(library: string, symbols: Readonly<Record<string, unknown>>): {
@@ -249,6 +233,7 @@ interface BunFfi {
   ptr(memory: Uint8Array): number;
 }
 
+/** Throws in any other runtime as well. */
 function foreignOfBun(library: string): Foreign {
   const ffi = createRequire(import.meta.url)("bun:ffi") as BunFfi;
   const { symbols, close } = ffi.dlopen(library, {

@@ -1,6 +1,7 @@
 // What a system call takes and gives, laid out in the kernel's block of memory: two paths, the structs of
 // `openat2`, `utimensat` and `statx`, and a buffer for everything longer. Each is good until the next call.
 
+import { Buffer } from "node:buffer";
 import { constants } from "node:os";
 import {
   BeneathStats,
@@ -22,6 +23,8 @@ const HOW_AT = 2 * PATH_BYTES;
 const TIMES_AT = HOW_AT + 64;
 const STATX_AT = HOW_AT + 128;
 const DATA_AT = 3 * PATH_BYTES;
+/** Paths up to this are written letter by letter while they are ASCII. */
+const SHORT_CHARS = 256;
 /** Size of `struct open_how`. */
 export const HOW_BYTES = 24;
 /** Where `statx` puts an inode's halves and a device's numbers. */
@@ -71,6 +74,7 @@ export class KernelCalls implements Disposable {
 
 export class KernelMemory {
   readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #ascii: Buffer;
   readonly #address: number;
   readonly #view: DataView<ArrayBuffer>;
   readonly #stat: DataView<ArrayBuffer>;
@@ -81,6 +85,7 @@ export class KernelMemory {
 
   constructor({ memory, address }: Pick<Kernel, "memory" | "address">) {
     this.#bytes = memory;
+    this.#ascii = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
     this.#address = address;
     this.#view = new DataView(memory.buffer);
     this.#stat = new DataView(memory.buffer, STATX_AT, STATX_BYTES);
@@ -164,14 +169,37 @@ export class KernelMemory {
     for (let at = DATA_AT; at < DATA_AT + lengthBytes;) {
       const next = at + this.#view.getUint16(at + RECORD_BYTES_AT, true);
       const end = this.#bytes.indexOf(0, at + NAME_AT);
-      const name = this.#names.decode(this.#bytes.subarray(at + NAME_AT, end));
+      const name = this.#name(at + NAME_AT, end);
       const kind = kindOf(this.#bytes[at + KIND_AT] ?? DT_UNKNOWN);
       if (name !== "." && name !== "..") yield { name, kind };
       at = next;
     }
   }
 
+  /** Names by the thousand: ASCII takes a fifth of a decoder's time this way. */
+  #name(start: number, end: number): string {
+    let all = 0;
+    for (let at = start; at < end; at++) all |= this.#bytes[at]!;
+    if (all < 0x80) return this.#ascii.toString("latin1", start, end);
+    return this.#names.decode(this.#bytes.subarray(start, end));
+  }
+
+  /** Letter by letter while it is ASCII, which beats a call out; false where it is not, or too long. */
+  #putAscii(path: string, at: number): boolean {
+    const { length } = path;
+    if (length > SHORT_CHARS) return false;
+    const bytes = this.#bytes;
+    for (let i = 0; i < length; i++) {
+      const code = path.charCodeAt(i);
+      if (code === 0 || code > 0x7f) return false;
+      bytes[at + i] = code;
+    }
+    bytes[at + length] = 0;
+    return true;
+  }
+
   #put(path: string, at: number): number {
+    if (this.#putAscii(path, at)) return this.#address + at;
     const place = this.#bytes.subarray(at, at + PATH_BYTES);
     const { read, written } = this.#encoder.encodeInto(path, place);
     if (read < path.length || written === PATH_BYTES) {

@@ -4,6 +4,7 @@
 // has heaps of its own, under another C library, or without the permission.
 
 import process from "node:process";
+import { openDenoLibrary } from "./c_library.ts";
 import { isDeno } from "./runtime.ts";
 
 /** It looks through the heaps of all threads for a millisecond or so, and what is used again costs a fault. */
@@ -33,16 +34,9 @@ export const SPARE_MEMORY: SpareMemory = new SpareMemory(trimHeaps);
 /** False where it cannot be done. */
 export function trimHeaps(): boolean {
   if (!isDeno() || process.platform !== "linux") return false;
-  try {
-    if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return false;
-    // Opened anew each time, for some tenths of a millisecond: nobody has it to close in the end.
-    const library = Deno.dlopen("libc.so.6", {
-      malloc_trim: { parameters: ["usize"], result: "i32" },
-    });
-    library.symbols.malloc_trim(0n);
-    library.close();
-    return true;
-  } catch {
-    return false; // Another C library.
-  }
+  // Opened anew each time, for some tenths of a millisecond: nobody has it to close in the end.
+  const library = openDenoLibrary({ malloc_trim: { parameters: ["usize"], result: "i32" } });
+  library?.symbols.malloc_trim(0n);
+  library?.close();
+  return library !== null;
 }

@@ -121,7 +121,7 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "to write to a part that is another file by its path than beneath the root",
-    file: "src/runtime/beneath.ts",
+    file: "src/runtime/open_file.ts",
     text: "return memory.isIdentity(own) ? memory.sameOpen() : null;",
     without: "return own.length > 0 ? memory.sameOpen() : null;",
     test: PART_FILES,
