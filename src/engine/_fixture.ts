@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { ChunkRecord } from "../wire/frame.ts";
 import type { Accept, Entry, Offer, Stamp } from "../wire/messages.ts";
 import type { Hashing } from "./hashing.ts";
+import type { LanePlanOptions } from "./lane_goal.ts";
 
 /** SHA-256 with the context in front: the engine asks only for a hash keyed by a context. */
 export const HASHING: Hashing = {
@@ -42,6 +43,18 @@ export function directoryEntry(path: string): Entry {
 export function linkEntry(path: string, target: string): Entry {
   return { path, kind: "link", sizeBytes: 0, mtimeNs: 0n, mode: 0o777, target };
 }
+
+/** A lane plan over QUIC alone that nobody bounds but what a session may have. */
+export const FREE_LANES: LanePlanOptions = {
+  first: "quic",
+  hasOther: false,
+  isLocal: false,
+  connections: 0,
+  lanes: 0,
+  mostConnections: 16,
+  mostLanes: 16,
+  mostBytesPerSecond: null,
+};
 
 /** An offer of one directory's contents in chunks of four bytes. */
 export function offerOf(fields: Partial<Offer> = {}): Offer {

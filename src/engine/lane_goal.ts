@@ -63,6 +63,16 @@ export function earlyGoal(
   return boundedGoal(wanted, options);
 }
 
+/** What a long path is to have at once; null where there is as much, or it is not to be decided so. */
+export function jumpGoal(goal: LaneGoal, options: LanePlanOptions): LaneGoal | null {
+  const { first, connections, mostBytesPerSecond } = options;
+  // Whether one connection comes to the limit is measured first.
+  if (connections !== 0 || mostBytesPerSecond !== null) return null;
+  const many = Math.min(LONG_CONNECTIONS, connectionBound(options));
+  const wanted = boundedGoal({ ...goal, [first]: many }, options);
+  return wanted[first] === goal[first] ? null : wanted;
+}
+
 /** A lane for each connection at least, and no more of them than there may be. */
 export function boundedGoal(goal: LaneGoal, { lanes, mostLanes }: LanePlanOptions): LaneGoal {
   const { quic, tcp } = goal;

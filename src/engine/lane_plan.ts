@@ -2,19 +2,17 @@
 // does not pay is taken back, and a transfer that waits for its source opens nothing. No I/O and no clock:
 // it is shown what lanes carried, and answers what there should be.
 
-import { LIMITS } from "../base/limits.ts";
 import {
-  boundedGoal,
-  connectionBound,
   earlyGoal,
   firstGoal,
+  jumpGoal,
   type LaneGoal,
   type LanePlanOptions,
-  LONG_CONNECTIONS,
   LONG_LANES,
   sameGoal,
 } from "./lane_goal.ts";
 import { insteadOf, type Move, nextMove, otherLeads, pays } from "./lane_moves.ts";
+import { PathLength } from "./lane_path.ts";
 import { faster, type Rate } from "./lane_rate.ts";
 import { RateMeter, stateOf, type Trial } from "./lane_trial.ts";
 
@@ -35,8 +33,6 @@ export interface LaneSight {
 
 /** What carries as much at once is not held back by a long path, or is none. */
 const JUMP_CEILING = 80e6;
-/** A busy moment is no long path: it has to look like one as often before it is taken for that. */
-const LONG_LOOKS = 2;
 /** Waiting so much of its time for frames, a transfer is bound by its source. */
 const IDLE_SHARE = 0.25;
 /** Pause before all is tried again; twice as long each time. */
@@ -58,8 +54,7 @@ export class LanePlan {
   readonly #meter = new RateMeter();
   /** On a short path, what the window before this one came to. */
   #seen: Rate | null = null;
-  #rttMs: number | null = null;
-  #longLooks = 0;
+  readonly #path = new PathLength();
   readonly #failed = new Set<Move>();
   #restMs = REST_MS;
   #bytesPerSecond: number | null = null;
@@ -92,9 +87,8 @@ export class LanePlan {
 
   /** Takes in what is seen. Answers what there should be from now on. */
   look(sight: LaneSight): LaneGoal {
-    if (sight.rttMs !== null) this.#rttMs = Math.min(this.#rttMs ?? Infinity, sight.rttMs);
     this.#firstMs ??= sight.nowMs;
-    if (this.#isLong) this.#longLooks++;
+    this.#path.look(sight.rttMs);
     if (this.#isFixed) return this.#goal;
     if (!this.#beginEarly(sight)) this.#begin();
     this.#climb(sight);
@@ -107,10 +101,6 @@ export class LanePlan {
     return isLocal || connections !== 0 && lanes !== 0;
   }
 
-  get #isLong(): boolean {
-    return this.#rttMs !== null && this.#rttMs >= LIMITS.shortPathMs;
-  }
-
   /** Connections that are there already, or on their way, are what a jump would ask for. */
   #beginEarly(sight: LaneSight): boolean {
     if (this.#hasBegun) return false;
@@ -118,7 +108,7 @@ export class LanePlan {
     if (goal === null) return false;
     this.#hasBegun = true;
     this.#hasJumped = true;
-    this.#longLooks = LONG_LOOKS;
+    this.#path.takeForLong();
     const trial: Trial = { move: "connections", before: this.#goal, rate: null };
     this.#try(trial, { goal, sight, reason: "the path is long" });
     return true;
@@ -126,17 +116,15 @@ export class LanePlan {
 
   /** Lanes of a long path cost nothing: they are there from the start. */
   #begin(): void {
-    if (this.#rttMs === null) return;
-    if (this.#hasBegun && !this.#isLong && this.#longLooks > 0) return this.#shorten();
-    if (this.#hasBegun) return;
+    if (this.#hasBegun && this.#path.pollShort()) return this.#shorten();
+    if (this.#hasBegun || this.#path.rttMs === null) return;
     this.#hasBegun = true;
-    if (!this.#isLong || this.#options.lanes !== 0) return;
+    if (!this.#path.isLong || this.#options.lanes !== 0) return;
     this.#aim({ ...this.#goal, lanes: LONG_LANES }, "the path is long");
   }
 
   /** A round trip came that is shorter than a long path's: the machine was busy before. */
   #shorten(): void {
-    this.#longLooks = 0;
     this.#failed.clear();
     this.#aim(firstGoal(this.#options), "the path is short");
     this.#toWatch();
@@ -162,7 +150,7 @@ export class LanePlan {
     const rate = this.#rate(sight);
     if (rate === null) return;
     const before = this.#seen;
-    if (!this.#isLong && before === null) {
+    if (!this.#path.isLong && before === null) {
       this.#seen = rate;
       return;
     }
@@ -171,17 +159,13 @@ export class LanePlan {
 
   /** A long path begins with several connections, as soon as there is more to send than one takes. */
   #jump(sight: LaneSight): boolean {
-    if (this.#hasJumped || this.#longLooks < LONG_LOOKS) return false;
+    if (this.#hasJumped || !this.#path.isSurelyLong) return false;
     this.#hasJumped = true;
-    const { first, connections, mostBytesPerSecond } = this.#options;
-    // Whether one connection comes to the limit is measured first.
-    if (connections !== 0 || mostBytesPerSecond !== null) return false;
     const seconds = (sight.nowMs - (this.#firstMs ?? sight.nowMs)) / 1000;
     const { quic, tcp } = sight.carried;
     if (quic + tcp > JUMP_CEILING * seconds && seconds > 0) return false;
-    const many = Math.min(LONG_CONNECTIONS, connectionBound(this.#options));
-    const goal = boundedGoal({ ...this.#goal, [first]: many }, this.#options);
-    if (goal[first] === this.#goal[first]) return false;
+    const goal = jumpGoal(this.#goal, this.#options);
+    if (goal === null) return false;
     const trial: Trial = { move: "connections", before: this.#goal, rate: null };
     this.#try(trial, { goal, sight, reason: "the path is long" });
     return true;
@@ -191,7 +175,7 @@ export class LanePlan {
   #settle({ trial, since }: Extract<Phase, { kind: "settle" }>, sight: LaneSight): void {
     const goal = this.#goal;
     const { there } = sight;
-    const rttMs = this.#rttMs ?? 0;
+    const rttMs = this.#path.rttMs ?? 0;
     const state = stateOf(trial, { goal, since, now: sight, there, rttMs });
     switch (state) {
       case "waits":
@@ -212,11 +196,11 @@ export class LanePlan {
     if (after === null) return;
     const { move, rate: before } = trial;
     if (before === null) return this.#tryNext(after, sight);
-    if (!pays(move, { before, after, isLong: this.#isLong })) {
+    if (!pays(move, { before, after, isLong: this.#path.isLong })) {
       return this.#fail(trial, move === "fewer" ? "fewer carry less" : "more brings nothing");
     }
     // Where a round trip is short it has to come twice.
-    if (!this.#isLong && this.#seen === null) {
+    if (!this.#path.isLong && this.#seen === null) {
       this.#seen = after;
       return;
     }
@@ -256,7 +240,7 @@ export class LanePlan {
 
   #tryNext(rate: Rate, sight: LaneSight): void {
     const { there, tcpLossRatio = null } = sight;
-    const known = { goal: this.#goal, isLong: this.#isLong, isAgain: this.#hasRested };
+    const known = { goal: this.#goal, isLong: this.#path.isLong, isAgain: this.#hasRested };
     const seen = { rate, there, tcpLossRatio, failed: this.#failed };
     const next = nextMove({ ...known, ...seen }, this.#options);
     if (next !== null) {
@@ -301,7 +285,7 @@ export class LanePlan {
   }
 
   #rate(sight: LaneSight): Rate | null {
-    const rate = this.#meter.look(sight, { lanes: this.#goal.lanes, rttMs: this.#rttMs ?? 0 });
+    const rate = this.#meter.look(sight, { lanes: this.#goal.lanes, rttMs: this.#path.rttMs ?? 0 });
     if (rate !== null) this.#bytesPerSecond = Math.round(rate.bytesPerSecond);
     return rate;
   }

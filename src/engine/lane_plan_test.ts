@@ -1,21 +1,13 @@
 import assert from "node:assert/strict";
 import { LIMITS } from "../base/limits.ts";
+import { FREE_LANES } from "./_fixture.ts";
 import { LONG_CONNECTIONS, LONG_LANES, SHORT_LANES } from "./lane_goal.ts";
 import type { LanePlanOptions } from "./lane_goal.ts";
 import { LanePlan, type LaneSight } from "./lane_plan.ts";
 
 const LONG_MS = 10 * LIMITS.shortPathMs;
-const EARLY: LanePlanOptions = {
-  first: "quic",
-  hasOther: true,
-  isLocal: false,
-  connections: 0,
-  lanes: 0,
-  mostConnections: 16,
-  mostLanes: 16,
-  mostBytesPerSecond: null,
-  early: LONG_CONNECTIONS - 1,
-};
+const UNTOLD: LanePlanOptions = { ...FREE_LANES, hasOther: true };
+const EARLY: LanePlanOptions = { ...UNTOLD, early: LONG_CONNECTIONS - 1 };
 
 function sightAt(nowMs: number, more: Partial<LaneSight> = {}): LaneSight {
   const seen = { rttMs: null, carried: { quic: 0, tcp: 0 }, idleShare: 0 };
@@ -32,8 +24,7 @@ Deno.test("a plan counts on connections that were dialled early, before it knows
 });
 
 Deno.test("a plan that nobody told of them counts on connections that came by themselves", () => {
-  const { early: _, ...untold } = EARLY;
-  const plan = new LanePlan(untold);
+  const plan = new LanePlan(UNTOLD);
   assert.equal(plan.look(sightAt(0)).quic, 1);
   const there = { quic: 3, tcp: 0 };
   assert.deepEqual(plan.look(sightAt(200, { there })), { quic: 3, tcp: 0, lanes: LONG_LANES });

@@ -12,6 +12,7 @@ import { LIMITS } from "../base/limits.ts";
 import { escapeText } from "../base/text.ts";
 import type { Grant } from "./grant.ts";
 import { identityName } from "./identity.ts";
+import { RunningUses } from "./running_uses.ts";
 import { ServedRoots } from "./served_roots.ts";
 import { sized } from "./statement.ts";
 import { decodeTicket, TICKET_PREFIX, TICKET_SECRET_BYTES } from "./ticket.ts";
@@ -90,8 +91,8 @@ export interface TicketUse {
 export class TicketBook implements Disposable {
   readonly #table: TicketTable;
   readonly #served: ServedRoots;
-  /** Running transfers by ticket, identity and purpose; only who claims the root has any. */
-  readonly #running = new Map<string, number>();
+  /** Only who claims the root has any. */
+  readonly #running = new RunningUses();
 
   private constructor(path: string) {
     this.#table = new TicketTable(path);
@@ -152,14 +153,14 @@ export class TicketBook implements Disposable {
       const record = requireValid(this.#table.ticket(id), { root: null, nowMs });
       const mine = record.holds.filter((hold) => hold.name === name);
       const same = mine.filter((hold) => hold.purpose === key.purpose);
-      if (this.#runningOn(key) < countUses(same)) return true;
+      if (this.#running.on(key) < countUses(same)) return true;
       if (freeUses(record) < 1) {
         throw this.#isRunning(id, mine) ? busy() : taken({ own: mine.length > 0 });
       }
       this.#table.hold(key);
       return false;
     });
-    this.#running.set(runningKey(key), this.#runningOn(key) + 1);
+    this.#running.begin(key);
     return this.#use(key, { resumes });
   }
 
@@ -233,12 +234,8 @@ export class TicketBook implements Disposable {
     throw new SftpxError("busy", `Cannot serve "${shown}": another process serves it`);
   }
 
-  #runningOn(key: HoldKey): number {
-    return this.#running.get(runningKey(key)) ?? 0;
-  }
-
   #isRunning(id: string, holds: readonly Hold[]): boolean {
-    return holds.some(({ name, purpose }) => this.#runningOn({ id, name, purpose }) > 0);
+    return holds.some(({ name, purpose }) => this.#running.on({ id, name, purpose }) > 0);
   }
 
   #use(key: HoldKey, { resumes }: { readonly resumes: boolean }): TicketUse {
@@ -248,9 +245,7 @@ export class TicketBook implements Disposable {
       settled = true;
       change();
       // Not reached when that failed: the use stays taken rather than be had twice.
-      const running = this.#runningOn(key) - 1;
-      if (running > 0) this.#running.set(runningKey(key), running);
-      else this.#running.delete(runningKey(key));
+      this.#running.end(key);
     };
     return {
       spend: () =>
@@ -267,10 +262,6 @@ export class TicketBook implements Disposable {
         }),
     };
   }
-}
-
-function runningKey({ id, name, purpose }: HoldKey): string {
-  return id + name + purpose;
 }
 
 const UNCOUNTED: TicketUse = { spend: () => {}, pause: () => {}, release: () => {} };

@@ -1,23 +1,13 @@
 // Lane plans on models of paths: how near to what a path gives they come, how soon, and at what price.
 
 import assert from "node:assert/strict";
+import { FREE_LANES } from "../../src/engine/_fixture.ts";
 import type { LaneGoal, LanePlanOptions } from "../../src/engine/lane_goal.ts";
 import { LanePlan } from "../../src/engine/lane_plan.ts";
 import { ModelSession, type PathModel } from "./model_path.ts";
 
 const LOOK_MS = 200;
 const LINK_50_MB = 50e6;
-
-const FREE: LanePlanOptions = {
-  first: "quic",
-  hasOther: false,
-  isLocal: false,
-  connections: 0,
-  lanes: 0,
-  mostConnections: 16,
-  mostLanes: 16,
-  mostBytesPerSecond: null,
-};
 
 interface Outcome {
   readonly session: ModelSession;
@@ -33,7 +23,7 @@ interface Scene {
 }
 
 function run(path: PathModel, { seconds = 10, options = {}, mayJoin }: Scene = {}): Outcome {
-  const wanted: LanePlanOptions = { ...FREE, ...options };
+  const wanted: LanePlanOptions = { ...FREE_LANES, ...options };
   const plan = new LanePlan(wanted);
   const { first } = wanted;
   const session = new ModelSession(path, mayJoin === undefined ? { first } : { first, mayJoin });
@@ -248,7 +238,7 @@ Deno.test("connections that do not come are done without, and not asked for agai
 });
 
 Deno.test("a path that changes is measured again", () => {
-  const plan = new LanePlan({ ...FREE, lanes: 4 });
+  const plan = new LanePlan({ ...FREE_LANES, lanes: 4 });
   let carried = 0;
   const goals: number[] = [];
   for (let nowMs = 0; nowMs < 20_000; nowMs += LOOK_MS) {
@@ -271,7 +261,7 @@ function runSlow(
     readonly seconds: number;
   },
 ): readonly LaneGoal[] {
-  const plan = new LanePlan({ ...FREE, ...options });
+  const plan = new LanePlan({ ...FREE_LANES, ...options });
   const goals: LaneGoal[] = [];
   let takenBytes = 0;
   let carriedBytes = 0;
@@ -322,7 +312,7 @@ function runFlat(
     readonly seconds?: number;
   },
 ): readonly LaneGoal[] {
-  const plan = new LanePlan({ ...FREE, ...options });
+  const plan = new LanePlan({ ...FREE_LANES, ...options });
   const carried = { quic: 0, tcp: 0 };
   const goals: LaneGoal[] = [];
   for (let nowMs = 0, look = 0; nowMs < seconds * 1000; nowMs += LOOK_MS, look++) {
