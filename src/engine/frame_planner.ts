@@ -151,7 +151,7 @@ export class FramePlanner {
         entry: file.index,
         chunk: next,
         offsetBytes: next * chunkBytes,
-        rawBytes: chunkLengthBytes(file.entry.sizeBytes, chunkBytes, next),
+        rawBytes: chunkLengthBytes(file.sizeBytes, chunkBytes, next),
         ...(held === null ? {} : { held }),
       };
     }

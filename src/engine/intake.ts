@@ -130,16 +130,14 @@ export class Intake {
   #place(index: number, placement: Placement): void {
     if (placement.kind === "failed") return this.#files.fail(index, placement);
     if (placement.kind === "skipped") return this.#files.skip(index);
+    if (placement.kind === "later") return;
+    if (placement.kind === "unchanged") return this.#files.unchanged(index, placement.digest);
     const file = this.#files.find(index);
     if (file === undefined) return;
     switch (placement.kind) {
-      case "later":
-        return;
       case "new":
         file.part = placement.part;
         return this.#decide(file, { entry: index, want: "all" });
-      case "unchanged":
-        return this.#files.unchanged(file, placement.digest);
       case "held":
         file.part = placement.part;
         file.heldAs = { stamp: placement.stamp, recordedNs: placement.recordedNs };

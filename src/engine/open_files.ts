@@ -5,16 +5,18 @@ import { LIMITS } from "../base/limits.ts";
 
 export class OpenFiles<File extends { readonly index: number; readonly chunks: number }> {
   readonly #files = new Map<number, File>();
+  /** How many have room and are not held here. */
+  #reserved = 0;
   /** Chunks of all of them. */
   #chunks = 0;
 
   get size(): number {
-    return this.#files.size;
+    return this.#files.size + this.#reserved;
   }
 
   /** Whether one more file with so many chunks may be open. */
   hasRoom(chunks: number): boolean {
-    return this.#files.size < LIMITS.openEntries && this.#chunks + chunks <= LIMITS.openChunks;
+    return this.size < LIMITS.openEntries && this.#chunks + chunks <= LIMITS.openChunks;
   }
 
   /** The open file of an entry. */
@@ -30,6 +32,18 @@ export class OpenFiles<File extends { readonly index: number; readonly chunks: n
   open(file: File): void {
     this.#files.set(file.index, file);
     this.#chunks += file.chunks;
+  }
+
+  /** Takes the room of a file with so many chunks, which is held elsewhere. */
+  reserve(chunks: number): void {
+    this.#reserved++;
+    this.#chunks += chunks;
+  }
+
+  /** Gives it back. */
+  release(chunks: number): void {
+    this.#reserved--;
+    this.#chunks -= chunks;
   }
 
   /** Nothing more happens to a file that is open. */

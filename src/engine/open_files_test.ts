@@ -30,3 +30,16 @@ Deno.test("OpenFiles gets back the room of a file that is closed", () => {
   assert.equal(files.size, 0);
   assert.ok(files.hasRoom(LIMITS.openChunks));
 });
+
+Deno.test("OpenFiles counts what is held elsewhere like what it holds", () => {
+  const files = new OpenFiles<{ index: number; chunks: number }>();
+  files.reserve(LIMITS.openChunks);
+  assert.equal(files.size, 1);
+  assert.equal(files.hasRoom(1), false);
+  files.release(LIMITS.openChunks);
+  assert.ok(files.hasRoom(1));
+  for (let index = 0; index < LIMITS.openEntries; index++) files.reserve(0);
+  assert.equal(files.hasRoom(0), false);
+  files.release(0);
+  assert.ok(files.hasRoom(0));
+});

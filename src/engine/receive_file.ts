@@ -4,7 +4,7 @@
 import { type Range, RangeSet } from "../base/ranges.ts";
 import type { StandingFile } from "../pool/messages.ts";
 import type { ChunkRun, HeldChunks } from "../store/store.ts";
-import type { Entry, SealedFile, Stamp } from "../wire/messages.ts";
+import type { SealedFile, Stamp } from "../wire/messages.ts";
 import { type ChunkRecord, DIGEST_BYTES } from "../wire/frame.ts";
 import { chunkLengthBytes } from "./geometry.ts";
 import { mayTrustUnread } from "./send_file.ts";
@@ -23,9 +23,16 @@ const NO_BYTES = new Uint8Array(0);
 /** A file up to here may be left to be synced with others; a larger one is synced as it is written. */
 const TOGETHER_BYTES = 256 * 1024;
 
+/** What is needed of a file's entry as long as it is open. */
+export interface ReceivedEntry {
+  readonly sizeBytes: number;
+  readonly sparse?: boolean | undefined;
+  readonly stamp?: Stamp | undefined;
+}
+
 export class ReceiveFile {
   readonly index: number;
-  readonly entry: Entry;
+  readonly entry: ReceivedEntry;
   readonly chunks: number;
   /** Nothing stands at its source's place: the sender awaits no verdict. */
   readonly fresh: boolean;
@@ -59,7 +66,7 @@ export class ReceiveFile {
   constructor(
     index: number,
     { entry, chunks, fresh, together = false }: {
-      entry: Entry;
+      entry: ReceivedEntry;
       chunks: number;
       fresh: boolean;
       /** The store syncs small files, many at once. */

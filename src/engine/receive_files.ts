@@ -5,13 +5,14 @@ import { equalBytes } from "../base/bytes.ts";
 import { type ErrorCode, isErrorCode, SftpxError, toldCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { EntryChunks, Outcome } from "../store/store.ts";
-import type { Entry, EntryFailure, Omission, SealedFile } from "../wire/messages.ts";
+import type { EntryFailure, Omission, SealedFile } from "../wire/messages.ts";
 import { DIGEST_BYTES } from "../wire/frame.ts";
+import { AnnouncedFiles } from "./announced_files.ts";
 import type { DurabilityLedger } from "./durability.ts";
 import { chunkCount } from "./geometry.ts";
 import type { Hashing } from "./hashing.ts";
 import { OpenFiles } from "./open_files.ts";
-import { ReceiveFile } from "./receive_file.ts";
+import { type ReceivedEntry, ReceiveFile } from "./receive_file.ts";
 import type { ReceiveNews } from "./receive_news.ts";
 import { failureToTell, SKIPPED } from "./report.ts";
 import { fileDigest } from "./root.ts";
@@ -36,6 +37,8 @@ export interface ReceiveContext {
 export class ReceiveFiles {
   readonly #context: ReceiveContext;
   readonly #files = new OpenFiles<ReceiveFile>();
+  /** Those of which nothing was said yet but their entry; each has room among the others. */
+  readonly #announced = new AnnouncedFiles();
 
   constructor(context: ReceiveContext) {
     this.#context = context;
@@ -43,7 +46,7 @@ export class ReceiveFiles {
 
   /** The open file of an entry. */
   find(index: number): ReceiveFile | undefined {
-    return this.#files.find(index);
+    return this.#files.find(index) ?? this.#made(index);
   }
 
   /** Files held in full: those that are open, and whole ones that await the journal. */
@@ -64,8 +67,9 @@ export class ReceiveFiles {
   }
 
   /** A file comes. */
-  open(index: number, { entry, fresh }: { entry: Entry; fresh: boolean }): void {
-    const chunks = chunkCount(entry.sizeBytes, this.#context.chunkBytes);
+  open(index: number, { entry, fresh }: { entry: ReceivedEntry; fresh: boolean }): void {
+    const { sizeBytes, sparse, stamp } = entry;
+    const chunks = chunkCount(sizeBytes, this.#context.chunkBytes);
     if (chunks > LIMITS.chunksPerFile) {
       const message = `Cannot take it: over ${LIMITS.chunksPerFile} chunks`;
       return this.fail(index, { code: "limit", message });
@@ -73,24 +77,26 @@ export class ReceiveFiles {
     if (!this.#files.hasRoom(chunks)) {
       throw violation("too many files are announced ahead of their chunks");
     }
-    const { syncsTogether: together } = this.#context;
-    this.#files.open(new ReceiveFile(index, { entry, chunks, fresh, together }));
+    // All that is new has something to be said of it soon.
+    if (fresh) return void this.#open(index, { entry, chunks, fresh });
+    this.#files.reserve(chunks);
+    this.#announced.add(index, { sparse, stamp });
   }
 
-  /** A file stands as it should already. */
-  unchanged(file: ReceiveFile, digest: Uint8Array): void {
+  /** A file stands as it should already; nothing happens where it is not open any more. */
+  unchanged(index: number, digest: Uint8Array): void {
+    if (!this.#close(index)) return;
     const { settlement, tally, news } = this.#context;
-    settlement.entries.unchanged(file.index, digest);
-    tally.reuse(file.entry.sizeBytes);
-    this.#files.close(file);
-    news.decided({ entry: file.index, want: "none", digest });
+    settlement.entries.unchanged(index, digest);
+    tally.reuse(settlement.entries.sizeBytes(index));
+    news.decided({ entry: index, want: "none", digest });
   }
 
   /** The sender stands by a file. */
   seal(sealed: SealedFile): void {
     const { settlement, tally, chunkBytes } = this.#context;
     settlement.entries.seal(sealed.entry, sealed.digest);
-    const file = this.#files.find(sealed.entry);
+    const file = this.find(sealed.entry);
     if (file === undefined) return;
     if (!file.placed && !file.fresh) throw violation("a file is sealed before it was asked for");
     if (sealed.kept && !file.mayBeKept) throw violation("a file is kept that is not held");
@@ -187,9 +193,45 @@ export class ReceiveFiles {
 
   #drop(index: number): void {
     const file = this.#files.find(index);
-    if (file === undefined) return;
-    this.#context.ledger.settled(file);
-    this.#files.close(file);
+    if (file !== undefined) this.#context.ledger.settled(file);
+    this.#close(index);
+  }
+
+  /** False where it was not open. */
+  #close(index: number): boolean {
+    const file = this.#files.find(index);
+    if (file !== undefined) {
+      this.#files.close(file);
+      return true;
+    }
+    if (!this.#announced.delete(index)) return false;
+    this.#files.release(this.#chunks(index));
+    return true;
+  }
+
+  /** A file of which there is something to be said, out of those that were announced. */
+  #made(index: number): ReceiveFile | undefined {
+    const announced = this.#announced.take(index);
+    if (announced === null) return undefined;
+    const chunks = this.#chunks(index);
+    const sizeBytes = this.#context.settlement.entries.sizeBytes(index);
+    this.#files.release(chunks);
+    return this.#open(index, { entry: { ...announced, sizeBytes }, chunks, fresh: false });
+  }
+
+  #open(
+    index: number,
+    about: { readonly entry: ReceivedEntry; readonly chunks: number; readonly fresh: boolean },
+  ): ReceiveFile {
+    const { syncsTogether: together } = this.#context;
+    const file = new ReceiveFile(index, { ...about, together });
+    this.#files.open(file);
+    return file;
+  }
+
+  #chunks(index: number): number {
+    const { settlement, chunkBytes } = this.#context;
+    return chunkCount(settlement.entries.sizeBytes(index), chunkBytes);
   }
 
   #report(

@@ -735,6 +735,36 @@ Deno.test("a file that is whole makes room for another", () => {
   assertBroken(() => announce(receiver, [fileEntry("e", 4)], 4), /ahead of their chunks/);
 });
 
+Deno.test("a file that stands as it should makes room for another, and so does one that failed", () => {
+  const half = 4 * LIMITS.openChunks / 2;
+  const receiver = receiverOf({ fresh: false });
+  announce(receiver, [fileEntry("a", half), fileEntry("b", half)]);
+  receiver.registered(0, [{ kind: "unchanged", digest: digest(1) }]);
+  announce(receiver, [fileEntry("c", half)], 2);
+  const failures = [{ entry: 1, code: "source_changed", message: "" }];
+  receiver.handle({ type: "failed", transfer: 1, failures });
+  announce(receiver, [fileEntry("d", half)], 3);
+  receiver.registered(2, [newPart(2)]);
+  receiver.handle({ type: "failed", transfer: 1, failures: [{ ...failures[0]!, entry: 2 }] });
+  announce(receiver, [fileEntry("e", half)], 4);
+  assertBroken(() => announce(receiver, [fileEntry("f", 4)], 5), /ahead of their chunks/);
+});
+
+Deno.test("a file that failed before the store has an answer is not called unchanged", () => {
+  const receiver = receiverOf({ fresh: false });
+  announce(receiver, [fileEntry("a", 4), fileEntry("b", 4)]);
+  const failures = [{ entry: 0, code: "source_changed", message: "" }];
+  receiver.handle({ type: "failed", transfer: 1, failures });
+  const unchanged = (value: number): Placement => ({ kind: "unchanged", digest: digest(value) });
+  receiver.registered(0, [unchanged(1), unchanged(2)]);
+  const verdicts = messagesOf(receiver).flatMap((said) =>
+    said.type === "need" ? said.verdicts : []
+  );
+  assert.deepEqual(verdicts, [{ entry: 1, want: "none", digest: digest(2) }]);
+  assert.equal(receiver.counts.filesDone, 1);
+  assert.equal(receiver.counts.reusedBytes, 4);
+});
+
 Deno.test("a file of too many chunks fails alone, and nothing is held for it (I3)", () => {
   const receiver = receiverOf();
   announce(receiver, [fileEntry("a", Number.MAX_SAFE_INTEGER - 4), fileEntry("b", 4)]);

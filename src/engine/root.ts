@@ -8,7 +8,7 @@ import { Slabs } from "../base/slabs.ts";
 import type { Entry, EntryKind } from "../wire/messages.ts";
 import type { Hashing } from "./hashing.ts";
 import { PAGE_ENTRIES, RootPage } from "./root_page.ts";
-import { recordBytes, RootWalk } from "./root_walk.ts";
+import { recordBytes, recordRoom, RootWalk } from "./root_walk.ts";
 
 const FILE_CONTEXT = "sftpx 1 file digest";
 const ROOT_CONTEXT = "sftpx 1 root";
@@ -135,23 +135,20 @@ export class RootLog {
 
   #root(hashing: Hashing, leaveOut: (index: number) => boolean): Uint8Array {
     const hash = hashing.deriveKey(ROOT_CONTEXT);
-    const slab = new Uint8Array(SLAB_BYTES);
+    let room = recordRoom(SLAB_BYTES);
     let used = 0;
     for (const walk of this.#ascending()) {
-      const { index } = walk;
-      if (!this.isComplete(index) || leaveOut(index)) continue;
-      const record = walk.record();
-      if (used + record.byteLength > SLAB_BYTES) {
-        hash.update(slab.subarray(0, used));
+      if (!walk.isComplete || leaveOut(walk.index)) continue;
+      const bytes = walk.recordBytes;
+      if (used + bytes > room.bytes.byteLength) {
+        hash.update(room.bytes.subarray(0, used));
         used = 0;
+        if (bytes > SLAB_BYTES) room = recordRoom(bytes);
       }
-      if (record.byteLength > SLAB_BYTES) hash.update(record);
-      else {
-        slab.set(record, used);
-        used += record.byteLength;
-      }
+      walk.put(room, used);
+      used += bytes;
     }
-    if (used > 0) hash.update(slab.subarray(0, used));
+    if (used > 0) hash.update(room.bytes.subarray(0, used));
     return hash.digest();
   }
 

@@ -174,15 +174,18 @@ export class TextCursor {
 
   step(): void {
     const shared = this.#number();
-    const rest = this.#take();
-    const bytes = shared + rest.byteLength;
-    if (bytes > this.#buffer.byteLength) {
+    const bytes = shared + this.#number();
+    const isWider = bytes > this.#buffer.byteLength;
+    if (isWider) {
       const buffer = new Uint8Array(2 * bytes);
       buffer.set(this.#path);
       this.#buffer = buffer;
     }
-    this.#buffer.set(rest, shared);
-    this.#path = this.#buffer.subarray(0, bytes);
+    const { text } = this.#page;
+    let from = this.#from;
+    for (let at = shared; at < bytes; at++) this.#buffer[at] = text[from++]!;
+    this.#from = from;
+    if (isWider || this.#path.byteLength !== bytes) this.#path = this.#buffer.subarray(0, bytes);
     this.#target = this.#page.kind(this.#at++) === "link" ? this.#take() : null;
   }
 
@@ -193,9 +196,10 @@ export class TextCursor {
   }
 
   #number(): number {
+    const { text } = this.#page;
     let number = 0;
     for (let shift = 0;; shift += 7) {
-      const byte = this.#page.text[this.#from++]!;
+      const byte = text[this.#from++]!;
       number += (byte & 0x7f) << shift;
       if (byte < 0x80) return number;
     }

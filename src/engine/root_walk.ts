@@ -9,9 +9,23 @@ const KIND_NUMBERS: Record<EntryKind, number> = { file: 1, directory: 2, link: 3
 const FIXED_BYTES = 1 + 4 + 8 + 1;
 
 /** Bytes of an entry's record. */
-export function recordBytes({ kind, path, target }: Omit<RootEntry, "sizeBytes">): number {
+export function recordBytes(
+  { kind, path, target }: Pick<RootEntry, "kind" | "path" | "target">,
+): number {
   const tailBytes = target === null ? (kind === "file" ? DIGEST_BYTES : 0) : 4 + target.byteLength;
   return FIXED_BYTES + path.byteLength + tailBytes;
+}
+
+/** Memory that records are put into. */
+export interface RecordRoom {
+  readonly bytes: Uint8Array;
+  /** Of the same bytes. */
+  readonly view: DataView;
+}
+
+export function recordRoom(bytes: number): RecordRoom {
+  const buffer = new ArrayBuffer(bytes);
+  return { bytes: new Uint8Array(buffer), view: new DataView(buffer) };
 }
 
 /** Stands on one entry after another; what it shows holds until its next step. */
@@ -19,9 +33,8 @@ export class RootWalk {
   readonly #pages: readonly RootPage[];
   readonly #end: number;
   #index: number;
+  #page!: RootPage;
   #texts: TextCursor | null = null;
-  #buffer = new Uint8Array(1024);
-  #view = new DataView(this.#buffer.buffer);
 
   /** Over the entries from `from` to before `end`. */
   constructor(
@@ -53,41 +66,42 @@ export class RootWalk {
     else if (!this.isOver) this.#texts?.step();
   }
 
-  /** The record of the entry it stands on, which is complete. */
-  record(): Uint8Array {
+  /** Whether the entry it stands on has everything its record needs. */
+  get isComplete(): boolean {
+    return this.#page.isComplete(this.#index % PAGE_ENTRIES);
+  }
+
+  /** Bytes of the record of the entry it stands on. */
+  get recordBytes(): number {
+    const kind = this.#page.kind(this.#index % PAGE_ENTRIES);
+    return recordBytes({ kind, path: this.path, target: this.#texts?.target ?? null });
+  }
+
+  /** Puts the record of the entry it stands on, which is complete, to where it is hashed. */
+  put({ bytes, view }: RecordRoom, start: number): void {
     const at = this.#index % PAGE_ENTRIES;
-    const page = this.#pages[Math.floor(this.#index / PAGE_ENTRIES)]!;
+    const page = this.#page;
     const { path } = this;
-    const target = this.#texts?.target ?? null;
-    const [kind, isExecutable] = [page.kind(at), page.isExecutable(at)];
-    const bytes = recordBytes({ kind, path, isExecutable, target });
-    if (bytes > this.#buffer.byteLength) {
-      this.#buffer = new Uint8Array(2 * bytes);
-      this.#view = new DataView(this.#buffer.buffer);
-    }
-    const record = this.#buffer.subarray(0, bytes);
-    const view = this.#view;
-    view.setUint8(0, KIND_NUMBERS[kind]);
-    view.setUint32(1, path.byteLength);
-    record.set(path, 5);
-    const after = 5 + path.byteLength;
+    view.setUint8(start, KIND_NUMBERS[page.kind(at)]);
+    view.setUint32(start + 1, path.byteLength);
+    bytes.set(path, start + 5);
+    const after = start + 5 + path.byteLength;
     const sizeBytes = page.sizeBytes(at);
     view.setUint32(after, Math.floor(sizeBytes / 2 ** 32));
     view.setUint32(after + 4, sizeBytes % 2 ** 32);
-    view.setUint8(after + 8, isExecutable ? 1 : 0);
+    view.setUint8(after + 8, page.isExecutable(at) ? 1 : 0);
+    const target = this.#texts?.target ?? null;
     if (target !== null) {
       view.setUint32(after + 9, target.byteLength);
-      record.set(target, after + 13);
+      bytes.set(target, after + 13);
     }
     const digest = page.digest(at);
-    if (digest !== null) record.set(digest, after + 9);
-    return record;
+    if (digest !== null) bytes.set(digest, after + 9);
   }
 
   #enter(): void {
     if (this.isOver) return;
-    this.#texts = this.#pages[Math.floor(this.#index / PAGE_ENTRIES)]!.texts(
-      this.#index % PAGE_ENTRIES,
-    );
+    this.#page = this.#pages[Math.floor(this.#index / PAGE_ENTRIES)]!;
+    this.#texts = this.#page.texts(this.#index % PAGE_ENTRIES);
   }
 }

@@ -66,7 +66,7 @@ export class Sealing {
 
   /** This end stands by a file whose chunks are all known. */
   seal(file: SendFile, chunkBytes: number): void {
-    const { entry: { sizeBytes }, digests, kept } = file;
+    const { sizeBytes, digests, kept } = file;
     const digest = fileDigest(this.#hashing, { sizeBytes, chunkBytes, digests });
     this.#log.seal(file.index, digest);
     this.#sealed.push({ entry: file.index, digest, kept });

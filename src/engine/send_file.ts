@@ -29,7 +29,7 @@ export interface Origin {
 export class SendFile {
   readonly index: number;
   readonly origin: Origin;
-  readonly entry: Entry;
+  readonly sizeBytes: number;
   readonly chunks: number;
   /** The receiver needs no further answer about it. */
   decided = false;
@@ -58,11 +58,11 @@ export class SendFile {
 
   constructor(
     index: number,
-    { origin, entry, chunks }: { origin: Origin; entry: Entry; chunks: number },
+    { origin, entry: { sizeBytes }, chunks }: { origin: Origin; entry: Entry; chunks: number },
   ) {
     this.index = index;
     this.origin = origin;
-    this.entry = entry;
+    this.sizeBytes = sizeBytes;
     this.chunks = chunks;
   }
 
@@ -133,7 +133,7 @@ export class SendFile {
       const at = chunk * DIGEST_BYTES;
       const isHeld = held !== null &&
         equalBytes(held, this.digests.subarray(at, at + DIGEST_BYTES));
-      const rawBytes = chunkLengthBytes(this.entry.sizeBytes, chunkBytes, chunk);
+      const rawBytes = chunkLengthBytes(this.sizeBytes, chunkBytes, chunk);
       rest.push({ rawBytes, encoding: isHeld ? "same" : "raw" });
     }
     return rest;
@@ -170,7 +170,7 @@ export class SendFile {
     let bytes = 0;
     for (let chunk = 0; chunk < this.chunks; chunk++) {
       if ((this.#flagsOf(chunk) & (HELD | STORED)) !== HELD) continue;
-      bytes += chunkLengthBytes(this.entry.sizeBytes, chunkBytes, chunk);
+      bytes += chunkLengthBytes(this.sizeBytes, chunkBytes, chunk);
     }
     return bytes;
   }
@@ -183,7 +183,7 @@ export class SendFile {
       if (digest === null) continue;
       this.know(chunk, digest);
       this.store(chunk);
-      bytes += chunkLengthBytes(this.entry.sizeBytes, chunkBytes, chunk);
+      bytes += chunkLengthBytes(this.sizeBytes, chunkBytes, chunk);
     }
     this.kept = true;
     return bytes;

@@ -40,7 +40,7 @@ export class SendVerdicts {
     if (first < file.heldEnd || last + count > file.chunks) throw outOfPlace("have");
     file.hold(message);
     const { stamp: then, recordedNs } = message;
-    const now = file.entry.stamp;
+    const now = file.origin.stamp;
     file.heldLast = then !== undefined;
     file.trusted = then !== undefined && recordedNs !== undefined &&
       mayTrustUnread(now, then, recordedNs);
@@ -56,7 +56,7 @@ export class SendVerdicts {
       switch (verdict.want) {
         case "none":
           log.seal(file.index, verdict.digest);
-          tally.reuse(file.entry.sizeBytes);
+          tally.reuse(file.sizeBytes);
           sealing.drop(file.index);
           break;
         case "all":

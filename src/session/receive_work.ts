@@ -4,6 +4,7 @@
 import type { Receiver, ReceiverAction } from "../engine/receiver.ts";
 import { DigestDesk } from "../pool/digest_desk.ts";
 import type { FileToReread } from "../pool/messages.ts";
+import { PackedEntries, packEntries } from "../store/entry_columns.ts";
 import type { Begun, Outcome, Placement, Store } from "../store/store.ts";
 import type { FilterRule } from "../wire/messages.ts";
 import { bothOutcomes, comparedWith } from "./comparing.ts";
@@ -98,13 +99,14 @@ export class ReceiveWork {
   }
 
   /**
-   * In order, and few at a time: what the store's thread has not come to yet would lie there as objects,
-   * which is what collecting garbage takes its time for.
+   * In order, and few at a time: what the store's thread has not come to yet would lie there, and what
+   * waits here is packed at once. Objects that live that long are what collecting garbage takes its time for.
    */
   #register({ first, entries, sources, refused }: Work<"register">): Promise<readonly Placement[]> {
     const { store, begun } = this.#options;
     const before = this.#registering.at(-REGISTERED_AT_ONCE) ?? null;
-    const ask = () => store.register(begun.id, first, entries, sources, refused);
+    const packed = new PackedEntries(packEntries(entries));
+    const ask = () => store.register(begun.id, first, packed, sources, refused);
     const placed = before === null ? ask() : before.then(ask);
     this.#registering = [...this.#registering, placed].slice(-REGISTERED_AT_ONCE);
     return placed;

@@ -4,7 +4,13 @@
 import type { Statement } from "../runtime/database.ts";
 import type { AccountTable } from "./account_table.ts";
 import { CommittedAhead } from "./committed_ahead.ts";
-import { committedOf, type CommittedRow, committedSum, isTrue, packStamp } from "./journal_rows.ts";
+import {
+  COMMITTED_COLUMNS,
+  committedOf,
+  type CommittedRow,
+  committedSum,
+  packStamp,
+} from "./journal_rows.ts";
 
 /** Who made a record, and who is charged for it. */
 export interface RecordMaker {
@@ -23,8 +29,7 @@ export class CommittedTable {
     this.#sql = sql;
     this.#accounts = accounts;
     // Asked of every file of a tree: columns that are not looked at cost a third of it.
-    const rows = "SELECT path, digest, chunk_bytes, mtime_ns, stamp, sum FROM committed " +
-      "WHERE path >= ? ORDER BY path LIMIT ?";
+    const rows = `SELECT ${COMMITTED_COLUMNS} FROM committed WHERE path >= ? ORDER BY path LIMIT ?`;
     this.#ahead = new CommittedAhead((from, most) => this.#sql(rows).all(from, most));
   }
 
@@ -34,7 +39,7 @@ export class CommittedTable {
 
   of(path: string): CommittedRow | null {
     const row = this.#ahead.row(path);
-    return row === undefined || !isTrue(row, committedSum) ? null : committedOf(row);
+    return row === undefined ? null : committedOf(row);
   }
 
   /** What was read is no more to be relied on: something was written, or taken back. */

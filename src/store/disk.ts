@@ -183,7 +183,7 @@ export function sameStamp(a: Stamp, b: Stamp): boolean {
 
 /** Whether two times are one to every runtime: the coarsest sees whole milliseconds (FACTS 3). */
 export function sameTime(aNs: bigint, bNs: bigint): boolean {
-  return floorMs(aNs) === floorMs(bNs);
+  return aNs === bNs || floorMs(aNs) === floorMs(bNs);
 }
 
 /** What of an entry's look says whether it is to change. */

@@ -8,6 +8,7 @@ import { fileMask } from "../runtime/file_mask.ts";
 import type { Entry, FilterRule, PlanStep } from "../wire/messages.ts";
 import { besideOf } from "./commit.ts";
 import { DISK, type Disk } from "./disk.ts";
+import type { EntriesInTurn } from "./entry_columns.ts";
 import { isDamage, isDiskFailure, osError } from "../base/os_error.ts";
 import type { PrunedSome } from "./messages.ts";
 import { Planning } from "./plan.ts";
@@ -133,7 +134,7 @@ export class DiskStore {
   register(
     id: number,
     first: number,
-    entries: readonly Entry[],
+    entries: EntriesInTurn,
     sources: readonly number[],
     refused: readonly number[] = [],
   ): readonly Placement[] {
@@ -143,7 +144,7 @@ export class DiskStore {
   *registering(
     id: number,
     first: number,
-    entries: readonly Entry[],
+    entries: EntriesInTurn,
     sources: readonly number[],
     refused: readonly number[] = [],
   ): Steps<readonly Placement[]> {

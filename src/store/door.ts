@@ -63,7 +63,10 @@ export class Door {
   look(path: string): fs.BigIntStats | null {
     const cut = this.#checked(path);
     if (cut > 0 && !this.#enter(path.slice(0, cut), null, path)) return null;
-    return this.#lstat(path, path);
+    const stat = this.#lstat(path, path);
+    // Entering it next needs no second look.
+    if (stat?.isDirectory()) this.#directories.add(path);
+    return stat;
   }
 
   /** As `look`; the empty path is the root, which may be absent where nothing is to be changed. */

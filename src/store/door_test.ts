@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { inDirectory, makeTree } from "./_fixture.ts";
+import { DISK } from "./disk.ts";
 import { Door } from "./door.ts";
 
 for (
@@ -59,6 +60,24 @@ Deno.test("Door.look() sees a link at the last name as a link", () =>
   inDirectory((root) => {
     makeTree(root, ["l->/etc/passwd"]);
     assert.equal(new Door(root).look("l")?.isSymbolicLink(), true);
+  }));
+
+Deno.test("Door looks once at a directory that is seen and then entered, and anew for the next call", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/"]);
+    const looked: string[] = [];
+    const look = (path: string) => {
+      looked.push(path);
+      return DISK.look(path);
+    };
+    const door = new Door(root, { disk: { ...DISK, look } });
+    assert.equal(door.look("d")?.isDirectory(), true);
+    assert.equal(door.enterDirectory("d"), join(root, "d"));
+    assert.deepEqual(looked, [join(root, "d")]);
+    door.forget();
+    fs.rmdirSync(join(root, "d"));
+    fs.symlinkSync("/etc", join(root, "d"));
+    assert.throws(() => door.enterDirectory("d"), { code: "conflict" });
   }));
 
 Deno.test("Door.look() answers null below an absent parent and makes nothing", () =>

@@ -27,20 +27,26 @@ const NOT_SPARSE = 32;
 
 export function packEntries(entries: readonly Entry[]): EntryColumns {
   const count = entries.length;
-  const stamped = entries.reduce((sum, { stamp }) => stamp === undefined ? sum : sum + 1, 0);
+  const targets: string[] = [];
+  let stamped = 0;
+  for (const { stamp, target } of entries) {
+    if (stamp !== undefined) stamped++;
+    if (target !== undefined) targets.push(target);
+  }
   const columns = {
     paths: entries.map(({ path }) => path),
     flags: new Uint8Array(count),
     modes: new Uint16Array(count),
     sizes: new Float64Array(count),
     mtimes: new BigInt64Array(count),
-    targets: entries.flatMap(({ target }) => target ?? []),
+    targets,
     stampSizes: new Float64Array(stamped),
     stampTimes: new BigInt64Array(2 * stamped),
     stampNumbers: new BigUint64Array(2 * stamped),
   };
   let stamp = 0;
-  for (const [at, entry] of entries.entries()) {
+  for (let at = 0; at < count; at++) {
+    const entry = entries[at]!;
     columns.flags[at] = flagsOf(entry);
     columns.modes[at] = entry.mode;
     columns.sizes[at] = entry.sizeBytes;
@@ -51,21 +57,67 @@ export function packEntries(entries: readonly Entry[]): EntryColumns {
 }
 
 export function unpackEntries(columns: EntryColumns): Entry[] {
-  const { paths, flags, modes, sizes, mtimes, targets } = columns;
-  let [stamp, target] = [0, 0];
-  return paths.map((path, at) => {
-    const has = flags[at]!;
+  const reader = new EntryReader(columns);
+  return columns.paths.map(() => reader.next());
+}
+
+/** Entries to be taken one after the other. */
+export interface EntriesInTurn extends Iterable<Entry> {
+  readonly length: number;
+}
+
+/** The same, each made when its turn comes: one that is not kept is gone before garbage is collected. */
+export class PackedEntries implements EntriesInTurn {
+  readonly columns: EntryColumns;
+
+  constructor(columns: EntryColumns) {
+    this.columns = columns;
+  }
+
+  get length(): number {
+    return this.columns.paths.length;
+  }
+
+  *[Symbol.iterator](): Generator<Entry> {
+    const reader = new EntryReader(this.columns);
+    for (let at = 0; at < this.length; at++) yield reader.next();
+  }
+}
+
+class EntryReader {
+  readonly #columns: EntryColumns;
+  #at = 0;
+  #stamp = 0;
+  #target = 0;
+
+  constructor(columns: EntryColumns) {
+    this.#columns = columns;
+  }
+
+  next(): Entry {
+    const columns = this.#columns;
+    const at = this.#at++;
+    const has = columns.flags[at]!;
+    const path = columns.paths[at]!;
     const kind = KINDS[has & KIND_MASK]!;
-    const common = { path, kind, sizeBytes: sizes[at]!, mtimeNs: mtimes[at]!, mode: modes[at]! };
+    const sizeBytes = columns.sizes[at]!;
+    const mtimeNs = columns.mtimes[at]!;
+    const mode = columns.modes[at]!;
     // Most of them, made in one go.
-    if ((has & ~KIND_MASK) === STAMPED) return { ...common, stamp: stampAt(columns, stamp++) };
+    if ((has & ~KIND_MASK) === STAMPED) {
+      return { path, kind, sizeBytes, mtimeNs, mode, stamp: stampAt(columns, this.#stamp++) };
+    }
     return {
-      ...common,
+      path,
+      kind,
+      sizeBytes,
+      mtimeNs,
+      mode,
       ...((has & (SPARSE | NOT_SPARSE)) === 0 ? {} : { sparse: (has & SPARSE) !== 0 }),
-      ...((has & TARGETED) === 0 ? {} : { target: targets[target++]! }),
-      ...((has & STAMPED) === 0 ? {} : { stamp: stampAt(columns, stamp++) }),
+      ...((has & TARGETED) === 0 ? {} : { target: columns.targets[this.#target++]! }),
+      ...((has & STAMPED) === 0 ? {} : { stamp: stampAt(columns, this.#stamp++) }),
     };
-  });
+  }
 }
 
 function flagsOf({ kind, stamp, target, sparse }: Entry): number {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Entry } from "../wire/messages.ts";
-import { packEntries, unpackEntries } from "./entry_columns.ts";
+import { PackedEntries, packEntries, unpackEntries } from "./entry_columns.ts";
 import { packPlacements, unpackPlacements } from "./placement_columns.ts";
 import type { Placement, WalkBatch } from "./store.ts";
 import { packBatch, unpackBatch } from "./walk_columns.ts";
@@ -35,6 +35,14 @@ const digest = fc.uint8Array({ minLength: 32, maxLength: 32 });
 Deno.test("entries are the same when they were packed and cloned", () => {
   fc.assert(fc.property(fc.array(entry), (entries) => {
     assert.deepEqual(unpackEntries(structuredClone(packEntries(entries))), entries);
+  }));
+});
+
+Deno.test("packed entries are the same one after the other, as often as they are gone through", () => {
+  fc.assert(fc.property(fc.array(entry), (entries) => {
+    const packed = new PackedEntries(structuredClone(packEntries(entries)));
+    assert.equal(packed.length, entries.length);
+    for (const _ of [1, 2]) assert.deepEqual([...packed], entries);
   }));
 });
 

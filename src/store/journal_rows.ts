@@ -178,14 +178,21 @@ export function partOf(row: Record<string, unknown>): PartRow {
   };
 }
 
-export function committedOf(row: Record<string, unknown>): CommittedRow {
-  return {
-    path: String(row["path"]),
-    digest: bytesOf(row["digest"]),
-    chunkBytes: Number(row["chunk_bytes"]),
-    mtimeNs: BigInt(row["mtime_ns"] as bigint),
-    stamp: unpackStamp(bytesOf(row["stamp"])),
-  };
+/** What `committedOf` reads. Digest and stamp as one blob: for each one more, a row costs a fifth more. */
+export const COMMITTED_COLUMNS =
+  "path, CAST(digest || stamp AS BLOB) AS blobs, chunk_bytes, mtime_ns, sum";
+
+/** Null for a row that does not read as it was written. */
+export function committedOf(row: Record<string, unknown>): CommittedRow | null {
+  const { path, blobs, chunk_bytes: chunkBytes, mtime_ns: mtimeNs } = row;
+  const isTyped = typeof path === "string" && blobs instanceof Uint8Array &&
+    typeof chunkBytes === "bigint" && typeof mtimeNs === "bigint";
+  if (!isTyped || blobs.byteLength !== DIGEST_BYTES + STAMP_BYTES) return null;
+  const digest = blobs.subarray(0, DIGEST_BYTES);
+  const stamp = blobs.subarray(DIGEST_BYTES);
+  const sum = rowSum([path, digest, chunkBytes, mtimeNs, stamp]);
+  if (Number(row["sum"]) !== sum) return null;
+  return { path, digest, chunkBytes: Number(chunkBytes), mtimeNs, stamp: unpackStamp(stamp) };
 }
 
 /** What decides nothing (times, the frontier) is left out, so that it may change by itself. */

@@ -86,16 +86,8 @@ export class ManifestGuard {
       if (path.startsWith(last.path)) break;
       this.#prefixes.pop();
     }
-    const sections = this.#section === "first" ? [] : this.#aboveFrom;
-    for (const above of [...sections, ...this.#prefixes]) {
-      if (above.kind === "directory" || !path.startsWith(`${above.path}/`)) continue;
-      throw new SftpxError(
-        "conflict",
-        `Cannot place "${escapeText(path)}": "${
-          escapeText(above.path)
-        }" is sent as a ${above.kind}`,
-      );
-    }
+    if (this.#section === "second") requireDirectories(this.#aboveFrom, path);
+    requireDirectories(this.#prefixes, path);
     this.#prefixes.push({ path, kind });
     if (this.#from?.startsWith(`${path}/`)) this.#aboveFrom.push({ path, kind });
   }
@@ -122,6 +114,17 @@ export class ManifestGuard {
     } else if (known !== part) {
       throw sameName(path, known);
     }
+  }
+}
+
+/** Throws where a path lies below something that is sent as no directory. */
+function requireDirectories(named: readonly Named[], path: string): void {
+  for (const above of named) {
+    if (above.kind === "directory" || !path.startsWith(`${above.path}/`)) continue;
+    throw new SftpxError(
+      "conflict",
+      `Cannot place "${escapeText(path)}": "${escapeText(above.path)}" is sent as a ${above.kind}`,
+    );
   }
 }
 

@@ -5,7 +5,12 @@ import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { fileMask } from "../runtime/file_mask.ts";
 import { spawnWorker, type WorkerAccess } from "../runtime/runtime.ts";
-import { packEntries } from "./entry_columns.ts";
+import {
+  type EntriesInTurn,
+  type EntryColumns,
+  PackedEntries,
+  packEntries,
+} from "./entry_columns.ts";
 import type { StoreArgs, StoreMethod, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
 import { type PlacementColumns, unpackPlacements } from "./placement_columns.ts";
 import type { Store, StoreOptions, WalkBatch, WalkOptions, WalkSource } from "./store.ts";
@@ -155,7 +160,7 @@ class StoreProxy implements Store {
   async register(
     ...[id, first, entries, ...rest]: Parameters<Store["register"]>
   ): ReturnType<Store["register"]> {
-    const args: StoreArgs<"register"> = [id, first, packEntries(entries), ...rest];
+    const args: StoreArgs<"register"> = [id, first, columnsOf(entries), ...rest];
     const placed = this.ask<PlacementColumns>({ kind: "call", method: "register", args });
     return unpackPlacements(await placed);
   }
@@ -238,4 +243,8 @@ async function untilAborted<T>(next: Promise<T>, signal: AbortSignal | undefined
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+function columnsOf(entries: EntriesInTurn): EntryColumns {
+  return entries instanceof PackedEntries ? entries.columns : packEntries([...entries]);
 }

@@ -2,7 +2,7 @@
 // journalled and what is in place. Puts nothing in place before the manifest is whole (I1), and leaves
 // either a finished tree or parts to resume from. Synchronous; lives in the store's worker.
 
-import type { Entry, FilterRule } from "../wire/messages.ts";
+import type { FilterRule } from "../wire/messages.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
 import { ChunkJournal, type OpenFile } from "./chunk_journal.ts";
 import type { Place } from "./commit.ts";
@@ -12,6 +12,7 @@ import { dirname } from "node:path";
 import type { Disk, WholeSync } from "./disk.ts";
 import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
+import type { EntriesInTurn } from "./entry_columns.ts";
 import { finishing } from "./finishing.ts";
 import type { Journal } from "./journal.ts";
 import { LinkNames, type LinkRules, linkRulesOf } from "./links.ts";
@@ -158,7 +159,7 @@ export class Receiving {
     return this.#transfer.key;
   }
 
-  registering(first: number, entries: readonly Entry[], rest: RegisterRest): Steps<Placement[]> {
+  registering(first: number, entries: EntriesInTurn, rest: RegisterRest): Steps<Placement[]> {
     return this.#register.adding(first, entries, rest);
   }
 

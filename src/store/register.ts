@@ -6,6 +6,7 @@ import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { isDamage } from "../base/os_error.ts";
 import type { Entry } from "../wire/messages.ts";
 import type { Destination } from "./destination.ts";
+import type { EntriesInTurn } from "./entry_columns.ts";
 import { Frontier } from "./frontier.ts";
 import type { PartRow } from "./journal_rows.ts";
 import { checkLink, type LinkNames, type LinkRules } from "./links.ts";
@@ -118,7 +119,7 @@ export class Register {
   /** Registers the next entries; the answer is in the same order. */
   *adding(
     first: number,
-    entries: readonly Entry[],
+    entries: EntriesInTurn,
     { sources, refused }: RegisterRest,
   ): Steps<Placement[]> {
     if (first !== this.#next || entries.length !== sources.length || this.#isClosed) {
@@ -129,9 +130,10 @@ export class Register {
     const stale: PartRow[] = [];
     const placements: Placement[] = [];
     const failed = new Set(refused);
-    for (const [i, entry] of entries.entries()) {
-      const source = sources[i] ?? -1;
-      placements.push(this.#add(first + i, entry, { source, failed, stale }));
+    for (const entry of entries) {
+      const at = placements.length;
+      const source = sources[at] ?? -1;
+      placements.push(this.#add(first + at, entry, { source, failed, stale }));
       if (yield) this.#lookAnew();
     }
     this.#opening.checkRoom({ first, end: this.#next });
@@ -158,8 +160,8 @@ export class Register {
     },
   ): Placement {
     const { destination, free, mask } = this.#context;
-    const rule = { policy: this.#transfer.policy.modes, mask };
-    const entry = { ...offered, mode: restoredMode(offered.mode, rule) };
+    const mode = restoredMode(offered.mode, { policy: this.#transfer.policy.modes, mask });
+    const entry = mode === offered.mode ? offered : { ...offered, mode };
     this.paths.add(entry.path);
     this.frontier.add(entry.path);
     if (failed.has(number)) return REFUSED;

@@ -20,11 +20,25 @@ const NUMBER_BYTES = new Uint8Array(NUMBER.buffer);
 export function rowSum(values: readonly (Uint8Array | string | bigint)[], before = 0): number {
   let sum = ~before;
   for (const value of values) {
-    const bytes = typeof value === "string" ? ENCODER.encode(value) : value;
-    sum = addLength(sum, typeof bytes === "bigint" ? NUMBER_BYTES.length : bytes.length);
-    sum = typeof bytes === "bigint" ? addNumber(sum, bytes) : add(sum, bytes);
+    if (typeof value === "bigint") sum = addNumber(addLength(sum, NUMBER_BYTES.length), value);
+    else if (typeof value === "string") sum = addText(sum, value);
+    else sum = add(addLength(sum, value.length), value);
   }
   return ~sum >>> 0;
+}
+
+/** Its UTF-8 bytes; those of ASCII, as most is, without a call out. */
+function addText(before: number, text: string): number {
+  let sum = addLength(before, text.length);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) {
+      const bytes = ENCODER.encode(text);
+      return add(addLength(before, bytes.length), bytes);
+    }
+    sum = addByte(sum, code);
+  }
+  return sum;
 }
 
 function add(before: number, bytes: Uint8Array): number {

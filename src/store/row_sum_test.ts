@@ -26,6 +26,16 @@ Deno.test("rowSum() is CRC-32 over length and bytes of each value", () => {
   assert.equal(rowSum([1n]), rowSum([new Uint8Array([0, 0, 0, 0, 0, 0, 0, 1])]));
 });
 
+Deno.test("rowSum() takes a text for its UTF-8 bytes, wherever it is more than ASCII", () => {
+  const text = fc.string({ unit: "binary" }).filter((text) => text.isWellFormed());
+  fc.assert(fc.property(text, (text) => {
+    assert.equal(rowSum([text, "z"]), rowSum([new TextEncoder().encode(text), "z"]));
+  }));
+  for (const text of ["a\u0080", "\u07ffa", "a\u0800", "\u{10000}a"]) {
+    assert.equal(rowSum([text]), rowSum([new TextEncoder().encode(text)]), text);
+  }
+});
+
 Deno.test("rowSum() tells lists of values apart, however their bytes are cut", () => {
   const texts = fc.array(fc.string(), { maxLength: 4 });
   fc.assert(fc.property(texts, texts, (a, b) => {

@@ -5,7 +5,7 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { DiskStore, DiskStoreOptions } from "./disk_store.ts";
-import { unpackEntries } from "./entry_columns.ts";
+import { PackedEntries, unpackEntries } from "./entry_columns.ts";
 import type { StoreArgs, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
 import { packPlacements, type PlacementColumns } from "./placement_columns.ts";
 import { someOf, type Steps } from "./steps.ts";
@@ -213,7 +213,7 @@ export class StoreService {
 
 function* registering(store: DiskStore, args: StoreArgs<"register">): Steps<PlacementColumns> {
   const [id, first, entries, ...rest] = args;
-  return packPlacements(yield* store.registering(id, first, unpackEntries(entries), ...rest));
+  return packPlacements(yield* store.registering(id, first, new PackedEntries(entries), ...rest));
 }
 
 /** The transfer that a call is of; null for one of none. */

@@ -12,6 +12,7 @@ import type {
   PlanStep,
   Stamp,
 } from "../wire/messages.ts";
+import type { EntriesInTurn } from "./entry_columns.ts";
 
 /** A source to walk, resolved on this machine. */
 export interface WalkSource {
@@ -290,7 +291,7 @@ export interface Store {
   register(
     id: number,
     first: number,
-    entries: readonly Entry[],
+    entries: EntriesInTurn,
     sources: readonly number[],
     refused?: readonly number[],
   ): Promise<readonly Placement[]>;

@@ -77,9 +77,10 @@ export function finishDirectory(
   { disk, door, modes }: Place & { readonly modes: ModePolicy },
 ): boolean {
   try {
-    const absolute = door.enterDirectory(directory.path);
-    const { mtimeNs, stood, isTouched } = directory;
-    const stat = disk.look(absolute);
+    const { path, mtimeNs, stood, isTouched } = directory;
+    const found = door.look(path);
+    const absolute = door.enterDirectory(path);
+    const stat = found?.isDirectory() ? found : disk.look(absolute);
     const standing = Number(stat?.mode ?? 0n);
     const mode = restoredDirectoryMode(directory.mode, { policy: modes, standing });
     // Most of a tree stood as it should, and nothing was put into it.

@@ -216,22 +216,24 @@ class Walker implements Disposable {
       return;
     }
     const directories: Origin[] = [];
-    const excluded = this.#exclusionOf(path);
+    const excluded = item.origins.length === 1 ? null : this.#exclusionOf(path);
     let taken = false;
     for (const origin of item.origins) {
       const stat = this.#stat(item, origin);
-      if (stat === null || excluded(stat.isDirectory())) continue;
-      if (!stat.isDirectory() && this.#isOnlyAbove(item, stat)) continue;
-      const opened = () => ({ ...origin, directory: this.#directory(origin, path, stat) });
+      if (stat === null) continue;
+      const isDirectory = stat.isDirectory();
+      if (excluded?.(isDirectory) ?? this.#filter.excludes(path, isDirectory)) continue;
+      if (!isDirectory && this.#isOnlyAbove(item, stat)) continue;
       if (!taken) {
         taken = this.#emit(path, origin, stat);
-        if (taken && stat.isDirectory()) directories.push(opened());
-      } else if (directories.length > 0 && stat.isDirectory()) {
-        directories.push(opened());
+        if (taken && isDirectory) directories.push(this.#opened(origin, path, stat));
+      } else if (directories.length > 0 && isDirectory) {
+        directories.push(this.#opened(origin, path, stat));
       } else {
         this.#refuse(path, "name_collision", "another source already sends this path");
       }
     }
+    if (directories.length === 0) return;
     const origins = directories.filter((origin) => this.#isEntered(path, origin));
     if (origins.length > 0) insert(level, { path, origins, contents: true, listed });
   }
@@ -290,17 +292,23 @@ class Walker implements Disposable {
   }
 
   #list(path: string, origin: Origin, { items, isIn }: Within): void {
-    for (const { name } of origin.disk.list(origin.path)) {
+    const { source, disk, directory } = origin;
+    for (const { name } of disk.list(origin.path)) {
       if (!isIn(name)) continue;
       const below = joined(origin.path, name);
       const known = items.get(name)?.at(-1);
-      if (known !== undefined && known.source === origin.source && known.path === below) {
+      if (known !== undefined && known.source === source && known.path === below) {
         // Two names that are not UTF-8 and look alike; neither can be opened.
         this.#refuse(path === "" ? name : `${path}/${name}`, "bad_name", "it is not UTF-8");
       } else {
-        add(items, name, { ...origin, path: below });
+        add(items, name, { path: below, source, disk, directory });
       }
     }
+  }
+
+  /** An origin that is a directory, to read names from. */
+  #opened(origin: Origin, path: string, stat: BigIntStats): Origin {
+    return { ...origin, directory: this.#directory(origin, path, stat) };
   }
 
   #directory(at: Pick<Origin, "path" | "disk">, shown: string, stat: BigIntStats): WalkDirectory {

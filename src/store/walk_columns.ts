@@ -16,13 +16,18 @@ export interface WalkColumns extends Pick<WalkBatch, "notices"> {
 export function packBatch({ entries, paths, sources, notices }: WalkBatch): WalkColumns {
   const heads: { head: string | null; count: number }[] = [];
   const whole: string[] = [];
-  for (const [at, path] of paths.entries()) {
+  let last: { head: string | null; count: number } | null = null;
+  for (let at = 0; at < paths.length; at++) {
+    const path = paths[at]!;
     const own = entries[at]!.path;
-    const head = path.endsWith(own) ? path.slice(0, path.length - own.length) : null;
-    if (head === null) whole.push(path);
-    const last = heads.at(-1);
-    if (last?.head === head) last.count++;
-    else heads.push({ head, count: 1 });
+    const headChars = path.endsWith(own) ? path.length - own.length : -1;
+    if (headChars < 0) whole.push(path);
+    const isAsBefore = last !== null &&
+      (last.head === null
+        ? headChars < 0
+        : last.head.length === headChars && path.startsWith(last.head));
+    if (isAsBefore) last!.count++;
+    else heads.push(last = { head: headChars < 0 ? null : path.slice(0, headChars), count: 1 });
   }
   return {
     entries: packEntries(entries),

@@ -9,7 +9,8 @@ import { type Disk, specialName, stampOf } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
 import type { WalkNotice } from "./store.ts";
 
-const BLOCK_BYTES = 512n;
+const BLOCK_BYTES = 512;
+const MODE_MASK = 0o7777;
 
 /** Where something was found, and what it is read through. */
 export interface FoundAt {
@@ -24,18 +25,21 @@ export type FoundEntry =
 
 /** The entry of `path`, where `stat` was seen at the absolute path `at`. */
 export function entryOf(path: string, at: FoundAt, stat: BigIntStats): FoundEntry {
-  const common = { path, mtimeNs: stat.mtimeNs, mode: Number(stat.mode & 0o7777n) };
+  const { mtimeNs } = stat;
+  const mode = Number(stat.mode) & MODE_MASK;
   if (stat.isFile()) {
     const stamp = stampOf(stat);
     const { sizeBytes } = stamp;
-    const sparse = stat.blocks * BLOCK_BYTES < stat.size ? { sparse: true } : {};
-    return found({ ...common, kind: "file", sizeBytes, stamp, ...sparse });
+    const entry: Entry = { path, kind: "file", sizeBytes, mtimeNs, mode, stamp };
+    return found(
+      Number(stat.blocks) * BLOCK_BYTES < sizeBytes ? { ...entry, sparse: true } : entry,
+    );
   }
-  if (stat.isDirectory()) return found({ ...common, kind: "directory", sizeBytes: 0 });
+  if (stat.isDirectory()) return found({ path, kind: "directory", sizeBytes: 0, mtimeNs, mode });
   if (stat.isSymbolicLink()) {
     const target = targetOf(path, at);
     if (typeof target !== "string") return { entry: null, notice: target };
-    return found({ ...common, kind: "link", sizeBytes: 0, target });
+    return found({ path, kind: "link", sizeBytes: 0, mtimeNs, mode, target });
   }
   const message = `Skipped "${escapeText(path)}": it is ${specialName(stat)}`;
   return { entry: null, notice: { path, code: null, message } };

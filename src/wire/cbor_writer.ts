@@ -17,7 +17,7 @@ const NULL = 0xf6;
 
 /** Longest head of an item: its first byte and eight of its argument. */
 const HEAD_BYTES = 9;
-const WIDE = new DataView(new ArrayBuffer(8));
+const U32_MAX = 0xffff_ffffn;
 /** What is kept between messages; a longer one gets room of its own. */
 const KEPT_BYTES = 1 << 16;
 /** Texts up to this are written letter by letter while they are ASCII, which beats a call out. */
@@ -36,10 +36,13 @@ export function encodeCbor(value: CborValue): Uint8Array<ArrayBuffer> {
 export class CborWriter {
   /** May be another one after a write. */
   #room: Uint8Array<ArrayBuffer>;
+  /** Of the same bytes. */
+  #view: DataView<ArrayBuffer>;
   #at = 0;
 
   private constructor(room: Uint8Array<ArrayBuffer>) {
     this.#room = room;
+    this.#view = new DataView(room.buffer);
   }
 
   /** A writer in the memory that is kept. */
@@ -68,9 +71,12 @@ export class CborWriter {
   /** A key of one letter, or of two. */
   key(letter: number, second = 0): this {
     this.#makeRoom(3);
-    this.#room[this.#at++] = MAJOR_TEXT << 5 | (second === 0 ? 1 : 2);
-    this.#room[this.#at++] = letter;
-    if (second !== 0) this.#room[this.#at++] = second;
+    const room = this.#room;
+    const at = this.#at;
+    room[at] = MAJOR_TEXT << 5 | (second === 0 ? 1 : 2);
+    room[at + 1] = letter;
+    if (second !== 0) room[at + 2] = second;
+    this.#at = at + (second === 0 ? 2 : 3);
     return this;
   }
 
@@ -127,11 +133,13 @@ export class CborWriter {
       throw new RangeError(`the number ${value} in a control message`);
     }
     const major = isNegative ? MAJOR_NEGINT : MAJOR_UINT;
-    // No further bigints on the way to its two halves: entries are full of them.
-    WIDE.setBigUint64(0, argument);
-    const [high, low] = [WIDE.getUint32(0), WIDE.getUint32(4)];
-    if (high < 1 << 21) this.#head(major, high * 2 ** 32 + low);
-    else this.#wideHead(major, high, low);
+    if (argument <= U32_MAX) return this.#head(major, Number(argument));
+    // No further bigints on the way to its bytes: entries are full of them.
+    this.#makeRoom(HEAD_BYTES);
+    const at = this.#at;
+    this.#room[at] = major << 5 | 27;
+    this.#view.setBigUint64(at + 1, argument);
+    this.#at = at + HEAD_BYTES;
   }
 
   bytes(value: Uint8Array): void {
@@ -155,16 +163,20 @@ export class CborWriter {
   /** Writes a text that is ASCII; another one is left for who takes longer. */
   #ascii(value: string): boolean {
     const start = this.#at;
-    this.#head(MAJOR_TEXT, value.length);
-    this.#makeRoom(value.length);
-    for (let i = 0; i < value.length; i++) {
+    const { length } = value;
+    this.#head(MAJOR_TEXT, length);
+    this.#makeRoom(length);
+    const room = this.#room;
+    const at = this.#at;
+    for (let i = 0; i < length; i++) {
       const code = value.charCodeAt(i);
       if (code > 0x7f) {
         this.#at = start;
         return false;
       }
-      this.#room[this.#at++] = code;
+      room[at + i] = code;
     }
+    this.#at = at + length;
     return true;
   }
 
@@ -215,6 +227,7 @@ export class CborWriter {
     const wider = new Uint8Array(2 * (this.#at + count));
     wider.set(this.#room.subarray(0, this.#at));
     this.#room = wider;
+    this.#view = new DataView(wider.buffer);
   }
 }
 

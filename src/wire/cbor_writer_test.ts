@@ -30,9 +30,15 @@ Deno.test("encodeCbor() writes what the library writes", () => {
   );
 });
 
+Deno.test("encodeCbor() writes long numbers behind what took more room than is kept", () => {
+  const values = ["a".repeat(1 << 17), 2n ** 63n, -(2n ** 63n)];
+  assert.equal(toHex(encodeCbor(values)), toHex(encode(values, rfc8949EncodeOptions)));
+});
+
 Deno.test("encodeCbor() writes every length of head at its bounds", () => {
   for (const edge of [23, 0xff, 0xffff, 0xffffffff]) {
-    for (const number of [edge, edge + 1, -1 - edge, -2 - edge, BigInt(edge) + 1n]) {
+    const wide = [edge, edge + 1, -1 - edge, -2 - edge].map(BigInt);
+    for (const number of [edge, edge + 1, -1 - edge, -2 - edge, ...wide]) {
       assert.equal(toHex(encodeCbor(number)), toHex(encode(number, rfc8949EncodeOptions)));
     }
   }

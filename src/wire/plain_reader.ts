@@ -53,7 +53,8 @@ export class PlainReader {
 
   /** Whether a key comes next, which is then taken: one letter, or two. */
   mayBe(letter: number, second = 0): boolean {
-    const [bytes, at] = [this.#bytes, this.#at];
+    const bytes = this.#bytes;
+    const at = this.#at;
     if (bytes[at + 1] !== letter) return false;
     if (second === 0 ? bytes[at] !== KEY : bytes[at] !== LONG_KEY || bytes[at + 2] !== second) {
       return false;
@@ -100,7 +101,9 @@ export class PlainReader {
 
   text(maxBytes: number): string {
     const length = this.#head(MAJOR_TEXT, maxBytes);
-    const [bytes, start, end] = [this.#bytes, this.#at, this.#at + length];
+    const bytes = this.#bytes;
+    const start = this.#at;
+    const end = start + length;
     if (end > bytes.byteLength) {
       this.#isPlain = false;
       return "";
@@ -127,7 +130,8 @@ export class PlainReader {
 
   /** Below 0 where it is none. */
   #argument(type: number): number {
-    const [bytes, at] = [this.#bytes, this.#at];
+    const bytes = this.#bytes;
+    const at = this.#at;
     const minor = (bytes[at] ?? 0xff) - type;
     if (minor < 24) {
       this.#at = at + 1;

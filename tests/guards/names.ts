@@ -175,8 +175,8 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "the same across the two sections of a manifest",
     file: GUARD,
-    text: `const sections = this.#section === "first" ? [] : this.#aboveFrom;`,
-    without: "const sections: readonly Named[] = [];",
+    text: `if (this.#section === "second") requireDirectories(this.#aboveFrom, path);`,
+    without: "",
     test: GUARD_TEST,
     name: "ManifestGuard refuses in the second section",
   },
