@@ -9,14 +9,16 @@ const SIZES: ReadonlySet<string> = new Set([
 /** Flags of how many, or how long, in all benchmarks that have them. */
 const COUNTS: ReadonlySet<string> = new Set([
   ...["repeat", "seconds", "minutes", "pause", "warm", "syncs"],
-  ...["per-directory", "addresses", "connections"],
+  ...["per-directory", "addresses", "connections", "network-threads"],
 ]);
 /** Flags of one or several numbers, with commas. */
 const LISTS: ReadonlySet<string> = new Set([
   ...["files", "lanes", "workers", "rows", "packets", "rate", "rtt", "loss", "mbit"],
 ]);
-/** Those for which nothing is something: no pause, no loss, no bound. */
-const FROM_ZERO: ReadonlySet<string> = new Set(["pause", "warm", "rate", "rtt", "loss", "mbit"]);
+/** Those for which nothing is something: no pause, no loss, no bound, no threads. */
+const FROM_ZERO: ReadonlySet<string> = new Set([
+  ...["pause", "warm", "rate", "rtt", "loss", "mbit", "network-threads"],
+]);
 
 /** What the caller wrote cannot be measured by. */
 export class BadArgument extends RangeError {}

@@ -16,15 +16,16 @@ import { showThreads, threadSeconds } from "./threads.ts";
 import { measureTlsPipe } from "./tls.ts";
 
 const USAGE = `Usage: deno task bench file [options] [-- SEND-FLAGS]
-  --bytes N         size of the file (default 1073741824)
-  --content KIND    random or zeros (default random)
-  --transport LIST  quic, tcp or auto, comma-separated (default quic,tcp)
-  --repeat N        runs of each, the median counts (default 3)
-  --dir PATH        where the file and its copies go (default: the system's temporary directory)
-  --runtime PATH    program that runs both ends instead of this Deno, as Bun
-  --no-scp          leave scp out
-  --no-pipe         leave the pipes, the stages and the bound out
-  --json            one JSON object a line`;
+  --bytes N            size of the file (default 1073741824)
+  --content KIND       random or zeros (default random)
+  --transport LIST     quic, tcp or auto, comma-separated (default quic,tcp)
+  --repeat N           runs of each, the median counts (default 3)
+  --dir PATH           where the file and its copies go (default: the system's temporary directory)
+  --runtime PATH       program that runs both ends instead of this Deno, as Bun
+  --network-threads N  threads that either end spreads its connections over, see -- --connections N
+  --no-scp             leave scp out
+  --no-pipe            leave the pipes, the stages and the bound out
+  --json               one JSON object a line`;
 
 const ROOT = new URL("../../", import.meta.url);
 const MAIN = new URL("mod.ts", ROOT);
@@ -44,6 +45,8 @@ interface Scene {
   readonly file: string;
   readonly bytes: number;
   readonly sendFlags: readonly string[];
+  /** What either end is told. */
+  readonly flags: readonly string[];
   readonly runtime: string | undefined;
 }
 
@@ -52,7 +55,7 @@ type Samples = Map<string, Sample[]>;
 export async function run(args: string[]): Promise<void> {
   const flags = parseArgs(args, {
     unknown: refuseUnknown,
-    string: ["bytes", "content", "transport", "repeat", "dir", "runtime"],
+    string: ["bytes", "content", "transport", "repeat", "dir", "runtime", "network-threads"],
     boolean: ["json", "help", "scp", "pipe"],
     negatable: ["scp", "pipe"],
     default: {
@@ -73,7 +76,9 @@ export async function run(args: string[]): Promise<void> {
   try {
     writeFile(file, { bytes, zeros: flags.content === "zeros" });
     await using scp = flags.scp ? await startScp(work) : null;
-    const scene = { work, file, bytes, sendFlags: flags["--"] ?? [], runtime: flags.runtime };
+    const { runtime, "network-threads": threads } = flags;
+    const both = threads === undefined ? [] : ["--network-threads", threads];
+    const scene = { work, file, bytes, sendFlags: flags["--"] ?? [], flags: both, runtime };
     const samples: Samples = new Map();
     const add = (name: string, sample: Sample) => {
       samples.set(name, [...samples.get(name) ?? [], sample]);
@@ -124,14 +129,14 @@ const PIPES: Readonly<Record<string, (bytes: number) => Promise<Sample>>> = {
 };
 
 async function transfer(scene: Scene, transport: string): Promise<Sample> {
-  const { work, file, bytes, sendFlags, runtime } = scene;
+  const { work, file, bytes, sendFlags, flags, runtime } = scene;
   const served = mkdtempSync(join(work, "served-"));
   // Freed when both processes have ended: every run then writes to pages the machine has in hand.
   using _ = { [Symbol.dispose]: () => rmSync(served, { recursive: true }) };
   const env = { SFTPX_HOME: join(work, "home") };
   const start = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
     spawnDeno(MAIN, {
-      args: [...args, "--json", "--transport", transport],
+      args: [...args, "--json", "--transport", transport, ...flags],
       env: { ...env, ...more },
       ...(runtime === undefined ? {} : { runtime }),
     });
