@@ -1,5 +1,6 @@
 // Two ends at one port number, one of UDP and one of TCP, for tests that stand something else beside a
 // server. Each protocol hands out its numbers alone, so the second one's may be another test's by then.
+// And numbers that stay free while nobody has them, for servers that go and come back.
 
 import { once } from "node:events";
 import { createSocket } from "node:dgram";
@@ -23,6 +24,26 @@ export async function atOnePort<A, B>(
     } catch (error) {
       await leave(one);
       if (!isTaken(error) || tries === LIMITS.portsTried) throw error;
+    }
+  }
+}
+
+/** No system hands these out by itself: Linux begins with the next one, the others with 49152. */
+const LASTING = { least: 16_384, end: 32_768 } as const;
+
+/**
+ * A port of this machine that is free for both protocols, and stays so until somebody asks for it by
+ * its number: one that the system picked may be any other program's in the moment it is given back.
+ */
+export async function lastingPort(): Promise<number> {
+  for (let tries = 1;; tries++) {
+    const port = LASTING.least + Math.floor(Math.random() * (LASTING.end - LASTING.least));
+    try {
+      await tryUdp(port);
+      await tryTcp(port);
+      return port;
+    } catch (error) {
+      if (tries === LIMITS.portsTried) throw error;
     }
   }
 }

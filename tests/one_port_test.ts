@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
-import { atOnePort, tryTcp, tryUdp } from "./one_port.ts";
+import { atOnePort, lastingPort, tryTcp, tryUdp } from "./one_port.ts";
 
 Deno.test("both are opened again where the number is taken for the second, and the first is left", async () => {
   const stranger = createServer().listen(0, "127.0.0.1");
@@ -44,4 +44,15 @@ Deno.test("a number that is never free, or another failure, is told", async () =
   } finally {
     socket.close();
   }
+});
+
+Deno.test("a lasting port is free for both protocols, and none that a system picks", async () => {
+  const port = await lastingPort();
+  await tryUdp(port);
+  await tryTcp(port);
+  const picked = createServer().listen(0, "127.0.0.1");
+  await once(picked, "listening");
+  assert.ok((picked.address() as { port: number }).port > port);
+  picked.close();
+  await once(picked, "close");
 });

@@ -13,9 +13,15 @@ export interface QuicPair {
   readonly server: Transport;
 }
 
-/** Every stack that can be here; this process has read its roots long ago, the e2e suite and root_store_test see to them. */
-export async function quicStacks(): Promise<readonly Transport[]> {
-  const all = [denoQuicTransport(), ...QUICHE_RUNS ? [await loadQuicheTransport()] : []];
+/**
+ * Every stack that can be here, with another silence after which it takes a connection for lost if one is
+ * named. This process has read its roots long ago, the e2e suite and root_store_test see to them.
+ */
+export async function quicStacks(
+  options: { readonly idleMs?: number } = {},
+): Promise<readonly Transport[]> {
+  const quiche = QUICHE_RUNS ? [await loadQuicheTransport(options)] : [];
+  const all = [denoQuicTransport(options), ...quiche];
   return all.map((transport) => ({ ...transport, addsToRuntimeRoots: false }));
 }
 

@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import { SftpxError } from "../base/errors.ts";
 import { memoryTransport } from "../transport/memory.ts";
-import type { Connection, ControlStream } from "../transport/transport.ts";
+import type { Connection, ControlStream, Transport } from "../transport/transport.ts";
 import type { Hello, Offer } from "../wire/messages.ts";
 import { ControlChannel } from "./control_channel.ts";
+import type { SessionOptions } from "./options.ts";
 
 /** One connection, and a channel over its control stream, at both ends. */
 export interface Pair {
@@ -37,6 +38,22 @@ export async function pairOf(): Promise<Pair> {
 async function announce(channel: ControlChannel): Promise<void> {
   channel.send({ type: "ping", token: 0 });
   await channel.flushed();
+}
+
+/** As much of a session's options as reaching its server takes, over this transport. */
+export function reachingBy(
+  transport: Pick<Transport, "name" | "connect">,
+  more: Partial<SessionOptions> = {},
+): SessionOptions {
+  return {
+    transport,
+    connections: 0,
+    congestion: "auto",
+    timeoutMs: 5_000,
+    onEvent: () => {},
+    signal: new AbortController().signal,
+    ...more,
+  } as SessionOptions;
 }
 
 /** Two streams that are each other's far end; `pieceBytes` cuts what one read answers. */

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
+import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { memoryTransport } from "../transport/memory.ts";
-import type { Connection, Listener } from "../transport/transport.ts";
+import type { Connection, HostPort, Listener, Transport } from "../transport/transport.ts";
 import { generateIdentity } from "../trust/identity.ts";
+import { reachingBy } from "./_fixture.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { areForSeveral, EarlyConnections, earlyCount, type Greeted } from "./early_connections.ts";
 import { CAPABILITIES } from "./handshake.ts";
-import type { SessionOptions } from "./options.ts";
 
 const MIB = 1024 * 1024;
 
@@ -37,18 +38,7 @@ class Scene implements AsyncDisposable {
         return network.connect(options);
       },
     };
-    const options = {
-      transport,
-      connections: 0,
-      congestion: "auto",
-      timeoutMs: 5_000,
-      onEvent: () => {},
-      signal: new AbortController().signal,
-    } as unknown as SessionOptions;
-    const remote = { addresses: [listener.address], identity, ticket: null, path: "" };
-    const first = { stack: "quic" } as Connection;
-    const rttMs = 10 * LIMITS.shortPathMs;
-    this.early = new EarlyConnections(options, { remote, first, rttMs, count });
+    this.early = earlyBy(transport, { address: listener.address, identity, count });
   }
 
   static async open(count: number): Promise<Scene> {
@@ -69,6 +59,20 @@ class Scene implements AsyncDisposable {
     this.#listener.close();
     this.#network.cut();
   }
+}
+
+function earlyBy(
+  transport: Pick<Transport, "name" | "connect">,
+  { address, identity, count }: {
+    readonly address: HostPort;
+    readonly identity: Uint8Array;
+    readonly count: number;
+  },
+): EarlyConnections {
+  const remote = { addresses: [address], identity, ticket: null, path: "" };
+  const first = { stack: "quic" } as Connection;
+  const rttMs = 10 * LIMITS.shortPathMs;
+  return new EarlyConnections(reachingBy(transport), { remote, first, rttMs, count });
 }
 
 async function greet(listener: Listener): Promise<Connection> {
@@ -136,4 +140,17 @@ Deno.test("one that cannot join is closed and done without", async () => {
   assert.equal((await peer!.closed).remote, true);
   await scene.early[Symbol.asyncDispose]();
   assert.equal(scene.early.left, 0);
+});
+
+Deno.test("one that a crowded door turns away leaves its place to somebody else", async () => {
+  let dialled = 0;
+  const connect = () => {
+    dialled++;
+    return Promise.reject(new SftpxError("busy", "Cannot connect: it is crowded"));
+  };
+  const { publicKey: identity } = await generateIdentity();
+  const address = { hostname: "192.0.2.1", port: 4443 };
+  await using early = earlyBy({ name: "quic", connect }, { address, identity, count: 3 });
+  await new Promise<void>((resolve) => early.onSettled = () => early.left === 0 && resolve());
+  assert.equal(dialled, 3);
 });

@@ -87,15 +87,22 @@ Deno.test("a client sends its hello, and nothing else before the server's", asyn
 });
 
 Deno.test("what a transfer opens with goes out behind the proof, before there is an answer", async () => {
-  const [identity, server] = await Promise.all([generateIdentity(), generateIdentity()]);
   const stream = scripted([encodeMessage(helloOf())]);
   const opening = offerOf(1);
-  const options = { identity, serverIdentity: server.publicKey, ticket: null, agent: "test" };
-  const shaking = clientHandshake(new ControlChannel(stream), { ...options, opening });
+  const shaking = clientHandshake(new ControlChannel(stream), await openingWith({ opening }));
   await assert.rejects(shaking, isCode("lost"));
   assert.deepEqual(said(stream).map(({ type }) => type), ["hello", "auth", "offer"]);
   assert.deepEqual(said(stream)[2], opening);
 });
+
+/** What a client goes by that says such things behind its proof. */
+async function openingWith(
+  more: Partial<Parameters<typeof clientHandshake>[1]>,
+): Promise<Parameters<typeof clientHandshake>[1]> {
+  const [identity, server] = await Promise.all([generateIdentity(), generateIdentity()]);
+  const serverIdentity = server.publicKey;
+  return { identity, serverIdentity, ticket: null, agent: "test", opening: offerOf(1), ...more };
+}
 
 /** The messages that were written to a stream. */
 function said({ written }: { readonly written: readonly Uint8Array[] }): Message[] {
@@ -109,22 +116,13 @@ function said({ written }: { readonly written: readonly Uint8Array[] }): Message
 for (const knows of [true, false]) {
   const does = knows ? "goes out behind it too" : "waits where the server does not know of that";
   Deno.test(`what an offer announces at once ${does}`, async () => {
-    const [identity, server] = await Promise.all([generateIdentity(), generateIdentity()]);
     const capabilities = knows ? ["more", EARLY_MANIFEST] : ["more"];
     const stream = scripted([encodeMessage(helloOf({ capabilities }))]);
     const end: Message = { type: "manifest_end", transfer: 1, entries: 0, files: 0, bytes: 0 };
     const channel = new ControlChannel(stream);
     let told = 0;
-    const shaking = clientHandshake(channel, {
-      identity,
-      serverIdentity: server.publicKey,
-      ticket: null,
-      agent: "test",
-      opening: offerOf(1),
-      manifest: () => [end],
-      onManifest: () => void told++,
-    });
-    await assert.rejects(shaking, isCode("lost"));
+    const options = await openingWith({ manifest: () => [end], onManifest: () => void told++ });
+    await assert.rejects(clientHandshake(channel, options), isCode("lost"));
     await channel.flushed();
     assert.deepEqual(said(stream).slice(3), knows ? [end] : []);
     // That it was made ready is not that it was said.
@@ -133,7 +131,6 @@ for (const knows of [true, false]) {
 }
 
 Deno.test("what is announced is made ready while the server's hello is on its way", async () => {
-  const [identity, server] = await Promise.all([generateIdentity(), generateIdentity()]);
   const hello = scripted([encodeMessage(helloOf({ capabilities: [EARLY_MANIFEST] }))]);
   const order: string[] = [];
   const ready = Promise.withResolvers<void>();
@@ -150,12 +147,7 @@ Deno.test("what is announced is made ready while the server's hello is on its wa
   };
   const end: Message = { type: "manifest_end", transfer: 1, entries: 0, files: 0, bytes: 0 };
   const channel = new ControlChannel(stream);
-  const shaking = clientHandshake(channel, {
-    identity,
-    serverIdentity: server.publicKey,
-    ticket: null,
-    agent: "test",
-    opening: offerOf(1),
+  const options = await openingWith({
     manifest: () => {
       order.push("manifest");
       ready.resolve();
@@ -164,7 +156,7 @@ Deno.test("what is announced is made ready while the server's hello is on its wa
     meanwhile: () => void order.push("meanwhile"),
     onProof: () => void order.push("proof"),
   });
-  await assert.rejects(shaking, isCode("lost"));
+  await assert.rejects(clientHandshake(channel, options), isCode("lost"));
   await channel.flushed();
   // Its own hello first; proof, offer and manifest are said in one go, and leave together.
   assert.deepEqual(order.slice(0, 5), ["write", "meanwhile", "manifest", "manifest", "proof"]);

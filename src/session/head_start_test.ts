@@ -3,6 +3,7 @@ import { LIMITS } from "../base/limits.ts";
 import { SftpxError } from "../base/errors.ts";
 import type { Connection } from "../transport/transport.ts";
 import { generateIdentity } from "../trust/identity.ts";
+import { reachingBy } from "./_fixture.ts";
 import type { ControlChannel } from "./control_channel.ts";
 import { HeadStart } from "./head_start.ts";
 import type { SessionOptions } from "./options.ts";
@@ -37,14 +38,7 @@ async function begun(
     dialled++;
     return Promise.reject(new SftpxError("unreachable", "Cannot connect: it is down"));
   };
-  const options = {
-    transport: { name: stack, connect },
-    connections: 0,
-    congestion: "auto",
-    timeoutMs: 5_000,
-    onEvent: () => {},
-    signal: new AbortController().signal,
-  } as unknown as SessionOptions;
+  const options = reachingBy({ name: stack, connect });
   const { publicKey: identity } = await generateIdentity();
   const addresses = [{ hostname: "192.0.2.1", port: 4443 }];
   const headStart = new HeadStart(options, {

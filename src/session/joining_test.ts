@@ -5,12 +5,13 @@ import { memoryTransport } from "../transport/memory.ts";
 import type { Congestion, Connection, Listener, Transport } from "../transport/transport.ts";
 import { generateIdentity, type Identity } from "../trust/identity.ts";
 import type { Welcome } from "../wire/messages.ts";
+import { reachingBy } from "./_fixture.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { serverHandshake } from "./handshake.ts";
 import { EarlyConnections } from "./early_connections.ts";
 import type { Hub } from "./hub.ts";
 import { Joining } from "./joining.ts";
-import type { SessionEvent, SessionOptions } from "./options.ts";
+import type { SessionEvent } from "./options.ts";
 
 interface Choice {
   readonly connections?: number;
@@ -35,6 +36,8 @@ class Scene implements AsyncDisposable {
   readonly joining: Joining;
   /** Nobody gets an answer any more. */
   isDown = false;
+  /** So many more find the server's door crowded. */
+  turnedAway = 0;
   readonly #network = memoryTransport();
   readonly #ends: Connection[] = [];
   readonly #close: () => void;
@@ -66,23 +69,16 @@ class Scene implements AsyncDisposable {
       },
     };
     const transport = { ...network, name: "auto", stacks: stacks.map((name) => this.#stack(name)) };
-    const options = {
-      transport,
-      connections,
-      congestion,
-      timeoutMs: 5_000,
-      onEvent: (event: SessionEvent) => void this.told.push(event),
-      signal: new AbortController().signal,
-    };
+    const onEvent = (event: SessionEvent) => void this.told.push(event);
+    const options = reachingBy(transport, { connections, congestion, onEvent });
     const welcome = { ...WELCOME, ...choice.welcome };
     const remote = { addresses: [at], identity, ticket: null, path: "" };
     const count = choice.early ?? 0;
-    const begun = options as unknown as SessionOptions;
     const from = { stack: first } as Connection;
     const early = count === 0
       ? null
-      : new EarlyConnections(begun, { remote, first: from, rttMs: hub.rttMs, count });
-    this.joining = new Joining(begun, { welcome, hub: hub as unknown as Hub, remote, early });
+      : new EarlyConnections(options, { remote, first: from, rttMs: hub.rttMs, count });
+    this.joining = new Joining(options, { welcome, hub: hub as unknown as Hub, remote, early });
   }
 
   static async open(choice: Choice = {}): Promise<Scene> {
@@ -130,6 +126,7 @@ class Scene implements AsyncDisposable {
       connect: (options) => {
         this.dialled.push({ stack: name, congestion: options.congestion });
         if (this.isDown) throw new SftpxError("refused", 'Cannot connect to "h:1": it is down');
+        if (this.turnedAway-- > 0) throw new SftpxError("busy", "Cannot connect: it is crowded");
         return this.#network.connect(options);
       },
     };
@@ -234,6 +231,14 @@ Deno.test("one that fails is done without, and told only where the user asked fo
   }
 });
 
+Deno.test("one that the user asked for waits at a crowded door", async () => {
+  await using scene = await Scene.open({ connections: 2 });
+  scene.turnedAway = 1;
+  await scene.joining.begin();
+  assert.deepEqual([scene.dialled.length, scene.notices()], [2, []]);
+  assert.equal(scene.joining.connections, 2);
+});
+
 Deno.test("one that is lost once it joined over a further port tries the first one by another number", async () => {
   await using scene = await Scene.open({
     further: "lossy",
@@ -277,6 +282,16 @@ Deno.test("once a session closes nothing more is opened", async () => {
   scene.joining.widen({ quic: 4, tcp: 4 });
   await scene.joining.settled;
   assert.deepEqual(scene.dialled, []);
+});
+
+Deno.test("once a session closes none of those that were dialled early joins", async () => {
+  await using scene = await Scene.open({ early: 2 });
+  const over = Promise.withResolvers<void>();
+  scene.joining.onChange = () => scene.joining.earlyLeft === 0 && over.resolve();
+  scene.joining.abort();
+  scene.joining.joinEarly();
+  await over.promise;
+  assert.deepEqual(scene.stacks, ["quic"]);
 });
 
 Deno.test("those that were dialled early join by numbers of their own, and are not asked for again", async () => {

@@ -206,57 +206,66 @@ Deno.test("stacks are of one way or the other, and addresses of this machine or 
   assert.deepEqual(local.map(isLocalAddress), [true, true, false, false, false]);
 });
 
+/** A session that begins with one connection and so many that were dialled early. */
+class EarlyScene {
+  readonly scene: Scene;
+  #left: number;
+  #tell: () => void = () => {};
+  completed = 0;
+
+  constructor(left: number) {
+    this.#left = left;
+    const choice: Partial<LaneChoice> = {
+      earlyLeft: () => this.#left,
+      onChange: (listener) => this.#tell = listener,
+    };
+    this.scene = new Scene([connectionOf(0)], choice, () => void this.completed++);
+    this.scene.control.begin();
+  }
+
+  get isWaiting(): boolean {
+    return this.scene.control.isWaiting;
+  }
+
+  /** One is not on its way any more: it joins by a number, or has failed. */
+  settle(number: number | null): void {
+    if (number !== null) this.scene.connections.push(connectionOf(number));
+    this.#left--;
+    this.#tell();
+  }
+}
+
 Deno.test("lanes are kept for connections that were dialled early, and begun as they join", () => {
-  let left = 3;
-  let tell = () => {};
-  let completed = 0;
-  const scene = new Scene([connectionOf(0)], {
-    earlyLeft: () => left,
-    onChange: (listener) => tell = listener,
-  }, () => void completed++);
-  scene.control.begin();
+  const early = new EarlyScene(3);
+  const { scene } = early;
   assert.deepEqual(scene.lastOpened, new Map([[0, 2]]), "its share of eight");
   assert.deepEqual(scene.asked, [{ quic: 4, tcp: 0, lanes: 8 }]);
   assert.equal(scene.told[0]?.reason, "the path is long");
   for (const number of [1, 2]) {
-    scene.connections.push(connectionOf(number));
-    left--;
-    tell();
-    assert.equal(scene.control.isWaiting, true);
+    early.settle(number);
+    assert.equal(early.isWaiting, true);
   }
   assert.deepEqual(scene.lastOpened, new Map([[0, 2], [1, 2], [2, 2]]));
-  assert.equal(completed, 0);
-  scene.connections.push(connectionOf(3));
-  left--;
-  tell();
+  assert.equal(early.completed, 0);
+  early.settle(3);
   assert.deepEqual(scene.lastOpened, new Map([[0, 2], [1, 2], [2, 2], [3, 2]]));
-  assert.deepEqual([scene.control.isWaiting, completed], [false, 1]);
+  assert.deepEqual([early.isWaiting, early.completed], [false, 1]);
 });
 
 Deno.test("once all that were dialled early have failed nothing waits for them", () => {
-  let left = 2;
-  let tell = () => {};
-  let completed = 0;
-  const scene = new Scene([connectionOf(0)], {
-    earlyLeft: () => left,
-    onChange: (listener) => tell = listener,
-  }, () => void completed++);
-  scene.control.begin();
-  while (left > 0) {
-    assert.deepEqual([scene.control.isWaiting, completed], [true, 0]);
-    left--;
-    tell();
+  const early = new EarlyScene(2);
+  for (let settled = 0; settled < 2; settled++) {
+    assert.deepEqual([early.isWaiting, early.completed], [true, 0]);
+    early.settle(null);
   }
-  assert.deepEqual([scene.control.isWaiting, completed], [false, 1]);
-  assert.deepEqual(scene.lastOpened, new Map([[0, 8]]));
+  assert.deepEqual([early.isWaiting, early.completed], [false, 1]);
+  assert.deepEqual(early.scene.lastOpened, new Map([[0, 8]]));
 });
 
 Deno.test("connections that were dialled early and do not join are not waited for long", () => {
-  let completed = 0;
-  const scene = new Scene([connectionOf(0)], { earlyLeft: () => 3 }, () => void completed++);
-  scene.control.begin();
-  assert.equal(scene.control.isWaiting, true);
-  scene.pass(5, 1e6);
-  assert.deepEqual(scene.lastOpened, new Map([[0, 8]]));
-  assert.deepEqual([scene.control.isWaiting, completed], [false, 1]);
+  const early = new EarlyScene(3);
+  assert.equal(early.isWaiting, true);
+  early.scene.pass(5, 1e6);
+  assert.deepEqual(early.scene.lastOpened, new Map([[0, 8]]));
+  assert.deepEqual([early.isWaiting, early.completed], [false, 1]);
 });

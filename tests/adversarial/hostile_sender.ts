@@ -201,7 +201,7 @@ export class HostileSender {
 }
 
 /** A receiver that takes a lie for the truth waits for more of it: that is a failed test, not a hung one. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 
 /** What an honest end owes an attack comes at once; a test that waits longer for it says so and fails. */
 const OWED_MS = 60_000;

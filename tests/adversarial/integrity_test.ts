@@ -18,7 +18,7 @@ import {
 } from "./hostile_sender.ts";
 
 /** A receiver that believes the lie says nothing: that is a failed test, not a hung one. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 const ONE = content("what was sent");
 const OTHER = content("and its sibling");
 

@@ -81,7 +81,7 @@ for (const transport of STACKS) {
     const identity = await generateIdentity();
     await using trap = await QuicTrap.open(identity);
     const remote = remoteAt(trap.port, identity.publicKey);
-    const sent = await place.push([NAME], remote, { transport, timeoutMs: 500 }).summary;
+    const sent = await place.push([NAME], remote, { transport, timeoutMs: 2000 }).summary;
     assert.equal(codeOf(sent), "unreachable");
     // Even where the pin holds: the signature covers the server's hello, the ticket comes with it.
     assert.ok(trap.heardBytes > 0);

@@ -10,7 +10,7 @@ import { rawClient, type RawPeer, rawServer, requestOf } from "../session/raw_pe
 import { Ground } from "./ground.ts";
 import { ROLES, within } from "./hostile_sender.ts";
 
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 const DIGEST = new Uint8Array(32).fill(7);
 
 const t = { transfer: 1 } as const;

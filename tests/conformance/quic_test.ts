@@ -132,9 +132,9 @@ function between(name: string, clientOf: Stack, serverOf: Stack): void {
   Deno.test(
     overStacks(`${name}: a silent loss ends both sides as lost, without a code`),
     async () => {
-      const { listener, to } = await serve(serverOf({ idleMs: 400 }));
+      const { listener, to } = await serve(serverOf({ idleMs: 1500 }));
       const relay = await Relay.to(to.port);
-      const transport = clientOf({ idleMs: 400, keepAliveMs: 100 });
+      const transport = clientOf({ idleMs: 1500, keepAliveMs: 100 });
       const client = await transport.connect({ ...to, port: relay.port });
       const server = await listener.accept();
       assert.ok(server !== null);
@@ -160,12 +160,13 @@ function between(name: string, clientOf: Stack, serverOf: Stack): void {
   Deno.test(
     overStacks(`${name}: the keep-alive of the client outlasts the idle limit`),
     async () => {
-      const { listener, to } = await serve(serverOf({ idleMs: 300 }));
-      const client = await clientOf({ idleMs: 300, keepAliveMs: 50 }).connect(to);
+      // Both ends are of this process, which may stand still for a while.
+      const { listener, to } = await serve(serverOf({ idleMs: 1000 }));
+      const client = await clientOf({ idleMs: 1000, keepAliveMs: 50 }).connect(to);
       const server = await listener.accept();
       assert.ok(server !== null);
       let timer;
-      const idle = new Promise((resolve) => timer = setTimeout(resolve, 900, "idle"));
+      const idle = new Promise((resolve) => timer = setTimeout(resolve, 2500, "idle"));
       assert.equal(await Promise.race([client.closed, server.closed, idle]), "idle");
       clearTimeout(timer);
       await sayHello(client, server);

@@ -91,7 +91,7 @@ Deno.test("bench says of a stack that does not get through why, and measures the
   await using scratch = await Scratch.open();
   await fs.mkdir(scratch.path("root"));
   const server = await scratch.serve("root", ["--transport", "tcp"]);
-  const args = ["bench", "--json", ...BYTES, "--timeout", "1s", server.ticket];
+  const args = ["bench", "--json", ...BYTES, "--timeout", "3s", server.ticket];
   const { code, stdout, stderr } = await scratch.run(args);
   assert.equal(code, 0, stderr);
   const [up, down, ...blocked] = rowsOf(stdout);

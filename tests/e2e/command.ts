@@ -9,6 +9,9 @@ const FOREIGN = /^(SFTPX_|DENO_(?!DIR|COVERAGE)|NODE_|NO_COLOR|FORCE_COLOR|SSL_C
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 
+/** What `deno run` says while another one has its packages in hand; the tool never does. */
+export const OF_DENO = /^.*Blocking.* waiting for file lock on .*\r?\n/gm;
+
 /** The command under test. */
 export function toolCommand(): readonly string[] {
   const given = process.env["SFTPX_CMD"];

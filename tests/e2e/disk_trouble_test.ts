@@ -22,7 +22,7 @@ import {
   SIZE_BYTES,
   type Way,
 } from "./line.ts";
-import { type Running, Scratch } from "./sftpx_process.ts";
+import { Scratch } from "./sftpx_process.ts";
 import { file, makeTree, noise, readTree } from "./trees.ts";
 
 const MiB = 2 ** 20;
@@ -39,8 +39,7 @@ Deno.test({
       const image = { image: scratch.path("image"), sizeBytes: DISK_BYTES, journal: true };
       await using disk = await FailingDisk.mount(scratch.path(INTO[way]), image);
       await using line = await Line.open(way, { scratch, byKeys: true });
-      const running = await startJournalled(line);
-      line.relay.narrow(SLOW_BYTES_PER_SECOND);
+      const running = await line.startJournalled();
       disk.writeBack();
       disk.giveUp();
       line.relay.narrow(null);
@@ -62,9 +61,9 @@ Deno.test({
       await using scratch = await Scratch.open();
       const image = { image: scratch.path("image"), sizeBytes: DISK_BYTES, journal: false };
       await using disk = await FailingDisk.mount(scratch.path(INTO[way]), image);
-      await using line = await Line.open(way, { scratch, byKeys: true });
-      const running = await startJournalled(line);
-      line.relay.narrow(SLOW_BYTES_PER_SECOND);
+      const inOrder = { flags: [...ONE_PIECE, "--lanes", "1"], serve: ONE_PIECE };
+      await using line = await Line.open(way, { scratch, byKeys: true, ...inOrder });
+      const running = await line.startJournalled();
       disk.failFrom(DATA_FROM_MIB);
       line.relay.narrow(null);
       const broken = transferOf(await running.ended);
@@ -112,7 +111,7 @@ async function loseSource(way: Way, when: "before it begins" | "in mid-transfer"
   await using disk = await FailingDisk.mount(scratch.path(FROM[way], "tree"), image);
   await makeTree(disk.path, TREE);
   disk.forgetRead();
-  await using line = await Line.open(way, { scratch });
+  await using line = await Line.open(way, { scratch, flags: SHALLOW, serve: SHALLOW });
   const args = way === "send"
     ? ["send", "from/tree", line.server.ticket]
     : ["get", `${line.server.ticket}/tree`, "into/"];
@@ -140,26 +139,23 @@ async function loseSource(way: Way, when: "before it begins" | "in mid-transfer"
   assert.deepEqual(await readTree(scratch.path(INTO[way], "tree")), await readTree(disk.path));
 }
 
-/** The disk is made to fail before the rest is through. */
-const SLOW_BYTES_PER_SECOND = 100_000;
 /** Nothing is waited for any more. */
 const FAST_BYTES_PER_SECOND = 24 * MiB;
 
 /** Metadata stands before it, data behind it: mkfs puts the one in front, and the disk is young. */
 const DATA_FROM_MIB = 12;
+/**
+ * What is written in order lies in one piece. More than a few pieces of a file are listed in a block of
+ * their own, which would be behind it too: the disk would not hold what it held once it is mended.
+ */
+const ONE_PIECE = ["--workers", "1"];
 
-/** Six of them are more than a sender reads ahead. */
+/** A sender that has its time reads far ahead: with so few slots it has not read the last of them. */
+const SHALLOW = ["--depth", "2"];
 const FILE_BYTES = 4 * MiB;
 const TREE = Object.fromEntries(
   Array.from({ length: 6 }, (_, at) => [`f${at}`, file(noise(FILE_BYTES, `f${at}`))]),
 );
-
-/** Starts the client and waits until the journal has been written, whatever came first of its reasons. */
-async function startJournalled(line: Line): Promise<Running> {
-  const running = line.start();
-  await isDone(running, SIZE_BYTES / 2);
-  return running;
-}
 
 /** A clear failure of this end or the other, which is no lost peer. */
 function assertBroken(broken: Transfer, code: "io" | "permission", message: RegExp): void {

@@ -55,7 +55,7 @@ Deno.test("a server that cannot be reached or proved has codes of its own", asyn
     const sent = await scratch.transfer(["send", "f", url, "--timeout", "2s"]);
     silent.close();
     assertFailed(sent, 10, "unreachable");
-    assert.ok(performance.now() - startMs < 10_000);
+    assert.ok(performance.now() - startMs < 20_000, "without --timeout it is 30 s");
   });
   await t.step("another identity than the pinned one: 11", async () => {
     const pinned = ["send", "f", `sftpx://${host}/x`, "--pin", stranger];

@@ -2,7 +2,8 @@
 // slow enough to be cut in the middle, and a client that knows no other way to the server.
 
 import assert from "node:assert/strict";
-import { type JsonLine, type Transfer, transferOf } from "./json_output.ts";
+import { lastingPort } from "../one_port.ts";
+import { type JsonLine, jsonLines, type Transfer, transferOf } from "./json_output.ts";
 import { Relay } from "./relay.ts";
 import { type Running, Scratch, type Server, type SpawnOptions } from "./sftpx_process.ts";
 import { digestOf, makeFile, noise } from "./trees.ts";
@@ -11,10 +12,14 @@ const MiB = 2 ** 20;
 /** What is sent, and how fast the relay lets it through: seconds that wait for nothing else. */
 export const SIZE_BYTES = 8 * MiB;
 const RATE_BYTES_PER_SECOND = 3 * MiB;
+/** What is left of it takes longer than anything that is waited for meanwhile. */
+export const SLOW_BYTES_PER_SECOND = 200_000;
+/** Looks for what a journal holds: a minute and more. */
+const LOOKS = 200;
 /** Small chunks tell finely what is done; without compression the bytes can be counted. */
 const COUNTED = ["--chunk-size", "256KiB", "--compress", "none", "--json"];
 
-/** A lost peer is missed after half of it, and the other half is enough for one that comes back. */
+/** A lost peer is missed after half of it, and the other half is enough for one that is there again. */
 export const QUICK = { flags: ["--timeout", "12s"] } as const;
 
 export type Way = "send" | "get";
@@ -24,6 +29,8 @@ export interface LineOptions {
   readonly flags?: readonly string[];
   /** Flags of the server. */
   readonly serve?: readonly string[];
+  /** How long a packet is on its way, each direction. */
+  readonly delayMs?: number;
   /** The host it listens at. */
   readonly listen?: string;
   /** The two know each other by their files (authorized keys, known hosts), not by a ticket. */
@@ -57,11 +64,14 @@ export class Line implements AsyncDisposable {
 
   static async open(way: Way, options: LineOptions = {}): Promise<Line> {
     const scratch = options.scratch ?? await Scratch.open();
-    const relay = await Relay.open({ rateBytesPerSecond: RATE_BYTES_PER_SECOND });
+    const { delayMs = 0 } = options;
+    const relay = await Relay.open({ rateBytesPerSecond: RATE_BYTES_PER_SECOND, delayMs });
     try {
       await makeFile(scratch.path(FROM[way], "big"), noise(SIZE_BYTES));
       if (options.byKeys === true) await authorizeClient(scratch);
-      const server = await serve(scratch, relay, { options, port: 0 });
+      const port = await lastingPort();
+      const server = await serve(scratch, relay, { options, port });
+      await relay.aim({ port });
       const line = new Line(way, options, { scratch, relay, server });
       if (options.byKeys === true) await trustServer(line);
       return line;
@@ -100,10 +110,21 @@ export class Line implements AsyncDisposable {
     });
   }
 
-  /** Starts the client and waits until a part of it is done, and journalled: a second has gone by. */
+  /** Starts the client and waits until a part of it is done. */
   async startToMiddle(args: readonly string[] = this.command): Promise<Running> {
     const running = this.start(args);
     await isDone(running, SIZE_BYTES * 3 / 8);
+    return running;
+  }
+
+  /**
+   * The same, and waits until some of it would outlive a kill of its receiver. The stretch is slow from
+   * then on, until it is widened again.
+   */
+  async startJournalled(args: readonly string[] = this.command): Promise<Running> {
+    const running = await this.startToMiddle(args);
+    this.relay.narrow(SLOW_BYTES_PER_SECOND);
+    await isJournalled(this.scratch, { root: this.scratch.path(this.into) });
     return running;
   }
 
@@ -135,7 +156,9 @@ export class Line implements AsyncDisposable {
 
   /** Another server on the same root, at the same port unless it is another. */
   async serveAgain({ port = this.server.port }: { readonly port?: number } = {}): Promise<void> {
+    const isElsewhere = port !== this.server.port;
     this.server = await serve(this.scratch, this.relay, { options: this.#options, port });
+    if (isElsewhere) await this.relay.aim({ port });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -178,6 +201,19 @@ export async function isDone(running: Running, bytes: number): Promise<void> {
   await running.line(({ event, bytesDone }) => event === "progress" && Number(bytesDone) > bytes);
 }
 
+/** Waits until a journal holds something of so many transfers: a disk may be slower than what is done. */
+export async function isJournalled(
+  scratch: Scratch,
+  { root, transfers = 1 }: { readonly root: string; readonly transfers?: number },
+): Promise<void> {
+  for (let looks = 0; looks < LOOKS; looks++) {
+    const { stdout } = await scratch.run(["status", "--json", root]);
+    const left = eventsOf(jsonLines(stdout), "resumable");
+    if (left.filter(({ heldBytes }) => Number(heldBytes) > 0).length >= transfers) return;
+  }
+  assert.fail("nothing was journalled");
+}
+
 /** Waits until something was told so many times. */
 export async function told(running: Running, event: string, times = 1): Promise<void> {
   await running.until((lines) => eventsOf(lines, event).length >= times);
@@ -199,46 +235,6 @@ export function doneBytes(lines: readonly JsonLine[]): number {
   return Math.max(0, ...eventsOf(lines, "progress").map(({ bytesDone }) => Number(bytesDone)));
 }
 
-/** No session was lost, and every byte went once. */
-export function assertUndisturbed(transfer: Transfer, bytes = SIZE_BYTES): void {
-  const { lines, summary } = transfer;
-  assert.deepEqual(eventsOf(lines, "reconnecting"), [], shown(transfer));
-  assert.equal(summary["reconnects"], 0);
-  assert.equal(summary.wireBytes, bytes);
-}
-
-/** The session was lost and found so often, each told once; what was stored went once. */
-export function assertReconnected(transfer: Transfer, times = 1): void {
-  const { lines, summary, stderr } = transfer;
-  assert.equal(eventsOf(lines, "reconnecting").length, times, shown(transfer));
-  assert.equal(eventsOf(lines, "reconnected").length, times, shown(transfer));
-  assert.equal(eventsOf(lines, "start").length, 1);
-  assert.equal(summary["reconnects"], times);
-  assert.equal(stderr.match(/^! /gm)?.length, times, stderr);
-  // I10: what was shown as done stays done.
-  const done = eventsOf(lines, "progress").map(({ bytesDone }) => Number(bytesDone));
-  assert.deepEqual(done, done.toSorted((a, b) => a - b));
-  assertNothingTwice(transfer);
-}
-
-/** What was known to be stored when the peer was lost was not sent again. */
-function assertNothingTwice({ lines, summary }: Transfer): void {
-  let mayBeLost = 0;
-  let last: JsonLine | undefined;
-  for (const line of lines) {
-    if (line.event === "progress") last = line;
-    if (line.event !== "reconnecting") continue;
-    assert.ok(Number(last?.["bytesDone"]) > 0, "nothing was stored before");
-    // The line may be a moment old: what was sent since then may be lost too.
-    mayBeLost += Number(last?.["wireBytes"]) - Number(last?.["bytesDone"]) + SLACK_BYTES;
-  }
-  const most = SIZE_BYTES + mayBeLost;
-  assert.ok(summary.wireBytes <= most, `${summary.wireBytes} of at most ${most}`);
-}
-
-/** A fifth of a second between two lines of progress, and what the stack holds unsent. */
-const SLACK_BYTES = 3 * MiB;
-
 /** A home of the client's own. */
 function clientOf(scratch: Scratch): SpawnOptions {
   return { env: { SFTPX_HOME: scratch.path("client") } };
@@ -255,9 +251,15 @@ async function serve(scratch: Scratch, relay: Relay, { options, port }: {
     ...(options.serve ?? []),
   ];
   const listen = `${options.listen ?? "127.0.0.1"}:${port}`;
-  const server = await scratch.serve("root", flags, { listen });
-  if (server.port !== port) await relay.aim({ port: server.port });
-  return server;
+  return await scratch.serve("root", flags, { listen });
+}
+
+/** A ticket that leads to the server past the relay. */
+export async function wideTicket({ scratch, server }: Line): Promise<string> {
+  const at = ["--advertise", `127.0.0.1:${server.port}`];
+  const made = await scratch.run(["ticket", "create", "root", ...at]);
+  assert.equal(made.code, 0, made.stderr);
+  return made.stdout.trim();
 }
 
 /** The client's name, in every one of its commands. */

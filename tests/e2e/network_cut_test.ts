@@ -3,11 +3,10 @@
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
+import { lastingPort } from "../one_port.ts";
 import { isRunByDeno } from "./command.ts";
 import { transferOf } from "./json_output.ts";
 import {
-  assertReconnected,
-  assertUndisturbed,
   eventsOf,
   isDone,
   Line,
@@ -18,6 +17,7 @@ import {
   told,
   type Way,
 } from "./line.ts";
+import { assertReconnected, assertUndisturbed } from "./losses.ts";
 import type { Direction } from "./relay.ts";
 
 const MiB = 2 ** 20;
@@ -84,11 +84,11 @@ Deno.test("a server that moves behind its address is found", async () => {
       } else assertUndisturbed(arrived);
     },
     "to another port, killed and started again": async () => {
-      await using line = await Line.open("get", QUICK);
+      await using line = await Line.open("get");
       const running = await line.startToMiddle();
       line.server.running.kill("SIGKILL");
       await line.server.running.ended;
-      await line.serveAgain({ port: 0 });
+      await line.serveAgain({ port: await lastingPort() });
       assertReconnected(await line.arrives(running));
     },
   });

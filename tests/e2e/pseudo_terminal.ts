@@ -6,7 +6,7 @@ import type { Buffer } from "node:buffer";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { ownEnvironment, toolCommand } from "./command.ts";
+import { OF_DENO, ownEnvironment, toolCommand } from "./command.ts";
 import type { Scratch } from "./sftpx_process.ts";
 
 /** A process that says nothing and does not end is a failed test, not a hung one. */
@@ -91,7 +91,7 @@ export class PseudoTerminal implements AsyncDisposable {
 
   /** Everything the tool has written so far, escapes and all. */
   get text(): string {
-    return this.#text.replaceAll(OF_THE_RUNTIME, "");
+    return this.#text.replaceAll(OF_THE_RUNTIME, "").replace(OF_DENO, "");
   }
 
   /** What a person sees now, and would see scrolling back: lines without trailing blanks. */

@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import { hasPseudoTerminals, PseudoTerminal } from "./pseudo_terminal.ts";
-import { type Running, Scratch, type Server } from "./sftpx_process.ts";
+import { type Running, Scratch } from "./sftpx_process.ts";
 import { transferOf } from "./json_output.ts";
-import { QUICK } from "./line.ts";
+import { Line, SLOW_BYTES_PER_SECOND, wideTicket } from "./line.ts";
 import { SLOWLY } from "./slowly.ts";
 import { makeFile, prose } from "./trees.ts";
 
@@ -18,10 +18,17 @@ Deno.test("a server that was killed and comes back costs one line, told as it wa
   const server = await scratch.serve("root");
   const env = { SFTPX_TICKET: server.ticket };
   const send = (to: string, ...more: string[]) =>
-    scratch.start(["send", "f", `@/${to}`, ...SLOWLY, ...QUICK.flags, "--json", ...more], { env });
+    scratch.start(["send", "f", `@/${to}`, ...SLOWLY, "--json", ...more], { env });
   const [plain, loud, quiet] = [send("a"), send("b", "--verbose"), send("c", "--quiet")];
-  for (const running of [plain, loud, quiet]) await hasStored(running);
-  await restart(scratch, server);
+  await Promise.all([plain, loud, quiet].map(async (running) => {
+    await hasStored(running);
+    // The first waits for the last: it would be through before.
+    running.kill("SIGSTOP");
+  }));
+  server.running.kill("SIGKILL");
+  await server.running.ended;
+  for (const running of [plain, loud, quiet]) running.kill("SIGCONT");
+  await scratch.serve("root", [], { listen: `127.0.0.1:${server.port}` });
   const [told, toldMore, toldNothing] = await Promise.all(
     [plain, loud, quiet].map(async (running) => transferOf(await running.ended)),
   );
@@ -82,23 +89,20 @@ Deno.test("a server that stays away ends the command with 20, and with what to d
 });
 
 Deno.test("a second transfer of the same place waits, says so, and takes over what is there", async () => {
-  await using scratch = await Scratch.open();
-  await makeFile(scratch.path("f"), prose(6 * MiB));
-  const server = await scratch.serve("root");
-  const env = { SFTPX_TICKET: server.ticket };
-  const first = scratch.start(["send", "f", "@", ...SLOWLY, "--json"], { env });
-  await hasStored(first);
-  const second = scratch.start(["send", "f", "@"], {
-    env: { ...env, SFTPX_HOME: scratch.path("other") },
+  await using line = await Line.open("send");
+  const first = await line.startToMiddle();
+  // However long the second takes to come, the first is still at it.
+  line.relay.narrow(SLOW_BYTES_PER_SECOND);
+  const second = line.scratch.start(["send", "from/big", `${await wideTicket(line)}/copy`], {
+    env: { SFTPX_HOME: line.scratch.path("other") },
   });
   await second.said("the transfer has to wait");
-  assert.equal((await first.ended).code, 0);
+  line.relay.narrow(null);
+  await line.arrives(first);
   const { code, stderr } = await second.ended;
   assert.equal(code, 0, stderr);
-  assert.equal(
-    stderr.match(/^! the transfer has to wait: .* "f"; trying again for up to \d+ s$/gm)?.length,
-    1,
-  );
+  const waits = /^! the transfer has to wait: .* "copy"; trying again for up to \d+ s$/gm;
+  assert.equal(stderr.match(waits)?.length, 1, stderr);
 });
 
 Deno.test({
@@ -114,7 +118,6 @@ Deno.test({
       "f",
       "@",
       ...SLOWLY,
-      ...QUICK.flags,
     ], {
       env: { SFTPX_TICKET: server.ticket, NO_COLOR: "1" },
       columns: 120,
@@ -132,16 +135,9 @@ Deno.test({
   },
 });
 
-/** Waits until something is durable: a second of progress is more than a journal's interval. */
+/** Waits until something was stored, and told of more than once. */
 async function hasStored(running: Running): Promise<void> {
   await running.until((lines) =>
     lines.filter(({ event, bytesDone }) => event === "progress" && Number(bytesDone) > 0).length > 1
   );
-}
-
-/** Kills a server and starts it again in the same place. */
-async function restart(scratch: Scratch, server: Server): Promise<void> {
-  server.running.kill("SIGKILL");
-  await server.running.ended;
-  await scratch.serve("root", [], { listen: `127.0.0.1:${server.port}` });
 }

@@ -6,6 +6,7 @@
 import type { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { Loss, Narrow } from "./stretch.ts";
 
 /** Towards the server, or back. */
 export type Direction = "up" | "down";
@@ -20,11 +21,10 @@ export interface Aim {
 export interface RelayOptions {
   /** Payload of packets a second, each direction; unlimited by default. */
   readonly rateBytesPerSecond?: number;
+  /** How long a packet is on its way, each direction; no time by default. */
+  readonly delayMs?: number;
 }
 
-/** What a full queue of a narrow stretch holds: enough for a congestion controller to find the rate. */
-const QUEUE_BYTES = 192 * 1024;
-const TICK_MS = 2;
 const LOOPBACK = { 4: "127.0.0.1", 6: "::1" } as const;
 
 export class Relay implements AsyncDisposable {
@@ -32,6 +32,8 @@ export class Relay implements AsyncDisposable {
   readonly port: number;
   readonly #front: Socket;
   readonly #rateBytesPerSecond: number;
+  readonly #delayMs: number;
+  readonly #underWay = new Set<ReturnType<typeof setTimeout>>();
   /** One socket towards the server for each place a client sends from. */
   readonly #flows = new Map<string, Flow>();
   /** Sockets that a rebinding left behind: what comes to them is lost, as behind a NAT. */
@@ -46,6 +48,7 @@ export class Relay implements AsyncDisposable {
   private constructor(front: Socket, options: RelayOptions) {
     this.#front = front;
     this.#rateBytesPerSecond = options.rateBytesPerSecond ?? Infinity;
+    this.#delayMs = options.delayMs ?? 0;
     this.port = front.address().port;
     const rate = this.#rateBytesPerSecond;
     this.#narrows = { up: new Narrow(rate), down: new Narrow(rate) };
@@ -122,6 +125,7 @@ export class Relay implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const narrow of Object.values(this.#narrows)) narrow.close();
+    for (const timer of this.#underWay) clearTimeout(timer);
     const sockets = [this.#front, ...this.#left];
     for (const { socket } of this.#flows.values()) sockets.push(socket);
     for (const resolve of this.#waiting) resolve();
@@ -169,7 +173,16 @@ export class Relay implements AsyncDisposable {
         resolve();
       }
     };
-    this.#narrows[direction].take(packet.length, deliver);
+    this.#narrows[direction].take(packet.length, () => this.#late(deliver));
+  }
+
+  #late(deliver: () => void): void {
+    if (this.#delayMs === 0) return deliver();
+    const timer = setTimeout(() => {
+      this.#underWay.delete(timer);
+      deliver();
+    }, this.#delayMs);
+    this.#underWay.add(timer);
   }
 }
 
@@ -181,91 +194,6 @@ interface Place {
 interface Flow {
   readonly client: Place;
   socket: Socket;
-}
-
-/** Which packets are lost: one in each lot, the same for the same seed. */
-class Loss {
-  readonly #lotPackets: number;
-  #state: number;
-  #passed = 0;
-  #unlucky: number;
-  #lost = 0;
-
-  constructor(lotPackets: number, seed: number) {
-    this.#lotPackets = lotPackets;
-    this.#state = seed;
-    this.#unlucky = this.#draw();
-  }
-
-  get lost(): number {
-    return this.#lost;
-  }
-
-  /** Whether the next one is lost. */
-  takes(): boolean {
-    const isLost = this.#passed === this.#unlucky;
-    if (isLost) this.#lost++;
-    if (++this.#passed === this.#lotPackets) {
-      this.#passed = 0;
-      this.#unlucky = this.#draw();
-    }
-    return isLost;
-  }
-
-  #draw(): number {
-    // As in Numerical Recipes; the high bits are the better ones.
-    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((this.#state / 2 ** 32) * this.#lotPackets);
-  }
-}
-
-/** A queue that empties at a rate and drops what does not fit. */
-class Narrow {
-  #rateBytesPerSecond: number;
-  readonly #queue: { readonly bytes: number; readonly deliver: () => void }[] = [];
-  #queuedBytes = 0;
-  /** What may go now; negative after a packet that was larger. */
-  #creditBytes = 0;
-  #lastMs = performance.now();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(rateBytesPerSecond: number) {
-    this.#rateBytesPerSecond = rateBytesPerSecond;
-  }
-
-  take(bytes: number, deliver: () => void): void {
-    if (this.#queuedBytes + bytes > QUEUE_BYTES) return;
-    this.#queuedBytes += bytes;
-    this.#queue.push({ bytes, deliver });
-    this.#run();
-  }
-
-  change(rateBytesPerSecond: number): void {
-    this.#rateBytesPerSecond = rateBytesPerSecond;
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#queue.length = 0;
-  }
-
-  #run(): void {
-    const nowMs = performance.now();
-    // Within one tick of the clock a rate without a limit has earned nothing yet.
-    const earned = Math.max(nowMs - this.#lastMs, Number.EPSILON) / 1000 * this.#rateBytesPerSecond;
-    // A stretch that was idle, or a test that was, saves up no more than a queue.
-    this.#creditBytes = Math.min(this.#creditBytes + earned, QUEUE_BYTES);
-    this.#lastMs = nowMs;
-    while (this.#creditBytes > 0) {
-      const next = this.#queue.shift();
-      if (next === undefined) return;
-      this.#queuedBytes -= next.bytes;
-      this.#creditBytes -= next.bytes;
-      next.deliver();
-    }
-    clearTimeout(this.#timer);
-    if (this.#queue.length > 0) this.#timer = setTimeout(() => this.#run(), TICK_MS);
-  }
 }
 
 async function bound(family: 4 | 6): Promise<Socket> {

@@ -5,7 +5,17 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import { assertBad } from "./bad_input.ts";
 import { type Transfer, transferOf } from "./json_output.ts";
-import { assertUndisturbed, bothWays, eventsOf, FROM, Line, shown, told } from "./line.ts";
+import {
+  bothWays,
+  eventsOf,
+  FROM,
+  Line,
+  shown,
+  SLOW_BYTES_PER_SECOND,
+  told,
+  wideTicket,
+} from "./line.ts";
+import { assertUndisturbed } from "./losses.ts";
 import type { Running } from "./sftpx_process.ts";
 import { digestOf, file, makeFile, makeTree, noise } from "./trees.ts";
 
@@ -91,7 +101,8 @@ Deno.test("different names side by side do not hold each other up", async () => 
 Deno.test("the one that was killed holds nothing: the same command goes on at once", async () => {
   await bothWays(async (way) => {
     await using line = await Line.open(way);
-    const first = await line.startToMiddle();
+    const first = await line.startJournalled();
+    line.relay.narrow(null);
     const startMs = performance.now();
     first.kill("SIGKILL");
     const again = line.start();
@@ -136,8 +147,6 @@ Deno.test("of many at once each is whole or refused, and what stands is one of t
   assert.ok(whole.includes(stands), "a mix of two");
 });
 
-const SLOW_BYTES_PER_SECOND = 100_000;
-
 /** Another user's command for the same place and another version, by a way that is not narrow. */
 async function startSecond(
   line: Line,
@@ -151,14 +160,6 @@ async function startSecond(
     : ["get", `${ticket}/other`, `into/${name}`];
   const env = { SFTPX_HOME: scratch.path("second") };
   return scratch.start([...args, "--compress", "none", "--json", "--timeout", timeout], { env });
-}
-
-/** A ticket that leads to the server past the relay. */
-async function wideTicket({ scratch, server }: Line): Promise<string> {
-  const at = ["--advertise", `127.0.0.1:${server.port}`];
-  const made = await scratch.run(["ticket", "create", "root", ...at]);
-  assert.equal(made.code, 0, made.stderr);
-  return made.stdout.trim();
 }
 
 function assertWaited({ lines, stderr }: Transfer): void {

@@ -9,7 +9,8 @@ import { mkdtemp, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { ownEnvironment, toolCommand } from "./command.ts";
+import { lastingPort } from "../one_port.ts";
+import { OF_DENO, ownEnvironment, toolCommand } from "./command.ts";
 import {
   type JsonLine,
   jsonLines,
@@ -19,8 +20,8 @@ import {
 } from "./json_output.ts";
 import { removeTree } from "./trees.ts";
 
-/** A process that says nothing and does not end is a failed test, not a hung one. */
-const PATIENCE_MS = 60_000;
+/** What is waited for so long and does not come is a failed test, not a hung one. */
+const PATIENCE_MS = 90_000;
 /** `deno run` would look for a newer Deno: no test leaves this machine. */
 const QUIET = { DENO_NO_UPDATE_CHECK: "1" };
 
@@ -35,7 +36,7 @@ export interface SpawnOptions {
 /** One started process. */
 export class Running {
   readonly pid: number;
-  readonly ended: Promise<Outcome>;
+  readonly #ended: Promise<Outcome>;
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
   #stdout = "";
@@ -45,7 +46,6 @@ export class Running {
   constructor(child: ChildProcess) {
     this.#child = child;
     this.pid = child.pid ?? 0;
-    const overdue = setTimeout(() => this.kill("SIGKILL"), PATIENCE_MS);
     collect(child.stdout, (text) => {
       this.#stdout += text;
       this.#wake();
@@ -54,19 +54,20 @@ export class Running {
       this.#stderr += text;
       this.#wake();
     });
-    this.ended = new Promise((resolve, reject) => {
-      child.once("error", (error) => {
-        clearTimeout(overdue);
-        reject(error);
-      });
+    this.#ended = new Promise((resolve, reject) => {
+      child.once("error", reject);
       child.once("close", (code, signal) => {
-        clearTimeout(overdue);
         this.#isEnded = true;
         this.#wake();
         const exit = code ?? 128 + (SIGNALS[signal ?? ""] ?? 0);
-        resolve({ code: exit, stdout: this.#stdout, stderr: this.#stderr });
+        resolve({ code: exit, stdout: this.#stdout, stderr: this.#stderr.replace(OF_DENO, "") });
       });
     });
+  }
+
+  /** How it ends; asking is waiting for it. */
+  get ended(): Promise<Outcome> {
+    return this.#inTime(() => this.#ended);
   }
 
   /** What it printed so far. */
@@ -81,23 +82,24 @@ export class Running {
 
   /** First JSON line that will do; throws when the process ended without one. */
   async line(wanted: (line: JsonLine) => boolean): Promise<JsonLine> {
-    for (;;) {
-      const found = this.lines.find(wanted);
-      if (found !== undefined) return found;
-      await this.#news("the line waited for");
-    }
+    await this.until((lines) => lines.some(wanted));
+    return this.lines.find(wanted)!;
   }
 
   /** Waits until the JSON lines so far will do. */
   async until(wanted: (lines: readonly JsonLine[]) => boolean): Promise<void> {
-    while (!wanted(this.lines)) await this.#news("the lines waited for");
+    await this.#inTime(async () => {
+      while (!wanted(this.lines)) await this.#news("the lines waited for");
+    });
   }
 
   /** Waits until stdout and stderr together hold a text. */
   async said(text: string): Promise<void> {
-    while (!this.#stdout.includes(text) && !this.#stderr.includes(text)) {
-      await this.#news(JSON.stringify(text));
-    }
+    await this.#inTime(async () => {
+      while (!this.#stdout.includes(text) && !this.#stderr.includes(text)) {
+        await this.#news(JSON.stringify(text));
+      }
+    });
   }
 
   kill(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
@@ -108,6 +110,16 @@ export class Running {
   /** Closes our end of its stdout, as `| head -1` does. */
   closeStdout(): void {
     this.#child.stdout?.destroy();
+  }
+
+  /** A server may run for as long as its test does: only what is waited for has its time. */
+  async #inTime<T>(wait: () => Promise<T>): Promise<T> {
+    const overdue = setTimeout(() => this.kill("SIGKILL"), PATIENCE_MS);
+    try {
+      return await wait();
+    } finally {
+      clearTimeout(overdue);
+    }
   }
 
   async #news(what: string): Promise<void> {
@@ -206,14 +218,14 @@ export class Scratch implements AsyncDisposable {
     return transferOf(await this.run([...args, "--json"], options));
   }
 
-  /** Starts a server on a free loopback port, below this directory. */
+  /** Starts a server on a loopback port that stays free for another one, below this directory. */
   async serve(
     root: string,
     args: readonly string[] = [],
     options: SpawnOptions & { readonly listen?: string } = {},
   ): Promise<Server> {
     const path = this.path(root);
-    const listen = ["--listen", options.listen ?? "127.0.0.1:0"];
+    const listen = ["--listen", options.listen ?? `127.0.0.1:${await lastingPort()}`];
     const running = this.start(["serve", path, "--json", ...listen, ...args], options);
     return new Server(running, path, await running.line((line) => line.event === "listening"));
   }

@@ -9,7 +9,7 @@ import process from "node:process";
 import { buildEmulator, WanPath } from "../../scripts/bench/wan_path.ts";
 import { toolCommand } from "./command.ts";
 import { jsonLines, transferOf } from "./json_output.ts";
-import { isDone, QUICK, shown, told } from "./line.ts";
+import { isDone, isJournalled, shown, told } from "./line.ts";
 import { Scratch } from "./sftpx_process.ts";
 import { digestOf, makeFile, noise } from "./trees.ts";
 
@@ -25,11 +25,15 @@ Deno.test("over TCP a transfer outlives its server's kill -9, and status shows w
   await makeFile(scratch.path("big"), noise(SIZE_BYTES));
   const server = await scratch.serve("root", TCP);
   const env = { SFTPX_TICKET: server.ticket };
-  const line = ["send", "big", "@/copy", "--json", ...QUICK.flags, ...SLOWLY];
+  const line = ["send", "big", "@/copy", "--json", ...SLOWLY];
   const running = scratch.start(line, { env });
   await isDone(running, DONE_BYTES);
+  // It stands still until its server is gone: it would be through before.
+  running.kill("SIGSTOP");
+  await isJournalled(scratch, { root: server.root });
   server.running.kill("SIGKILL");
   await server.running.ended;
+  running.kill("SIGCONT");
   await told(running, "reconnecting");
   const { code, stdout } = await scratch.run(["status", "--json", server.root]);
   assert.equal(code, 0);

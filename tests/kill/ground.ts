@@ -3,6 +3,7 @@
 
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
+import { lastingPort } from "../one_port.ts";
 import type { Attempt, Plan } from "./plan.ts";
 import { type OnLine, Tool } from "./tool.ts";
 
@@ -58,7 +59,9 @@ export class Ground {
 
   /** The server that runs; one is started, on another port each time, where none does. */
   async server(): Promise<Tool> {
-    return this.#server === null || this.#server.isEnded ? await this.serve(0) : this.#server;
+    return this.#server === null || this.#server.isEnded
+      ? await this.serve(await lastingPort())
+      : this.#server;
   }
 
   /** Starts a server on a port, or on the one of the last with `again`. */

@@ -78,7 +78,7 @@ Deno.test("one identity has so many sessions, and another one comes in beside it
   for (let n = 0; n < LIMITS.sessionsPerIdentity; n++) {
     held.push(await rawClient(place.network, server.remote(), identity));
   }
-  const again = place.push(["f"], server.remote(), { timeoutMs: 100, home: "held" });
+  const again = place.push(["f"], server.remote(), { timeoutMs: 1000, home: "held" });
   assert.equal(codeOf(await again.summary), "busy");
   assertDone(await place.push(["f"], server.remote(), { home: "other" }).summary);
   for (const { connection } of held) connection.close("none", "");

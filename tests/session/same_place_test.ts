@@ -57,10 +57,10 @@ Deno.test("a push that waited in vain is busy, and says how long it waited", asy
   await makeFile(place.path("f"), CONTENT);
   const opener = offerOf({ given: [place.path("f")] });
   const rival = await rivalOf(place, { remote: server.remote(), opener, isAlive: true });
-  const run = place.push(["f"], server.remote(), { timeoutMs: 700 });
+  const run = place.push(["f"], server.remote(), { timeoutMs: 1500 });
   const { error } = await run.summary;
   assert.deepEqual([error?.code, error?.exit], ["busy", 1]);
-  assert.match(error?.message ?? "", /; waited 0.7 s for it$/);
+  assert.match(error?.message ?? "", /; waited 1.5 s for it$/);
   assert.deepEqual([count(run, "reconnecting"), count(run, "reconnected")], [1, 0]);
   rival.connection.close("none", "");
 });
@@ -129,13 +129,13 @@ Deno.test("a client that lets its transfer stand still gives way to another one,
 
 Deno.test("a client whose transfer moves keeps its place, however slowly it moves", async () => {
   await using place = await Place.open();
-  const server = await place.serve({ timeoutMs: 400 });
+  const server = await place.serve({ timeoutMs: 1200 });
   await makeFile(place.path("d/f"), CONTENT);
   const rival = await rawClient(place.network, server.remote());
   const sources = [{ name: "d", kind: "directory", contents: false }] as const;
   rival.send(offerOf({ sources }));
   await rival.take("accept");
-  const waiting = place.push(["d"], server.remote(), { timeoutMs: 1200 });
+  const waiting = place.push(["d"], server.remote(), { timeoutMs: 3600 });
   let isOver = false;
   const over = waiting.summary.finally(() => isOver = true);
   for (let first = 0; !isOver; first++) {
