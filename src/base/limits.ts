@@ -150,7 +150,7 @@ export const LIMITS = {
   openEntries: 16_384,
   /**
    * Of these, what a sender goes on walking with: some fifty thousand files a second where a round trip
-   * takes 80 ms, and each that is open takes about a kibibyte at either end.
+   * takes 80 ms, and each that is open takes about a kibibyte at either end, at most two.
    */
   openEntriesAhead: 4096,
   /** Chunks of one file: bounds digests held for it to 128 MiB. */

@@ -10,9 +10,10 @@ const HOPED_BYTES_PER_MS = 75_000;
 /** A path that begins may come to so many times what it took so far. */
 const HOPED_TIMES = 2;
 /** A path within one machine that brings nothing back for so long is none: a tunnel only looks like it. */
-const FAST_MS = 1_000;
+const SILENT_MS = 1_000;
 
 export class Opening {
+  readonly #rttMs: number;
   #isFast: boolean;
   #beganMs: number | null = null;
   /** When anything was stored last. */
@@ -22,8 +23,9 @@ export class Opening {
   #storedBytes = 0;
 
   /** Within one machine it leaves the level alone, unless nothing comes back. */
-  constructor({ isFast }: { readonly isFast: boolean }) {
+  constructor({ isFast, rttMs }: { readonly isFast: boolean; readonly rttMs: number }) {
     this.#isFast = isFast;
+    this.#rttMs = rttMs;
   }
 
   packed(bytes: number, nowMs: number): void {
@@ -43,14 +45,15 @@ export class Opening {
   }
 
   /**
-   * The highest level at which a frame of so many bytes comes before the path has nothing left; null where
-   * it is not for this to say.
+   * The highest level at which a frame of so many bytes comes before the path has nothing left, but never
+   * below the first; null where it is not for this to say.
    */
   way(costs: Economics, { rawBytes, nowMs }: { rawBytes: number; nowMs: number }): Way | null {
-    const isSilent = this.#aheadBytes > 0 && nowMs - this.#heardMs >= FAST_MS;
+    const isSilent = this.#aheadBytes > 0 && nowMs - this.#heardMs >= SILENT_MS;
     if (this.#isFast && !isSilent) return null;
     this.#isFast = false;
-    const leftMs = this.#aheadBytes / this.#hopedBytesPerMs(nowMs);
+    // What a round trip carries has left, and its word is only on its way.
+    const leftMs = this.#aheadBytes / this.#hopedBytesPerMs(nowMs) - this.#rttMs;
     const inTime = (way: Way) => costs.msPerByte(way) * rawBytes <= leftMs;
     const first = LIMITS.defaultZstdLevel;
     if (!costs.hasTried) return first;
@@ -58,7 +61,7 @@ export class Opening {
   }
 
   #hopedBytesPerMs(nowMs: number): number {
-    const ms = Math.max(1, nowMs - (this.#beganMs ?? nowMs));
+    const ms = Math.max(1, nowMs - (this.#beganMs ?? nowMs) - this.#rttMs);
     return Math.max(HOPED_BYTES_PER_MS, HOPED_TIMES * this.#storedBytes / ms);
   }
 }

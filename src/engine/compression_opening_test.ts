@@ -23,7 +23,7 @@ function tried(): Economics {
 }
 
 Deno.test("before anything is packed, and while no level was tried, it is the first level", () => {
-  const opening = new Opening({ isFast: false });
+  const opening = new Opening({ isFast: false, rttMs: 0 });
   assert.equal(opening.way(tried(), { rawBytes: CHUNK, nowMs: 0 }), FIRST);
   opening.packed(50 * FRAME, 0);
   assert.equal(opening.way(new Economics(2), { rawBytes: CHUNK, nowMs: 0 }), FIRST);
@@ -31,7 +31,7 @@ Deno.test("before anything is packed, and while no level was tried, it is the fi
 
 Deno.test("the more is ahead the higher the level, and what is stored or lost is not ahead", () => {
   const costs = tried();
-  const opening = new Opening({ isFast: false });
+  const opening = new Opening({ isFast: false, rttMs: 0 });
   const way = () => opening.way(costs, { rawBytes: CHUNK, nowMs: 1_000 })!;
   const ways: number[] = [];
   for (let frame = 0; frame < 16; frame++) {
@@ -49,7 +49,7 @@ Deno.test("the more is ahead the higher the level, and what is stored or lost is
 
 Deno.test("a path that was seen to be fast leaves less time", () => {
   const costs = tried();
-  const opening = new Opening({ isFast: false });
+  const opening = new Opening({ isFast: false, rttMs: 0 });
   opening.packed(116 * FRAME, 0);
   opening.stored(100 * FRAME, 200);
   assert.equal(opening.way(costs, { rawBytes: CHUNK, nowMs: 200 }), FIRST);
@@ -58,7 +58,7 @@ Deno.test("a path that was seen to be fast leaves less time", () => {
 
 Deno.test("within one machine it says nothing, unless nothing comes back for a second", () => {
   const costs = tried();
-  const opening = new Opening({ isFast: true });
+  const opening = new Opening({ isFast: true, rttMs: 0 });
   const way = (nowMs: number) => opening.way(costs, { rawBytes: CHUNK, nowMs });
   assert.equal(way(5_000), null, "nothing is on its way");
   opening.packed(10 * FRAME, 5_000);

@@ -24,7 +24,7 @@ const BELIEVED_MS = { first: 5_000, most: 60_000 } as const;
 const BEGUN_BYTES = 8 << 20;
 /** With nothing compressed, a job is sampled so often, for data may change. */
 const LOOK_MS = 2_000;
-/** Within one machine the first look is as soon as it may be known how fast that is. */
+/** Within one machine the first look is so long after the first frame was stored: then a rate is known. */
 const FIRST_LOOK_MS = 250;
 /** For each worker, as fast as text is compressed at best: where plain chunks are, it hardly pays. */
 const BEYOND_BYTES_PER_MS = 200_000;
@@ -53,6 +53,8 @@ interface Belief extends Economy {
 
 export class CompressionPlan {
   readonly #costs: Economics;
+  /** With fewer frames under way, on average, it was the source that had none. */
+  readonly #fewestFrames: number;
   readonly #believed = new Map<Way, Belief>();
   readonly #patienceMs = new Map<Way, number>();
   /** Frames that are not stored. */
@@ -72,17 +74,22 @@ export class CompressionPlan {
   /** What the way before came to, and how many times more cores the change was to leave alone. */
   #left: { readonly wireBytesPerMs: number; readonly gain: number } | null = null;
 
-  constructor({ workers, nowMs, isFast = false }: {
+  constructor({ workers, nowMs, slots = Infinity, rttMs = 0, isFast = false }: {
     readonly workers: number;
     readonly nowMs: number;
+    /** Frames there may be at once. */
+    readonly slots?: number;
+    /** Of the path, as far as it is known. */
+    readonly rttMs?: number;
     /** Within one machine nothing is likely to pay: it begins with none, and looks what would. */
     readonly isFast?: boolean;
   }) {
     this.#costs = new Economics(workers);
+    this.#fewestFrames = Math.min(workers, slots);
     // The first look waits for a rate: what no compressing could reach is over sooner without it.
     this.#hasLooked = !isFast;
-    this.#opening = new Opening({ isFast });
-    if (isFast) [this.#way, this.#lookedMs] = [0, nowMs - LOOK_MS + FIRST_LOOK_MS];
+    this.#opening = new Opening({ isFast, rttMs });
+    if (isFast) [this.#way, this.#lookedMs] = [0, Infinity];
     this.#stretch = new Stretch(this.#way, { nowMs, before: null });
   }
 
@@ -96,7 +103,7 @@ export class CompressionPlan {
     frames: readonly { readonly frame: number; readonly rawBytes: number }[],
     nowMs: number,
   ): Decision {
-    const { rawBytes = 0 } = frames[0] ?? {};
+    const rawBytes = Math.max(0, ...frames.map((frame) => frame.rawBytes));
     this.#way = this.#opening?.way(this.#costs, { rawBytes, nowMs }) ?? this.#way;
     const way = this.#next(nowMs);
     for (const { frame, rawBytes } of frames) {
@@ -157,6 +164,7 @@ export class CompressionPlan {
     this.written(frame, nowMs);
     this.#frames.delete(frame);
     this.#wireBytes += known.wire;
+    if (this.#lookedMs === Infinity) this.#lookedMs = nowMs - LOOK_MS + FIRST_LOOK_MS;
     this.#opening?.stored(known.wire, nowMs);
     this.#stretch.stored(known, nowMs);
     if (this.#stretch.isOver(nowMs)) this.#decide(nowMs);
@@ -227,7 +235,7 @@ export class CompressionPlan {
   #tells(seen: Economy): boolean {
     const before = this.#lastWireBytesPerMs;
     this.#lastWireBytesPerMs = seen.wireBytesPerMs;
-    if (!this.#stretch.isClear(this.#costs.workers)) return false;
+    if (!this.#stretch.isClear(this.#fewestFrames)) return false;
     if (this.#wireBytes >= BEGUN_BYTES) return true;
     return !seen.isStarved && isSameRate(seen.wireBytesPerMs, before);
   }

@@ -31,12 +31,16 @@ const PLAIN: PackWork = {
 
 /** A transfer whose path takes a frame every so often, however fast it is packed. */
 class Run {
-  readonly plan = new CompressionPlan({ workers: 2, nowMs: 0 });
+  readonly plan: CompressionPlan;
   nowMs = 0;
   /** Lanes say that a frame was written once it is stored. */
   isToldLate = false;
   #frame = 0;
   readonly #packed: number[] = [];
+
+  constructor({ workers = 2, slots = 16 } = {}) {
+    this.plan = new CompressionPlan({ workers, nowMs: 0, slots });
+  }
 
   /** Sixteen frames at lanes all the time; each is written after so long. */
   slowPath(frames: number, { everyMs, packMs }: { everyMs: number; packMs: number }): void {
@@ -100,13 +104,30 @@ Deno.test("a path that is slow gets a higher level, and less of a saving pays", 
   assert.ok(decision.kind === "auto" && decision.leastSaving < 1 / 8);
 });
 
-Deno.test("a path that waits for the workers gets plain chunks, once buffers cannot be why", () => {
+Deno.test("a path that waits for the workers gets plain chunks, once it has begun", () => {
   const run = new Run();
-  // 8 MiB may lie in buffers: so much says nothing of the path.
+  // Before 8 MiB came through it may have only begun.
   run.fastPath(12, { packMs: 40 });
   assert.equal(run.plan.level, LIMITS.defaultZstdLevel);
   run.fastPath(60, { packMs: 40 });
   assert.equal(run.plan.level, 0);
+});
+
+Deno.test("fewer frames than workers tell as much, where there may be no more", () => {
+  const run = new Run({ workers: 32, slots: 16 });
+  run.fastPath(72, { packMs: 40 });
+  assert.equal(run.plan.level, 0);
+});
+
+Deno.test("within one machine nothing is tried before a rate is known, however late that is", () => {
+  const plan = new CompressionPlan({ workers: 2, nowMs: 0, isFast: true });
+  const kinds: string[] = [];
+  for (let nowMs = 0, frame = 0; nowMs < 540; nowMs += 10, frame++) {
+    kinds.push(plan.choose([{ frame, rawBytes: CHUNK }], nowMs).kind);
+    plan.packed(frame, { work: PLAIN, frameBytes: CHUNK, nowMs });
+    if (nowMs >= 300) plan.stored([[frame - 30, 1]], nowMs);
+  }
+  assert.deepEqual(new Set(kinds), new Set(["none"]));
 });
 
 Deno.test("that a frame is stored may be known before its lane is done with it", () => {

@@ -91,9 +91,9 @@ export class Stretch {
    * Whether it tells anything: a slow walk is nothing to compress away, and one end waits for the other
    * now here, now there, where buffers fill or nothing is to be gained.
    */
-  isClear(workers: number): boolean {
+  isClear(fewestFrames: number): boolean {
     const ms = this.#lookedMs - this.#beganMs;
-    if (this.#frameMs < workers * ms) return false;
+    if (this.#frameMs < fewestFrames * ms) return false;
     return this.#dryMs > DRY_SHARE.starved * ms || this.#dryMs < DRY_SHARE.fed * ms;
   }
 

@@ -44,12 +44,12 @@ export class ReceiveFiles {
     this.#context = context;
   }
 
-  /** The open file of an entry. */
+  /** The open file of an entry; one that was only announced becomes an object by this. */
   find(index: number): ReceiveFile | undefined {
     return this.#files.find(index) ?? this.#made(index);
   }
 
-  /** Files held in full: those that are open, and whole ones that await the journal. */
+  /** Files that count: those that are open, announced ones too, and whole ones that await the journal. */
   get held(): number {
     return this.#files.size + this.#context.settlement.entries.heldWhole;
   }

@@ -268,7 +268,13 @@ class SendRun {
     const { compression, equipment: { pool: { count: workers } } } = this.#options;
     if (compression.kind !== "adaptive") return compression;
     const nowMs = performance.now();
-    this.#compressing ??= new CompressionPlan({ workers, nowMs, isFast: this.#isFast });
+    this.#compressing ??= new CompressionPlan({
+      workers,
+      nowMs,
+      slots: this.#share?.slots ?? Infinity,
+      rttMs: this.#options.channel.rttMs ?? 0,
+      isFast: this.#isFast,
+    });
     return this.#compressing.choose(frames, nowMs);
   }
 

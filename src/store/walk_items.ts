@@ -44,7 +44,7 @@ export function sorted(
   listed: PathTree | null,
 ): Item[] {
   const names = [...items.keys()];
-  if (UNORDERED.test(names.join(""))) names.sort((a, b) => comparePaths(b, a));
+  if (names.some((name) => UNORDERED.test(name))) names.sort((a, b) => comparePaths(b, a));
   else names.sort().reverse();
   return names.map((name) => ({
     path: prefix + name,

@@ -69,12 +69,16 @@ interface Frame {
 /** How long the bytes take, and which levels they went at. */
 export function runPipe(pipe: Pipe): { readonly ms: number; readonly levels: readonly number[] } {
   const { path, cores, workers, bytes, isFast = false } = pipe;
-  const plan = pipe.level === null ? new CompressionPlan({ workers, nowMs: 0, isFast }) : null;
+  const { rttMs = 1 } = path;
+  const plan = pipe.level === null
+    ? new CompressionPlan({ workers, nowMs: 0, slots: SLOTS, rttMs, isFast })
+    : null;
   const jobs: Frame[][] = [];
   const busy: (Frame[] | null)[] = Array.from({ length: workers }, () => null);
   const lanes = new Lanes(path);
   const levels: number[] = [];
-  const batch = new BatchSize({ most: JOB_FRAMES, jobs: JOBS_PER_WORKER * workers });
+  const mostJobs = plan === null ? Infinity : JOBS_PER_WORKER * workers;
+  const batch = new BatchSize({ most: JOB_FRAMES, jobs: mostJobs });
   let [planned, done, slots, next, packing] = [0, 0, SLOTS, 0, 0];
   for (let nowMs = 0;; nowMs++) {
     while (slots > 0 && planned < bytes) {

@@ -84,6 +84,11 @@ Deno.test("a path that is long and begins slowly is not taken to be slow", () =>
   within(1.25, { ...HERE, path: { ...path, rttMs: 100 }, bytes, material: () => SOURCES });
 });
 
+Deno.test("what a long and fast path has under way is not taken for what waits for it", () => {
+  const path = { rates: [[0, 1000 * MBIT]] as const, laneBytes: 1e6, rttMs: 100 };
+  within(1.3, { ...HERE, path, bytes: 100e6, material: () => SOURCES });
+});
+
 for (const [link, path] of Object.entries(LINKS)) {
   Deno.test(`the plan costs what does not shrink nothing: ${link}`, () => {
     const pipe = { ...HERE, path, bytes: 256e6, material: () => NOISE, level: 0 };
@@ -120,7 +125,7 @@ Deno.test("a second of text within the machine goes as if nothing could compress
   const path = LINKS["a loopback that costs its cores 2 s/GB"]!;
   const pipe = { ...HERE, path, bytes: 256e6, material: () => SOURCES };
   const { ms, levels } = runPipe({ ...pipe, level: null, isFast: true });
-  assert.equal(ms, runPipe({ ...pipe, level: 0 }).ms);
+  assert.ok(ms <= 1.01 * runPipe({ ...pipe, level: 0 }).ms);
   assert.ok(levels.every((level) => level === 0));
 });
 
