@@ -124,7 +124,7 @@ export class QuicConnection implements Connection {
     this.#controlTaken = true;
   }
 
-  /** What control says goes before whatever lanes have waiting: one word of it may be all that a peer needs. */
+  /** What control says goes before what the stack has of lanes: one word of it may be all that a peer needs. */
   #control(stream: Deno.QuicBidirectionalStream): ControlStream {
     stream.writable.sendOrder = CONTROL_ORDER;
     return controlStream(
