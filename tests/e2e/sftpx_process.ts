@@ -226,8 +226,16 @@ export class Scratch implements AsyncDisposable {
   ): Promise<Server> {
     const path = this.path(root);
     const listen = ["--listen", options.listen ?? `127.0.0.1:${await lastingPort()}`];
-    const running = this.start(["serve", path, "--json", ...listen, ...args], options);
-    return new Server(running, path, await running.line((line) => line.event === "listening"));
+    for (let tries = 1;; tries++) {
+      const running = this.start(["serve", path, "--json", ...listen, ...args], options);
+      try {
+        return new Server(running, path, await running.line((line) => line.event === "listening"));
+      } catch (thrown) {
+        // A system may give the port of a killed process back a moment after that has ended: seen once.
+        if (tries === 10 || !/port \d+ is taken/.test(running.stdout)) throw thrown;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
