@@ -128,7 +128,10 @@ export class Receiver {
     return { bytesDone, reusedBytes, ...held, ...counts, phase };
   }
 
-  /** Open files, announced ones too, and whole ones that await the journal; of all others the root log has a record, and no more is known (I8). */
+  /**
+   * Open files, announced ones too, and whole ones that await the journal; of all others the root log has a
+   * record, and no more is known (I8).
+   */
   get heldFiles(): number {
     return this.#files.held;
   }

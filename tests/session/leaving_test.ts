@@ -8,6 +8,7 @@ import type { Connection, Transport } from "../../src/transport/transport.ts";
 import { anchorPem } from "../../src/trust/anchor.ts";
 import { quicStacks } from "../quic_stacks.ts";
 import { Place, type RunningServer } from "./place.ts";
+import { watched } from "./watched.ts";
 
 const TLS: Transport = { ...tlsTransport(), addsToRuntimeRoots: false };
 const HELLO = { type: "hello", version: 1, capabilities: CAPABILITIES, agent: "test" } as const;
@@ -22,25 +23,6 @@ async function comeAndGo(server: RunningServer, transport: Transport): Promise<v
   await channel.expect("hello");
   connection.close("none", "");
   await connection.closed;
-}
-
-/** The same stack, whose server's connections are handed over as they come. */
-function watched(transport: Transport, onCame: (connection: Connection) => void): Transport {
-  return {
-    ...transport,
-    listen: async (options) => {
-      const listener = await transport.listen(options);
-      return {
-        address: listener.address,
-        accept: async () => {
-          const connection = await listener.accept();
-          if (connection !== null) onCame(connection);
-          return connection;
-        },
-        close: () => listener.close(),
-      };
-    },
-  };
 }
 
 for (const transport of [...await quicStacks(), TLS]) {

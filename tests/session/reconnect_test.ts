@@ -12,6 +12,7 @@ import { Relay } from "../e2e/relay.ts";
 import { file, link, makeFile, makeTree, noise, readTree } from "../e2e/trees.ts";
 import { quicStacks } from "../quic_stacks.ts";
 import { assertDone, type ClientRun, codeOf, Gate, Place, wayOf } from "./place.ts";
+import { watched } from "./watched.ts";
 
 const CHUNK_BYTES = 65_536;
 const CONTENT = noise(40 * CHUNK_BYTES + 17);
@@ -363,21 +364,7 @@ class Cable {
   readonly #connections: Connection[] = [];
 
   over(transport: Transport): Transport {
-    return {
-      ...transport,
-      listen: async (options) => {
-        const listener = await transport.listen(options);
-        return {
-          address: listener.address,
-          close: () => listener.close(),
-          accept: async () => {
-            const connection = await listener.accept();
-            if (connection !== null) this.#connections.push(connection);
-            return connection;
-          },
-        };
-      },
-    };
+    return watched(transport, (connection) => this.#connections.push(connection));
   }
 
   cut(): void {
