@@ -16,13 +16,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomFillSync } from "node:crypto";
-import { refuseUnknown } from "./arguments.ts";
+import { parseCompression } from "../../src/session/compression.ts";
+import { BadArgument, numbersOf, refuseUnknown } from "./arguments.ts";
 import { median, printTable, spawnDeno } from "./process.ts";
 import { buildEmulator, WanPath } from "./wan_path.ts";
 
 const USAGE = `Usage: deno task bench compress [options] [-- SEND-FLAGS]
-  --content KIND    text, random or half (one after the other); may be repeated (default text, random)
-  --mbit RATE       Mbit/s, 0 for loopback without a limit; may be repeated (default 0, 20, 100, 400)
+  --content LIST    text, random or half (one after the other); commas between several (default text,random)
+  --mbit LIST       Mbit/s, 0 for loopback without a limit; commas between several (default 0,20,100,400)
   --wanem PATH      paths of these rates and 10 ms by an emulator, source or built, and not by --bwlimit
   --levels LIST     what --compress is given besides auto (default none,zstd:1,zstd:3,zstd:6,zstd:9)
   --bars            only what the bars ask for: text by levels and random by none, at 20, 100 and 400
@@ -41,6 +42,7 @@ const BLOCK_BYTES = 2 << 20;
 /** Of an emulated path: near enough for any transport. */
 const RTT_MS = 10;
 
+const CONTENTS: readonly string[] = ["text", "random", "half"];
 const LEVELS = "none,zstd:1,zstd:3,zstd:6,zstd:9";
 /** What a bar compares with, by content. */
 const LEVELS_OF_BARS: Readonly<Record<string, string>> = {
@@ -67,16 +69,16 @@ export async function run(args: string[]): Promise<void> {
     "--": true,
   });
   if (flags.help) return console.log(USAGE);
-  const given = (list: readonly string[], fallback: readonly string[]) =>
-    list.length === 0 ? fallback : list;
+  const contents = given(flags.content as string[], "text,random");
+  contents.forEach(refuseContent);
+  flags.levels?.split(",").forEach(refuseLevel);
+  const mbits = given(flags.mbit as string[], flags.bars ? "20,100,400" : "0,20,100,400");
   await using emulator = flags.wanem === undefined ? null : await buildEmulator(flags.wanem);
   const verdicts: string[] = [];
-  for (const content of given(flags.content as string[], ["text", "random"])) {
+  for (const content of contents) {
     const levels = flags.levels ?? (flags.bars ? LEVELS_OF_BARS[content] : undefined) ?? LEVELS;
     const methods = [...levels.split(","), "auto"];
-    const rates = flags.bars ? ["20", "100", "400"] : ["0", "20", "100", "400"];
-    for (const rate of given(flags.mbit as string[], rates)) {
-      const mbit = Number(rate);
+    for (const mbit of numbersOf(mbits)) {
       const seconds = Number(flags.seconds ?? (flags.bars ? 6 : 12));
       // What shrinks is four times as much in the same time.
       const limited = mbit * 125_000 * seconds * (content === "random" ? 1 : 4);
@@ -93,6 +95,23 @@ export async function run(args: string[]): Promise<void> {
     }
   }
   if (flags.bars) { for (const verdict of verdicts) console.error(verdict); }
+}
+
+function given(texts: readonly string[], fallback: string): readonly string[] {
+  return (texts.length === 0 ? [fallback] : texts).flatMap((text) => text.split(","));
+}
+
+function refuseContent(content: string): void {
+  if (CONTENTS.includes(content)) return;
+  throw new BadArgument(`Cannot use "--content ${content}": it is none of ${CONTENTS.join(", ")}`);
+}
+
+function refuseLevel(level: string): void {
+  try {
+    parseCompression(level);
+  } catch {
+    throw new BadArgument(`Cannot use "--levels ${level}": write none, zstd or zstd:LEVEL`);
+  }
 }
 
 /** Whether what decides by itself kept to its bar, in a line; nothing where there is none. */

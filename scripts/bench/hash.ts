@@ -14,7 +14,7 @@ import type { StandingFile } from "../../src/pool/messages.ts";
 import { ChunkPool } from "../../src/pool/pool.ts";
 import { cores } from "../../src/runtime/runtime.ts";
 import { openStore } from "../../src/store/open.ts";
-import { refuseUnknown } from "./arguments.ts";
+import { numbersOf, refuseUnknown } from "./arguments.ts";
 import type { HashJob } from "./hash_thread.ts";
 import { type Spent, spentBy, spentOn } from "./hash_threads.ts";
 import { median, printTable } from "./process.ts";
@@ -51,7 +51,7 @@ export async function run(args: string[]): Promise<void> {
   const work = mkdtempSync(join(flags.dir ?? tmpdir(), "sftpx-bench-"));
   try {
     const files = writeTree(join(work, "tree"), bytes, Number(flags["file-bytes"]));
-    const counts = String(flags.workers).split(",").map(Number);
+    const counts = numbersOf(String(flags.workers));
     const spent = new Map<string, Spent[]>();
     const chill = () => {
       if (flags.cold) dropCaches();

@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { LIMITS } from "../../src/base/limits.ts";
 import { Journal } from "../../src/store/journal.ts";
 import { openState } from "../../src/store/schema.ts";
-import { refuseUnknown } from "./arguments.ts";
+import { numbersOf, refuseUnknown } from "./arguments.ts";
 import { median, printTable } from "./process.ts";
 
 const USAGE = `Usage: deno task bench journal [options]
@@ -69,7 +69,7 @@ function measure(args: string[]): void {
   for (const directory of directories) {
     const work = mkdtempSync(join(directory, "sftpx-bench-"));
     try {
-      const rowCounts = flags.rows.split(",").map(Number);
+      const rowCounts = numbersOf(flags.rows);
       const writes = measureWrites(work, { rowCounts, repeat: Number(flags.repeat) });
       tables.push([`${directory}: ms a transaction, by its rows`, writes.rows]);
       const syncs = measureSyncs(work, Number(flags.syncs));

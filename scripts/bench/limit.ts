@@ -8,7 +8,7 @@ import { randomFillSync } from "node:crypto";
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BadArgument, refuseUnknown } from "./arguments.ts";
+import { BadArgument, numbersOf, refuseUnknown } from "./arguments.ts";
 import { printTable, spawnDeno } from "./process.ts";
 
 const USAGE = `Usage: deno task bench limit [options] [-- FLAGS]
@@ -39,7 +39,7 @@ export async function run(args: string[]): Promise<void> {
   });
   if (flags.help) return console.log(USAGE);
   const given = flags.rate as string[];
-  const rates = (given.length === 0 ? ["1", "10", "100"] : given).map((rate) => Number(rate) * 1e6);
+  const rates = numbersOf(given.length === 0 ? "1,10,100" : given).map((rate) => rate * 1e6);
   const rows = [];
   for (const rate of rates) {
     for (const scene of SCENES) {

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { networkThreads } from "../../src/session/network_threads.ts";
-import { refuseUnknown } from "./arguments.ts";
+import { numbersOf, refuseUnknown } from "./arguments.ts";
 import { checkSame, writeFile } from "./file_content.ts";
 import { type EndCost, forecast, type NetworkCosts, networkCosts } from "./network_model.ts";
 import { type Child, median, printTable, spawnDeno } from "./process.ts";
@@ -53,7 +53,7 @@ export async function run(args: string[]): Promise<void> {
   const bytes = Number(flags.bytes);
   const work = mkdtempSync(join(flags.dir ?? tmpdir(), "sftpx-bench-"));
   const scene = { work, file: join(work, "file"), bytes, connections: flags.connections };
-  const counts: readonly number[] = flags.threads.split(",").map(Number);
+  const counts = numbersOf(flags.threads);
   const samples = new Map(counts.map((count): [number, Sample[]] => [count, []]));
   try {
     writeFile(scene.file, { bytes, zeros: false });
@@ -69,7 +69,7 @@ export async function run(args: string[]): Promise<void> {
   const alone = rows.find(({ count }) => count === 0)?.sample;
   const spread = rows.at(-1);
   if (alone === undefined || spread === undefined || spread.count === 0) return;
-  printTable(forecasts({ alone, spread: spread.sample }, flags.cores.split(",").map(Number)));
+  printTable(forecasts({ alone, spread: spread.sample }, numbersOf(flags.cores)));
 }
 
 async function transfer(scene: Scene, threads: number): Promise<Sample> {

@@ -3,7 +3,7 @@
 // beside it, so that what the wrapper costs is a ratio measured in one run.
 
 import { parseArgs } from "@std/cli/parse-args";
-import { refuseUnknown } from "./arguments.ts";
+import { numbersOf, refuseUnknown } from "./arguments.ts";
 import { type Child, median, printTable, spawnDeno } from "./process.ts";
 
 const USAGE = `Usage: deno task bench pipe [options]
@@ -72,7 +72,7 @@ export async function run(args: string[]): Promise<void> {
   if (flags.help) return console.log(USAGE);
   const stacks = flags.only === undefined ? ["deno-quic", "raw"] : [flags.only];
   const rows: ReturnType<typeof describe>[] = [];
-  for (const lanes of String(flags.lanes).split(",").map(Number)) {
+  for (const lanes of numbersOf(String(flags.lanes))) {
     const pipe = {
       bytes: Number(flags.bytes),
       lanes,

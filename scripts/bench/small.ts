@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { BENEATH_NAME } from "../../src/runtime/beneath.ts";
-import { refuseUnknown } from "./arguments.ts";
+import { BadArgument, numbersOf, refuseUnknown } from "./arguments.ts";
 import { type Child, median, printTable, processCost, spawnDeno } from "./process.ts";
 import { runAgainstRsync } from "./small_rsync.ts";
 
@@ -55,10 +55,15 @@ export async function run(args: string[]): Promise<void> {
     "--": true,
   });
   if (flags.help) return console.log(USAGE);
-  if (!flags.doors && flags.against === undefined) {
+  const isOwn = flags.doors || flags.against !== undefined;
+  const counts = numbersOf(flags.files ?? (isOwn ? "2000,20000" : "2000"));
+  if (!isOwn) {
+    if (counts.length > 1) {
+      throw new BadArgument(`Cannot use "--files ${flags.files}": write one number`);
+    }
     return await runAgainstRsync({
       command: flags.sftpx?.split(" ") ?? OWN_COMMAND,
-      files: Number(flags.files ?? 2000),
+      files: counts[0]!,
       moduleFiles: Number(flags.modules),
       modules: fileURLToPath(new URL("../../node_modules", import.meta.url)),
       repeat: Number(flags.repeat),
@@ -77,7 +82,7 @@ export async function run(args: string[]): Promise<void> {
   }
   const work = mkdtempSync(join(flags.dir ?? tmpdir(), "sftpx-bench-"));
   try {
-    for (const count of (flags.files ?? "2000,20000").split(",").map(Number)) {
+    for (const count of counts) {
       const [bytes, perDirectory] = [Number(flags.bytes), Number(flags["per-directory"])];
       const tree = join(work, `tree-${count}`);
       writeTree(tree, { count, bytes, perDirectory });

@@ -6,7 +6,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { anchorPem, issueLeaf } from "../../src/trust/certificate.ts";
 import { generateIdentity } from "../../src/trust/identity.ts";
 import { bunProgram } from "../../tests/e2e/stacks.ts";
-import { refuseUnknown } from "./arguments.ts";
+import { numbersOf, refuseUnknown } from "./arguments.ts";
 import { Child, median, printTable, spawnDeno } from "./process.ts";
 
 const USAGE = `Usage: deno task bench tls [options]
@@ -60,7 +60,7 @@ export async function run(args: string[]): Promise<void> {
   if (flags.help) return console.log(USAGE);
   for (const [runtime, spawn] of runtimes(flags.runtime)) {
     const rows: Readonly<Record<string, string | number>>[] = [];
-    for (const lanes of String(flags.lanes).split(",").map(Number)) {
+    for (const lanes of numbersOf(String(flags.lanes))) {
       const pipe: Pipe = {
         bytes: Number(flags.bytes),
         lanes,

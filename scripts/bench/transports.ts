@@ -7,7 +7,7 @@ import { randomFillSync } from "node:crypto";
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { refuseUnknown } from "./arguments.ts";
+import { numbersOf, refuseUnknown } from "./arguments.ts";
 import { median, printTable, spawnDeno } from "./process.ts";
 import { buildEmulator, sweepPaths, WanPath } from "./wan_path.ts";
 
@@ -96,9 +96,7 @@ export async function run(args: string[]): Promise<void> {
 }
 
 function pathsOf(flags: { rtt: string; loss: string; mbit: string }): readonly Path[] {
-  const [rtts, losses, rates] = [flags.rtt, flags.loss, flags.mbit].map((list) =>
-    list.split(",").map(Number)
-  );
+  const [rtts, losses, rates] = [flags.rtt, flags.loss, flags.mbit].map(numbersOf);
   return rtts!.flatMap((rttMs) =>
     losses!.flatMap((lossPercent) => rates!.map((mbit) => ({ rttMs, lossPercent, mbit })))
   );

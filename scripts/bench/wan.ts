@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "@std/cli/parse-args";
 import type { Congestion } from "../../src/transport/transport.ts";
-import { refuseUnknown } from "./arguments.ts";
+import { numbersOf, refuseUnknown } from "./arguments.ts";
 import { printTable } from "./process.ts";
 import { medianOf, rounded } from "./quic.ts";
 import type { Stack } from "./quic_job.ts";
@@ -76,7 +76,7 @@ export async function run(args: string[]): Promise<void> {
   await using built = await buildEmulator(emulator);
   await sweepPaths();
   const ways = waysOf({
-    losses: flags.loss.split(",").map(Number),
+    losses: numbersOf(flags.loss),
     shapes: flags.shapes.split(","),
     stacks: flags.stacks.split(",").filter(await isMeasurable()),
   });
