@@ -24,39 +24,38 @@ const PRIORS: readonly { readonly time: number; readonly size: number }[] = [
 /** None, and the levels to choose from: above, a level costs twice the time for a hundredth. */
 export const WAYS: readonly Way[] = PRIORS.map((_, way) => way);
 
-/** Weight of the newest frame: a handful of them make the figure. */
-const NEWEST = 0.25;
+/** A frame of so many bytes leaves so much of what was known before: a handful of them make the figure. */
+const FADES = { bytes: 2 << 20, left: 0.75 } as const;
 
 interface Tried {
-  readonly msPerByte: number;
+  readonly msPerByte: Ratio;
   /** Size against what the chunk's sample shrank to. */
-  readonly size: number;
+  readonly size: Ratio;
 }
 
 export class Economics {
   /** Chunk workers. */
   readonly workers: number;
   readonly #tried = new Map<Way, Tried>();
-  #baseMsPerByte: number | null = null;
-  #triedShare: number | null = null;
-  #sampleRatio: number | null = null;
+  readonly #baseMsPerByte = new Ratio();
+  readonly #triedShare = new Ratio();
+  readonly #sampleRatio = new Ratio();
 
   constructor(workers: number) {
     this.workers = workers;
   }
 
-  /** Takes in what one frame took. */
+  /** Takes in what one frame took: by its bytes, for a small one tells little of a large one. */
   add(way: Way, { rawBytes, work }: { rawBytes: number; work: PackWork }): void {
     const { busyMs, sampledBytes, triedBytes, keptBytes, sampleBytes, triedMs } = work;
-    this.#baseMsPerByte = blend(this.#baseMsPerByte, (busyMs - triedMs) / rawBytes);
-    if (sampledBytes > 0) this.#triedShare = blend(this.#triedShare, triedBytes / sampledBytes);
+    this.#baseMsPerByte.add(busyMs - triedMs, { of: rawBytes, bytes: rawBytes });
+    this.#triedShare.add(triedBytes, { of: sampledBytes, bytes: sampledBytes });
     if (triedBytes === 0 || sampleBytes === 0) return;
-    this.#sampleRatio = blend(this.#sampleRatio, sampleBytes / triedBytes);
-    const before = this.#tried.get(way);
-    this.#tried.set(way, {
-      msPerByte: blend(before?.msPerByte ?? null, triedMs / triedBytes),
-      size: blend(before?.size ?? null, keptBytes / sampleBytes),
-    });
+    this.#sampleRatio.add(sampleBytes, { of: triedBytes, bytes: triedBytes });
+    const tried = this.#tried.get(way) ?? { msPerByte: new Ratio(), size: new Ratio() };
+    this.#tried.set(way, tried);
+    tried.msPerByte.add(triedMs, { of: triedBytes, bytes: triedBytes });
+    tried.size.add(keptBytes, { of: sampleBytes, bytes: triedBytes });
   }
 
   /** Whether any level was tried: before, it is not known what one costs. */
@@ -66,33 +65,48 @@ export class Economics {
 
   /** Time of one worker for a raw byte. */
   msPerByte(way: Way): number {
-    const base = this.#baseMsPerByte ?? 0;
-    if (way === 0) return base;
-    const { tried, level } = this.#nearest(way);
-    const scale = PRIORS[way]!.time / PRIORS[level]!.time;
-    return base + (this.#triedShare ?? 0) * tried.msPerByte * scale;
+    const base = this.#baseMsPerByte.value ?? 0;
+    const near = this.#nearest(way);
+    if (way === 0 || near === null) return base;
+    const scale = PRIORS[way]!.time / PRIORS[near.level]!.time;
+    return base + (this.#triedShare.value ?? 0) * (near.tried.msPerByte.value ?? 0) * scale;
   }
 
   /** Bytes on the wire for a raw byte. */
   wirePerByte(way: Way): number {
-    if (way === 0) return 1;
-    const { tried, level } = this.#nearest(way);
-    const scale = PRIORS[way]!.size / PRIORS[level]!.size;
-    const share = this.#triedShare ?? 0;
-    return 1 - share + share * Math.min(1, tried.size * scale * (this.#sampleRatio ?? 1));
+    const near = this.#nearest(way);
+    if (way === 0 || near === null) return 1;
+    const scale = PRIORS[way]!.size / PRIORS[near.level]!.size;
+    const share = this.#triedShare.value ?? 0;
+    const size = (near.tried.size.value ?? 1) * (this.#sampleRatio.value ?? 1);
+    return 1 - share + share * Math.min(1, size * scale);
   }
 
-  #nearest(way: Way): { readonly tried: Tried; readonly level: Way } {
+  #nearest(way: Way): { readonly tried: Tried; readonly level: Way } | null {
     let found: { tried: Tried; level: Way } | null = null;
     for (const [level, tried] of this.#tried) {
       if (found === null || Math.abs(level - way) < Math.abs(found.level - way)) {
         found = { tried, level };
       }
     }
-    return found ?? { tried: { msPerByte: 0, size: 1 }, level: 1 };
+    return found;
   }
 }
 
-function blend(before: number | null, now: number): number {
-  return before === null ? now : before + NEWEST * (now - before);
+/** An amount for each of something, of late. */
+class Ratio {
+  #amount = 0;
+  #of = 0;
+
+  /** So much of so many, in so many raw bytes: what was before counts the less the more these are. */
+  add(amount: number, { of, bytes }: { readonly of: number; readonly bytes: number }): void {
+    const left = FADES.left ** (bytes / FADES.bytes);
+    this.#amount = left * this.#amount + amount;
+    this.#of = left * this.#of + of;
+  }
+
+  /** Null while there was none. */
+  get value(): number | null {
+    return this.#of === 0 ? null : this.#amount / this.#of;
+  }
 }

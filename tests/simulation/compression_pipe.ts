@@ -13,6 +13,11 @@ export interface Material {
   readonly sizes: readonly number[];
   /** What a sample shrinks to. */
   readonly sample: number;
+  /** Raw bytes of a frame; a chunk where absent. */
+  readonly frameBytes?: number;
+  /** What a frame takes beside its bytes, and what it takes more where it is tried: of many small files. */
+  readonly frameMs?: number;
+  readonly triedFrameMs?: number;
 }
 
 export interface Path {
@@ -56,7 +61,8 @@ interface Frame {
   readonly rawBytes: number;
   readonly decision: Decision;
   readonly material: Material;
-  costMs: number;
+  readonly baseMs: number;
+  readonly costMs: number;
   spentMs: number;
   tookMs: number;
   wire: number;
@@ -85,13 +91,13 @@ export function runPipe(pipe: Pipe): { readonly ms: number; readonly levels: rea
       const ahead = packing + lanes.waiting.length;
       if (batch.waits({ room: slots, ahead, packing })) break;
       const count = Math.min(batch.frames, slots);
-      const frames = Array.from({ length: count }, () => ({ frame: next++, rawBytes: CHUNK }));
+      const material = pipe.material(planned);
+      const rawBytes = material.frameBytes ?? CHUNK;
+      const frames = Array.from({ length: count }, () => ({ frame: next++, rawBytes }));
       const decision = plan?.choose(frames, nowMs) ?? fixed(pipe.level!);
-      jobs.push(
-        frames.map((frame) => begun(frame, { decision, material: pipe.material(planned) })),
-      );
+      jobs.push(frames.map((frame) => begun(frame, { decision, material })));
       for (const _ of frames) levels.push(decision.kind === "none" ? 0 : decision.level);
-      planned += count * CHUNK;
+      planned += count * rawBytes;
       slots -= count;
       packing += count;
     }
@@ -213,17 +219,20 @@ function begun(
 ): Frame {
   const isTried = decision.kind === "auto" && material.sample <= 1 - decision.leastSaving;
   const level = isTried ? decision.level : 0;
-  const packMs = level === 0 ? 0 : rawBytes / 1e3 / material.rates[level - 1]!;
+  const { frameMs = 0, triedFrameMs = 0 } = material;
+  const packMs = level === 0 ? 0 : triedFrameMs + rawBytes / 1e3 / material.rates[level - 1]!;
   const wire = level === 0 ? rawBytes : Math.round(rawBytes * material.sizes[level - 1]!);
-  const costMs = rawBytes * BASE_NS / 1e6 + packMs;
+  const baseMs = frameMs + rawBytes * BASE_NS / 1e6;
+  const costMs = baseMs + packMs;
   const moved = { wire, toWrite: wire, toCarry: wire, isWritten: false };
-  return { frame, rawBytes, decision, material, costMs, spentMs: 0, tookMs: 0, ...moved };
+  return { frame, rawBytes, decision, material, baseMs, costMs, spentMs: 0, tookMs: 0, ...moved };
 }
 
 /** Wall time, as a worker measures it. */
-function workOf({ rawBytes, decision, material, costMs, tookMs, wire }: Frame): PackWork {
+function workOf(frame: Frame): PackWork {
+  const { rawBytes, decision, material, costMs, tookMs, wire } = frame;
   const isTried = wire !== rawBytes;
-  const baseMs = rawBytes * BASE_NS / 1e6 * (tookMs / costMs);
+  const baseMs = frame.baseMs * (tookMs / costMs);
   return {
     busyMs: tookMs,
     sampledBytes: decision.kind === "auto" ? rawBytes : 0,

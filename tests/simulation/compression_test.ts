@@ -159,6 +159,37 @@ Deno.test("the plan follows a path that gets slower, and one that gets faster", 
   }
 });
 
+/** Many small files: a frame of them takes longer than its bytes, and they shrink less. */
+function smallOf(text: Material): Material {
+  const sizes = text.sizes.map((size) => 1.5 * size);
+  return { ...text, sizes, frameBytes: 32 << 10, frameMs: 2, triedFrameMs: 3 };
+}
+
+Deno.test("frames of small files among large ones tell as little of a level as they are", () => {
+  for (const [link, most] of [["100 Mbit/s", 1.05], ["400 Mbit/s", 1.1]] as const) {
+    const path = LINKS[link]!;
+    for (const text of [SOURCES, WORDS]) {
+      const small = smallOf(text);
+      for (const one of [7, 9, 11]) {
+        const isSmall = (at: number) => (at / 1024) % one % 2 === 1;
+        const material = (at: number) => isSmall(at) ? small : text;
+        within(most, { ...HERE, path, bytes: path.rates[0]![1] * 16e3, material });
+      }
+    }
+  }
+});
+
+Deno.test("a tree of small files does not mislead the level of the text behind it", () => {
+  for (const text of [SOURCES, WORDS]) {
+    const small = smallOf(text);
+    for (const [link, most] of [["100 Mbit/s", 1.03], ["400 Mbit/s", 1.05]] as const) {
+      const path = LINKS[link]!;
+      const bytes = path.rates[0]![1] * 16e3;
+      within(most, { ...HERE, path, bytes, material: (at) => at < 4e6 ? small : text });
+    }
+  }
+});
+
 /** The plan takes no more than so many times what the best fixed level takes. */
 function within(factor: number, pipe: Omit<Pipe, "level">): void {
   const fixed = Array.from({ length: 10 }, (_, level) => runPipe({ ...pipe, level }).ms);
