@@ -10,6 +10,10 @@ interface Meaning {
   readonly found: string;
 }
 
+const DISK_FAILED = "the disk failed to read or write it";
+/** Nothing that sftpx could mend, and more would be lost with every write. */
+const FILE_SYSTEM_DAMAGED = "the file system is damaged and has to be checked";
+
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOSPC: { code: "no_space", found: "the disk is full" },
   EDQUOT: { code: "no_space", found: "the disk quota is used up" },
@@ -26,7 +30,15 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EISDIR: { code: "conflict", found: "a directory stands there" },
   EEXIST: { code: "conflict", found: "something stands there" },
   ENOTEMPTY: { code: "conflict", found: "a directory stands there" },
-  EIO: { code: "io", found: "the disk failed to read or write it" },
+  EIO: { code: "io", found: DISK_FAILED },
+  EREMOTEIO: { code: "io", found: DISK_FAILED },
+  EHWPOISON: { code: "io", found: "the machine's memory failed" },
+  EUCLEAN: { code: "io", found: FILE_SYSTEM_DAMAGED },
+  EBADMSG: { code: "io", found: FILE_SYSTEM_DAMAGED },
+  ESHUTDOWN: { code: "io", found: "the file system was shut down, as it is after a failure" },
+  ENOMEDIUM: { code: "io", found: "the disk is gone" },
+  ENODEV: { code: "io", found: "the disk is gone" },
+  ESTALE: { code: "io", found: "the network's file server does not know it any more" },
   ENOENT: { code: "io", found: "it does not exist" },
 };
 
@@ -36,7 +48,7 @@ const SQLITE_MEANINGS: Readonly<Record<number, Meaning>> = {
   5: { code: "busy", found: "another process holds the state" },
   6: { code: "busy", found: "another process holds the state" },
   8: { code: "permission", found: "the state cannot be written" },
-  10: { code: "io", found: "the disk failed to read or write it" },
+  10: { code: "io", found: DISK_FAILED },
   11: { code: "io", found: "the state is damaged; run it again" },
   13: { code: "no_space", found: "the disk is full" },
   14: { code: "permission", found: "the state cannot be opened" },
@@ -93,6 +105,23 @@ export function missingFlag(thrown: unknown, scope: string | null = null): strin
 export function osCode(thrown: unknown): string {
   return thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
 }
+
+/** What an error of a disk or of its file system means, as the end of a sentence; null for any other. */
+export function diskTrouble(code: string): string | null {
+  return DISK_TROUBLE.has(code) ? MEANINGS[code]?.found ?? null : null;
+}
+
+const DISK_TROUBLE: ReadonlySet<string> = new Set([
+  "EIO",
+  "EREMOTEIO",
+  "EHWPOISON",
+  "EUCLEAN",
+  "EBADMSG",
+  "ESHUTDOWN",
+  "ENOMEDIUM",
+  "ENODEV",
+  "ESTALE",
+]);
 
 /** Whether SQLite says that the file is not, or no longer, a sound database. */
 export function isDamage(thrown: unknown): boolean {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SftpxError } from "./errors.ts";
-import { isNotCapable, missingFlag, namedPermission, osError } from "./os_error.ts";
+import { diskTrouble, isNotCapable, missingFlag, namedPermission, osError } from "./os_error.ts";
 
 /** What Deno throws where it was not given a permission. */
 function notCapable(message: string): Error {
@@ -47,4 +47,20 @@ Deno.test("namedPermission() takes the flag from what Deno says, and leaves anyt
   );
   const other = new Error("other");
   assert.equal(namedPermission(other), other);
+});
+
+Deno.test("osError() has words for a disk that is broken, and calls it the disk's trouble", () => {
+  const said = (code: string) => osError(Object.assign(new Error(code), { code }), "x").message;
+  for (const code of ["EIO", "EREMOTEIO"]) {
+    assert.equal(said(code), "Cannot x: the disk failed to read or write it");
+  }
+  for (const code of ["EUCLEAN", "EBADMSG"]) {
+    assert.equal(said(code), "Cannot x: the file system is damaged and has to be checked");
+  }
+  for (const code of ["EHWPOISON", "ESHUTDOWN", "ENOMEDIUM", "ENODEV", "ESTALE"]) {
+    assert.equal(said(code), `Cannot x: ${diskTrouble(code)}`);
+    assert.ok(!said(code).includes(code));
+  }
+  assert.equal(said("EBADE"), "Cannot x: EBADE");
+  for (const code of ["ENOSPC", "ENOENT", ""]) assert.equal(diskTrouble(code), null);
 });

@@ -5,7 +5,10 @@
 import * as fs from "node:fs";
 import { constants } from "node:os";
 import { basename } from "node:path";
+import process from "node:process";
+import { linuxErrorName } from "../base/errno.ts";
 import { type ErrorCode, SftpxError, toSftpxError } from "../base/errors.ts";
+import { diskTrouble } from "../base/os_error.ts";
 import type { Stamp } from "../wire/messages.ts";
 
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_RDWR } = fs.constants;
@@ -157,12 +160,13 @@ export function systemCode(thrown: unknown): string | null {
   const number = /\(os error (\d+)\)/.exec(thrown.message)?.[1];
   if (number === undefined) return null;
   const found = Object.entries(constants.errno).find(([, value]) => value === Number(number));
-  return found?.[0] ?? null;
+  return found?.[0] ?? (process.platform === "linux" ? linuxErrorName(Number(number)) : null);
 }
 
 // System messages carry whole paths, so only the errno is told.
 function foundText(thrown: unknown): string {
-  return `the system says ${systemCode(thrown)}`;
+  const code = systemCode(thrown);
+  return diskTrouble(code ?? "") ?? `the system says ${code}`;
 }
 
 function quoted(path: string): string {

@@ -53,6 +53,10 @@ Deno.test("systemCode() finds the errno in the text where the runtime leaves it 
     systemCode(new Error(`Read-only file system (os error ${constants.errno.EROFS})`)),
     "EROFS",
   );
+  const damaged = new Error("Structure needs cleaning (os error 117)");
+  assert.equal(systemCode(damaged), "EUCLEAN");
+  const found = "the file system is damaged and has to be checked";
+  assert.equal(writeError(damaged).message, `Cannot write chunk: ${found}`);
   assert.equal(systemCode(new Error("of no system")), null);
   assert.equal(systemCode("text"), null);
 });
