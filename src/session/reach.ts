@@ -2,6 +2,7 @@
 // stood in the way. Shared by a session and by a first contact.
 
 import { SftpxError, toldError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { escapeText } from "../base/text.ts";
 import {
   dialFirst,
@@ -90,6 +91,8 @@ async function reachOnce<T>(
           ...(onAnswer === undefined ? {} : { onAnswer }),
           hostname,
           port,
+          // It ends by this end's clock, and says so.
+          patienceMs: timeoutMs + LIMITS.connectionIdleMs,
           signal: AbortSignal.any([signal, lost]),
         }),
       { signal },

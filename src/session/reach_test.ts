@@ -103,6 +103,25 @@ Deno.test("reachWithin() says where nobody answered in its time, and what that c
   listener.close();
 });
 
+Deno.test("reachWithin() lets no dial end by itself before its time is over", async () => {
+  const { network, listener } = await scene();
+  const patience: (number | undefined)[] = [];
+  const watched: Transport = {
+    ...network,
+    connect: (options) => {
+      patience.push(options.patienceMs);
+      return network.connect(options);
+    },
+  };
+  for (const timeoutMs of [3_000, 60_000]) {
+    const where = to(watched, [listener.address], { timeoutMs });
+    const connection = await reachWithin(where, (dial) => dial(HOW));
+    assert.ok((patience.pop() ?? 0) > timeoutMs);
+    connection.close("none", "");
+  }
+  listener.close();
+});
+
 Deno.test("reachWithin() closes what it opened when the time is over, or its caller stops", async () => {
   for (const how of ["late", "stopped"]) {
     const { network, listener } = await scene();

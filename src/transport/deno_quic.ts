@@ -92,6 +92,8 @@ async function dial(
       endpoint: own,
       keepAliveInterval: settings.keepAliveMs,
       ...transportOptions(congestion, settings),
+      // Until the server names its own, the shorter of the two, it is how long an answer is waited for.
+      maxIdleTimeout: Math.max(settings.idleMs, options.patienceMs ?? 0),
       // A server has nothing to say on a stream both ways of its own.
       maxConcurrentBidirectionalStreams: 0,
     });

@@ -8,7 +8,7 @@ import { LIMITS } from "../base/limits.ts";
 import { isLoopback } from "./addresses.ts";
 import { listenOnBoth } from "./merged_listener.ts";
 import { Runner, type Side } from "./race_side.ts";
-import { besideImpostor, bothFailed, insteadOfQuic, tooLate } from "./race_texts.ts";
+import { besideImpostor, bothFailed, insteadOfQuic, quicSilent, tooLate } from "./race_texts.ts";
 import type { Connection, ConnectOptions, Transport } from "./transport.ts";
 
 /** What is raced. */
@@ -23,6 +23,8 @@ export interface RaceTimes {
   readonly stallMs: number;
   readonly silenceMs: number;
   readonly mostSilenceMs: number;
+  /** QUIC, once TCP has failed: a host that answers there has had its say, however long its caller waits. */
+  readonly aloneMs: number;
 }
 
 const TIMES: RaceTimes = {
@@ -30,6 +32,7 @@ const TIMES: RaceTimes = {
   stallMs: LIMITS.raceStallMs,
   silenceMs: LIMITS.quicSilenceMs,
   mostSilenceMs: LIMITS.mostQuicSilenceMs,
+  aloneMs: LIMITS.connectionIdleMs,
 };
 
 /** The transport over both. What it tells its user, it tells once. */
@@ -148,7 +151,7 @@ class Race {
     if (isImpostor(tcp)) return this.#judgeBeside(tcp.error, { over: "TCP", other: quic });
     if (isImpostor(quic)) return this.#judgeBeside(quic.error, { over: "QUIC", other: tcp });
     if (tcp.state === "made") return this.#judgeTcp(tcp.connection);
-    if (quic.state !== "made") return;
+    if (quic.state !== "made") return this.#awaitAlone();
     // On a short path TLS is worth a moment, unless it had that already.
     const isTlsNear = tcp.state === "dialling" && this.#isShort && !this.#isTlsStalled;
     if (!isTlsNear) this.#win(quic.connection);
@@ -194,6 +197,16 @@ class Race {
         }
         return this.#awaitQuic(this.#rttMs);
     }
+  }
+
+  /** Where TCP has failed, no more than QUIC is waited for. */
+  #awaitAlone(): void {
+    const { side } = this.#tcp;
+    if (side.state !== "failed") return;
+    const { error } = side;
+    this.#after(this.#times.aloneMs, () => {
+      this.#fail(bothFailed(quicSilent(this.#options), error));
+    });
   }
 
   #awaitQuic(rttMs: number): void {

@@ -12,6 +12,7 @@ const PATIENT: RaceTimes = {
   stallMs: NEVER_MS,
   silenceMs: NEVER_MS,
   mostSilenceMs: NEVER_MS,
+  aloneMs: NEVER_MS,
 };
 /** Both are dialled at once, and no answer of TCP's comes in that time. */
 const LONG: RaceTimes = { ...PATIENT, shortPathMs: 0 };
@@ -378,6 +379,18 @@ Deno.test("where both fail, the error that says most is told, and of two silence
       error?.message,
       'Cannot connect to "h:1": no answer; over TCP: connection refused',
     );
+  });
+});
+
+Deno.test("where TCP failed, QUIC is waited for as long as it has alone, whatever its caller's patience", async () => {
+  await using scene = await Scene.open({ ...PATIENT, aloneMs: 20 });
+  const made = scene.start();
+  scene.tcp.fails("unreachable", 'Cannot connect to "h:1": connection refused');
+  await scene.quic.asked;
+  await assert.rejects(made, {
+    code: "unreachable",
+    message: 'Cannot connect to "192.0.2.1:4443": no answer; either no sftpx serves there, or a ' +
+      "firewall drops UDP to that port; over TCP: connection refused",
   });
 });
 

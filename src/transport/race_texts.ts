@@ -2,7 +2,7 @@
 
 import { SftpxError, toldCode } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
-import { formatAddress, mostTelling } from "./addresses.ts";
+import { formatAddress, mostTelling, SILENCE } from "./addresses.ts";
 import type { CloseInfo, HostPort } from "./transport.ts";
 
 /** An address as it is shown. */
@@ -39,6 +39,12 @@ export function tooLate(at: HostPort, cause: unknown): SftpxError {
   return new SftpxError("unreachable", `Cannot connect to "${shownOf(at)}": no answer in time`, {
     cause,
   });
+}
+
+/** It was waited for long enough. */
+export function quicSilent(at: HostPort): SftpxError {
+  const text = `Cannot connect to "${shownOf(at)}": no answer; ${SILENCE}`;
+  return new SftpxError("unreachable", text);
 }
 
 /** The error that says most; what each of them found where that is the same. */

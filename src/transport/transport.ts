@@ -79,6 +79,11 @@ export interface ConnectOptions extends Wanted {
    * that sees it: a round trip. Nothing is proved by it.
    */
   readonly onAnswer?: (rttMs: number) => void;
+  /**
+   * How long an answer is waited for at least, unless the signal ends it: a stack's own patience is that
+   * with a connection that falls silent, which may be shorter.
+   */
+  readonly patienceMs?: number;
   /** What its user should know of how it is reached. */
   readonly onNotice?: (message: string) => void;
   readonly signal?: AbortSignal;

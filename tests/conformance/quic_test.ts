@@ -135,7 +135,9 @@ function between(name: string, clientOf: Stack, serverOf: Stack): void {
       const { listener, to } = await serve(serverOf({ idleMs: 1500 }));
       const relay = await Relay.to(to.port);
       const transport = clientOf({ idleMs: 1500, keepAliveMs: 100 });
-      const client = await transport.connect({ ...to, port: relay.port });
+      // That was for the answer alone, which came.
+      const patienceMs = 3_600_000;
+      const client = await transport.connect({ ...to, port: relay.port, patienceMs });
       const server = await listener.accept();
       assert.ok(server !== null);
       const ends = await sayHello(client, server);
@@ -212,6 +214,31 @@ function between(name: string, clientOf: Stack, serverOf: Stack): void {
 
 /** Which a stack does by itself. */
 function alone(name: string, make: Stack): void {
+  Deno.test(
+    overStacks(`${name}: an answer is waited for as long as a dial's caller does`),
+    async () => {
+      using mute = await Relay.to(9, { forward: 0 });
+      const { anchorPem } = await issue();
+      const to = { hostname: HERE, port: mute.port, anchorPem };
+      const stop = new AbortController();
+      const { signal } = stop;
+      const ended: string[] = [];
+      const note = (which: string) => ended.push(which);
+      const idleMs = 50; // No stack gives up before it has asked a few times.
+      const patient = failureOf(make({ idleMs }).connect({ ...to, patienceMs: 3_600_000, signal }));
+      const noted = patient.finally(() => note("patient"));
+      const others = [1, 2].map(() => failureOf(make({ idleMs }).connect(to)));
+      for (const error of await Promise.all(others)) {
+        assert.equal(error.code, "unreachable");
+        assert.match(error.message, /: no answer; either no sftpx serves there/);
+      }
+      note("others");
+      stop.abort(new DOMException("", "TimeoutError"));
+      assert.match((await noted).message, /: no answer in time$/);
+      assert.deepEqual(ended, ["others", "patient"]);
+    },
+  );
+
   Deno.test(overStacks(`${name}: a name to listen on that nobody knows says so`), async () => {
     const { anchorPem: _, ...leaf } = await issue();
     const error = await failureOf(make().listen({ hostname: "host.invalid", port: 0, ...leaf }));

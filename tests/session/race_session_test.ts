@@ -22,7 +22,13 @@ const TLS: Transport = { ...tlsTransport(), addsToRuntimeRoots: false };
 
 const NEVER_MS = 1_000_000;
 /** Any path is long, and whoever is waited for comes. */
-const LONG = { shortPathMs: 0, stallMs: NEVER_MS, silenceMs: NEVER_MS, mostSilenceMs: NEVER_MS };
+const LONG = {
+  shortPathMs: 0,
+  stallMs: NEVER_MS,
+  silenceMs: NEVER_MS,
+  mostSilenceMs: NEVER_MS,
+  aloneMs: NEVER_MS,
+};
 /** Any path is long, and nobody is waited for. */
 const IMPATIENT = { ...LONG, silenceMs: 1, mostSilenceMs: 1 };
 /** Any path is short. */

@@ -117,7 +117,11 @@ async function dial(
   const offer = stack.ledger.offer(options.windowBytes ?? LIMITS.windowBytes);
   let connection;
   try {
-    const settings = settingsOf(options, { stack, offer, host: address.hostname });
+    const settings = {
+      ...settingsOf(options, { stack, offer, host: address.hostname }),
+      // Until the server names its own, the shorter of the two, it is how long an answer is waited for.
+      idleMs: Math.max(stack.idleMs, options.patienceMs ?? 0),
+    };
     const config = clientConfig(stack.quiche, { anchorPem, protocol }, settings);
     const endpoint = await Endpoint.open({
       quiche: stack.quiche,

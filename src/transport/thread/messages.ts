@@ -61,7 +61,7 @@ export type Word =
 /** What of the options can be posted. */
 export type PlainConnect =
   & Wanted
-  & Pick<ConnectOptions, "hostname" | "port" | "anchorPem" | "protocol">;
+  & Pick<ConnectOptions, "hostname" | "port" | "anchorPem" | "protocol" | "patienceMs">;
 export type PlainListen =
   & Wanted
   & Pick<ListenOptions, "hostname" | "port" | "certificatePem" | "keyPem">;

@@ -59,10 +59,11 @@ export class ThreadTransport implements Transport, AsyncDisposable {
   }
 
   async connect({ signal, ...wanted }: ConnectOptions): Promise<Connection> {
-    const { hostname, port, anchorPem, protocol } = wanted;
+    const { hostname, port, anchorPem, protocol, patienceMs } = wanted;
     const options = {
       ...wantedOf(wanted),
       ...(protocol === undefined ? {} : { protocol }),
+      ...(patienceMs === undefined ? {} : { patienceMs }),
       hostname,
       port,
       anchorPem,

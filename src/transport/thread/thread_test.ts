@@ -77,3 +77,21 @@ Deno.test("a connection on a thread that dies has ended as a silent loss", async
   const { code, remote } = await connection.closed;
   assert.deepEqual({ code, remote }, { code: null, remote: false });
 });
+
+Deno.test("a thread is told all that can be posted of what a dial is to do", async () => {
+  const telling = new URL(
+    "data:application/javascript," + encodeURIComponent(
+      `onmessage = ({ data }) => {
+        if (data.kind !== "ask" || data.what.kind !== "connect") return;
+        const remoteAddress = JSON.stringify(data.what.options);
+        const answer = { stack: "x", remoteAddress, protocol: "sftpx/1", stats: {} };
+        postMessage({ kind: "answer", ask: data.ask, answer });
+      };`,
+    ),
+  );
+  await using near = thread(telling);
+  const plain = { ...AT, anchorPem: "a", protocol: "sftpx-claim/1", patienceMs: 7 } as const;
+  const { signal } = new AbortController();
+  const connection = await near.connect({ ...plain, onAnswer: () => {}, signal });
+  assert.deepEqual(JSON.parse(connection.remoteAddress), plain);
+});

@@ -30,6 +30,8 @@ export interface TlsOptions extends Partial<HandshakeLimits> {
   readonly budget?: WindowBudget;
   /** How long a port may hang up at each attempt that was never heard. */
   readonly hangUpMs?: number;
+  /** How long an answer is waited for by a caller with no longer patience. */
+  readonly answerMs?: number;
 }
 
 /** `node:tls`, which a runtime that has another need not evaluate. */
@@ -48,6 +50,7 @@ export function tlsTransport(options: TlsOptions = {}): Transport {
     channels: options.channels ?? (globalThis.Deno === undefined ? NODE_TLS : DENO_TLS),
     budget: options.budget ?? BUDGET,
     hangUps: new HangUps(options.hangUpMs ?? LIMITS.connectionIdleMs),
+    answerMs: options.answerMs ?? LIMITS.connectionIdleMs,
     limits: handshakeLimits(options),
   };
   return {
@@ -63,6 +66,7 @@ interface Settings {
   readonly channels: ChannelStack;
   readonly budget: WindowBudget;
   readonly hangUps: HangUps;
+  readonly answerMs: number;
   readonly limits: HandshakeLimits;
 }
 
@@ -81,10 +85,11 @@ async function dial(
   signal: AbortSignal,
   { options, settings }: { readonly options: ConnectOptions; readonly settings: Settings },
 ): Promise<Connection> {
-  const { anchorPem, protocol = "sftpx/1" } = options;
+  const { anchorPem, protocol = "sftpx/1", patienceMs = 0 } = options;
   const shown = formatAddress(address.hostname, address.port);
-  // As long as a silent connection lasts: nobody waits for minutes for a system to give a port up.
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LIMITS.connectionIdleMs)]);
+  // As long as a silent connection lasts, or its caller waits: a system gives a port up after minutes.
+  const mostMs = Math.max(settings.answerMs, patienceMs);
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(mostMs)]);
   let connection: TlsConnection | null = null;
   const onAbort = () => connection?.close("none", "");
   inTime.addEventListener("abort", onAbort);

@@ -148,6 +148,26 @@ Deno.test("what speaks no TLS at the port is unreachable, and says so at once", 
   await closed(server);
 });
 
+Deno.test("an answer is waited for as long as a dial's caller does", async () => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => void sockets.add(socket));
+  const to = { hostname: HERE, port: await portOf(server), anchorPem: (await issue()).anchorPem };
+  const stop = new AbortController();
+  const impatient = tlsTransport({ answerMs: 20 });
+  const patient = impatient.connect({ ...to, patienceMs: 3_600_000, signal: stop.signal });
+  const noted = failureOf(patient).then((error) => ({ error, wasStopped: stop.signal.aborted }));
+  assert.match(
+    (await failureOf(impatient.connect(to))).message,
+    /: no answer; either nothing runs/,
+  );
+  stop.abort(new DOMException("", "TimeoutError"));
+  const { error, wasStopped } = await noted;
+  assert.ok(wasStopped);
+  assert.match(error.message, /: no answer in time$/);
+  for (const socket of sockets) socket.destroy();
+  await closed(server);
+});
+
 Deno.test("what hangs up before a word may be busy, and is unreachable once it did so for long", async () => {
   const server = createServer((socket) => {
     socket.on("error", () => {});
