@@ -134,10 +134,15 @@ export class HandClock implements Disposable {
   readonly #real = { now: performance.now, setTimeout: globalThis.setTimeout };
   #timer: () => void = () => {};
   nowMs = 0;
+  /** When the timer that was set last is to go off. */
+  dueMs = Infinity;
 
   constructor() {
     performance.now = () => this.nowMs;
-    const setTimeout = (timer: () => void) => void (this.#timer = timer);
+    const setTimeout = (timer: () => void, delayMs: number) => {
+      this.#timer = timer;
+      this.dueMs = this.nowMs + delayMs;
+    };
     Object.assign(globalThis, { setTimeout });
   }
 

@@ -12,7 +12,7 @@ import { Mailbox } from "./mailbox.ts";
 import { type ConnectionOptions, Members } from "./members.ts";
 import { Outbox } from "./outbox.ts";
 import { atMost } from "./patience.ts";
-import { Pulse, type WatchOptions } from "./pulse.ts";
+import { type PatienceOptions, Pulse, type WatchOptions } from "./pulse.ts";
 import type { IncomingLane, TransferChannel } from "./transfer_channel.ts";
 
 export type { IncomingLane, LanePath, OutgoingLane, TransferChannel } from "./transfer_channel.ts";
@@ -173,9 +173,14 @@ export class Hub {
     this.#pulse.answers(LIMITS.takeoverMs);
   }
 
-  /** Whether the peer answers a ping in time; false once the session is over. */
-  answers(withinMs: number): Promise<boolean> {
-    return this.#pulse.answers(withinMs);
+  /** The one that was last felt; 0 before the first answer. */
+  get lastRttMs(): number {
+    return this.#pulse.lastRttMs;
+  }
+
+  /** Whether the peer is there, by its answer or by what else comes; false once the session is over. */
+  isThere(options: PatienceOptions): Promise<boolean> {
+    return this.#pulse.isThere(options);
   }
 
   /** Smallest round trip of so many pings, milliseconds; null when the peer does not answer. */

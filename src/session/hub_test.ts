@@ -256,20 +256,22 @@ Deno.test("a lane of a transfer that is unknown, or over, is given up", async ()
   hub.close("none", "");
 });
 
-Deno.test("answers() tells a peer that answers from one that does not", async () => {
+const PATIENT = { withinMs: 10_000, mostMs: 10_000 };
+
+Deno.test("isThere() tells a peer that answers from one that does not", async () => {
   const it = await scene();
-  const answered = it.hub.answers(10_000);
+  const answered = it.hub.isThere(PATIENT);
   const { token } = await it.near.expect("ping");
   it.near.send({ type: "pong", token });
   assert.equal(await answered, true);
-  assert.equal(await it.hub.answers(1), false);
-  const asked = it.hub.answers(10_000);
+  assert.equal(await it.hub.isThere({ withinMs: 1, mostMs: 1 }), false);
+  const asked = it.hub.isThere(PATIENT);
   it.cut();
   assert.equal(await asked, false);
-  assert.equal(await it.hub.answers(10_000), false);
+  assert.equal(await it.hub.isThere(PATIENT), false);
 });
 
-Deno.test("answers() takes a control stream that cannot be written for no answer", async () => {
+Deno.test("isThere() takes a control stream that cannot be written for no answer", async () => {
   const pair = await pairOf();
   const broken = Object.assign(Object.create(pair.far), {
     send: () => {
@@ -277,7 +279,7 @@ Deno.test("answers() takes a control stream that cannot be written for no answer
     },
   });
   const hub = new Hub(broken, pair.server);
-  assert.equal(await hub.answers(10_000), false);
+  assert.equal(await hub.isThere(PATIENT), false);
   hub.close("none", "");
 });
 

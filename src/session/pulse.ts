@@ -24,6 +24,14 @@ export interface WatchOptions {
   readonly mostMs?: number;
 }
 
+/** How long a peer is waited for that is asked whether it is there. */
+export interface PatienceOptions {
+  /** For its answer. */
+  readonly withinMs: number;
+  /** For its answer as long as something else comes of it: then it is there. */
+  readonly mostMs: number;
+}
+
 export class Pulse {
   readonly #options: PulseOptions;
   readonly #waiting = new Map<number, (isThere: boolean) => void>();
@@ -46,6 +54,11 @@ export class Pulse {
   /** Smallest round trip so far, milliseconds; null before the first answer. */
   get rttMs(): number | null {
     return this.#rttMs;
+  }
+
+  /** Round trip that was last felt, with what a full link adds to it; 0 before the first answer. */
+  get lastRttMs(): number {
+    return this.#lastRttMs;
   }
 
   /** When the peer last said anything, by the monotonic clock. */
@@ -101,18 +114,45 @@ export class Pulse {
   }
 
   /** Whether the peer answers a ping in time; false once the session is over. */
-  async answers(withinMs: number): Promise<boolean> {
+  answers(withinMs: number): Promise<boolean> {
+    return this.#answered(withinMs, () => false);
+  }
+
+  /**
+   * Whether the peer is there: it answers in time, or a full link still brings what it sent before its
+   * answer. One that was killed sends nothing: it is gone once nothing came for as long as it had to
+   * answer. False once the session is over.
+   */
+  isThere({ withinMs, mostMs }: PatienceOptions): Promise<boolean> {
+    const startMs = performance.now();
+    return this.#answered(withinMs, () => {
+      const tookMs = performance.now() - startMs;
+      const heardAfterMs = this.#heardMs - startMs;
+      if (heardAfterMs > 0 && tookMs >= mostMs) return true;
+      const leftMs = withinMs - (tookMs - Math.max(0, heardAfterMs));
+      return leftMs > 0 && Math.min(leftMs, mostMs - tookMs);
+    });
+  }
+
+  /** Asks; where there is no answer in time `onLate` decides, or says how long it is waited for on. */
+  async #answered(withinMs: number, onLate: () => boolean | number): Promise<boolean> {
     if (this.#isEnded) return false;
     const token = this.#nextToken++;
-    const answer = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => answer.resolve(false), withinMs);
-    this.#waiting.set(token, answer.resolve);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
     const startMs = performance.now();
+    const look = () => {
+      const found = onLate();
+      if (typeof found === "boolean") resolve(found);
+      else timer = setTimeout(look, found);
+    };
+    let timer = setTimeout(look, withinMs);
+    this.#waiting.set(token, (isAnswer) => {
+      if (isAnswer) this.#felt(performance.now() - startMs);
+      resolve(isAnswer);
+    });
     try {
       this.#options.ping(token);
-      const isThere = await answer.promise;
-      if (isThere) this.#felt(performance.now() - startMs);
-      return isThere;
+      return await promise;
     } catch {
       return false; // Its control stream takes nothing any more.
     } finally {

@@ -179,6 +179,45 @@ Deno.test("watch() is patient on a slow path, within what it was told", async ()
   }
 });
 
+Deno.test("isThere() goes by what comes as long as there is no answer, and no longer than it is told", async () => {
+  /** Whether it is there of whom something comes till then, every 10 ms, and when that is known. */
+  const found = async (comesTillMs: number) => {
+    using clock = new HandClock();
+    const pulse = new Pulse({ ping: () => {}, ask: () => true, onSilence: () => {} });
+    const known = Promise.withResolvers<number>();
+    const isThere = pulse.isThere({ withinMs: 100, mostMs: 300 });
+    isThere.then(() => known.resolve(clock.nowMs));
+    for (let isKnown = false; !isKnown;) {
+      clock.nowMs += 10;
+      if (clock.nowMs <= comesTillMs) pulse.heard();
+      if (clock.nowMs >= clock.dueMs) clock.goOff();
+      isKnown = await Promise.race([known.promise.then(() => true), turns(5)]);
+    }
+    assert.equal(pulse.rttMs, null, "what comes is no answer");
+    return [await isThere, await known.promise];
+  };
+  assert.deepEqual(await found(0), [false, 100]);
+  assert.deepEqual(await found(50), [false, 150]);
+  assert.deepEqual(await found(190), [false, 290]);
+  // It was silent for less long than it had.
+  assert.deepEqual(await found(210), [true, 300]);
+  assert.deepEqual(await found(1000), [true, 300]);
+});
+
+Deno.test("isThere() is false once the session is over, whatever came a moment ago", async () => {
+  const it = pulseOf();
+  const isThere = it.pulse.isThere({ withinMs: 60_000, mostMs: 60_000 });
+  it.pulse.heard();
+  it.pulse.end();
+  assert.equal(await isThere, false);
+});
+
+Deno.test("isThere() is true once there is an answer", async () => {
+  const it = pulseOf({ onPing: (token, pulse) => pulse.pong(token) });
+  assert.ok(await it.pulse.isThere({ withinMs: 60_000, mostMs: 60_000 }));
+  assert.equal(it.pulse.rttMs, it.pulse.lastRttMs);
+});
+
 Deno.test("heardMs is when the peer last said anything", () => {
   const it = pulseOf();
   const before = it.pulse.heardMs;
@@ -186,3 +225,9 @@ Deno.test("heardMs is when the peer last said anything", () => {
   it.pulse.heard();
   assert.ok(it.pulse.heardMs > before);
 });
+
+/** False, after what is to settle at once has settled. */
+async function turns(count: number): Promise<false> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve();
+  return false;
+}

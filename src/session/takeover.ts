@@ -1,6 +1,6 @@
 // One transfer for each key (a resume key, or that of a request on a counted ticket) and for each place.
 // A client that was killed or lost comes back sooner than the server misses it: its new transfer takes
-// the old one's place, unless the old one's client still answers and lets it move.
+// the old one's place, unless the old one's client is still there and lets it move.
 
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
@@ -11,9 +11,11 @@ import type { Movement } from "./movement.ts";
 
 /** Round trips that a client has to answer in: its link may be full. */
 const PATIENT_ROUNDS = 20;
+/** As many of the last one felt, which has in it what a full link adds. */
+const FULL_ROUNDS = 2;
 
 /** A session, as far as it matters whether its client is there. */
-type Holding = Pick<Hub, "rttMs" | "heardMs" | "answers" | "close">;
+type Holding = Pick<Hub, "rttMs" | "lastRttMs" | "heardMs" | "isThere" | "close">;
 
 /** A transfer that has a place to itself. */
 export interface PlaceHolder {
@@ -88,20 +90,21 @@ export class Takeover {
     };
   }
 
-  /** Ends a transfer that stands still, or whose client does not answer in time; whether it did. */
+  /** Ends a transfer that stands still, or whose client is not there; whether it did. */
   async #end(holder: Holder, withinMs: number): Promise<boolean> {
     const { hub, place, ended } = holder;
     if (this.#standsStill(holder)) place?.giveWay(stoodStill(this.#stillMs));
-    else if (await hub.answers(withinMs)) return false;
+    else if (await hub.isThere({ withinMs, mostMs: this.#mostMs })) return false;
     else hub.close("lost", "");
     await ended;
     return true;
   }
 
   /** A client that is back at once is not to wait for the longest path there is. */
-  #patienceMs({ hub: { rttMs } }: Holder): number {
+  #patienceMs({ hub: { rttMs, lastRttMs } }: Holder): number {
     if (rttMs === null) return this.#mostMs;
-    return Math.min(Math.max(LIMITS.minTakeoverMs, PATIENT_ROUNDS * rttMs), this.#mostMs);
+    const roundsMs = Math.max(PATIENT_ROUNDS * rttMs, FULL_ROUNDS * lastRttMs);
+    return Math.min(Math.max(LIMITS.minTakeoverMs, roundsMs), this.#mostMs);
   }
 
   #standsStill({ place }: Holder): boolean {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { FRAME_HEADER_BYTES } from "../wire/frame.ts";
 import { pairOf } from "./_fixture.ts";
 import { Hub } from "./hub.ts";
 import type { Movement } from "./movement.ts";
@@ -23,8 +24,9 @@ function sessionOf({ silentMs, answers = false }: { silentMs: number; answers?: 
   const asked: number[] = [];
   const session = {
     rttMs: 1,
+    lastRttMs: 1,
     heardMs: performance.now() - silentMs,
-    answers: (withinMs: number) => {
+    isThere: ({ withinMs }: { withinMs: number }) => {
       asked.push(withinMs);
       return Promise.resolve(answers);
     },
@@ -63,6 +65,35 @@ Deno.test("clear() leaves a holder alone whose client answers", async () => {
   await near.expect("pong");
   assert.equal(isClosed, false);
   hub.close("none", "");
+});
+
+Deno.test("clear() leaves a holder alone whose client's answer is late behind what comes of it", async () => {
+  const { far, server, near, client } = await pairOf();
+  const hub = new Hub(far, server);
+  hub.start();
+  const takeover = new Takeover({ stillMs: STILL_MS, mostMs: 500 });
+  const held = takeover.hold(KEY, hub);
+  let isClosed = false;
+  client.closed.then(() => {
+    isClosed = true;
+    held[Symbol.dispose]();
+  });
+  const { lanes } = hub.open(1);
+  const reading = lanes.take().then(async (lane) => {
+    while (await lane?.stream.read(new Uint8Array(100)).catch(() => null));
+  });
+  const cleared = takeover.clear(KEY);
+  await near.expect("ping");
+  const lane = await client.openLane();
+  const header = new Uint8Array(FRAME_HEADER_BYTES);
+  new DataView(header.buffer).setUint32(4, 1);
+  await lane.write(header);
+  const beating = setInterval(() => lane.write(new Uint8Array(100)).catch(() => {}), 5);
+  await cleared;
+  clearInterval(beating);
+  assert.equal(isClosed, false);
+  hub.close("none", "");
+  await Promise.all([client.closed, reading]);
 });
 
 Deno.test("clear() ends a holder whose client is gone, and waits until it let go", async () => {
@@ -157,12 +188,21 @@ Deno.test("clear() leaves a transfer alone that has no place to give", async () 
 
 Deno.test("clear() waits no longer for a client than its path is known to take", async () => {
   const takeover = new Takeover(TIMES);
-  for (const [rttMs, patienceMs] of [[null, 2000], [1, 300], [50, 1000], [500, 2000]] as const) {
+  const paths = [
+    [null, 0, 2000],
+    [1, 1, 300],
+    [50, 50, 1000],
+    [500, 500, 2000],
+    // The link is full.
+    [1, 400, 800],
+  ] as const;
+  for (const [rttMs, lastRttMs, patienceMs] of paths) {
     const asked: number[] = [];
     const gone = {
       rttMs,
+      lastRttMs,
       heardMs: 0,
-      answers: (withinMs: number) => Promise.resolve(asked.push(withinMs) < 0),
+      isThere: ({ withinMs }: { withinMs: number }) => Promise.resolve(asked.push(withinMs) < 0),
       close: () => held[Symbol.dispose](),
     };
     const held = takeover.hold(KEY, gone);
