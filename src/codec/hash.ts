@@ -24,6 +24,8 @@ export interface Blake3 {
   hasher(): Hasher;
   /** Derive-key mode: `context` is fixed ASCII text, what is updated is the key material. */
   deriveKey(context: string): Hasher;
+  /** The same of bytes that are all there: without an object for it, where the package can. */
+  derive(context: string, bytes: Uint8Array): Uint8Array<ArrayBuffer>;
 }
 
 /** One way to get a hash; null where it cannot be had. */

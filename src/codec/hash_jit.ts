@@ -26,6 +26,11 @@ function jitHash(jit: Jit): Blake3 {
     },
     hasher: () => hasherOf(jit.createHasher()),
     deriveKey: (context) => hasherOf(jit.createDeriveKey(context)),
+    derive: (context, bytes) => {
+      const hash = hasherOf(jit.createDeriveKey(context));
+      hash.update(bytes);
+      return hash.digest();
+    },
   };
 }
 

@@ -37,6 +37,9 @@ function nativeHash(native: Native): Blake3 {
     digest: (bytes) => new Uint8Array(native.blake3(bufferOf(bytes))),
     hasher: () => hasherOf(new native.Blake3Hasher()),
     deriveKey: (context) => hasherOf(native.Blake3Hasher.newDeriveKey(context)),
+    derive: (context, bytes) => {
+      return new Uint8Array(native.Blake3Hasher.deriveKey(context, bufferOf(bytes)));
+    },
   };
 }
 

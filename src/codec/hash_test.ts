@@ -47,6 +47,7 @@ for (const loader of HASH_LOADERS) {
       assert.equal(hex(run(hash.hasher(), input, 700)), vector.hash, `stream of ${vector.length}`);
       const derived = hex(run(hash.deriveKey(CONTEXT), input, 700));
       assert.equal(derived, vector.derived, `derive-key of ${vector.length}`);
+      assert.equal(hex(hash.derive(CONTEXT, input)), vector.derived, `at once, ${vector.length}`);
     }
   });
 

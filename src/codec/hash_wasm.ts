@@ -25,6 +25,11 @@ function wasmHash(wasm: Wasm): Blake3 {
     digest: (bytes) => new Uint8Array(wasm.hash(bytes) as Uint8Array),
     hasher: () => hasherOf(wasm.createHash()),
     deriveKey: (context) => hasherOf(wasm.createDeriveKey(context)),
+    derive: (context, bytes) => {
+      const hash = hasherOf(wasm.createDeriveKey(context));
+      hash.update(bytes);
+      return hash.digest();
+    },
   };
 }
 

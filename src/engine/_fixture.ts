@@ -15,6 +15,11 @@ export const HASHING: Hashing = {
       digest: () => new Uint8Array(hash.digest()),
     };
   },
+  derive(context, bytes) {
+    const hash = HASHING.deriveKey(context);
+    hash.update(bytes);
+    return hash.digest();
+  },
 };
 
 /** Digest of one chunk. */

@@ -11,4 +11,6 @@ export interface KeyedHash {
 /** BLAKE3 in derive-key mode. */
 export interface Hashing {
   deriveKey(context: string): KeyedHash;
+  /** The same of bytes that are all there: 32 bytes. */
+  derive(context: string, bytes: Uint8Array): Uint8Array;
 }

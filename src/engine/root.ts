@@ -15,19 +15,31 @@ const ROOT_CONTEXT = "sftpx 1 root";
 /** What is hashed with one call. */
 const SLAB_BYTES = 1 << 16;
 const EXECUTABLE_BITS = 0o111;
+/** What comes before the chunk digests of a file. */
+const HEAD_BYTES = 12;
+/**
+ * A head and the digests of a file of few chunks, hashed by one call: most files are small, and a running
+ * hash, which is an object to make and to collect, takes seven times as long.
+ */
+const FILE_ROOM = new Uint8Array(HEAD_BYTES + 16 * 32);
+const FILE_HEAD = new DataView(FILE_ROOM.buffer);
 
 /** Digest of a file: its size, its chunk size and its chunk digests (32 bytes each) in order. */
 export function fileDigest(
   hashing: Hashing,
   file: { sizeBytes: number; chunkBytes: number; digests: Uint8Array },
 ): Uint8Array {
-  const head = new Uint8Array(12);
-  const view = new DataView(head.buffer);
-  view.setBigUint64(0, BigInt(file.sizeBytes));
-  view.setUint32(8, file.chunkBytes);
+  const { sizeBytes, chunkBytes, digests } = file;
+  FILE_HEAD.setUint32(0, Math.floor(sizeBytes / 2 ** 32));
+  FILE_HEAD.setUint32(4, sizeBytes >>> 0);
+  FILE_HEAD.setUint32(8, chunkBytes);
+  if (HEAD_BYTES + digests.byteLength <= FILE_ROOM.byteLength) {
+    FILE_ROOM.set(digests, HEAD_BYTES);
+    return hashing.derive(FILE_CONTEXT, FILE_ROOM.subarray(0, HEAD_BYTES + digests.byteLength));
+  }
   const hash = hashing.deriveKey(FILE_CONTEXT);
-  hash.update(head);
-  hash.update(file.digests);
+  hash.update(FILE_ROOM.subarray(0, HEAD_BYTES));
+  hash.update(digests);
   return hash.digest();
 }
 

@@ -22,6 +22,10 @@ function fedHashing(): { hashing: Hashing; fed: () => string } {
         digest: () => new Uint8Array(32),
       };
     },
+    derive(context, bytes) {
+      text = `${context}|${toHex(bytes)}`;
+      return new Uint8Array(32);
+    },
   };
   return { hashing, fed: () => text };
 }
@@ -44,6 +48,15 @@ Deno.test("fileDigest() hashes size, chunk size and chunk digests in order", () 
     fed(),
     `sftpx 1 file digest|000000020000000500010000${"01".repeat(32)}${"02".repeat(32)}`,
   );
+});
+
+Deno.test("fileDigest() hashes the same whether it hashes at once or bit by bit", () => {
+  for (const chunks of [0, 1, 16, 17, 40]) {
+    const { hashing, fed } = fedHashing();
+    const digests = concatBytes(Array.from({ length: chunks }, (_, at) => digest(at)));
+    fileDigest(hashing, { sizeBytes: 2 ** 53 - 1, chunkBytes: 2 ** 31, digests });
+    assert.equal(fed(), `sftpx 1 file digest|001fffffffffffff80000000${toHex(digests)}`);
+  }
 });
 
 Deno.test("fileDigest() has these values with BLAKE3", async () => {
