@@ -169,6 +169,12 @@ export function decodeRecords(
   return out;
 }
 
+/** The records of a whole frame of chunks, header and all. */
+export function decodeFrameRecords(frame: Uint8Array): ChunkRecord[] {
+  const body = frame.subarray(FRAME_HEADER_BYTES);
+  return decodeRecords(body, viewOf(frame).getUint16(2), LIMITS.maxChunkBytes);
+}
+
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

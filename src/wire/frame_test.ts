@@ -8,6 +8,7 @@ import { anyRecords, countingBytes, SAMPLE_RECORDS } from "../../tests/vectors/m
 import {
   type ChunkRecord,
   decodeFrameHeader,
+  decodeFrameRecords,
   decodeRecords,
   encodeLaneEnd,
   FRAME_HEADER_BYTES,
@@ -41,6 +42,7 @@ Deno.test("the bytes of the sample frames are the committed ones, both ways", ()
     bodyBytes: 3 * RECORD_BYTES + 8,
   });
   assert.deepEqual(decodeRecords(bodyOf(frame), 3, CHUNK_BYTES), SAMPLE_RECORDS);
+  assert.deepEqual(decodeFrameRecords(frame), SAMPLE_RECORDS);
   assert.deepEqual(decodeFrameHeader(fromHex(committed["lane end"]), CHUNK_BYTES), {
     kind: "end",
     transfer: 0xffff_ffff,

@@ -1,11 +1,22 @@
-// The two messages that have an item for each file, without the maps that a schema makes and reads: entries
-// and verdicts, which are most of what both main threads do where nothing has changed. What is not as every
-// sender of ours writes it, in value or in form, is left to the schema: null, and it decides.
+// The messages that have an item for each file, without the maps that a schema makes and reads: entries and
+// verdicts, which are most of what both main threads do where nothing has changed, and the digests of files
+// that travelled. What is not as every sender of ours writes it, in value or in form, is left to the schema:
+// null, and it decides.
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { LIMITS } from "../base/limits.ts";
 import { CborWriter } from "./cbor_writer.ts";
-import type { Entries, Entry, EntryKind, Message, Need, Stamp, Verdict } from "./messages.ts";
+import type {
+  Entries,
+  Entry,
+  EntryKind,
+  Message,
+  Need,
+  Sealed,
+  SealedFile,
+  Stamp,
+  Verdict,
+} from "./messages.ts";
 import { PlainReader } from "./plain_reader.ts";
 
 const KIND_NUMBERS = { file: 1, directory: 2, link: 3 } as const satisfies Record<
@@ -50,6 +61,8 @@ export function readPlain(type: Message["type"], body: Uint8Array): Message | nu
     case "need":
       // A copy: bytes of it stay with who reads it.
       return readNeed(new PlainReader(body.slice()));
+    case "sealed":
+      return readSealed(new PlainReader(body.slice()));
     default:
       return null;
   }
@@ -62,6 +75,8 @@ export function writePlain(message: Message): Uint8Array<ArrayBuffer> | null {
       return isPlainEntries(message) ? writeEntries(message) : null;
     case "need":
       return isPlainNeed(message) ? writeNeed(message) : null;
+    case "sealed":
+      return isPlainSealed(message) ? writeSealed(message) : null;
     default:
       return null;
   }
@@ -145,6 +160,23 @@ function readVerdict(reader: PlainReader): Verdict {
   return { entry, want: want === "none" ? "all" : want };
 }
 
+function readSealed(reader: PlainReader): Sealed | null {
+  if (reader.map() !== 2) return null;
+  const files: SealedFile[] = [];
+  const count = reader.key(KEY.f).list(LIMITS.rangesPerMessage);
+  for (let at = 0; at < count; at++) files.push(readSealedFile(reader));
+  const transfer = reader.key(KEY.t).uint(U32_MAX);
+  return reader.isDone ? { type: "sealed", transfer, files } : null;
+}
+
+function readSealedFile(reader: PlainReader): SealedFile {
+  if (reader.map() !== 3) reader.refuse();
+  const digest = reader.key(KEY.d).bytes(DIGEST_BYTES);
+  const entry = reader.key(KEY.e).uint(ENTRY_MAX);
+  const kept = reader.key(KEY.k).boolean();
+  return { entry, digest, kept };
+}
+
 function isPlainEntries({ transfer, first, entries, sources }: Entries): boolean {
   return isUint(transfer, U32_MAX) && isUint(first, ENTRY_MAX) &&
     entries.length <= LIMITS.entriesPerMessage && sources.length === entries.length &&
@@ -220,6 +252,28 @@ function writeNeed({ transfer, verdicts }: Need): Uint8Array<ArrayBuffer> {
     writer.key(KEY.e).integer(verdict.entry);
     writer.key(KEY.w).integer(WANTS.indexOf(verdict.want));
   }
+  return writer.end();
+}
+
+function isPlainSealed({ transfer, files }: Sealed): boolean {
+  return isUint(transfer, U32_MAX) && files.length <= LIMITS.rangesPerMessage &&
+    files.every(isPlainSealedFile);
+}
+
+function isPlainSealedFile({ entry, digest, kept }: SealedFile): boolean {
+  return isUint(entry, ENTRY_MAX) && typeof kept === "boolean" &&
+    digest instanceof Uint8Array && digest.byteLength === DIGEST_BYTES;
+}
+
+function writeSealed({ transfer, files }: Sealed): Uint8Array<ArrayBuffer> {
+  const writer = CborWriter.begin();
+  writer.map(2).key(KEY.f).array(files.length);
+  for (const { entry, digest, kept } of files) {
+    writer.map(3).key(KEY.d).bytes(digest);
+    writer.key(KEY.e).integer(entry);
+    writer.key(KEY.k).boolean(kept);
+  }
+  writer.key(KEY.t).integer(transfer);
   return writer.end();
 }
 
