@@ -113,7 +113,7 @@ export class Arrivals {
   }
 
   #checkPlace(file: ReceiveFile, record: ChunkRecord): void {
-    const { sizeBytes } = file.entry;
+    const { sizeBytes } = file;
     if (
       record.chunk >= file.chunks ||
       record.rawBytes !== chunkLengthBytes(sizeBytes, this.#context.chunkBytes, record.chunk)
@@ -148,7 +148,7 @@ export class Arrivals {
     if (file.keepsStanding) {
       // Nothing differs so far: perhaps the whole file stays as it stands.
       file.store(record, { written: false });
-      file.deferred.push(record);
+      file.defer(record);
       tally.count(record);
       this.#files.maybeWhole(file);
       return null;
@@ -160,8 +160,7 @@ export class Arrivals {
   /** The first chunk that differs opens the part: what was kept back is copied into it. */
   #openPart(file: ReceiveFile): void {
     file.touched = true;
-    const records = file.deferred;
-    file.deferred = [];
+    const records = file.takeDeferred();
     if (records.length === 0 || file.standing === null) return;
     const { standing } = file;
     const frame = this.#nextCopy--;
@@ -176,8 +175,8 @@ export class Arrivals {
       record,
       path: file.part,
       offsetBytes: record.chunk * this.#context.chunkBytes,
-      fileBytes: file.entry.sizeBytes,
-      sparse: file.entry.sparse === true,
+      fileBytes: file.sizeBytes,
+      sparse: file.isSparse,
       sync: file.syncsAlone,
       copyFrom,
     };

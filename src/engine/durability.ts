@@ -61,7 +61,7 @@ export class DurabilityLedger {
   stored(file: ReceiveFile, frame: number, bytes: number): void {
     this.#soil(file, bytes);
     if (frame < 0) return;
-    file.undurable.push(frame);
+    file.storedWith(frame);
     this.#await(frame);
   }
 
@@ -87,7 +87,7 @@ export class DurabilityLedger {
     this.#dirty.delete(file);
     this.#committingBytes -= this.#committing.get(file) ?? 0;
     this.#committing.delete(file);
-    this.#release(file.undurable.splice(0));
+    this.#release(file.takeUndurable());
   }
 
   /** Runs to journal now, or null. `skip` names files whose commit makes them durable anyway. */
@@ -155,7 +155,7 @@ export class DurabilityLedger {
       for (const run of file.takeRuns()) {
         runs.push({ ...run, entry: file.index, synced: file.syncsAlone });
       }
-      for (const frame of file.undurable.splice(0)) frames.push(frame);
+      for (const frame of file.takeUndurable()) frames.push(frame);
     }
     this.#dirty.clear();
     this.#dirtyBytes = 0;

@@ -7,6 +7,7 @@ import type { Range } from "../wire/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 import { chunkLengthBytes } from "./geometry.ts";
 import type { OpenFiles } from "./open_files.ts";
+import { Queue } from "./queue.ts";
 import type { Origin, SendFile } from "./send_file.ts";
 import { outOfPlace } from "./violation.ts";
 
@@ -36,9 +37,9 @@ interface OutstandingFrame {
 export class FramePlanner {
   readonly #files: OpenFiles<SendFile>;
   /** Files with chunks to plan, oldest first. */
-  readonly #ready: SendFile[] = [];
+  readonly #ready = new Queue<SendFile>();
   /** Chunks that were lost. */
-  readonly #again: PlannedChunk[] = [];
+  readonly #again = new Queue<PlannedChunk>();
   readonly #frames = new Map<number, OutstandingFrame>();
   #nextFrame = 0;
 
@@ -53,7 +54,7 @@ export class FramePlanner {
 
   /** A file's chunks may flow. */
   add(file: SendFile): void {
-    this.#ready.push(file);
+    this.#ready.add(file);
   }
 
   /**
@@ -112,7 +113,7 @@ export class FramePlanner {
         ? null
         : new Set(outstanding.records.map((record) => `${record.entry}/${record.chunk}`));
       for (const chunk of outstanding.chunks) {
-        if (sent === null || sent.has(`${chunk.entry}/${chunk.chunk}`)) this.#again.push(chunk);
+        if (sent === null || sent.has(`${chunk.entry}/${chunk.chunk}`)) this.#again.add(chunk);
       }
     }
   }
@@ -135,31 +136,31 @@ export class FramePlanner {
 
   /** Next chunk to plan: lost ones first, then the oldest file's next one. */
   #peekChunk(chunkBytes: number): PlannedChunk | null {
-    for (let chunk = this.#again[0]; chunk !== undefined; chunk = this.#again[0]) {
+    for (let chunk = this.#again.first; chunk !== null; chunk = this.#again.first) {
       if (this.#files.find(chunk.entry)?.isStored(chunk.chunk) === false) return chunk;
-      this.#again.shift();
+      this.#again.take();
     }
-    for (let file = this.#ready[0]; file !== undefined; file = this.#ready[0]) {
+    for (let file = this.#ready.first; file !== null; file = this.#ready.first) {
       const next = this.#files.find(file.index) === undefined ? null : file.nextChunk();
       if (next === null) {
-        this.#ready.shift();
+        this.#ready.take();
         continue;
       }
       const held = file.heldDigest(next);
-      return {
+      const planned = {
         origin: file.origin,
         entry: file.index,
         chunk: next,
         offsetBytes: next * chunkBytes,
         rawBytes: chunkLengthBytes(file.sizeBytes, chunkBytes, next),
-        ...(held === null ? {} : { held }),
       };
+      return held === null ? planned : { ...planned, held };
     }
     return null;
   }
 
   #takeChunk(chunk: PlannedChunk): void {
-    if (this.#again[0] === chunk) this.#again.shift();
-    else this.#ready[0]!.advance();
+    if (this.#again.first === chunk) this.#again.take();
+    else this.#ready.first!.advance();
   }
 }

@@ -140,8 +140,8 @@ export class Intake {
         return this.#decide(file, { entry: index, want: "all" });
       case "held":
         file.part = placement.part;
-        file.heldAs = { stamp: placement.stamp, recordedNs: placement.recordedNs };
-        this.#hold(file, placement.chunks, file.heldAs);
+        this.#files.holdPart(file, { stamp: placement.stamp, recordedNs: placement.recordedNs });
+        this.#hold(file, placement.chunks, file.heldAs ?? {});
         return this.#decide(file, { entry: index, want: "rest" });
       case "stands":
         file.part = placement.part;

@@ -14,8 +14,13 @@ Deno.test("a queue gives what it was given, in order, whatever is taken when", (
       }
       if (step < 0) assert.deepEqual(queue.takeUpTo(-step), model.splice(0, -step));
       assert.equal(queue.size, model.length);
+      assert.equal(queue.first, model[0] ?? null);
     }
-    for (const item of model) assert.equal(queue.take(), item);
+    for (const item of model) {
+      assert.equal(queue.first, item);
+      assert.equal(queue.take(), item);
+    }
+    assert.equal(queue.first, null);
     assert.equal(queue.take(), null);
   }));
 });

@@ -19,11 +19,13 @@ const FORGETTING = 4;
 const FORGOTTEN = 5;
 
 const NO_BYTES = new Uint8Array(0);
+/** Shared by all that have none: thousands of files are open at once. */
+const NONE: readonly never[] = [];
 
 /** A file up to here may be left to be synced with others; a larger one is synced as it is written. */
 const TOGETHER_BYTES = 256 * 1024;
 
-/** What is needed of a file's entry as long as it is open. */
+/** What is needed of a file's entry. */
 export interface ReceivedEntry {
   readonly sizeBytes: number;
   readonly sparse?: boolean | undefined;
@@ -32,7 +34,8 @@ export interface ReceivedEntry {
 
 export class ReceiveFile {
   readonly index: number;
-  readonly entry: ReceivedEntry;
+  readonly sizeBytes: number;
+  readonly isSparse: boolean;
   readonly chunks: number;
   /** Nothing stands at its source's place: the sender awaits no verdict. */
   readonly fresh: boolean;
@@ -45,20 +48,24 @@ export class ReceiveFile {
   /** A file that stands at the destination and may lend its chunks. */
   standing: StandingFile | null = null;
   sealed: SealedFile | null = null;
-  /** Frames with a stored chunk of this file that is not durable yet. */
-  readonly undurable: number[] = [];
-  /** `same` records of a standing file, kept back until a chunk differs. */
-  deferred: ChunkRecord[] = [];
   /** What the part was of: the sender's stamp when its chunks were journalled, and its clock then. */
   heldAs: { readonly stamp: Stamp; readonly recordedNs: bigint } | null = null;
   /** A chunk is written to the part, or is about to be. */
   touched = false;
-  /** Of chunks, with their states, once there is something to be said of one: most files are unchanged. */
+  /** The sender's; of a file that is new here nothing is held, and none is kept. */
+  readonly #stamp: Stamp | undefined;
+  /** Frames with a stored chunk of this file that is not durable yet. */
+  #undurable: readonly number[] = NONE;
+  /** `same` records of a standing file, kept back until a chunk differs. */
+  #deferred: readonly ChunkRecord[] = NONE;
+  /** Of chunks, once there is something to be said of one: most files are unchanged. */
   #digests: Uint8Array | null = null;
+  /** Of chunks, made with the digests; a file of one chunk has its state in the number. */
   #states = NO_BYTES;
-  /** The frame that each landing chunk came in; null where none ever did. */
-  #carriers: Map<number, number> | null = null;
-  #unjournalled: number[] = [];
+  #state = MISSING;
+  /** The frame that each landing chunk came in; null where none did. Of one chunk it is the number. */
+  #carriers: Map<number, number> | number | null = null;
+  #unjournalled: readonly number[] = NONE;
   #isWhole = false;
   #stored = 0;
   #held = 0;
@@ -73,9 +80,12 @@ export class ReceiveFile {
       together?: boolean;
     },
   ) {
-    this.syncsAlone = chunks === 1 && !(together && entry.sizeBytes <= TOGETHER_BYTES);
+    const { sizeBytes, sparse, stamp } = entry;
+    this.syncsAlone = chunks === 1 && !(together && sizeBytes <= TOGETHER_BYTES);
     this.index = index;
-    this.entry = entry;
+    this.sizeBytes = sizeBytes;
+    this.isSparse = sparse === true;
+    this.#stamp = fresh ? undefined : stamp;
     this.fresh = fresh;
     this.chunks = chunks;
   }
@@ -94,13 +104,13 @@ export class ReceiveFile {
   /** The standing file is what was sent: nothing needs to be written. */
   get keepsStanding(): boolean {
     return this.standing !== null && !this.touched &&
-      this.standing.stamp.sizeBytes === this.entry.sizeBytes;
+      this.standing.stamp.sizeBytes === this.sizeBytes;
   }
 
   /** What is held may stand for the source unread: the sender's own rule, held against it. */
   get mayBeKept(): boolean {
-    const { heldAs, entry: { stamp } } = this;
-    return heldAs !== null && mayTrustUnread(stamp, heldAs.stamp, heldAs.recordedNs);
+    const { heldAs } = this;
+    return heldAs !== null && mayTrustUnread(this.#stamp, heldAs.stamp, heldAs.recordedNs);
   }
 
   wants(chunk: number): boolean {
@@ -108,6 +118,7 @@ export class ReceiveFile {
   }
 
   digestOf(chunk: number): Uint8Array {
+    if (this.chunks === 1) return this.digests;
     return this.digests.subarray(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
   }
 
@@ -117,12 +128,12 @@ export class ReceiveFile {
 
   /** Held in the part, where the journal says so. */
   isClaimed(chunk: number): boolean {
-    return this.standing === null && this.#states[chunk] === HELD;
+    return this.standing === null && this.#stateOf(chunk) === HELD;
   }
 
   /** Neither overwritten nor journalled again until the journal has answered. */
   isForgetting(chunk: number): boolean {
-    return this.#states[chunk] === FORGETTING;
+    return this.#stateOf(chunk) === FORGETTING;
   }
 
   /** The claims on chunks from `first` up to `end` are to be dropped; answers on which there are any. */
@@ -130,7 +141,7 @@ export class ReceiveFile {
     const ranges = new RangeSet();
     for (let chunk = first; chunk < Math.min(end, this.chunks); chunk++) {
       if (!this.isClaimed(chunk)) continue;
-      this.#states[chunk] = FORGETTING;
+      this.#turn(chunk, FORGETTING);
       ranges.add(chunk);
     }
     return ranges.drain(ranges.size);
@@ -138,7 +149,9 @@ export class ReceiveFile {
 
   /** The journal claims these chunks no more. */
   forgotten(ranges: readonly Range[]): void {
-    for (const [first, count] of ranges) this.#states.fill(FORGOTTEN, first, first + count);
+    for (const [first, count] of ranges) {
+      for (let chunk = first; chunk < first + count; chunk++) this.#turn(chunk, FORGOTTEN);
+    }
   }
 
   /**
@@ -147,7 +160,7 @@ export class ReceiveFile {
    */
   reclaim(): boolean {
     for (let chunk = 0; chunk < this.chunks; chunk++) {
-      if (this.#stateOf(chunk) > HELD) this.#unjournalled.push(chunk);
+      if (this.#stateOf(chunk) > HELD) this.#unjournalled = added(this.#unjournalled, chunk);
     }
     return this.#unjournalled.length > 0;
   }
@@ -161,7 +174,7 @@ export class ReceiveFile {
   heldBytes(chunkBytes: number): number {
     let bytes = 0;
     for (let chunk = 0; chunk < this.chunks; chunk++) {
-      if (this.isHeld(chunk)) bytes += chunkLengthBytes(this.entry.sizeBytes, chunkBytes, chunk);
+      if (this.isHeld(chunk)) bytes += chunkLengthBytes(this.sizeBytes, chunkBytes, chunk);
     }
     return bytes;
   }
@@ -172,33 +185,58 @@ export class ReceiveFile {
       const bytes = digests.subarray(heldBytes, heldBytes += count * DIGEST_BYTES);
       this.digests.set(bytes, first * DIGEST_BYTES);
       for (let chunk = first; chunk < first + count; chunk++) {
-        if (this.#states[chunk] === MISSING) this.#held++;
-        this.#states[chunk] = HELD;
+        if (this.#stateOf(chunk) === MISSING) this.#held++;
+        this.#turn(chunk, HELD);
       }
     }
   }
 
   land(chunk: number, frame: number): void {
     if (this.isHeld(chunk)) this.#held--;
-    if (this.#digests === null) this.#make();
-    this.#states[chunk] = LANDING;
-    this.#carriers ??= new Map();
-    this.#carriers.set(chunk, frame);
+    this.#turn(chunk, LANDING);
+    if (this.chunks === 1) this.#carriers = frame;
+    else if (this.#carriers instanceof Map) this.#carriers.set(chunk, frame);
+    else this.#carriers = new Map([[chunk, frame]]);
   }
 
   /** The frame in which a chunk is landing; null when it is not. */
   carrierOf(chunk: number): number | null {
-    return this.#carriers?.get(chunk) ?? null;
+    return this.#carriers instanceof Map ? this.#carriers.get(chunk) ?? null : this.#carriers;
   }
 
   /** The chunk is verified and where it belongs; `written` when the journal must hear of it. */
   store(record: ChunkRecord, { written }: { written: boolean }): void {
     if (this.isHeld(record.chunk)) this.#held--;
     this.digests.set(record.digest, record.chunk * DIGEST_BYTES);
-    this.#states[record.chunk] = STORED;
-    this.#carriers?.delete(record.chunk);
+    this.#turn(record.chunk, STORED);
+    if (this.#carriers instanceof Map) this.#carriers.delete(record.chunk);
+    else this.#carriers = null;
     this.#stored++;
-    if (written) this.#unjournalled.push(record.chunk);
+    if (written) this.#unjournalled = added(this.#unjournalled, record.chunk);
+  }
+
+  /** A chunk that came with a frame is stored, and not durable. */
+  storedWith(frame: number): void {
+    this.#undurable = added(this.#undurable, frame);
+  }
+
+  /** Takes out the frames with a stored chunk of this file that was not durable until now. */
+  takeUndurable(): readonly number[] {
+    const frames = this.#undurable;
+    this.#undurable = NONE;
+    return frames;
+  }
+
+  /** A chunk is the same in the standing file: it is copied only once another one differs. */
+  defer(record: ChunkRecord): void {
+    this.#deferred = added(this.#deferred, record);
+  }
+
+  /** Takes out what was kept back. */
+  takeDeferred(): readonly ChunkRecord[] {
+    const records = this.#deferred;
+    this.#deferred = NONE;
+    return records;
   }
 
   /** A chunk taken as standing is to be copied after all. */
@@ -215,8 +253,8 @@ export class ReceiveFile {
 
   /** Takes out what is to be journalled, as runs of consecutive chunks. */
   takeRuns(): ChunkRun[] {
-    const chunks = this.#unjournalled.sort((a, b) => a - b);
-    this.#unjournalled = [];
+    const chunks = this.#unjournalled.toSorted((a, b) => a - b);
+    this.#unjournalled = NONE;
     const runs: ChunkRun[] = [];
     for (let at = 0; at < chunks.length;) {
       let end = at + 1;
@@ -234,18 +272,29 @@ export class ReceiveFile {
   }
 
   #stateOf(chunk: number): number {
-    return this.#states[chunk] ?? MISSING;
+    return this.chunks === 1 ? this.#state : this.#states[chunk] ?? MISSING;
   }
 
+  #turn(chunk: number, state: number): void {
+    if (this.chunks === 1) {
+      this.#state = state;
+    } else {
+      if (this.#digests === null) this.#make();
+      this.#states[chunk] = state;
+    }
+  }
+
+  /** Room for digests: as little as for one lies among V8's objects, while nothing is made a view of it. */
   #make(): Uint8Array {
     const { chunks } = this;
-    if (chunks > 1) {
-      this.#states = new Uint8Array(chunks);
-      return this.#digests = new Uint8Array(chunks * DIGEST_BYTES);
-    }
-    // In one buffer: of small files there are many, and a buffer outweighs what is in it.
-    const state = new Uint8Array(DIGEST_BYTES + 1);
-    this.#states = state.subarray(DIGEST_BYTES, DIGEST_BYTES + chunks);
-    return this.#digests = state.subarray(0, chunks * DIGEST_BYTES);
+    if (chunks > 1) this.#states = new Uint8Array(chunks);
+    return this.#digests = new Uint8Array(chunks * DIGEST_BYTES);
   }
+}
+
+/** With one more: the first makes a list of one, without room for those that mostly never come. */
+function added<Item>(items: readonly Item[], item: Item): readonly Item[] {
+  if (items.length === 0) return [item];
+  (items as Item[]).push(item);
+  return items;
 }

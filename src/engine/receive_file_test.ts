@@ -128,3 +128,42 @@ Deno.test("shed() gives digests up only when the journal has them", () => {
   assert.equal(file.takeRuns()[0]!.digests.byteLength, 64);
   assert.equal(file.digests.byteLength, 0);
 });
+
+Deno.test("a file of one chunk holds, forgets and claims it as any other does", () => {
+  const file = fileOf(4);
+  file.hold({ ranges: [[0, 1]], digests: digest(1) });
+  assert.ok(file.isHeld(0) && file.isClaimed(0) && file.isAllHeld);
+  assert.deepEqual(file.forget(0, 8), [[0, 1]]);
+  assert.deepEqual([file.isForgetting(0), file.isClaimed(0)], [true, false]);
+  file.forgotten([[0, 1]]);
+  assert.deepEqual([file.isForgetting(0), file.wants(0)], [false, true]);
+  assert.equal(file.reclaim(), true);
+  assert.deepEqual(file.takeRuns(), [{ first: 0, digests: digest(1) }]);
+  file.land(0, 7);
+  assert.deepEqual([file.wants(0), file.carrierOf(0)], [false, 7]);
+  file.store(recordOf(0, 0), WRITTEN);
+  assert.deepEqual([file.isComplete, file.carrierOf(0)], [true, null]);
+  assert.deepEqual(file.digestOf(0), recordOf(0, 0).digest);
+});
+
+Deno.test("a digest that is stored does not follow the record it came in", () => {
+  for (const sizeBytes of [4, 8]) {
+    const file = fileOf(sizeBytes);
+    const record = recordOf(0, 0);
+    const expected = record.digest.slice();
+    file.store(record, WRITTEN);
+    record.digest.fill(0);
+    assert.deepEqual(file.digestOf(0), expected);
+  }
+});
+
+Deno.test("frames and records that wait are taken out once, and are each file's own", () => {
+  const [file, other] = [fileOf(8), fileOf(8)];
+  for (const frame of [4, 9]) file.storedWith(frame);
+  file.defer(recordOf(0, 1));
+  file.defer(recordOf(0, 0));
+  assert.deepEqual([other.takeUndurable(), other.takeDeferred()], [[], []]);
+  assert.deepEqual(file.takeUndurable(), [4, 9]);
+  assert.deepEqual(file.takeDeferred(), [recordOf(0, 1), recordOf(0, 0)]);
+  assert.deepEqual([file.takeUndurable(), file.takeDeferred()], [[], []]);
+});

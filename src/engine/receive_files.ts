@@ -39,6 +39,8 @@ export class ReceiveFiles {
   readonly #files = new OpenFiles<ReceiveFile>();
   /** Those of which nothing was said yet but their entry; each has room among the others. */
   readonly #announced = new AnnouncedFiles();
+  /** Open files of which there is a part: of thousands that are open mostly none. */
+  readonly #inParts = new Set<ReceiveFile>();
 
   constructor(context: ReceiveContext) {
     this.#context = context;
@@ -56,7 +58,13 @@ export class ReceiveFiles {
 
   /** Open files of which there is a part, whose chunks the sender has not taken over unread. */
   get inParts(): readonly ReceiveFile[] {
-    return this.#files.all().filter(({ heldAs, sealed }) => heldAs !== null && !sealed?.kept);
+    return [...this.#inParts].filter(({ sealed }) => !sealed?.kept);
+  }
+
+  /** There is a part of an open file. */
+  holdPart(file: ReceiveFile, heldAs: NonNullable<ReceiveFile["heldAs"]>): void {
+    file.heldAs = heldAs;
+    this.#inParts.add(file);
   }
 
   /** Nothing more comes: what the journal is to hear of is said to the ledger. */
@@ -109,13 +117,13 @@ export class ReceiveFiles {
   maybeWhole(file: ReceiveFile): void {
     if (file.sealed === null || !file.placed || !file.isComplete) return;
     const { settlement, ledger, hashing, chunkBytes } = this.#context;
-    const { entry: { sizeBytes }, digests } = file;
+    const { sizeBytes, digests } = file;
     const digest = fileDigest(hashing, { sizeBytes, chunkBytes, digests });
     if (!equalBytes(digest, file.sealed.digest)) {
       const message = "Cannot keep it: its digest is not the sender's";
       return this.fail(file.index, { code: "integrity", message });
     }
-    this.#files.close(file);
+    this.#shut(file);
     settlement.entries.whole(file, { awaitsJournal: ledger.awaits(file) });
   }
 
@@ -201,12 +209,17 @@ export class ReceiveFiles {
   #close(index: number): boolean {
     const file = this.#files.find(index);
     if (file !== undefined) {
-      this.#files.close(file);
+      this.#shut(file);
       return true;
     }
     if (!this.#announced.delete(index)) return false;
     this.#files.release(this.#chunks(index));
     return true;
+  }
+
+  #shut(file: ReceiveFile): void {
+    this.#files.close(file);
+    this.#inParts.delete(file);
   }
 
   /** A file of which there is something to be said, out of those that were announced. */

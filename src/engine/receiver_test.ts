@@ -452,6 +452,10 @@ Deno.test("what lies in a part counts as held until a record settles it, or all 
   const kept = open();
   seal(kept, { ...sealOf(0, 12, records), kept: true });
   assert.deepEqual([kept.counts.bytesDone, kept.counts.heldBytes], [8, undefined]);
+  const failing = open();
+  const failures = [{ entry: 0, code: "io", message: "" }];
+  failing.handle({ type: "failed", transfer: 1, failures });
+  assert.equal(failing.counts.heldBytes, undefined, "nothing of it is open any more");
 });
 
 Deno.test("held chunks that are the same need no journal, whatever version they were of", () => {

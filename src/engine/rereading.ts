@@ -30,7 +30,7 @@ export class Rereading {
   /** A file is to be read again. What stands there and is kept is read where it stands. */
   add(file: ReceiveFile, whole: WholeFile): void {
     const path = whole.keep ? file.standing?.path ?? file.part : file.part;
-    const { index: entry, entry: { sizeBytes } } = file;
+    const { index: entry, sizeBytes } = file;
     this.#waiting.push({ file: { entry, path, sizeBytes }, whole });
   }
 

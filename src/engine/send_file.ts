@@ -33,26 +33,15 @@ export class SendFile {
   readonly chunks: number;
   /** The receiver needs no further answer about it. */
   decided = false;
-  /** What the receiver holds need not be read again. */
-  trusted = false;
-  /**
-   * What the receiver misses is sent before what it holds is compared. Only where it has a part: of a
-   * file that stands it learns with the first chunk that differs that it needs one.
-   */
-  heldLast = false;
-  /** One past the last chunk that the receiver said it holds. */
-  heldEnd = 0;
-  /** Held chunks were taken over unread. */
-  kept = false;
   /** Its digest is settled; and said to the receiver. */
   sealed: "no" | "yes" | "sent" = "no";
   /** Of chunks, with their flags, once there is something to be said of one: most files are unchanged. */
   #digests: Uint8Array | null = null;
   #flags = NO_BYTES;
-  #held: Uint8Array | null = null;
+  /** Flags of the one chunk that most files are: these have no memory of their own for it. */
+  #only = 0;
+  #held: Held | null = null;
   #next = 0;
-  /** What is missing was planned: what is held follows. */
-  #isAtHeld = false;
   #known = 0;
   #stored = 0;
 
@@ -71,6 +60,37 @@ export class SendFile {
     return this.#digests ?? this.#make();
   }
 
+  /** What the receiver holds need not be read again. */
+  get trusted(): boolean {
+    return this.#held?.isTrusted ?? false;
+  }
+
+  set trusted(isTrusted: boolean) {
+    this.#makeHeld().isTrusted = isTrusted;
+  }
+
+  /**
+   * What the receiver misses is sent before what it holds is compared. Only where it has a part: of a
+   * file that stands it learns with the first chunk that differs that it needs one.
+   */
+  get heldLast(): boolean {
+    return this.#held?.isLast ?? false;
+  }
+
+  set heldLast(isLast: boolean) {
+    this.#makeHeld().isLast = isLast;
+  }
+
+  /** One past the last chunk that the receiver said it holds. */
+  get heldEnd(): number {
+    return this.#held?.end ?? 0;
+  }
+
+  /** Held chunks were taken over unread. */
+  get kept(): boolean {
+    return this.#held?.isKept ?? false;
+  }
+
   get isKnown(): boolean {
     return this.#known === this.chunks;
   }
@@ -81,8 +101,10 @@ export class SendFile {
 
   /** The receiver has every chunk, for all that is known. */
   get isAllHeld(): boolean {
-    if (this.#digests === null) return this.chunks === 0;
-    return this.#flags.every((flags) => (flags & HELD) !== 0);
+    for (let chunk = 0; chunk < this.chunks; chunk++) {
+      if ((this.#flagsOf(chunk) & HELD) === 0) return false;
+    }
+    return true;
   }
 
   isStored(chunk: number): boolean {
@@ -93,8 +115,8 @@ export class SendFile {
   nextChunk(): number | null {
     while (this.#next < this.chunks && !this.#isTurnOf(this.#next)) this.#next++;
     if (this.#next < this.chunks) return this.#next;
-    if (!this.heldLast || this.#isAtHeld) return null;
-    this.#isAtHeld = true;
+    if (this.#held === null || !this.#held.isLast || this.#held.isAtIt) return null;
+    this.#held.isAtIt = true;
     this.#next = 0;
     return this.nextChunk();
   }
@@ -103,14 +125,15 @@ export class SendFile {
     this.#next++;
   }
 
-  /** Records the digest of a chunk; a chunk read twice must be the same twice. */
+  /** Records the digest of a chunk, which stays as it is; a chunk read twice must be the same twice. */
   know(chunk: number, digest: Uint8Array): "new" | "same" | "differs" {
     const at = chunk * DIGEST_BYTES;
     if ((this.#flagsOf(chunk) & KNOWN) !== 0) {
       return equalBytes(this.digests.subarray(at, at + DIGEST_BYTES), digest) ? "same" : "differs";
     }
-    this.digests.set(digest, at);
-    this.#flags[chunk]! |= KNOWN;
+    if (this.chunks === 1) this.#digests = digest;
+    else this.digests.set(digest, at);
+    this.#mark(chunk, KNOWN);
     this.#known++;
     return "new";
   }
@@ -118,8 +141,7 @@ export class SendFile {
   /** Marks a chunk as stored; false when it was. */
   store(chunk: number): boolean {
     if (this.isStored(chunk)) return false;
-    if (this.#digests === null) this.#make();
-    this.#flags[chunk]! |= STORED;
+    this.#mark(chunk, STORED);
     this.#stored++;
     return true;
   }
@@ -141,19 +163,19 @@ export class SendFile {
 
   /** The receiver holds these chunks, by digest. */
   hold({ ranges, digests }: HeldChunks): void {
-    this.#held ??= new Uint8Array(this.chunks * DIGEST_BYTES);
-    if (this.#digests === null) this.#make();
+    const held = this.#makeHeld();
     let heldBytes = 0;
     for (const [first, count] of ranges) {
       const bytes = digests.subarray(heldBytes, heldBytes += count * DIGEST_BYTES);
-      this.#held.set(bytes, first * DIGEST_BYTES);
-      for (let chunk = first; chunk < first + count; chunk++) this.#flags[chunk]! |= HELD;
-      this.heldEnd = first + count;
+      held.digests.set(bytes, first * DIGEST_BYTES);
+      for (let chunk = first; chunk < first + count; chunk++) this.#mark(chunk, HELD);
+      held.end = first + count;
     }
   }
 
   forgetHeld(): void {
     this.#held = null;
+    this.#only &= ~HELD;
     for (let chunk = 0; chunk < this.#flags.length; chunk++) this.#flags[chunk]! &= ~HELD;
   }
 
@@ -161,7 +183,7 @@ export class SendFile {
   heldDigest(chunk: number): Uint8Array | null {
     if (this.#held === null || (this.#flagsOf(chunk) & HELD) === 0) return null;
     // A copy: a view would take its whole buffer along to a worker.
-    return this.#held.slice(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
+    return this.#held.digests.slice(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
   }
 
   /** Bytes of the chunks of a part that the receiver holds, and that are still to be compared. */
@@ -185,25 +207,54 @@ export class SendFile {
       this.store(chunk);
       bytes += chunkLengthBytes(this.sizeBytes, chunkBytes, chunk);
     }
-    this.kept = true;
+    this.#makeHeld().isKept = true;
     return bytes;
   }
 
   #isTurnOf(chunk: number): boolean {
     if (this.isStored(chunk)) return false;
-    const isHeld = (this.#flagsOf(chunk) & HELD) !== 0;
-    return !this.heldLast || isHeld === this.#isAtHeld;
+    if (this.#held === null || !this.#held.isLast) return true;
+    return ((this.#flagsOf(chunk) & HELD) !== 0) === this.#held.isAtIt;
   }
 
   #flagsOf(chunk: number): number {
-    return this.#flags[chunk] ?? 0;
+    return this.chunks === 1 ? this.#only : this.#flags[chunk] ?? 0;
+  }
+
+  #mark(chunk: number, flag: number): void {
+    if (this.chunks === 1) {
+      this.#only |= flag;
+      return;
+    }
+    if (this.#digests === null) this.#make();
+    this.#flags[chunk]! |= flag;
+  }
+
+  #makeHeld(): Held {
+    return this.#held ??= new Held(this.chunks);
   }
 
   #make(): Uint8Array {
+    if (this.chunks === 1) return this.#digests = new Uint8Array(DIGEST_BYTES);
     // One buffer: of small files there are many, and a buffer outweighs what is in it.
     const state = new Uint8Array(this.chunks * (DIGEST_BYTES + 1));
     this.#flags = state.subarray(this.chunks * DIGEST_BYTES);
     return this.#digests = state.subarray(0, this.chunks * DIGEST_BYTES);
+  }
+}
+
+/** What the receiver said it holds of a file: of most files, nothing. */
+class Held {
+  readonly digests: Uint8Array;
+  end = 0;
+  isTrusted = false;
+  isLast = false;
+  /** What is missing was planned: what is held follows. */
+  isAtIt = false;
+  isKept = false;
+
+  constructor(chunks: number) {
+    this.digests = new Uint8Array(chunks * DIGEST_BYTES);
   }
 }
 

@@ -31,6 +31,24 @@ Deno.test("know() tells a chunk read twice the same from one that differs", () =
   assert.deepEqual(file.digests, concatBytes([digest(0), digest(1)]));
 });
 
+Deno.test("a file of one chunk knows, stores and holds it like any other", () => {
+  const file = fileOf(3);
+  assert.deepEqual([file.isKnown, file.isAllStored, file.isAllHeld], [false, false, false]);
+  assert.deepEqual(file.digests, new Uint8Array(32));
+  file.hold({ ranges: [[0, 1]], digests: digest(4) });
+  assert.deepEqual([file.isAllHeld, file.heldEnd], [true, 1]);
+  assert.deepEqual(file.heldDigest(0), digest(4));
+  file.forgetHeld();
+  assert.deepEqual([file.isAllHeld, file.heldDigest(0)], [false, null]);
+  assert.equal(file.know(0, digest(1)), "new");
+  assert.equal(file.know(0, digest(1)), "same");
+  assert.equal(file.know(0, digest(2)), "differs");
+  assert.deepEqual(file.digests, digest(1));
+  assert.deepEqual([file.isKnown, file.isAllStored], [true, false]);
+  assert.deepEqual([file.store(0), file.store(0)], [true, false]);
+  assert.deepEqual([file.isKnown, file.isAllStored, file.nextChunk()], [true, true, null]);
+});
+
 Deno.test("store() counts a chunk once", () => {
   const file = fileOf(8);
   assert.equal(file.store(0), true);
