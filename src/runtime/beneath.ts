@@ -7,7 +7,7 @@
 import type { BigIntStats } from "node:fs";
 import { constants } from "node:os";
 import { osCode } from "../base/os_error.ts";
-import { type CallArguments, type CallNumbers, systemError } from "./kernel.ts";
+import { type CallNumbers, systemError } from "./kernel.ts";
 import { HOW_BYTES, KernelCalls, type KernelMemory, type Listed } from "./kernel_memory.ts";
 import { KeptDirectories } from "./kept_directories.ts";
 import {
@@ -18,7 +18,7 @@ import {
   OpenFile,
 } from "./open_file.ts";
 import { flagsOf, OPEN_WAY, type Opening } from "./open_flags.ts";
-import { granted, leftOut } from "./runtime.ts";
+import { leftOut, mayReadBelow, mayWriteBelow } from "./runtime.ts";
 
 export type { Listed } from "./kernel_memory.ts";
 export type { HeldWhole, OpenBeneath, SameOpen } from "./open_file.ts";
@@ -42,12 +42,11 @@ const NO_LINKS = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
 const RESOLVE_ATTEMPTS = 64;
 
 /**
- * Whether a directory may be used so. FFI asks nobody whether it may read or write: what the runtime was
- * not allowed is not done.
+ * Whether a directory may be used so, with all that is below it. FFI asks nobody whether it may read or
+ * write: what the runtime was not allowed is not done.
  */
 export function mayHold(real: string, use: "read" | "write"): boolean {
-  return !isLeftOut() && granted({ name: "read", path: real }) &&
-    (use === "read" || granted({ name: "write", path: real }));
+  return !isLeftOut() && mayReadBelow(real) && (use === "read" || mayWriteBelow(real));
 }
 
 function isLeftOut(): boolean {
@@ -81,7 +80,7 @@ export class Beneath implements Disposable {
     this.#memory = calls.memory;
     this.#access = {
       memory: this.#memory,
-      call: (name, ...values) => this.#call(name, ...values),
+      call: (name, a, b, c, d, e) => this.#calls.kernel.call(name, a, b, c, d, e),
       look: (fd) => this.#statOf(fd),
       fill: (fd) => this.#fillStat(fd),
     };
@@ -128,21 +127,15 @@ export class Beneath implements Disposable {
   /** What stands there, a link itself; null for nothing, and below nothing. */
   look(path: string): BigIntStats | null {
     try {
-      return path === "" ? this.#statOf(this.#root) : this.#at(path, (directory, name) => {
-        const { first, statx } = this.#memoryFor(name);
-        const { kernel } = this.#calls;
-        const got = kernel.attempt(
-          "statx",
-          directory,
-          first,
-          AT_SYMLINK_NOFOLLOW,
-          STATX_ALL,
-          statx,
-        );
-        if (got === -constants.errno.ENOENT) return null;
-        if (got < 0) throw systemError("statx", -got);
-        return this.#memory.stats();
-      });
+      if (path === "") return this.#statOf(this.#root);
+      const { kernel } = this.#calls;
+      const directory = this.#directoryOf(path);
+      const { statx } = this.#memory;
+      const name = this.#memory.first(nameOf(path));
+      const got = kernel.attempt("statx", directory, name, AT_SYMLINK_NOFOLLOW, STATX_ALL, statx);
+      if (got === -constants.errno.ENOENT) return null;
+      if (got < 0) throw systemError("statx", -got);
+      return this.#memory.stats();
     } catch (thrown) {
       if (osCode(thrown) === "ENOENT") return null;
       throw thrown;
@@ -163,11 +156,10 @@ export class Beneath implements Disposable {
 
   /** Where a link leads; throws without a `code` where that is not UTF-8. */
   readLink(path: string): string {
-    return this.#at(path, (directory, name) => {
-      const { data, dataBytes } = this.#memory;
-      const got = this.#call("readlinkat", directory, this.#memory.first(name), data, dataBytes);
-      return this.#memory.text(got);
-    });
+    const { data, dataBytes } = this.#memory;
+    const directory = this.#directoryOf(path);
+    const name = this.#memory.first(nameOf(path));
+    return this.#memory.text(this.#call("readlinkat", directory, name, data, dataBytes));
   }
 
   /** Opens what stands there, or makes it, and never waits for it; a link is refused (ELOOP). */
@@ -182,29 +174,23 @@ export class Beneath implements Disposable {
 
   rename(from: string, to: string): void {
     this.#kept.moved(from);
-    this.#atBoth(from, to, (a, first, b, second) => {
-      this.#call("renameat2", a, first, b, second, 0);
-    });
+    this.#callWithBoth("renameat2", from, to);
   }
 
   /** Gives a file a second name; fails with EEXIST where something stands. */
   link(from: string, to: string): void {
-    this.#atBoth(from, to, (a, first, b, second) => {
-      this.#call("linkat", a, first, b, second, 0);
-    });
+    this.#callWithBoth("linkat", from, to);
   }
 
   symlink(target: string, path: string): void {
-    this.#at(path, (directory, name) => {
-      const { first } = this.#memoryFor(target);
-      this.#call("symlinkat", first, directory, this.#memory.second(name));
-    });
+    const directory = this.#directoryOf(path);
+    const first = this.#memory.first(target);
+    this.#call("symlinkat", first, directory, this.#memory.second(nameOf(path)));
   }
 
   makeDirectory(path: string, mode: number): void {
-    this.#at(path, (directory, name) => {
-      this.#call("mkdirat", directory, this.#memory.first(name), mode);
-    });
+    const directory = this.#directoryOf(path);
+    this.#call("mkdirat", directory, this.#memory.first(nameOf(path)), mode);
   }
 
   /** Permission bits of a file or directory, whether or not it may be read; never of what a link leads to. */
@@ -218,25 +204,23 @@ export class Beneath implements Disposable {
 
   /** Time of a link itself, as of anything else. */
   setTime(path: string, mtimeNs: bigint): void {
-    this.#at(path, (directory, name) => {
-      const times = this.#memory.times(mtimeNs);
-      this.#call("utimensat", directory, this.#memory.first(name), times, AT_SYMLINK_NOFOLLOW);
-    });
+    const directory = this.#directoryOf(path);
+    const name = nameOf(path);
+    const times = this.#memory.times(mtimeNs);
+    this.#call("utimensat", directory, this.#memory.first(name), times, AT_SYMLINK_NOFOLLOW);
   }
 
   /** Removes a file or link. */
   remove(path: string): void {
-    this.#at(path, (directory, name) => {
-      this.#call("unlinkat", directory, this.#memory.first(name), 0);
-    });
+    const directory = this.#directoryOf(path);
+    this.#call("unlinkat", directory, this.#memory.first(nameOf(path)), 0);
   }
 
   /** Removes an empty directory. */
   removeDirectory(path: string): void {
     this.#kept.moved(path);
-    this.#at(path, (directory, name) => {
-      this.#call("unlinkat", directory, this.#memory.first(name), AT_REMOVEDIR);
-    });
+    const directory = this.#directoryOf(path);
+    this.#call("unlinkat", directory, this.#memory.first(nameOf(path)), AT_REMOVEDIR);
   }
 
   #open(path: string, opening: Opening): number {
@@ -257,23 +241,17 @@ export class Beneath implements Disposable {
     }
   }
 
-  /** Does something with the directory that holds a name. */
-  #at<T>(path: string, body: (directory: number, name: string) => T): T {
+  /** The directory that holds a name, good until the next one but one is asked for. */
+  #directoryOf(path: string): number {
     const cut = path.lastIndexOf("/");
-    const name = path.slice(cut + 1);
-    if (cut < 0) return body(this.#root, name === "" ? "." : name);
-    return body(this.#kept.directory(path.slice(0, cut)), name);
+    return cut < 0 ? this.#root : this.#kept.directory(path.slice(0, cut));
   }
 
-  #atBoth(
-    from: string,
-    to: string,
-    body: (a: number, first: number, b: number, second: number) => void,
-  ): void {
-    this.#at(from, (a, fromName) =>
-      this.#at(to, (b, toName) => {
-        body(a, this.#memory.first(fromName), b, this.#memory.second(toName));
-      }));
+  #callWithBoth(call: "renameat2" | "linkat", from: string, to: string): void {
+    const a = this.#directoryOf(from);
+    const b = this.#directoryOf(to);
+    const first = this.#memory.first(nameOf(from));
+    this.#call(call, a, first, b, this.#memory.second(nameOf(to)), 0);
   }
 
   #statOf(fd: number): BigIntStats {
@@ -282,12 +260,8 @@ export class Beneath implements Disposable {
   }
 
   #fillStat(fd: number): void {
-    const { first, statx } = this.#memoryFor("");
-    this.#call("statx", fd, first, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_ALL, statx);
-  }
-
-  #memoryFor(path: string): { readonly first: number; readonly statx: number } {
-    return { first: this.#memory.first(path), statx: this.#memory.statx };
+    const flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
+    this.#call("statx", fd, this.#memory.first(""), flags, STATX_ALL, this.#memory.statx);
   }
 
   #with<T>(fd: number, body: (fd: number) => T): T {
@@ -298,7 +272,12 @@ export class Beneath implements Disposable {
     }
   }
 
-  #call(name: keyof CallNumbers, ...values: CallArguments): number {
-    return this.#calls.kernel.call(name, ...values);
+  #call(name: keyof CallNumbers, a = 0, b = 0, c = 0, d = 0, e = 0): number {
+    return this.#calls.kernel.call(name, a, b, c, d, e);
   }
+}
+
+/** What its directory calls it; the directory held itself is its own. */
+function nameOf(path: string): string {
+  return path === "" ? "." : path.slice(path.lastIndexOf("/") + 1);
 }

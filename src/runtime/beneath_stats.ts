@@ -170,6 +170,25 @@ export class BeneathStats implements BigIntStats {
   }
 }
 
+/** What was seen of a file before, as the runtime's own `fstat` tells it. */
+export interface SeenStamp {
+  readonly device: bigint;
+  readonly inode: bigint;
+  readonly sizeBytes: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+/** Whether a `struct statx` tells of a file as it was seen; with less to make than `BeneathStats`. */
+export function isStampOf(view: DataView, seen: SeenStamp): boolean {
+  const number = (at: number) => view.getUint32(at, true);
+  return view.getBigUint64(INODE_AT, true) === seen.inode &&
+    lastDevice.of(number(DEV_AT), number(DEV_AT + 4)) === seen.device &&
+    Number(view.getBigUint64(SIZE_AT, true)) === seen.sizeBytes &&
+    timeOf(secondsAt(view, MTIME_AT), number(MTIME_AT + 8), MILLISECOND) === seen.mtimeNs &&
+    timeOf(secondsAt(view, CTIME_AT), number(CTIME_AT + 8), SECOND) === seen.ctimeNs;
+}
+
 /** A device number as the C library packs it into `st_dev`. */
 function deviceOf(majorNumber: number, minorNumber: number): bigint {
   const [major, minor] = [BigInt(majorNumber), BigInt(minorNumber)];

@@ -102,12 +102,17 @@ Deno.test("without the right to read or write a directory, or by wish, none is h
   }
 });
 
+/** All that holding a directory takes. */
+const ALL = ["--allow-read", "--allow-write", "--allow-env", "--allow-ffi"];
+
 for (
   const [flags, expected] of [
     [["--allow-read", "--allow-env"], "path checks null null"],
     [["--allow-read", "--allow-env", "--allow-ffi"], `${doorName()} ${heldOr("held")} null`],
     [["--allow-ffi", "--allow-env"], `${doorName()} null null`],
     [["--allow-read", "--allow-write", "--allow-ffi"], `${doorName()} ${heldOr("held held")}`],
+    [[...ALL, "--deny-write=/tmp/shut"], `${doorName()} ${heldOr("held")} null`],
+    [[...ALL, "--deny-read=/tmp/shut"], `${doorName()} null null`],
   ] as const
 ) {
   Deno.test(`with ${flags.join(" ")} and no more, a directory is held as far as it may be`, () => {

@@ -9,6 +9,9 @@ export class KeptDirectories {
   readonly #close: (fd: number) => void;
   /** The one used last at the end. */
   readonly #kept = new Map<string, number>();
+  /** That one: the next is mostly the same. */
+  #last: string | null = null;
+  #lastFd = -1;
 
   /** `open` goes the way to one and answers its descriptor, which `close` gives back. */
   constructor(
@@ -23,6 +26,7 @@ export class KeptDirectories {
 
   /** Open until this turn of the loop ends, or until others are used that many times. */
   directory(path: string): number {
+    if (path === this.#last) return this.#lastFd;
     let fd = this.#kept.get(path);
     if (fd !== undefined) this.#kept.delete(path);
     else {
@@ -31,15 +35,17 @@ export class KeptDirectories {
       fd = this.#open(path);
     }
     this.#kept.set(path, fd);
+    [this.#last, this.#lastFd] = [path, fd];
     return fd;
   }
 
   /** One goes, by our own doing: its path leads elsewhere from now on, or nowhere. */
   moved(path: string): void {
     for (const kept of this.#kept.keys()) {
-      if (kept.startsWith(path) && (kept.length === path.length || kept[path.length] === "/")) {
-        return this.forget();
-      }
+      // Asked of all of them for each file that is put in place: the shortest answer first.
+      if (kept.length < path.length) continue;
+      const isBelow = kept.length === path.length || kept[path.length] === "/";
+      if (isBelow && kept.startsWith(path)) return this.forget();
     }
   }
 
@@ -47,6 +53,7 @@ export class KeptDirectories {
   forget(): void {
     for (const fd of this.#kept.values()) this.#close(fd);
     this.#kept.clear();
+    this.#last = null;
   }
 
   #dropOldest(): void {

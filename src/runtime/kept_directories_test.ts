@@ -25,6 +25,8 @@ Deno.test("a directory is opened once in a turn of the loop, and closed when the
   assert.equal(kept.directory("a"), 3);
   await Promise.resolve();
   assert.deepEqual(paths(), []);
+  assert.equal(kept.directory("a"), 4);
+  kept.forget();
 });
 
 Deno.test("no more stay open than a deep walk uses, and those that were used last do", () => {

@@ -6,6 +6,7 @@
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import process from "node:process";
+import { linuxErrorName } from "../base/errno.ts";
 import { openDenoLibrary, openLibrary } from "./c_library.ts";
 import { type CallNumbers, NUMBERS } from "./kernel_numbers.ts";
 import { type Shape, SHAPE_OF, SHAPES } from "./kernel_shapes.ts";
@@ -31,8 +32,8 @@ export type CallArguments = readonly [a?: number, b?: number, c?: number, d?: nu
  */
 interface Foreign {
   syscall(number: number, a: number, b: number, c: number, d: number, e: number): number;
-  /** The same for calls of a shape, where the runtime makes a difference; null where it does not. */
-  readonly shaped: { readonly [S in Shape]: Foreign["syscall"] } | null;
+  /** A call by its number, of a shape where the runtime makes a difference; null where it does not. */
+  readonly shaped: { readonly [S in Shape]: (number: number) => Call } | null;
   /** On a thread of its own; null where the runtime has no such calls. */
   readonly syscallAside:
     | ((number: number, a: number, b: number, c: number, d: number, e: number) => Promise<number>)
@@ -42,6 +43,9 @@ interface Foreign {
   close(): void;
 }
 
+/** One of the kernel's calls. */
+type Call = (a: number, b: number, c: number, d: number, e: number) => number;
+
 export class Kernel implements Disposable {
   /** What calls read from and write to; its first byte is at `address`. */
   readonly memory: Uint8Array<ArrayBuffer>;
@@ -49,7 +53,7 @@ export class Kernel implements Disposable {
   readonly numbers: CallNumbers;
   readonly #foreign: Foreign;
   /** How each call is made. */
-  readonly #calls: { readonly [Name in keyof CallNumbers]: Foreign["syscall"] };
+  readonly #calls: { readonly [Name in keyof CallNumbers]: Call };
 
   private constructor(foreign: Foreign, numbers: CallNumbers, memoryBytes: number) {
     this.#foreign = foreign;
@@ -82,7 +86,7 @@ export class Kernel implements Disposable {
   /** Makes a call; answers -errno where it fails: an error is dear where failing is an everyday thing. */
   attempt(name: keyof CallNumbers, a = 0, b = 0, c = 0, d = 0, e = 0): number {
     for (;;) {
-      const result = this.#calls[name](this.numbers[name], a, b, c, d, e);
+      const result = this.#calls[name](a, b, c, d, e);
       if (result >= 0) return result;
       const errno = this.#foreign.errno();
       if (errno !== constants.errno.EINTR) return -errno;
@@ -119,11 +123,13 @@ export class Kernel implements Disposable {
 function callsOf(
   { shaped, syscall }: Foreign,
   numbers: CallNumbers,
-): { readonly [Name in keyof CallNumbers]: Foreign["syscall"] } {
+): { readonly [Name in keyof CallNumbers]: Call } {
   const names = Object.keys(numbers) as (keyof CallNumbers)[];
+  const plain = (number: number): Call => (a, b, c, d, e) => syscall(number, a, b, c, d, e);
   const calls = names.map((name) => {
     const shape = SHAPE_OF[name];
-    return [name, shape === undefined ? syscall : shaped?.[shape] ?? syscall];
+    const make = shape === undefined ? plain : shaped?.[shape] ?? plain;
+    return [name, make(numbers[name])];
   });
   return Object.fromEntries(calls);
 }
@@ -144,7 +150,7 @@ const CODES: ReadonlyMap<number, string> = new Map(
 );
 
 function codeOf(errno: number): string {
-  return CODES.get(errno) ?? `E${errno}`;
+  return CODES.get(errno) ?? linuxErrorName(errno) ?? `E${errno}`;
 }
 
 function foreignOfDeno(): Foreign | null {
@@ -188,21 +194,21 @@ interface ShapedSymbols {
 }
 
 function shapedOfDeno(symbols: ShapedSymbols): NonNullable<Foreign["shaped"]> {
-  const wide = new Map<number, bigint>();
-  const number64 = (number: number): bigint => {
-    let known = wide.get(number);
-    if (known === undefined) wide.set(number, known = BigInt(number));
-    return known;
-  };
-  // What calls point to lies in one block, at a few places.
-  const [first, second, last] = [new LastPointer(), new LastPointer(), new LastPointer()];
+  // What a call points to lies in one block, mostly where it did the time before.
   return {
-    ipiip: (number, a, b, c, d, e) =>
-      symbols.ipiip(number64(number), a, first.of(b), c, d, last.of(e)),
-    ippz: (number, a, b, c, d) =>
-      symbols.ippz(number64(number), a, first.of(b), second.of(c), BigInt(d)),
-    ipipi: (number, a, b, c, d, e) =>
-      symbols.ipipi(number64(number), a, first.of(b), c, second.of(d), e),
+    ipiip: (number) => {
+      const [wide, first, last] = [BigInt(number), new LastPointer(), new LastPointer()];
+      return (a, b, c, d, e) => symbols.ipiip(wide, a, first.of(b), c, d, last.of(e));
+    },
+    ippz: (number) => {
+      const [wide, first, second] = [BigInt(number), new LastPointer(), new LastPointer()];
+      const size = new LastSize();
+      return (a, b, c, d) => symbols.ippz(wide, a, first.of(b), second.of(c), size.of(d));
+    },
+    ipipi: (number) => {
+      const [wide, first, second] = [BigInt(number), new LastPointer(), new LastPointer()];
+      return (a, b, c, d, e) => symbols.ipipi(wide, a, first.of(b), c, second.of(d), e);
+    },
   };
 }
 
@@ -212,11 +218,26 @@ class LastPointer {
   #pointer: Pointer = null;
 
   of(address: number): Pointer {
+    if (address === 0) return null;
     if (address !== this.#address) {
-      this.#pointer = address === 0 ? null : Deno.UnsafePointer.create(BigInt(address));
+      this.#pointer = Deno.UnsafePointer.create(BigInt(address));
       this.#address = address;
     }
     return this.#pointer;
+  }
+}
+
+/** The size that was given last. */
+class LastSize {
+  #size = 0;
+  #wide = 0n;
+
+  of(size: number): bigint {
+    if (size !== this.#size) {
+      this.#wide = BigInt(size);
+      this.#size = size;
+    }
+    return this.#wide;
   }
 }
 

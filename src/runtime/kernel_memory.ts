@@ -136,6 +136,11 @@ export class KernelMemory {
     return IDENTITY_AT.every((at, i) => this.#stat.getUint32(at, true) === known[i]);
   }
 
+  isFileOf(sizeBytes: number): boolean {
+    const same = this.sameOpen();
+    return same.isFile && same.sizeBytes === sizeBytes;
+  }
+
   sameOpen(): { readonly sizeBytes: number; readonly isFile: boolean } {
     return {
       sizeBytes: Number(this.#stat.getBigUint64(SIZE_AT, true)),

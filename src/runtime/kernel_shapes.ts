@@ -18,12 +18,15 @@ export type Shape = keyof typeof SHAPES;
 /** Calls that are made often; the kernel takes no notice of arguments that a call does not have. */
 export const SHAPE_OF: { readonly [Name in keyof CallNumbers]?: Shape } = {
   close: "ipiip",
+  // No path, but a mode, which is mostly that of the file before.
+  fchmod: "ipiip",
   fchmodat: "ipiip",
   fsync: "ipiip",
   getdents64: "ipiip",
   linkat: "ipipi",
   mkdirat: "ipiip",
   openat2: "ippz",
+  read: "ipiip",
   readlinkat: "ippz",
   recvmmsg: "ipiip",
   renameat2: "ipipi",

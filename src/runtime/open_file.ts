@@ -14,6 +14,8 @@ export interface SameOpen {
 /** A file or directory that is open. */
 export interface OpenBeneath {
   look(): BigIntStats;
+  /** Whether it is a regular file of so many bytes. */
+  isFileOf(sizeBytes: number): boolean;
   /** What a descriptor of `node:fs` has open, if it is this very file, else null: theirs are the system's. */
   lookBy(fd: number): SameOpen | null;
   /** Sets the time of its last change, and that of its last use to now. */
@@ -28,6 +30,8 @@ export interface OpenBeneath {
 
 /** A file system that is synced as a whole. */
 export interface HeldWhole extends Disposable {
+  /** The device that lies on it. */
+  readonly device: bigint;
   /** Makes durable what was written to it, whoever did; throws what failed since it was held, once. */
   sync(): void;
 }
@@ -55,6 +59,12 @@ export class OpenFile implements OpenBeneath {
 
   look(): BigIntStats {
     return this.#calls.look(this.#fd);
+  }
+
+  isFileOf(sizeBytes: number): boolean {
+    const { memory, fill } = this.#calls;
+    fill(this.#fd);
+    return memory.isFileOf(sizeBytes);
   }
 
   lookBy(fd: number): SameOpen | null {
@@ -98,9 +108,10 @@ export class OpenFile implements OpenBeneath {
 }
 
 /** Holds the file system of a directory that is open; closes it when that is let go of. */
-export function holdWhole(fd: number, { call }: Pick<FileCalls, "call">): HeldWhole {
+export function holdWhole(fd: number, { call, look }: Pick<FileCalls, "call" | "look">): HeldWhole {
   let held: number | null = fd;
   return {
+    device: deviceOf(fd, { call, look }),
     sync: () => {
       // Its number may be another file's by now, and that one's file system is not what is meant (I2).
       if (held === null) throw new TypeError("a file system was let go of before it was synced");
@@ -112,4 +123,13 @@ export function holdWhole(fd: number, { call }: Pick<FileCalls, "call">): HeldWh
       if (open !== null) call("close", open);
     },
   };
+}
+
+function deviceOf(fd: number, { call, look }: Pick<FileCalls, "call" | "look">): bigint {
+  try {
+    return look(fd).dev;
+  } catch (thrown) {
+    call("close", fd);
+    throw thrown;
+  }
 }

@@ -41,12 +41,15 @@ export function widenReceiveBuffer(
   return calls.option(socket, SO_RCVBUF);
 }
 
+/** What of a kernel it takes to ask for sockets. */
+export type CallsAndMemory = Pick<Kernel, "memory" | "address" | "attempt">;
+
 /** Calls on sockets that the runtime opened, which are found by kind and port. */
 export class SocketCalls {
-  readonly #kernel: Kernel;
+  readonly #kernel: CallsAndMemory;
   readonly #view: DataView<ArrayBuffer>;
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: CallsAndMemory) {
     this.#kernel = kernel;
     this.#view = new DataView(kernel.memory.buffer);
   }

@@ -9,7 +9,7 @@ import { constants } from "node:os";
 import { equalBytes } from "../base/bytes.ts";
 import { TokenBucket } from "../base/token_bucket.ts";
 import { Kernel } from "./kernel.ts";
-import { SOCKET_MEMORY_BYTES, SocketCalls } from "./receive_buffer.ts";
+import { type CallsAndMemory, SOCKET_MEMORY_BYTES, SocketCalls } from "./receive_buffer.ts";
 import { unscoped, v6Bytes } from "./udp_address.ts";
 
 const SOCK_STREAM = 1;
@@ -60,14 +60,15 @@ const NO_PATH: TcpPath = { rttMs: null, lossRatio: null };
 
 /** The sockets of this process: one for all of a listener's, since to begin with calls is dear. */
 export class TcpSockets implements Disposable {
-  readonly #kernel: Kernel;
+  readonly #kernel: CallsAndMemory & Disposable;
   /** Where a connection was found last: the next one that is asked for came soon after it. */
   #near = 0;
   /** Where each connection was found itself: it stays there, until what is there is another one. */
   readonly #places = new WeakMap<TcpEnds, number>();
   readonly #misses = new TokenBucket(MISSES, performance.now());
 
-  private constructor(kernel: Kernel) {
+  /** Of calls of which it disposes with itself. */
+  constructor(kernel: CallsAndMemory & Disposable) {
     this.#kernel = kernel;
   }
 
@@ -138,7 +139,7 @@ export class TcpSockets implements Disposable {
   }
 }
 
-function infoOf(kernel: Kernel, socket: number): TcpPath {
+function infoOf(kernel: CallsAndMemory, socket: number): TcpPath {
   const view = new DataView(kernel.memory.buffer);
   view.setInt32(LENGTH_AT, INFO_BYTES, true);
   const at = [kernel.address + INFO_AT, kernel.address + LENGTH_AT] as const;
@@ -155,7 +156,7 @@ function infoOf(kernel: Kernel, socket: number): TcpPath {
 
 /** One end of a socket, its address as IPv6; port -1 for what has none, null for no descriptor. */
 function nameOf(
-  kernel: Kernel,
+  kernel: CallsAndMemory,
   { call, socket }: { readonly call: "getpeername" | "getsockname"; readonly socket: number },
 ): { readonly port: number; readonly address: Uint8Array } | null {
   const view = new DataView(kernel.memory.buffer);

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { TcpSockets } from "./tcp_sockets.ts";
-
-/** As often as other tests may come in between. */
-const ATTEMPTS = 25;
+import { constants } from "node:os";
+import { type CallsAndMemory, SOCKET_MEMORY_BYTES } from "./receive_buffer.ts";
+import { type TcpEnds, TcpSockets } from "./tcp_sockets.ts";
 
 /** Connections of this process to itself, each with its far end; `endsOf` names one by its number. */
 async function connections(count: number) {
@@ -39,27 +38,6 @@ async function connections(count: number) {
   return { port, pairs, endsOf, close };
 }
 
-/**
- * Looks at forty connections whose descriptors lie side by side: another test of this process may have
- * some between two of these, or leave a hole that one of these falls into. Then it is tried anew.
- */
-async function undisturbed(
-  look: (sockets: TcpSockets, endsOf: Awaited<ReturnType<typeof connections>>["endsOf"]) => void,
-): Promise<void> {
-  for (let attempt = 1;; attempt++) {
-    using sockets = TcpSockets.open();
-    if (sockets === null) return; // A system, or permissions, without such calls.
-    const { endsOf, close } = await connections(40);
-    try {
-      return look(sockets, endsOf);
-    } catch (thrown) {
-      if (attempt === ATTEMPTS) throw thrown;
-    } finally {
-      await close();
-    }
-  }
-}
-
 Deno.test("a connection is ended that both its ports name, wherever the one before was found", async () => {
   using sockets = TcpSockets.open();
   if (sockets === null) return; // A system, or permissions, without such calls.
@@ -78,30 +56,72 @@ Deno.test("a connection is ended that both its ports name, wherever the one befo
   await close();
 });
 
-Deno.test("for what is nowhere all is looked through so often, and then only what is near", async () => {
-  await undisturbed((sockets, endsOf) => {
-    const nowMs = performance.now();
-    const nowhere = { ...endsOf(0), localPort: 1 };
-    assert.ok(sockets.endConnection(endsOf(0), nowMs));
-    for (let misses = 0; misses < 16; misses++) sockets.endConnection(nowhere, nowMs);
-    assert.equal(sockets.endConnection(endsOf(39), nowMs), false);
-    assert.equal(sockets.endConnection(endsOf(1), nowMs), true);
-    assert.equal(sockets.endConnection(endsOf(39), nowMs + 1000), true);
-  });
+const AF_INET = 2;
+const LOCAL_PORT = 9_000;
+const FIRST_PORT = 40_000;
+const FIRST_SOCKET = 300;
+/** So many misses are looked for among all at once. */
+const MISSES = 16;
+/** And then so many descriptors at a time. */
+const NEAR_ONES = 32;
+
+/** Forty connections whose descriptors lie side by side, in a table of which each look is counted. */
+class TableOfForty {
+  readonly memory = new Uint8Array(new ArrayBuffer(SOCKET_MEMORY_BYTES));
+  readonly address = 0;
+  /** Descriptors whose peers were asked for, since it was emptied. */
+  readonly looks: number[] = [];
+  readonly #view = new DataView(this.memory.buffer);
+
+  endsOf(at: number): TcpEnds {
+    return { localPort: LOCAL_PORT, remote: { hostname: "10.0.0.1", port: FIRST_PORT + at } };
+  }
+
+  attempt(...[name, socket, ...more]: Parameters<CallsAndMemory["attempt"]>): number {
+    if (name === "getpeername") this.looks.push(socket!);
+    const at = socket! - FIRST_SOCKET;
+    if (at < 0 || at >= 40) return -constants.errno.EBADF;
+    if (name === "shutdown" || name === "getsockopt") return 0;
+    const nameAt = more[0]!;
+    this.memory.set([AF_INET, 0, 0, 0, 10, 0, 0, 1], nameAt);
+    this.#view.setUint16(nameAt + 2, name === "getpeername" ? FIRST_PORT + at : LOCAL_PORT);
+    return 0;
+  }
+
+  [Symbol.dispose](): void {}
+}
+
+Deno.test("for what is nowhere all is looked through so often, and then only what is near", () => {
+  const table = new TableOfForty();
+  using sockets = new TcpSockets(table);
+  const nowMs = performance.now();
+  const nowhere = { ...table.endsOf(0), localPort: 1 };
+  assert.ok(sockets.endConnection(table.endsOf(0), nowMs));
+  for (let misses = 1; misses <= MISSES + 1; misses++) {
+    table.looks.length = 0;
+    assert.equal(sockets.endConnection(nowhere, nowMs), false);
+    const isAmongAll = misses <= MISSES;
+    assert.equal(table.looks.includes(FIRST_SOCKET + 39), isAmongAll, `miss ${misses}`);
+    if (!isAmongAll) assert.ok(table.looks.length <= NEAR_ONES, `${table.looks.length} looks`);
+  }
+  assert.equal(sockets.endConnection(table.endsOf(39), nowMs), false);
+  assert.equal(sockets.endConnection(table.endsOf(1), nowMs), true);
+  assert.equal(sockets.endConnection(table.endsOf(39), nowMs + 1000), true);
 });
 
-Deno.test("one that was found is where it was, and nothing else is looked through for it", async () => {
-  await undisturbed((sockets, endsOf) => {
-    const nowMs = performance.now();
-    const first = endsOf(0);
-    assert.notEqual(sockets.pathOf(first, nowMs).rttMs, null);
-    assert.notEqual(sockets.pathOf(endsOf(39), nowMs).rttMs, null);
-    const nowhere = { ...first, localPort: 1 };
-    for (let misses = 0; misses < 16; misses++) sockets.pathOf(nowhere, nowMs);
-    // Far from the one that was asked for last, and nothing may be looked through any more.
-    assert.notEqual(sockets.pathOf(first, nowMs).rttMs, null);
-    assert.equal(sockets.pathOf(endsOf(0), nowMs).rttMs, null);
-  });
+Deno.test("one that was found is where it was, and nothing else is looked through for it", () => {
+  const table = new TableOfForty();
+  using sockets = new TcpSockets(table);
+  const first = table.endsOf(0);
+  assert.ok(sockets.endConnection(first));
+  assert.ok(sockets.endConnection(table.endsOf(39)));
+  table.looks.length = 0;
+  // Far from the one that was asked for last.
+  assert.ok(sockets.endConnection(first));
+  assert.deepEqual(table.looks, [FIRST_SOCKET]);
+  // What its ends are is not enough: only who asked before knows where it is.
+  assert.ok(sockets.endConnection(table.endsOf(0)));
+  assert.ok(table.looks.length > 2);
 });
 
 Deno.test("one that took the place of another in this process is not taken for it", async () => {

@@ -4,6 +4,8 @@ import type { Guard } from "./guard.ts";
 
 const BENEATH = "src/runtime/beneath_test.ts";
 const ROOT_DISK = "src/store/root_disk_test.ts";
+const SMALL_ACCESS = "src/runtime/small_files_access_test.ts";
+const SMALL_FILES = "src/runtime/small_files_test.ts";
 const PART_FILES = "src/pool/part_files_test.ts";
 const WALK_SWAP = "src/store/walk_swap_test.ts";
 
@@ -35,7 +37,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "to write through FFI what the runtime may not write",
     file: "src/runtime/beneath.ts",
-    text: '(use === "read" || granted({ name: "write", path: real }))',
+    text: '(use === "read" || mayWriteBelow(real))',
     without: "(use.length > 0)",
     test: BENEATH,
     name: "a directory is held as far as it may be",
@@ -43,10 +45,58 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "to read through FFI what the runtime may not read",
     file: "src/runtime/beneath.ts",
-    text: 'granted({ name: "read", path: real }) &&',
-    without: "real.length > 0 &&",
+    text: "&& mayReadBelow(real) &&",
+    without: "&& real.length > 0 &&",
     test: BENEATH,
     name: "a directory is held as far as it may be",
+  },
+  {
+    refuses: "to reach through FFI what is denied below what is allowed",
+    file: "src/runtime/runtime.ts",
+    text: 'return state === "granted" && !partial;',
+    without: 'return state === "granted" || partial === true;',
+    test: BENEATH,
+    name: "a directory is held as far as it may be",
+  },
+  {
+    refuses: "to read a small file through FFI that the runtime may not read",
+    file: "src/runtime/small_files.ts",
+    text: "|| !this.#mayRead(path)) return",
+    without: ") return",
+    test: SMALL_ACCESS,
+    name: "what the runtime may not read is not read",
+  },
+  {
+    refuses: "to take a directory for allowed in which something is not",
+    file: "src/runtime/runtime.ts",
+    text: 'state === "granted" && !partial',
+    without: 'state === "granted"',
+    test: SMALL_ACCESS,
+    name: "what the runtime may not read is not read",
+  },
+  {
+    refuses: "a link on the way to a small file",
+    file: "src/runtime/small_files.ts",
+    text: "how(READ_FLAGS, 0, NO_LINKS)",
+    without: "how(READ_FLAGS, 0, 0)",
+    test: SMALL_FILES,
+    name: "a link is not gone through",
+  },
+  {
+    refuses: "a small file that is not the one that was seen",
+    file: "src/runtime/small_files.ts",
+    text: 'if (!this.#isStill(fd, seen)) return "changed";',
+    without: "",
+    test: SMALL_FILES,
+    name: "a file is not read where one thing about it",
+  },
+  {
+    refuses: "a small file that changed while it was read",
+    file: "src/runtime/small_files.ts",
+    text: 'return this.#isStill(fd, seen) ? "read" : "changed";',
+    without: 'return "read";',
+    test: SMALL_FILES,
+    name: "a file that changes while it is read",
   },
   {
     refuses: "a path that is not below the root of its disk",
