@@ -32,7 +32,9 @@ async function work(job: ChunkJob): Promise<void> {
   let isEnded = false;
   const reply = (result: JobReply) => {
     isEnded = --due === 0;
-    post({ ...result, isLast: isEnded });
+    // The frame that goes with it has them too.
+    const records = result.kind === "packed" ? { records: [] } : {};
+    post({ ...result, ...records, isLast: isEnded });
   };
   try {
     if (crew === null) throw new TypeError("a job before init");

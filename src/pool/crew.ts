@@ -43,8 +43,11 @@ export class Crew {
   }
 
   async #makePacker(): Promise<Packer> {
-    const { Packer } = await import("./pack.ts");
-    return new Packer(this.#codecs);
+    const [{ Packer }, { SmallFiles }] = await Promise.all([
+      import("./pack.ts"),
+      import("../runtime/small_files.ts"),
+    ]);
+    return new Packer(this.#codecs, { small: SmallFiles.open({ without: this.#without }) });
   }
 
   async #makeLander(): Promise<Lander> {

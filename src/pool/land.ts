@@ -23,20 +23,19 @@ import {
   writeWhole,
 } from "./files.ts";
 import { writeAroundHoles } from "./holes.ts";
-import type {
-  ChunkFailure,
-  ChunkToLand,
-  FrameToLand,
-  Landed,
-  LandJob,
-  StandingFile,
-} from "./messages.ts";
+import { type SentChunk, type SentFrame, unpackChunks } from "./landing_columns.ts";
+import type { ChunkFailure, Landed, LandJob, StandingFile } from "./messages.ts";
 
 /** Parts one worker holds open at once: synced together, which is three times as fast as singly. */
 const OPEN_PARTS = 32;
 
 /** Makes what was written to a descriptor durable. */
 export type Sync = (fd: number) => Promise<void>;
+
+/** A job as a worker is given it. */
+export interface SentLandJob extends Omit<LandJob, "frames"> {
+  readonly frames: readonly SentFrame[];
+}
 
 /** Lands jobs one after the other, with memory it keeps. */
 export class Lander {
@@ -62,7 +61,7 @@ export class Lander {
   }
 
   /** Lands every frame of a job; each is answered as soon as it is dealt with. */
-  async land(job: LandJob, post: (reply: Landed) => void): Promise<void> {
+  async land(job: SentLandJob, post: (reply: Landed) => void): Promise<void> {
     for (const frame of job.frames) {
       const failures = await this.#landFrame(frame);
       const { frame: number, buffer } = frame;
@@ -70,16 +69,17 @@ export class Lander {
     }
   }
 
-  async #landFrame(frame: FrameToLand): Promise<ChunkFailure[]> {
+  async #landFrame(frame: SentFrame): Promise<ChunkFailure[]> {
     const body = new Uint8Array(frame.buffer, frame.bodyOffset, frame.bodyBytes);
     const records = recordsOf(frame, body);
+    const chunks = unpackChunks(frame.chunks);
     const failures = new Failures();
     const parts = new OpenParts({ failures, sync: this.#sync, opener: this.#parts });
     let at = records.length * RECORD_BYTES;
     try {
       for (const [index, record] of records.entries()) {
         const stored = body.subarray(at, at += record.storedBytes);
-        const chunk = frame.chunks[index];
+        const chunk = chunks[index];
         if (!chunk || failures.has(record.entry)) continue;
         if (parts.full) await parts.settle();
         try {
@@ -96,7 +96,7 @@ export class Lander {
     return failures.list;
   }
 
-  #landChunk(chunk: ChunkToLand, from: ChunkSource): void {
+  #landChunk(chunk: SentChunk, from: ChunkSource): void {
     const { record, stored, parts } = from;
     if (chunk.offsetBytes + record.rawBytes > chunk.fileBytes) {
       const text = `Cannot write chunk ${record.chunk}: it lies past the end of its file`;
@@ -117,7 +117,7 @@ export class Lander {
 
   /** A file of one chunk that somebody else makes durable is written and closed at once. */
   #put(
-    chunk: ChunkToLand,
+    chunk: SentChunk,
     { record, bytes }: { readonly record: ChunkRecord; readonly bytes: Uint8Array },
   ): boolean {
     const { path, sync, sparse } = chunk;
@@ -128,7 +128,7 @@ export class Lander {
   // The verified bytes of a chunk, or null when the part has them.
   #contentOf(
     record: ChunkRecord,
-    from: { stored: Uint8Array; chunk: ChunkToLand },
+    from: { stored: Uint8Array; chunk: SentChunk },
   ): Uint8Array | null {
     switch (record.encoding) {
       case "raw":
@@ -179,8 +179,9 @@ export class Lander {
 }
 
 /** The table of a frame; copies that no frame carried name their records themselves. */
-function recordsOf(frame: FrameToLand, body: Uint8Array): readonly ChunkRecord[] {
+function recordsOf(frame: SentFrame, body: Uint8Array): readonly ChunkRecord[] {
   if (body.byteLength > 0) return decodeRecords(body, frame.chunks.length, LIMITS.maxChunkBytes);
+  if ("paths" in frame.chunks) return [];
   return frame.chunks.flatMap((chunk) => chunk === null ? [] : [chunk.record]);
 }
 
@@ -229,7 +230,7 @@ class OpenParts {
     return this.#parts.size >= OPEN_PARTS;
   }
 
-  open(chunk: ChunkToLand, record: ChunkRecord): number {
+  open(chunk: SentChunk, record: ChunkRecord): number {
     let part = this.#parts.get(chunk.path);
     if (part === undefined) {
       const whole = !chunk.sparse && isWhole(chunk, record);
@@ -262,7 +263,7 @@ class OpenParts {
 }
 
 /** Whether a chunk is all there is of its file. */
-function isWhole({ offsetBytes, fileBytes }: ChunkToLand, { rawBytes }: ChunkRecord): boolean {
+function isWhole({ offsetBytes, fileBytes }: SentChunk, { rawBytes }: ChunkRecord): boolean {
   return offsetBytes === 0 && rawBytes === fileBytes;
 }
 

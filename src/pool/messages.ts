@@ -166,7 +166,10 @@ export interface Packed {
   readonly buffer: ArrayBuffer;
   /** Bytes of the frame from offset 0; 0 when every chunk of it failed. */
   readonly frameBytes: number;
-  /** The records in it: chunks that failed are left out. */
+  /**
+   * The records in it: chunks that failed are left out. From a worker there come none, for the frame has
+   * them too: the pool reads them there.
+   */
   readonly records: readonly ChunkRecord[];
   readonly failures: readonly ChunkFailure[];
   readonly work: PackWork;

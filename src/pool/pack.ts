@@ -5,6 +5,7 @@
 import { closeSync } from "node:fs";
 import { equalBytes } from "../base/bytes.ts";
 import { LEAST_SAVING, SAMPLED_BYTES, sampledRatio, SampleScratch } from "../codec/sample.ts";
+import type { Stamp } from "../wire/messages.ts";
 import {
   type ChunkRecord,
   FRAME_HEADER_BYTES,
@@ -26,15 +27,26 @@ import type {
   PackWork,
 } from "./messages.ts";
 
+/** What reads a small file whole, if it is the one that was seen; "unread" where `node:fs` is to say why not. */
+export interface SmallSources {
+  read(
+    path: string,
+    how: { readonly seen: Stamp; readonly into: Uint8Array },
+  ): "read" | "changed" | "unread";
+}
+
 /** Packs jobs one after the other, with memory it keeps. */
 export class Packer {
   readonly #codecs: Codecs;
+  readonly #small: SmallSources | null;
   readonly #scratch = new SampleScratch();
   /** Of the frame it is at. */
   #work = new Work();
 
-  constructor(codecs: Codecs) {
+  /** `small` reads small files in fewer calls; null to open each of them by `node:fs`. */
+  constructor(codecs: Codecs, { small = null }: { readonly small?: SmallSources | null } = {}) {
     this.#codecs = codecs;
+    this.#small = small;
   }
 
   /** Packs every frame of a job; each is posted as soon as it is ready. */
@@ -63,6 +75,7 @@ export class Packer {
   // The stamp is compared around the reads of one frame, so that a frame is right when it is posted.
   #packRun(run: readonly ChunkToPack[], into: RunTarget): void {
     const { file, draft } = into;
+    if (run.length === 1 && this.#packWhole(run[0]!, into)) return;
     const fd = openToRead(file.path);
     try {
       expectStamp(fd, file);
@@ -75,6 +88,18 @@ export class Packer {
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** A chunk that is a whole file; false where it is to be read as any other. */
+  #packWhole(chunk: ChunkToPack, { file, draft, compression }: RunTarget): boolean {
+    const { path, stamp } = file;
+    if (this.#small === null || chunk.rawBytes !== stamp.sizeBytes) return false;
+    const place = draft.place(chunk.rawBytes);
+    const found = this.#small.read(path, { seen: stamp, into: place });
+    if (found === "unread") return false;
+    if (found === "changed") throw sourceChanged(path);
+    draft.push(this.#encode(chunk, place, compression));
+    return true;
   }
 
   // Leaves the stored bytes at the beginning of `place`.

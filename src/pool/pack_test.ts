@@ -9,7 +9,7 @@ import {
 } from "../wire/frame.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Codecs } from "./codecs.ts";
-import { Packer } from "./pack.ts";
+import { Packer, type SmallSources } from "./pack.ts";
 import type { ChunkToPack, Compression, FileToPack, Packed } from "./messages.ts";
 import { bufferFor, noise, prose, Scratch, testCodecs, walked } from "./testing/fixture.ts";
 
@@ -240,6 +240,46 @@ Deno.test("a buffer too small for its chunks is a mistake, not a bad file", asyn
   );
 });
 
+Deno.test("a small file is packed alike whatever reads it, and is left out where it changed", async () => {
+  using scratch = new Scratch();
+  const contents = [noise(10, 1), noise(300, 2), noise(20, 3)];
+  const files = contents.map((bytes, index) => walked(scratch.file(`${index}`, bytes)));
+  const codecs = await testCodecs();
+  const plain = opened(packOne(codecs, files, wholes(contents), NONE));
+  // The second one is left to `node:fs`.
+  const answers = ["read", "unread", "read"] as const;
+  const small: SmallSources = {
+    read(path, { into }) {
+      const at = files.findIndex((file) => file.path === path);
+      if (answers[at] === "read") into.set(contents[at]!);
+      return answers[at]!;
+    },
+  };
+  assert.deepEqual(opened(packOne(codecs, files, wholes(contents), NONE, small)), plain);
+  const changed: SmallSources = {
+    read(path, how) {
+      how.into.fill(1);
+      return path === files[1]!.path ? "changed" : small.read(path, how);
+    },
+  };
+  const packed = packOne(codecs, files, wholes(contents), NONE, changed);
+  assert.deepEqual(packed.failures.map(({ entry, code }) => [entry, code]), [[
+    1,
+    "source_changed",
+  ]]);
+  assert.deepEqual(opened(packed).stored, [contents[0], contents[2]]);
+});
+
+Deno.test("a part of a file is not asked of what reads whole ones", async () => {
+  using scratch = new Scratch();
+  const content = noise(3000);
+  const file = walked(scratch.file("a", content));
+  const small: SmallSources = { read: () => assert.fail("it was asked") };
+  const part = chunk({ rawBytes: 1000, offsetBytes: 1000, chunk: 1 });
+  const packed = packOne(await testCodecs(), [file], [part], NONE, small);
+  assert.deepEqual(opened(packed).stored[0], content.subarray(1000, 2000));
+});
+
 Deno.test("each frame of a job is posted by itself", async () => {
   using scratch = new Scratch();
   const content = noise(9000);
@@ -262,12 +302,12 @@ function packOne(
   files: readonly FileToPack[],
   chunks: readonly ChunkToPack[],
   compression: Compression,
+  small: SmallSources | null = null,
 ): Packed {
   const frames = [{ transfer: 9, frame: 4, chunks, buffer: bufferFor(chunks) }];
   const posted: Packed[] = [];
-  new Packer(codecs).pack({ kind: "pack", job: 1, files, frames, compression }, (reply) => {
-    posted.push(reply);
-  });
+  const job = { kind: "pack", job: 1, files, frames, compression } as const;
+  new Packer(codecs, { small }).pack(job, (reply) => posted.push(reply));
   assert.equal(posted.length, 1);
   return posted[0]!;
 }

@@ -2,7 +2,9 @@
 // Promises that buffers are transferred and never cloned; which job it takes is the pool's business.
 
 import { SftpxError } from "../base/errors.ts";
-import type { ChunkInit, ChunkJob, ChunkReply, JobReply, Ready } from "./messages.ts";
+import { type ChunkRecord, decodeFrameRecords } from "../wire/frame.ts";
+import { packFrame } from "./landing_columns.ts";
+import type { ChunkInit, ChunkJob, ChunkReply, JobReply, Packed, Ready } from "./messages.ts";
 
 /** A job, and who waits for it. */
 export interface Ticket {
@@ -61,7 +63,7 @@ export class PoolWorker {
     ticket.leave();
     this.#jobs.set(ticket.job.job, ticket);
     try {
-      this.#worker.postMessage(ticket.job, buffersOf(ticket.job));
+      this.#worker.postMessage(sent(ticket.job), buffersOf(ticket.job));
     } catch (error) {
       this.#jobs.delete(ticket.job.job);
       ticket.reject(error); // a buffer that was detached before: the caller's mistake
@@ -91,13 +93,18 @@ export class PoolWorker {
         return this.#settle(reply.job, (ticket) => ticket.reject(new SftpxError("worker", text)));
       }
       case "packed":
+        return this.#replied({ ...reply, records: recordsOf(reply) });
       case "landed":
       case "digested":
       case "compared":
       case "reread":
-        this.#jobs.get(reply.job)?.onReply(reply);
-        if (reply.isLast) this.#settle(reply.job, (ticket) => ticket.resolve());
+        return this.#replied(reply);
     }
+  }
+
+  #replied(reply: JobReply & { readonly isLast: boolean }): void {
+    this.#jobs.get(reply.job)?.onReply(reply);
+    if (reply.isLast) this.#settle(reply.job, (ticket) => ticket.resolve());
   }
 
   #settle(job: number, settle: (ticket: Ticket) => void): void {
@@ -107,6 +114,17 @@ export class PoolWorker {
     settle(ticket);
     this.#events.onIdle();
   }
+}
+
+/** A job as a worker is given it. */
+function sent(job: ChunkJob): unknown {
+  return job.kind === "land" ? { ...job, frames: job.frames.map(packFrame) } : job;
+}
+
+/** What a frame says itself is not said beside it: a buffer for each digest is dear to clone. */
+function recordsOf({ buffer, frameBytes }: Packed): readonly ChunkRecord[] {
+  if (frameBytes === 0) return [];
+  return decodeFrameRecords(new Uint8Array(buffer, 0, frameBytes));
 }
 
 function buffersOf(job: ChunkJob): ArrayBuffer[] {
