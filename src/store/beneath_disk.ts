@@ -14,7 +14,7 @@ import {
   timeToSet,
   type WholeSync,
 } from "./disk.ts";
-import { tellsOfFailures, wholeSyncOf } from "./whole_sync.ts";
+import { tellsOfFailures, tellsOfNames, wholeSyncOf } from "./whole_sync.ts";
 
 const DIRECTORY_MODE = 0o777;
 const PROBE_MODE = 0o600;
@@ -56,7 +56,8 @@ export class BeneathDisk implements Disk {
 
   holdWhole(directory: string): WholeSync | null {
     if (!tellsOfFailures(directory)) return null;
-    return wholeSyncOf(this.#beneath.holdWhole(this.#below(directory)));
+    const held = this.#beneath.holdWhole(this.#below(directory));
+    return wholeSyncOf(held, { namesOn: tellsOfNames() ? held.device : null });
   }
 
   syncDirectory(path: string): void {
@@ -65,10 +66,7 @@ export class BeneathDisk implements Disk {
 
   finish(path: string, finish: Finish): boolean {
     return this.#beneath.use(this.#below(path), "read", (file) => {
-      if (finish.sizeBytes !== undefined) {
-        const stat = file.look();
-        if (!stat.isFile() || stat.size !== BigInt(finish.sizeBytes)) return false;
-      }
+      if (finish.sizeBytes !== undefined && !file.isFileOf(finish.sizeBytes)) return false;
       file.setTime(timeToSet(finish.mtimeNs));
       file.setMode(finish.mode);
       if (finish.sync) file.sync({ data: false });

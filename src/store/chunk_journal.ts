@@ -125,14 +125,27 @@ export class ChunkJournal {
 
   /** Makes so many parts durable if they are worth one call together; whether they were. */
   syncTogether(parts: number): boolean {
-    if (this.#whole === null || !this.#isWorthWhole(parts)) return false;
+    if (!this.#isWorthWhole(parts)) return false;
+    this.syncWhole();
+    return true;
+  }
+
+  /** Makes all durable that was written to the file system of parts. */
+  syncWhole(): void {
+    if (this.#whole === null) return;
     if (this.#lost !== null) throw this.#lost;
     try {
       this.#whole.sync();
-      return true;
     } catch (thrown) {
       throw this.#lost = osError(thrown, "make files durable");
     }
+  }
+
+  /** Device whose directories are worth `syncWhole`, where so many are touched; null where none are. */
+  togetherOn(directories: number): bigint | null {
+    // What was left to it then is touched no more.
+    if (this.#lost !== null) throw this.#lost;
+    return this.#isWorthWhole(directories) ? this.#whole?.namesOn ?? null : null;
   }
 
   #isWorthWhole(parts: number): boolean {

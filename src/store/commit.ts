@@ -55,21 +55,27 @@ type Placed = fs.BigIntStats | undefined;
 
 /** Puts a part under its final name; answers the stamp of what stands there then. */
 export function commitFile(file: FileToCommit, { disk, door }: Place): Stamp {
-  const attempted = `place "${escapeText(file.path)}"`;
+  const { part, sizeBytes, mode, mtimeNs } = file;
   try {
-    if (file.sizeBytes === 0 && disk.look(file.part) === null) disk.createEmpty(file.part);
+    if (sizeBytes === 0 && disk.look(part) === null) disk.createEmpty(part);
     // A part of another size lost bytes after they were verified.
     // Under a write-once grant nothing mends a mode or time later that a power loss took back.
-    if (!disk.finish(file.part, finishOf(file, !file.synced || file.writeOnce))) {
-      throw new SftpxError("integrity", `Cannot ${attempted}: its part is not whole`);
+    const sync = !file.synced || file.writeOnce;
+    if (!disk.finish(part, { mode, mtimeNs, sizeBytes, sync })) {
+      throw new SftpxError("integrity", `Cannot ${placing(file)}: its part is not whole`);
     }
     const target = door.enter(file.path);
     const placed = moveIn(file, target, disk);
-    return placed === undefined ? stampAt(target, { disk, attempted }) : stampOf(placed);
+    return stampOf(placed ?? disk.look(target) ?? wentAway(placing(file)));
   } catch (thrown) {
-    reopen(file.part, disk);
-    throw osError(thrown, attempted);
+    reopen(part, disk);
+    throw osError(thrown, placing(file));
   }
+}
+
+/** What was attempted, where it is to be told. */
+function placing({ path }: { readonly path: string }): string {
+  return `place "${escapeText(path)}"`;
 }
 
 /** A part that stays behind may have a mode already that forbids the next attempt to use it. */
@@ -99,7 +105,7 @@ export function keepFile(file: FileToKeep, { disk, door }: Place): KeptFile {
     const target = door.enter(file.path);
     if (file.writeOnce) {
       disk.syncFile(target);
-      return { stamp: stampAt(target, { disk, attempted }), changed: false };
+      return { stamp: stampOf(statAt(target, { disk, attempted })), changed: false };
     }
     // Its bytes may be someone's unsynced write: I1 holds for them too.
     if (!disk.finish(target, { ...finishOf(file, true), sizeBytes: file.standing.sizeBytes })) {
@@ -176,17 +182,15 @@ function finishOf(file: { mode: number; mtimeNs: bigint; sizeBytes?: number }, s
   return { mode, mtimeNs, sync, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
 }
 
-function stampAt(target: string, at: LookedAt): Stamp {
-  return stampOf(statAt(target, at));
+function statAt(target: string, { disk, attempted }: LookedAt): fs.BigIntStats {
+  return disk.look(target) ?? wentAway(attempted);
+}
+
+function wentAway(attempted: string): never {
+  throw new SftpxError("io", `Cannot ${attempted}: it went away at once`);
 }
 
 interface LookedAt {
   readonly disk: Disk;
   readonly attempted: string;
-}
-
-function statAt(target: string, { disk, attempted }: LookedAt): fs.BigIntStats {
-  const stat = disk.look(target);
-  if (stat === null) throw new SftpxError("io", `Cannot ${attempted}: it went away at once`);
-  return stat;
 }

@@ -20,6 +20,10 @@ export interface RecordMaker {
   readonly account?: Uint8Array | null;
 }
 
+const NOBODY: RecordMaker = {};
+const ADD = "INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?, ?, ?, " +
+  "(SELECT attempt FROM transfers WHERE key = ?), ?, ?)";
+
 export class CommittedTable {
   readonly #sql: (text: string) => Statement;
   readonly #accounts: AccountTable;
@@ -54,17 +58,14 @@ export class CommittedTable {
     return this.#sql(own).get(path, key) !== undefined;
   }
 
-  add(row: CommittedRow, { by = null, account }: RecordMaker = {}): void {
+  add(row: CommittedRow, { by = null, account }: RecordMaker = NOBODY): void {
     this.forgetRead();
     const { path, digest, chunkBytes } = row;
     const charged = account === undefined ? this.#accounts.of(path) : account;
     const stamp = packStamp(row.stamp);
     const mtimeNs = BigInt.asIntN(64, row.mtimeNs);
     const values = { path, digest, chunk_bytes: BigInt(chunkBytes), mtime_ns: mtimeNs, stamp };
-    this.#sql(
-      "INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?, ?, ?, " +
-        "(SELECT attempt FROM transfers WHERE key = ?), ?, ?)",
-    ).run(
+    this.#sql(ADD).run(
       path,
       digest,
       chunkBytes,

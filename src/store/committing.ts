@@ -84,9 +84,10 @@ export class Committing {
     try {
       journal.transaction(() => {
         chunks.touch();
-        const { account = null } = transfer;
+        const { key: by, account = null } = transfer;
+        const [put, kept] = [{ by, account }, { by }];
         for (const { entry, row, isPut } of committed) {
-          journal.addCommitted(row, { by: transfer.key, ...(isPut ? { account } : {}) });
+          journal.addCommitted(row, isPut ? put : kept);
           const part = register.files.get(entry)?.row ?? null;
           if (part !== null) journal.dropPart(part);
         }

@@ -37,6 +37,8 @@ export interface Listed {
 export interface WholeSync extends Disposable {
   /** How many files are worth it. */
   readonly fewest: number;
+  /** Device of which the names in its directories are made durable too; null where none are. */
+  readonly namesOn: bigint | null;
   /** Makes their bytes durable; throws what failed to be written since it was held, and that only once. */
   sync(): void;
 }

@@ -13,6 +13,7 @@ import { failureOf, type PlacingContext } from "./placing.ts";
 import type { Steps } from "./steps.ts";
 import type { Outcome } from "./store.ts";
 import type { RegisteredDirectory } from "./registered_directories.ts";
+import { NameSync } from "./name_sync.ts";
 import type { RegisteredLink } from "./registered_links.ts";
 import { finishDirectory, placeLink } from "./tree.ts";
 
@@ -23,6 +24,10 @@ export interface FinishContext extends PlacingContext {
   readonly linkNames: LinkNames;
   /** What was seen of directories holds no more. */
   readonly lookAnew: () => void;
+}
+
+interface Naming extends FinishContext {
+  readonly names: NameSync;
 }
 
 export function* finishing(context: FinishContext): Steps<Outcome> {
@@ -51,11 +56,12 @@ export function* finishing(context: FinishContext): Steps<Outcome> {
     }, false);
     if (yield) context.lookAnew();
   }
+  const names = new NameSync(context);
   for (const directory of register.directories.deepestFirst()) {
-    attempt(directory.entry, () => finishOne(directory, context), true);
+    attempt(directory.entry, () => finishOne(directory, { ...context, names }), true);
     if (yield) context.lookAnew();
   }
-  yield* syncTouched(context);
+  yield* syncTouched({ ...context, names });
   yield* forgetAll(rows, context);
   return { committed, changed, failures };
 }
@@ -76,19 +82,20 @@ function finishLink(
 }
 
 /** Under a write-once grant the modes and times of what stood there before stay. */
-function finishOne(directory: RegisteredDirectory, { transfer, place }: FinishContext): boolean {
+function finishOne(directory: RegisteredDirectory, { transfer, place, names }: Naming): boolean {
   if (directory.stood !== null && transfer.writeOnce) return false;
-  return finishDirectory(directory, { ...place, modes: transfer.policy.modes });
+  return finishDirectory(directory, { ...place, modes: transfer.policy.modes, names });
 }
 
-function* syncTouched({ touched, place: { disk } }: FinishContext): Steps<void> {
-  for (const directory of touched.rest()) {
-    try {
-      disk.syncDirectory(directory);
-    } catch (thrown) {
-      throw osError(thrown, "make the names of committed files durable");
+function* syncTouched({ touched, place: { disk }, names }: Naming): Steps<void> {
+  try {
+    for (const directory of touched.rest()) {
+      if (!names.takes(disk.look(directory))) disk.syncDirectory(directory);
+      yield;
     }
-    yield;
+    names.sync();
+  } catch (thrown) {
+    throw osError(thrown, "make the names of committed files durable");
   }
 }
 

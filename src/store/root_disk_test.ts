@@ -210,6 +210,13 @@ Deno.test({
     }),
 });
 
+Deno.test("a state that cannot be opened holds nothing of its root", () =>
+  inDirectory((root) => {
+    makeTree(root, [".sftpx"]);
+    assert.throws(() => StateDirectory.open(root), { code: "conflict" });
+    assert.equal(openDescriptors(root), 0);
+  }));
+
 Deno.test("CheckedDisk takes back what came elsewhere, and fails what went away at once", () =>
   inDirectory((directory) => {
     makeTree(directory, ["in/d/", "in/own", "in/part", "out/"]);
@@ -317,3 +324,10 @@ function everythingIn(directory: string): string[] {
     return `${name} ${stat.mode} ${stat.mtimeMs} ${stat.ino} ${stat.nlink} ${content}`;
   });
 }
+
+onEach("what is no file is not finished as one, whatever size it has", (disk, root) => {
+  const path = join(root, "d");
+  fs.mkdirSync(path);
+  const sizeBytes = Number(fs.lstatSync(path).size);
+  assert.equal(disk.finish(path, { mode: 0o700, mtimeNs: 0n, sync: false, sizeBytes }), false);
+});

@@ -15,6 +15,7 @@ import {
 } from "./disk.ts";
 import { osCode, osError } from "../base/os_error.ts";
 import { restoredDirectoryMode, SHARING_BITS } from "./modes.ts";
+import type { NameSync } from "./name_sync.ts";
 import { writtenOnce } from "./placement.ts";
 import type { RegisteredDirectory } from "./registered_directories.ts";
 import type { ModePolicy } from "./store.ts";
@@ -68,13 +69,17 @@ export function placeDirectory(
 }
 
 /**
- * Gives a directory its mode and times; makes the names in it durable if it was touched. Answers
+ * Gives a directory its mode and times; makes the names in it durable if it was touched, unless `names` takes
+ * it. Answers
  * whether it is another than stood there when the transfer began: what the transfer itself did to
  * its time is put back and counts for nothing.
  */
 export function finishDirectory(
   directory: RegisteredDirectory,
-  { disk, door, modes }: Place & { readonly modes: ModePolicy },
+  { disk, door, modes, names }: Place & {
+    readonly modes: ModePolicy;
+    readonly names: Pick<NameSync, "takes">;
+  },
 ): boolean {
   try {
     const { path, mtimeNs, stood, isTouched } = directory;
@@ -85,8 +90,9 @@ export function finishDirectory(
     const mode = restoredDirectoryMode(directory.mode, { policy: modes, standing });
     // Most of a tree stood as it should, and nothing was put into it.
     const isDone = stat !== null && hasModeAndTime(stat, { mode, mtimeNs });
-    if (!isDone) disk.finish(absolute, { mode, mtimeNs, sync: isTouched });
-    else if (isTouched) disk.syncDirectory(absolute);
+    const sync = isTouched && !names.takes(stat);
+    if (!isDone) disk.finish(absolute, { mode, mtimeNs, sync });
+    else if (sync) disk.syncDirectory(absolute);
     directory.isTouched = false;
     const now = isDone ? stat : disk.look(absolute);
     return stood === null || now === null || !sameModeAndTime(stood, now);

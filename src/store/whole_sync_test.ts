@@ -10,10 +10,11 @@ import {
   wholeFile,
   withStore,
 } from "./_fixture.ts";
+import type { DiskStore } from "./disk_store.ts";
 import { DISK, type Disk, type WholeSync } from "./disk.ts";
 import { openRootDisk } from "./root_disk.ts";
 import { doorName } from "../runtime/beneath.ts";
-import { tellsOfFailures, wholeSyncOf } from "./whole_sync.ts";
+import { tellsOfFailures, tellsOfNames, wholeSyncOf } from "./whole_sync.ts";
 
 /** A disk that writes down in which order things are made durable and put in place. */
 function recorded(log: string[], whole: Partial<WholeSync> = {}): Disk {
@@ -21,6 +22,7 @@ function recorded(log: string[], whole: Partial<WholeSync> = {}): Disk {
     ...DISK,
     holdWhole: () => ({
       fewest: 2,
+      namesOn: null,
       sync: () => void log.push("whole"),
       [Symbol.dispose]: () => void log.push("let go"),
       ...whole,
@@ -30,14 +32,53 @@ function recorded(log: string[], whole: Partial<WholeSync> = {}): Disk {
       DISK.syncFile(path);
     },
     finish: (path, finish) => {
-      if (path.includes("/parts/")) log.push(finish.sync ? "finish synced" : "finish");
+      const what = path.includes("/parts/") ? "" : "directory ";
+      log.push(what + (finish.sync ? "finish synced" : "finish"));
       return DISK.finish(path, finish);
+    },
+    syncDirectory: (path) => {
+      if (!path.includes("/.sftpx")) log.push("directory");
+      DISK.syncDirectory(path);
     },
     rename: (from, to) => {
       if (from.includes("/parts/")) log.push("rename");
       DISK.rename(from, to);
     },
   };
+}
+
+function ofFiles(log: readonly string[]): readonly string[] {
+  return log.filter((line) => !line.startsWith("directory"));
+}
+
+const ENTRIES = [
+  directoryEntry("d"),
+  fileEntry("d/a", 3),
+  directoryEntry("d/e"),
+  fileEntry("d/e/b", 3),
+];
+
+/** Puts two files into two directories, up to what `end` does, on a disk that syncs names on a device. */
+function endOf(
+  root: string,
+  { log, end, ...whole }: Partial<WholeSync> & {
+    readonly log: string[];
+    readonly end: (store: DiskStore, id: number) => void;
+  },
+): void {
+  withStore(root, (store) => {
+    const { id } = store.begin(transferOf());
+    const placements = store.register(id, 0, ENTRIES, [0, 0, 0, 0]);
+    for (const at of [1, 3]) fillPart(placements[at], "abc");
+    store.placeDirectories(id);
+    store.commit(id, [wholeFile(1), wholeFile(3)]);
+    log.length = 0;
+    end(store, id);
+  }, { disk: recorded(log, whole) });
+}
+
+function deviceOf(path: string): bigint {
+  return fs.lstatSync(path, { bigint: true }).dev;
 }
 
 function commit(root: string, { disk, names }: { disk: Disk; names: readonly string[] }): void {
@@ -58,14 +99,56 @@ Deno.test("small files are durable by one call before any of them is named (I1)"
   inDirectory((root) => {
     const log: string[] = [];
     commit(root, { disk: recorded(log), names: ["a", "b"] });
-    assert.deepEqual(log, ["whole", "finish", "rename", "finish", "rename", "let go"]);
+    assert.deepEqual(ofFiles(log), ["whole", "finish", "rename", "finish", "rename", "let go"]);
   }));
 
 Deno.test("fewer files than are worth it are synced one by one", () =>
   inDirectory((root) => {
     const log: string[] = [];
     commit(root, { disk: recorded(log), names: ["a"] });
-    assert.deepEqual(log, ["finish synced", "rename", "let go"]);
+    assert.deepEqual(ofFiles(log), ["finish synced", "rename", "let go"]);
+  }));
+
+Deno.test("directories with new names in them are durable by one call, behind their modes and times", () =>
+  inDirectory((root) => {
+    const log: string[] = [];
+    endOf(root, { log, namesOn: deviceOf(root), end: (store, id) => store.finish(id) });
+    assert.deepEqual(log, ["directory finish", "directory finish", "whole", "let go"]);
+  }));
+
+Deno.test("directories of another device than is held are synced one by one", () =>
+  inDirectory((root) => {
+    const log: string[] = [];
+    endOf(root, { log, namesOn: deviceOf(root) + 1n, end: (store, id) => store.finish(id) });
+    const synced = "directory finish synced";
+    assert.deepEqual(log, [synced, synced, "directory", "let go"]);
+  }));
+
+Deno.test("no transfer ends whose names could not be made durable together, however often it is tried", () =>
+  inDirectory((root) => {
+    const log: string[] = [];
+    let [calls, failures] = [0, 0];
+    const sync = () => {
+      log.push("whole");
+      // The first is that of the files.
+      if (++calls !== 2) return;
+      failures++;
+      throw Object.assign(new Error("EIO"), { code: "EIO" });
+    };
+    const end = (store: DiskStore, id: number) => {
+      assert.throws(() => store.finish(id), { code: "io" });
+      assert.throws(() => store.finish(id), { code: "io" });
+      assert.equal(failures, 1);
+      store.abandon(id);
+      // The next attempt finds all in place, and makes its names durable all the same.
+      const next = store.begin(transferOf()).id;
+      store.register(next, 0, ENTRIES, [0, 0, 0, 0]);
+      store.placeDirectories(next);
+      log.length = 0;
+      assert.deepEqual(store.finish(next).failures, []);
+      assert.deepEqual(log, ["whole", "let go"]);
+    };
+    endOf(root, { log, namesOn: deviceOf(root), sync, end });
   }));
 
 Deno.test("what is journalled is synced together too, and before its row (I2)", () =>
@@ -116,11 +199,18 @@ Deno.test("a kernel that tells of no failure is not relied on, nor a file system
   assert.equal(tellsOfFailures("/there/is/none", { kernel: "6.1.0" }), false);
 });
 
+Deno.test("a kernel that tells of files only is not relied on for names", () => {
+  for (const kernel of ["4.19.0", "5.8.0", "5.16.20-generic", "strange"]) {
+    assert.ok(!tellsOfNames({ kernel }), kernel);
+  }
+  for (const kernel of ["5.17.0", "6.1.0-13-amd64", "10.0"]) assert.ok(tellsOfNames({ kernel }));
+});
+
 Deno.test("a disk on which others write much is synced as a whole for many files only", () => {
   let nowMs = 0;
   let tookMs = 0;
-  const held = { sync: () => void (nowMs += tookMs), [Symbol.dispose]: () => {} };
-  const whole = wholeSyncOf(held, () => nowMs);
+  const held = { device: 1n, sync: () => void (nowMs += tookMs), [Symbol.dispose]: () => {} };
+  const whole = wholeSyncOf(held, { namesOn: null, nowMs: () => nowMs });
   const usual = whole.fewest;
   tookMs = 5000;
   whole.sync();
@@ -141,6 +231,7 @@ Deno.test({
       const whole = opened.disk.holdWhole?.(root) ?? null;
       if (whole === null) return; // A file system that is not relied on.
       whole.sync();
+      assert.equal(whole.namesOn, tellsOfNames() ? deviceOf(root) : null);
       whole[Symbol.dispose]();
       assert.equal(descriptors(), before);
       // Its number is another file's by now, which nobody closes or syncs in its stead (I2).

@@ -38,7 +38,7 @@ export interface RecordingOptions {
   readonly sabotage?: Sabotage | null;
   /** Runs before a change, and may throw in its stead. */
   readonly before?: (operation: keyof Disk, path: string, from?: string) => void;
-  /** Small files are synced together, however few they are. */
+  /** Small files are synced together, and directories in the end, however few they are. */
   readonly together?: boolean;
 }
 
@@ -86,15 +86,18 @@ export class RecordingDisk implements Disk, Ground {
     this.#synced(path, false);
   }
 
-  /** Of names it promises nothing here: the store syncs directories by themselves. */
+  /** Names too: directories that lie on its device are left to it in the end. */
   holdWhole(directory: string): WholeSync | null {
     if (this.#options.together !== true) return null;
     return {
       fewest: 1,
+      namesOn: DISK.look(directory)?.dev ?? null,
       sync: () => {
         this.#begin("holdWhole", directory);
+        const isSkipped = this.#options.sabotage === "directories are not synced";
         for (const [node, { kind }] of this.history.nodes.entries()) {
           if (kind === "file") this.#syncedNode(node, false);
+          else if (kind === "directory" && !isSkipped) this.#syncedNode(node, true);
         }
       },
       [Symbol.dispose]: () => {},
