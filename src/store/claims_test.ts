@@ -187,6 +187,20 @@ Deno.test("a claim without its lock counts for nothing and goes", () =>
     })
   ));
 
+Deno.test("whoever is alone in the state takes the claims and locks of the dead away", () =>
+  inDirectory((root) => {
+    withStore(root, () => {}, { keep: true });
+    const database = openDatabase(join(root, ".sftpx/state.db"));
+    database.prepare("INSERT INTO claims VALUES (?, ?, ?)").run("d", digest(9), digest(6));
+    fs.mkdirSync(join(root, ".sftpx/locks"), { recursive: true });
+    fs.writeFileSync(join(root, ".sftpx/locks/dead"), "");
+    withStore(root, () => {
+      assert.deepEqual(database.prepare("SELECT path FROM claims").all(), []);
+      assert.equal(fs.existsSync(join(root, ".sftpx/locks/dead")), false);
+      database.close();
+    });
+  }));
+
 Deno.test("a transfer whose process was killed frees its place at once", () =>
   inDirectory(async (root) => {
     const fixture = new URL("./_fixture.ts", import.meta.url).href;

@@ -1,31 +1,23 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { anyStamp, anyTimeNs } from "../../tests/vectors/messages.ts";
 import type { Entry } from "../wire/messages.ts";
 import { PackedEntries, packEntries, unpackEntries } from "./entry_columns.ts";
 import { packPlacements, unpackPlacements } from "./placement_columns.ts";
 import type { Placement, WalkBatch } from "./store.ts";
 import { packBatch, unpackBatch } from "./walk_columns.ts";
 
-const unsigned = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
-const signed = fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n });
 const text = fc.string({ unit: "binary", maxLength: 20 }).filter((path) => path.isWellFormed());
-const stamp = fc.record({
-  device: unsigned,
-  inode: unsigned,
-  sizeBytes: fc.maxSafeNat(),
-  mtimeNs: signed,
-  ctimeNs: signed,
-}, { noNullPrototype: true });
 /** Whatever the wire lets through, in combinations that no walk makes as well. */
 const entry: fc.Arbitrary<Entry> = fc.record({
   path: text,
   kind: fc.constantFrom("file", "directory", "link"),
   sizeBytes: fc.maxSafeNat(),
-  mtimeNs: signed,
+  mtimeNs: anyTimeNs,
   mode: fc.nat({ max: 0o7777 }),
   sparse: fc.boolean(),
   target: text,
-  stamp,
+  stamp: anyStamp,
 }, {
   requiredKeys: ["path", "kind", "sizeBytes", "mtimeNs", "mode"],
   noNullPrototype: true,

@@ -356,6 +356,26 @@ Deno.test("a state that many rows left empty shrinks", () =>
     assert.ok(size < fullBytes / 20, `${size} of ${fullBytes} bytes are left`);
   }));
 
+Deno.test("what a slow disk did not let go at open goes at close, where the state is kept", () =>
+  inDirectory((root) => {
+    interrupt(root, [0]);
+    const parts = join(root, ".sftpx/parts");
+    makeTree(parts, ["dead/0/1", "dead/0/2", "dead/1/3"]);
+    const disk = {
+      ...DISK,
+      removeTree: (path: string) => {
+        DISK.removeTree(path);
+        // Longer than an opening waits for it.
+        if (path.includes("/dead/")) {
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+        }
+      },
+    };
+    withStore(root, () => assert.equal(fs.existsSync(join(parts, "dead/1/3")), true), { disk });
+    assert.equal(fs.existsSync(join(parts, "dead")), false);
+    withStore(root, (store) => assert.deepEqual(givenIn(store), ["f0"]));
+  }));
+
 Deno.test("a root that is made is durable with all above it, before anything is in it", () =>
   inDirectory((root) => {
     const synced: string[] = [];
@@ -378,11 +398,15 @@ Deno.test("a state that cannot be opened is not left behind half made", () =>
         DISK.makeDirectory(path, options);
         if (path.endsWith("/.sftpx")) makeTree(path, ["parts/stray"]);
       },
-      remove: () => {
-        throw Object.assign(new Error("full"), { code: "ENOSPC" });
-      },
     };
-    assert.throws(() => new DiskStore({ root, keep: true, disk }), { name: "SftpxError" });
-    assert.deepEqual(fs.readdirSync(root), ["mine"]);
+    const full = () => {
+      throw Object.assign(new Error("full"), { code: "ENOSPC" });
+    };
+    // Before it is locked, and behind that.
+    for (const failing of [{ ...DISK, probe: full }, { ...disk, remove: full }]) {
+      const open = () => new DiskStore({ root, keep: true, disk: failing });
+      assert.throws(open, { name: "SftpxError" });
+      assert.deepEqual(fs.readdirSync(root), ["mine"]);
+    }
     withStore(root, (store) => receive(store, transferOf(), { entries: [] }));
   }));

@@ -369,7 +369,7 @@ async function running(body: string): Promise<ChildProcess> {
   const url = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
   const script = `import { DiskStore } from ${url("./disk_store.ts")};
 import { digest, fileEntry, fillPart, transferOf } from ${url("./_fixture.ts")};
-import { isLocked } from ${url("./state_directory.ts")};
+import { isLocked } from ${url("./key_locks.ts")};
 ${body}`;
   const child = spawn(process.execPath, ["eval", script], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -20,6 +20,7 @@ import {
   withStore,
 } from "./_fixture.ts";
 import { SftpxError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { openDatabase } from "../runtime/database.ts";
 import { PartNames, readNames } from "./part_names.ts";
 import { DISK, type Disk } from "./disk.ts";
@@ -166,13 +167,16 @@ Deno.test("a part that outlived the state is taken up in place and held by the j
 
 Deno.test("a part whose transfer was forgotten does not come back", () =>
   inDirectory((root) => {
-    interrupt(root);
+    const parts = interrupt(root);
     const disk = {
       ...DISK,
       // Killed before its parts are gone, as far as the disk shows.
-      removeTree: (path: string) => path.includes("/parts/") ? undefined : DISK.removeTree(path),
+      remove: (path: string) => parts.includes(path) ? undefined : DISK.remove(path),
+      removeTree: (path: string) => parts.includes(path) ? undefined : DISK.removeTree(path),
     };
-    withStore(root, (store) => store.clean({ beforeNs: null }), { keep: true, disk });
+    const nowMs = () => Date.now() + LIMITS.keepForMs + 1000;
+    withStore(root, () => {}, { keep: true, disk, nowMs });
+    assert.deepEqual(parts.map((part) => fs.existsSync(part)), [true, true]);
     withStore(root, (store) => {
       assert.deepEqual(store.resumable(), []);
       assert.deepEqual(store.begin(transferOf()).fresh, [true]);

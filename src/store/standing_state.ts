@@ -13,7 +13,8 @@ import { salvage } from "./salvage.ts";
 import { openState, openStateReadOnly } from "./schema.ts";
 import { refusalOf, refuseContents } from "./planted.ts";
 import { openRootDisk, ownDisk, type RootDisk } from "./root_disk.ts";
-import { isLocked, STATE_NAME } from "./state_directory.ts";
+import { isLocked } from "./key_locks.ts";
+import { STATE_NAME } from "./state_directory.ts";
 
 const NOTHING: JournalReader = {
   transfer: () => null,

@@ -2,19 +2,19 @@
 // its lock shared; whoever gets the lock alone may check, sweep and remove what is in it.
 
 import * as fs from "node:fs";
-import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { FileLock } from "../runtime/database.ts";
+import { BrokenOff } from "./broken_off.ts";
 import { type Claimant, Hold } from "./claims.ts";
 import { DISK, type Disk, lookAt } from "./disk.ts";
 import { besideOf } from "./commit.ts";
 import { isDiskFailure, osCode, osError } from "../base/os_error.ts";
 import type { Interrupted } from "./interrupted.ts";
 import { Journal, type JournalReader } from "./journal.ts";
+import { isLocked, lockKey } from "./key_locks.ts";
 import { maskAt } from "./modes.ts";
 import { doesIgnoreForm, type NameRules, nameRules } from "./names.ts";
-import { forgetNames } from "./part_names.ts";
 import { refusePlanted } from "./planted.ts";
 import { openRootDisk, ownDisk, type RootDisk } from "./root_disk.ts";
 import {
@@ -62,6 +62,7 @@ export class StateDirectory {
   readonly #options: OpenOptions;
   readonly #claims: Omit<ConstructorParameters<typeof Hold>[2], "isLocked">;
   readonly #sweep: Sweep;
+  readonly #brokenOff: BrokenOff;
   /** Leftovers beside the state are to be removed at the end. */
   #cleansRoot = false;
 
@@ -81,7 +82,14 @@ export class StateDirectory {
     this.names = nameRules({ ignoresCase, ignoresForm });
     this.#claims = { database, ignoresCase };
     const { partsDirectory, journal } = this;
-    this.#sweep = new Sweep(from.deadRuns, { partsDirectory, journal, disk: from.options.disk });
+    const { disk, keepForMs, nowMs } = from.options;
+    const sweep = new Sweep(from.deadRuns, { partsDirectory, journal, disk });
+    this.#sweep = sweep;
+    this.#brokenOff = new BrokenOff({
+      ...{ state: path, partsDirectory, journal, disk, keepForMs, nowMs },
+      doom: (names) => sweep.doom(names),
+      sweep: (forMs) => this.sweep(forMs),
+    });
   }
 
   /** Opens the state of a root; makes both if need be. */
@@ -129,7 +137,7 @@ export class StateDirectory {
 
   /** Locks a resume key among all processes, until it is discarded. `busy` when it is taken. */
   hold(claimant: Claimant): Hold {
-    const lock = this.#lockFor(claimant.key);
+    const lock = lockKey(this.#path, claimant.key, this.#options.disk);
     if (lock === null) {
       throw new SftpxError("busy", "Cannot begin the transfer: another process is receiving it");
     }
@@ -150,34 +158,23 @@ export class StateDirectory {
     }
   }
 
-  /** Forgets what was last journalled too long ago. A moment in the future is not long ago. */
+  /** Forgets what was last journalled too long ago. */
   expire(): void {
-    const { keepForMs, nowMs } = this.#options;
-    const beforeNs = BigInt(Math.trunc(nowMs() - keepForMs)) * 1_000_000n;
-    this.#forgetAll(this.journal.transfers.keysBefore(beforeNs, LIMITS.expiredAtOnce));
+    this.#brokenOff.expire();
   }
 
   /** Makes room for one more transfer of a peer, should so many have broken off already. */
-  forgetCrowd({ peer, key }: Pick<Claimant, "peer" | "key">): void {
-    const newest = LIMITS.keptTransfersPerPeer - 1;
-    this.#forgetAll(this.journal.transfers.keysBeyond(newest, { peer, except: key }));
+  forgetCrowd(claimant: Pick<Claimant, "peer" | "key">): void {
+    this.#brokenOff.forgetCrowd(claimant);
   }
 
   /**
-   * Forgets every transfer that was last journalled before a moment (null for all) and that nobody is
-   * at, with its parts; answers those that could have been gone on with.
+   * Forgets what broke off before a moment, null for all of it, and answers it. What other processes left
+   * beside the state goes when it is closed.
    */
-  forgetBefore(beforeNs: bigint | null): Interrupted[] {
-    const keys = this.journal.transfers.keysBefore(beforeNs);
-    if (keys.length === 0) return [];
-    const told = new Map(this.journal.interrupted().map((row) => [toHex(row.key), row]));
-    return this.#forgetAll(keys).flatMap((key) => told.get(toHex(key)) ?? []);
-  }
-
-  /** Forgets as `forgetBefore`; what other processes left beside the state goes when it is closed. */
   clean(beforeNs: bigint | null): Interrupted[] {
     this.#cleansRoot = true;
-    const gone = this.forgetBefore(beforeNs);
+    const gone = this.#brokenOff.forgetBefore(beforeNs);
     this.sweep(Infinity);
     return gone;
   }
@@ -233,34 +230,6 @@ export class StateDirectory {
     }
   }
 
-  /** Forgets those that nobody is at; answers them. */
-  #forgetAll(keys: readonly Uint8Array[]): Uint8Array[] {
-    const gone = keys.filter((key) => this.#forget(key));
-    if (gone.length > 0) this.sweep(LIMITS.storeStepMs);
-    return gone;
-  }
-
-  /** False when somebody is at it. */
-  #forget(key: Uint8Array): boolean {
-    const lock = this.#lockFor(key);
-    if (lock === null) return false;
-    try {
-      const names = this.journal.fileNames(key);
-      forgetNames(this.partsDirectory, names, this.#options.disk);
-      this.journal.transaction(() => this.journal.forget(key));
-      this.#sweep.doom(names);
-      return true;
-    } finally {
-      lock.discard();
-    }
-  }
-
-  #lockFor(key: Uint8Array): FileLock | null {
-    const locks = `${this.#path}/locks`;
-    this.#options.disk.makeDirectory(locks, { recursive: true, mode: 0o700 });
-    return FileLock.alone(`${locks}/${toHex(key)}`);
-  }
-
   /** Null where others keep removing it; then, as where it fails, nothing is held. */
   static #open(root: string, options: OpenOptions): StateDirectory | null {
     let opened: StateDirectory | null = null;
@@ -303,18 +272,6 @@ export class StateDirectory {
     lock.close();
     if (wasRemoved) return null;
     throw new SftpxError("busy", `Cannot use "${path}": another process is tidying it`);
-  }
-}
-
-/** Whether the lock of a resume key is held by anyone. */
-export function isLocked(state: string, key: Uint8Array): boolean {
-  const path = `${state}/locks/${toHex(key)}`;
-  if (lookAt(path) === null) return false;
-  const lock = new FileLock(path);
-  try {
-    return !lock.tryShared() && lock.isCurrent;
-  } finally {
-    lock.close();
   }
 }
 

@@ -5,22 +5,20 @@
 // never seen.
 
 import type { BigIntStats } from "node:fs";
-import { dirname } from "node:path";
 import type { ErrorCode } from "../base/errors.ts";
 import { Filter } from "../base/filter.ts";
 import { LIMITS } from "../base/limits.ts";
-import { isReservedName, pathProblem } from "../base/path.ts";
+import { isReservedName } from "../base/path.ts";
 import { escapeText, REPLACEMENT } from "../base/text.ts";
 import { osCode } from "../base/os_error.ts";
 import { type PathTree, pathTree } from "./path_tree.ts";
 import { BatchInTheMaking } from "./walk_batch.ts";
-import { WalkDirectory } from "./walk_directory.ts";
-import { WalkDisks } from "./walk_disks.ts";
-import { entryOf, notRead, notSent } from "./walk_entry.ts";
-import { add, insert, type Item, joined, type Origin, sorted } from "./walk_items.ts";
+import { entryOf, nameProblem, notRead, notSent, skippedLinks } from "./walk_entry.ts";
+import { add, insert, type Item, type Origin, sorted } from "./walk_items.ts";
+import { WalkReader } from "./walk_reader.ts";
 import { WalkSections } from "./walk_sections.ts";
-import { lookAtSource, sourceError, sourcePath } from "./walk_source.ts";
-import type { WalkBatch, WalkNotice, WalkOptions, WalkSource } from "./store.ts";
+import { sourceError, statAt } from "./walk_source.ts";
+import type { WalkBatch, WalkOptions, WalkSource } from "./store.ts";
 
 /** Walks all sources; each batch is made when it is asked for, and empty when its time was up first. */
 export function* walk(
@@ -53,17 +51,9 @@ interface Top {
   readonly origin: Origin;
 }
 
-/** What of a directory is taken, and where to. */
-interface Within {
-  readonly items: Map<string, Origin[]>;
-  readonly listed: PathTree | null;
-  /** Whether a name is of the section that is walked. */
-  readonly isIn: (name: string) => boolean;
-}
-
 class Walker implements Disposable {
-  readonly #disks = new WalkDisks();
   readonly #batch = new BatchInTheMaking();
+  readonly #reader = new WalkReader(this.#batch);
   readonly #given: readonly WalkSource[];
   readonly #filter: Filter;
   readonly #listed: PathTree | null;
@@ -73,7 +63,6 @@ class Walker implements Disposable {
   #skipped = { count: 0, first: "" };
   readonly #nowMs: () => number;
   readonly #sections: WalkSections;
-  #step = 0;
   #stepBeganMs: number;
 
   constructor(
@@ -96,7 +85,7 @@ class Walker implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#disks[Symbol.dispose]();
+    this.#reader[Symbol.dispose]();
   }
 
   get batch(): BatchInTheMaking {
@@ -107,10 +96,9 @@ class Walker implements Disposable {
     return this.#batch.isFull || this.#nowMs() - this.#stepBeganMs >= LIMITS.storeStepMs;
   }
 
-  /** Others had their turn: every directory is looked at anew before anything of it is. */
+  /** Others had their turn. */
   beginStep(): void {
-    this.#step++;
-    this.#disks.forget();
+    this.#reader.beginStep();
     this.#stepBeganMs = this.#nowMs();
   }
 
@@ -120,7 +108,7 @@ class Walker implements Disposable {
    */
   *sections(): Generator<Item[], void> {
     const found = this.#given.flatMap((source, index): Top[] => {
-      const origin = this.#attempt(source, () => this.#originOf(source, index));
+      const origin = this.#attempt(source, () => this.#reader.originOf(source, index));
       return origin === null ? [] : [{ source, origin }];
     });
     const { read, level } = this.#tops(found);
@@ -150,7 +138,7 @@ class Walker implements Disposable {
     }
     const within = { items, listed: this.#listed, isIn };
     const isRead = this.#attempt(source, () => {
-      this.#within("", origin, within);
+      this.#reader.names("", origin, within);
       return true;
     });
     return isRead ?? false;
@@ -168,18 +156,6 @@ class Walker implements Disposable {
     }
   }
 
-  #originOf(source: WalkSource, index: number): Origin {
-    const { contents, name, root } = source;
-    const path = sourcePath(source);
-    const disk = this.#disks.of({ ...source, path });
-    const stat = lookAtSource(source, { path, disk });
-    const origin = { path, source: index, disk };
-    if (contents) return { ...origin, directory: this.#directory({ path, disk }, name, stat) };
-    if (root === undefined || path === root) return { ...origin, directory: null };
-    const above = { path: dirname(path), disk };
-    return { ...origin, directory: this.#directory(above, name, statAt(above)) };
-  }
-
   /** Items of a directory, merged over its origins; last one first. */
   children(item: Item): Item[] {
     const { path, listed } = item;
@@ -187,7 +163,7 @@ class Walker implements Disposable {
     const isIn = this.#sections.namesIn(`${path}/`);
     const origins = item.origins.filter((origin) => {
       try {
-        this.#within(path, origin, { items, listed, isIn });
+        this.#reader.names(path, origin, { items, listed, isIn });
         return true;
       } catch (thrown) {
         const code = osCode(thrown) === "ENOENT" ? "source_missing" : "source_unreadable";
@@ -226,9 +202,9 @@ class Walker implements Disposable {
       if (!isDirectory && this.#isOnlyAbove(item, stat)) continue;
       if (!taken) {
         taken = this.#emit(path, origin, stat);
-        if (taken && isDirectory) directories.push(this.#opened(origin, path, stat));
+        if (taken && isDirectory) directories.push(this.#reader.opened(origin, path, stat));
       } else if (directories.length > 0 && isDirectory) {
-        directories.push(this.#opened(origin, path, stat));
+        directories.push(this.#reader.opened(origin, path, stat));
       } else {
         this.#refuse(path, "name_collision", "another source already sends this path");
       }
@@ -279,52 +255,8 @@ class Walker implements Disposable {
     return !listed.isWhole;
   }
 
-  /** Puts what a directory holds into `items`: all of it, and what was listed, there or not. */
-  #within(path: string, origin: Origin, within: Within): void {
-    if (!this.#isThere(origin)) return;
-    const { items, listed, isIn } = within;
-    if (listed === null || listed.isWhole) this.#list(path, origin, within);
-    if (listed === null) return;
-    for (const name of listed.names) {
-      if (items.has(name) || !isIn(name)) continue;
-      add(items, name, { ...origin, path: joined(origin.path, name) });
-    }
-  }
-
-  #list(path: string, origin: Origin, { items, isIn }: Within): void {
-    const { source, disk, directory } = origin;
-    for (const { name } of disk.list(origin.path)) {
-      if (!isIn(name)) continue;
-      const below = joined(origin.path, name);
-      const known = items.get(name)?.at(-1);
-      if (known !== undefined && known.source === source && known.path === below) {
-        // Two names that are not UTF-8 and look alike; neither can be opened.
-        this.#refuse(path === "" ? name : `${path}/${name}`, "bad_name", "it is not UTF-8");
-      } else {
-        add(items, name, { path: below, source, disk, directory });
-      }
-    }
-  }
-
-  /** An origin that is a directory, to read names from. */
-  #opened(origin: Origin, path: string, stat: BigIntStats): Origin {
-    return { ...origin, directory: this.#directory(origin, path, stat) };
-  }
-
-  #directory(at: Pick<Origin, "path" | "disk">, shown: string, stat: BigIntStats): WalkDirectory {
-    return new WalkDirectory(at, { shown, stat, step: this.#step });
-  }
-
-  /** Whether the directory of an origin is still the one seen; says once when it is not. */
-  #isThere({ directory }: Origin): boolean {
-    if (directory === null || directory.isGone) return directory === null;
-    if (directory.stands(this.#step)) return true;
-    this.#refuse(directory.shown, "source_missing", "it went away during the walk");
-    return false;
-  }
-
   #stat({ path, listed }: Item, origin: Origin): BigIntStats | null {
-    if (!this.#isThere(origin)) return null;
+    if (!this.#reader.isThere(origin)) return null;
     try {
       return statAt(origin);
     } catch (thrown) {
@@ -364,22 +296,4 @@ class Walker implements Disposable {
   #notice(path: string, code: ErrorCode, thrown: unknown): void {
     this.#batch.note(notRead(path, code, thrown));
   }
-}
-
-function skippedLinks({ count, first }: { count: number; first: string }): WalkNotice {
-  const others = count === 1 ? "" : ` and ${count - 1} more`;
-  const message = `Skipped link "${escapeText(first)}"${others}: no links are sent`;
-  return { path: first, code: null, message };
-}
-
-function statAt({ path, disk }: Pick<Origin, "path" | "disk">): BigIntStats {
-  const stat = disk.look(path);
-  if (stat === null) throw Object.assign(new Error("ENOENT: it is gone"), { code: "ENOENT" });
-  return stat;
-}
-
-/** The components above were checked when they were visited; only lengths add up. */
-function nameProblem(name: string, path: string): string | null {
-  const mayBeLong = path.length * 3 > LIMITS.pathBytes || path.length > LIMITS.pathDepth;
-  return pathProblem(mayBeLong ? path : name);
 }

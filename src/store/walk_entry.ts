@@ -2,7 +2,8 @@
 
 import type { BigIntStats } from "node:fs";
 import type { ErrorCode } from "../base/errors.ts";
-import { targetProblem } from "../base/path.ts";
+import { LIMITS } from "../base/limits.ts";
+import { pathProblem, targetProblem } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry } from "../wire/messages.ts";
 import { type Disk, specialName, stampOf } from "./disk.ts";
@@ -54,6 +55,19 @@ export function notSent(path: string, code: ErrorCode, state: string): WalkNotic
 export function notRead(path: string, code: ErrorCode, thrown: unknown): WalkNotice {
   const { message } = osError(thrown, `read "${escapeText(path)}"`);
   return { path, code, message };
+}
+
+/** What is said once of all links that were left out. */
+export function skippedLinks({ count, first }: { count: number; first: string }): WalkNotice {
+  const others = count === 1 ? "" : ` and ${count - 1} more`;
+  const message = `Skipped link "${escapeText(first)}"${others}: no links are sent`;
+  return { path: first, code: null, message };
+}
+
+/** Why a path cannot travel, or null. The components above were checked when they were visited; only lengths add up. */
+export function nameProblem(name: string, path: string): string | null {
+  const mayBeLong = path.length * 3 > LIMITS.pathBytes || path.length > LIMITS.pathDepth;
+  return pathProblem(mayBeLong ? path : name);
 }
 
 function found(entry: Entry): FoundEntry {

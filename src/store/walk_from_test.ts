@@ -247,3 +247,19 @@ Deno.test({
       assert.deepEqual(out.notices.map((notice) => (notice as string[])[1]), ["source_unreadable"]);
     }),
 });
+
+Deno.test("walk() from a path notes the only source when it goes away in between, and keeps what it has", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/a", "d/b"]);
+    const found = { paths: [], origins: [], notices: [] as unknown[] };
+    let looks = 0;
+    // Within one step, so that nothing is looked at anew: it began, and the first section is through.
+    const nowMs = () => {
+      if (++looks === 2) fs.rmSync(join(root, "d"), { recursive: true });
+      return 0;
+    };
+    const source = contentsOf(join(root, "d"));
+    for (const batch of walk([source], { from: "b", nowMs })) take(found, batch);
+    assert.deepEqual(found.paths, ["b"]);
+    assert.deepEqual(found.notices.map((notice) => (notice as string[])[1]), ["source_missing"]);
+  }));

@@ -4,8 +4,8 @@ import * as fs from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { osCode, osError } from "../base/os_error.ts";
-import type { Disk } from "./disk.ts";
 import { refuseLinks } from "./walk_directory.ts";
+import type { FoundAt } from "./walk_entry.ts";
 import type { WalkSource } from "./store.ts";
 
 /** Where a source is; of a link that is followed, where that leads. */
@@ -16,17 +16,23 @@ export function sourcePath({ path, follow }: WalkSource): string {
 /** What stands where a source is; throws when it is not as it is to be. */
 export function lookAtSource(
   { contents, name, root }: WalkSource,
-  { path, disk }: { readonly path: string; readonly disk: Disk },
+  { path, disk }: FoundAt,
 ): fs.BigIntStats {
   if (root !== undefined) refuseLinks(path, { itself: contents, name });
-  const stat = disk.look(path);
-  if (stat === null) throw Object.assign(new Error("ENOENT: it is gone"), { code: "ENOENT" });
+  const stat = statAt({ path, disk });
   if (contents && !stat.isDirectory()) {
     throw new SftpxError(
       "source_missing",
       `Cannot send "${escapeText(name)}": it is not a directory`,
     );
   }
+  return stat;
+}
+
+/** What stands at a path; throws where nothing does. */
+export function statAt({ path, disk }: FoundAt): fs.BigIntStats {
+  const stat = disk.look(path);
+  if (stat === null) throw Object.assign(new Error("ENOENT: it is gone"), { code: "ENOENT" });
   return stat;
 }
 

@@ -176,6 +176,15 @@ Deno.test("walk() fails names that cannot travel and goes on", () =>
     assert.equal(notices.length, 5);
   }));
 
+Deno.test("walk() takes a name that only looks like one that is not UTF-8, once", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/x\ufffd/in"]);
+    spawnSync("sh", ["-c", "touch d/$(printf 'x\\377')"], { cwd: root });
+    const { entries, notices } = all([named(join(root, "d"))]);
+    assert.deepEqual(entries.map(({ path }) => path), ["d", "d/x\ufffd", "d/x\ufffd/in"]);
+    assert.deepEqual(notices.map(({ path, code }) => [path, code]), [["d/x\ufffd", "bad_name"]]);
+  }));
+
 Deno.test("walk() merges one directory of two sources and refuses a second file", () =>
   inDirectory((root) => {
     makeTree(root, ["1/d/a", "1/d/same", "1/d/s/x", "2/d/b", "2/d/same", "2/d/s/y"]);
