@@ -147,10 +147,10 @@ export const LIMITS = {
   /** Root-log bytes of one transfer: a record an entry (path, size, digest) on either side. */
   manifestBytes: 512 * MiB,
   /** Files announced by the sender and not yet whole at the receiver. */
-  openEntries: 16_384,
+  openEntries: 65_536,
   /**
-   * Of these, what a sender goes on walking with: some fifty thousand files a second where a round trip
-   * takes 80 ms, and each that is open takes about a kibibyte at either end, at most two.
+   * Of these, what a sender goes on walking with, once it announced as many as may be open: some fifty
+   * thousand files a second where a round trip takes 80 ms.
    */
   openEntriesAhead: 4096,
   /** Chunks of one file: bounds digests held for it to 128 MiB. */

@@ -1,21 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { anyStamp } from "../../tests/vectors/messages.ts";
 import { stampOf } from "./_fixture.ts";
 import { type AnnouncedFile, AnnouncedFiles } from "./announced_files.ts";
 
-const unsigned = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
-const signed = fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n });
-const stamp = fc.record({
-  device: unsigned,
-  inode: unsigned,
-  sizeBytes: fc.maxSafeNat(),
-  mtimeNs: signed,
-  ctimeNs: signed,
-}, { noNullPrototype: true });
 /** Whatever the wire lets through. */
 const announced: fc.Arbitrary<AnnouncedFile> = fc.record({
   sparse: fc.constant(true as const),
-  stamp,
+  stamp: anyStamp,
 }, { requiredKeys: [], noNullPrototype: true });
 
 Deno.test("AnnouncedFiles gives back what it was told of each, once", () => {

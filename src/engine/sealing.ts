@@ -41,9 +41,9 @@ export class Sealing {
     return this.#unsealed === 0;
   }
 
-  /** The receiver is to be told of seals or failures. */
-  get hasNews(): boolean {
-    return this.#sealed.length > 0 || this.#failures.length > 0;
+  /** The receiver is to be told of files that are open no more here, and still are there. */
+  get hasFailures(): boolean {
+    return this.#failures.length > 0;
   }
 
   /** Files were announced, to be sealed one day. */

@@ -29,11 +29,11 @@ function sealingOf() {
 Deno.test("a file is sealed with its last chunk", () => {
   const { sealing } = sealingOf();
   sealing.know(recordOf(0, 1), CHUNK_BYTES);
-  assert.deepEqual([sealing.isOver, sealing.hasNews], [false, false]);
+  assert.deepEqual([sealing.isOver, sealing.poll(1)], [false, null]);
   sealing.know(recordOf(0, 0), CHUNK_BYTES);
-  assert.deepEqual([sealing.isOver, sealing.hasNews], [true, true]);
+  assert.deepEqual([sealing.isOver, sealing.hasFailures], [true, false]);
   assert.equal(sealing.poll(1)?.type, "sealed");
-  assert.deepEqual([sealing.hasNews, sealing.poll(1)], [false, null]);
+  assert.equal(sealing.poll(1), null);
 });
 
 Deno.test("a sealed file is open until it is stored and its seal is said, in either order", () => {
@@ -58,8 +58,9 @@ Deno.test("a file that fails closes at once, and the receiver is to be told", ()
   const { sealing, files, outcome } = sealingOf();
   sealing.know(recordOf(0, 0), CHUNK_BYTES);
   sealing.know(recordOf(0, 0, { digest: recordOf(5, 5).digest }), CHUNK_BYTES);
-  assert.deepEqual([files.size, sealing.isOver, sealing.hasNews], [0, true, true]);
+  assert.deepEqual([files.size, sealing.isOver, sealing.hasFailures], [0, true, true]);
   assert.equal(outcome.isGivenUp(0), true);
   assert.equal(outcome.pollReport()?.code, "source_changed");
   assert.equal(sealing.poll(1)?.type, "failed");
+  assert.equal(sealing.hasFailures, false);
 });

@@ -31,6 +31,11 @@ export class SendManifest {
     this.#open = files;
   }
 
+  /** Entries that are announced. */
+  get length(): number {
+    return this.#log.length;
+  }
+
   /** Everything found so far is announced, and more may be found. */
   get wantsEntries(): boolean {
     return this.#pending.wantsEntries;

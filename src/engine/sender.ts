@@ -93,8 +93,12 @@ export class Sender {
 
   /** Whether another walk batch may be added: accepted, and not too far ahead of the receiver. */
   get wantsEntries(): boolean {
-    return this.#accept !== null && this.#manifest.wantsEntries &&
-      this.#files.size + LIMITS.entriesPerMessage <= LIMITS.openEntriesAhead;
+    return this.#accept !== null && this.#manifest.wantsEntries && this.#hasRoomAhead;
+  }
+
+  /** The manifest is not whole, and more of it may be added though nothing is sent. */
+  get isGathering(): boolean {
+    return this.#accept !== null && !this.#manifest.isClosed && this.#hasRoomAhead;
   }
 
   /** The receiver's receipt held and Done was queued. */
@@ -110,12 +114,19 @@ export class Sender {
       bytesDone,
       bytesTotal: totals?.bytes ?? null,
       reusedBytes,
-      ...heldOf(this.#files.all(), this.chunkBytes),
+      ...heldOf(this.#verdicts.inParts, this.chunkBytes),
       filesDone: this.#outcome.filesDone,
       changed: this.#outcome.changed,
       filesTotal: totals?.files ?? null,
       phase: phaseOf({ isClosed, hasMoved, isMissing, isVerified: this.#finishSent }),
     };
+  }
+
+  /** The beginning goes as far ahead as it may: a manifest that ends with it is known whole early. */
+  get #hasRoomAhead(): boolean {
+    const { openEntries, openEntriesAhead, entriesPerMessage } = LIMITS;
+    const most = this.#manifest.length < openEntries ? openEntries : openEntriesAhead;
+    return this.#files.size + entriesPerMessage <= most;
   }
 
   /** Takes the next entries of the manifest; they are announced as the receiver has room. */
@@ -234,12 +245,12 @@ export class Sender {
   }
 
   /**
-   * Announces what the receiver has room for (I8). Seals and failures leave first, so that it never
-   * counts a file as open that this end counts no more. A manifest that went ahead is known whole
-   * with the accept: answers to any of it may be next.
+   * Announces what the receiver has room for (I8). Failures leave first, so that it never counts a file
+   * as open that this end counts no more; a seal need not, for until it is said its file is open here.
+   * A manifest that went ahead is known whole with the accept: answers to any of it may be next.
    */
   #announcePending(): void {
-    while (this.#announced !== null || !this.#sealing.hasNews) {
+    while (this.#announced !== null || !this.#sealing.hasFailures) {
       const announced = this.#manifest.announce(this.chunkBytes);
       if (announced === null) break;
       if (this.#announced === null) this.#messages.push(announced.message);

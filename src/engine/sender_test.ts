@@ -507,6 +507,14 @@ Deno.test("what lies in a part counts as held until it is compared, and what sta
   }
   // What is missing comes first; a chunk that is compared is done, and held no more.
   assert.deepEqual(counted, [[0, 8], [4, 8], [8, 8], [12, 4], [16, undefined]]);
+  const failing = senderOf(racy);
+  assert.equal(failing.counts.heldBytes, 8);
+  failing.handle({
+    type: "failed",
+    transfer: 1,
+    failures: [{ entry: 0, code: "io", message: "m" }],
+  });
+  assert.equal(failing.counts.heldBytes, undefined);
   assert.equal(senderOf({}).counts.heldBytes, undefined);
   assert.equal(senderOf({ ...racy, recordedNs: 5_000_000_000n }).counts.heldBytes, undefined);
 });
@@ -700,15 +708,31 @@ Deno.test("no more files are announced than may be open, and the rest follows (I
   assert.equal(announced(), 1);
 });
 
-Deno.test("a walk does not go on while many files are open, well before the receiver's bound", () => {
-  const count = LIMITS.openEntriesAhead - LIMITS.entriesPerMessage;
-  const entries = Array.from({ length: count + 1 }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
-  const sender = senderWith(entries.slice(0, count), { end: false });
+Deno.test("a walk begins as far ahead as files may be open, and then goes on less far", () => {
+  const { openEntries, openEntriesAhead, entriesPerMessage } = LIMITS;
+  for (const [named, most] of [[0, openEntries], [openEntries, openEntriesAhead]] as const) {
+    const before = Array.from({ length: named }, (_, at) => directoryEntry(`d${100_000 + at}`));
+    const count = most - entriesPerMessage + 1;
+    const files = Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
+    const sender = senderWith([...before, ...files.slice(1)], { end: false });
+    while (sender.pollMessage() !== null);
+    assert.deepEqual([sender.wantsEntries, sender.isGathering], [true, true], `${named} before`);
+    add(sender, files.slice(0, 1));
+    while (sender.pollMessage() !== null);
+    assert.deepEqual([sender.wantsEntries, sender.isGathering], [false, false], `${named} before`);
+  }
+});
+
+Deno.test("a manifest gathers from the accept until it is closed", () => {
+  const sender = new Sender(offerOf(), { hashing: HASHING });
+  assert.equal(sender.isGathering, false);
+  sender.handle(acceptOf());
+  assert.equal(sender.isGathering, true);
+  add(sender, [fileEntry("a", 4)]);
+  assert.equal(sender.isGathering, true);
+  sender.endEntries();
   while (sender.pollMessage() !== null);
-  assert.equal(sender.wantsEntries, true);
-  add(sender, entries.slice(count));
-  while (sender.pollMessage() !== null);
-  assert.equal(sender.wantsEntries, false);
+  assert.equal(sender.isGathering, false);
 });
 
 Deno.test("a failure is told before another entry takes the room it made", () => {
@@ -719,6 +743,15 @@ Deno.test("a failure is told before another entry takes the room it made", () =>
   sender.packed(frame!.frame, { records: [], failures: [failure] });
   add(sender, [fileEntry("b", 4)]);
   assert.deepEqual(typesOf(sender), ["failed", "entries"]);
+});
+
+Deno.test("what is sealed does not keep the rest of the manifest back", () => {
+  const sender = senderWith([fileEntry("a", 4)], { end: false });
+  while (sender.pollMessage() !== null);
+  packAll(sender);
+  add(sender, [fileEntry("b", 4)]);
+  sender.endEntries();
+  assert.deepEqual(typesOf(sender), ["entries", "manifest_end", "sealed"]);
 });
 
 Deno.test("a file that is stored stays open until its seal is sent", () => {
