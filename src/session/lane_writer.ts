@@ -6,9 +6,11 @@ import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { BufferPool } from "../pool/buffers.ts";
 import type { Packed } from "../pool/messages.ts";
+import type { Range } from "../wire/messages.ts";
 import { encodeLaneEnd } from "../wire/frame.ts";
 import { whenAborted } from "./abort.ts";
 import type { LanePath, OutgoingLane, TransferChannel } from "./hub.ts";
+import { LaneBacklog } from "./lane_backlog.ts";
 import { Mailbox } from "./mailbox.ts";
 import { pacedOutgoing } from "./paced_lane.ts";
 import { LaneTimes } from "./lane_times.ts";
@@ -39,6 +41,8 @@ interface Lane {
   readonly opened: OutgoingLane;
   /** It waits for a frame by this. */
   waiting: Promise<Packed | null> | null;
+  /** It waits for what its connection has under way to be stored, until this is resolved. */
+  gate: PromiseWithResolvers<void> | null;
   /** It is to end; what it has is written first, however long that takes: no frame is sent again for it. */
   isRetired: boolean;
   /** Frames written to it, perhaps stored since. */
@@ -68,6 +72,7 @@ export class LaneWriter {
   #spread: ReadonlyMap<number, number> = new Map();
   readonly #opening = new Set<Opening>();
   readonly #times = new LaneTimes();
+  readonly #backlog = new LaneBacklog();
   /** Lanes not lost, those still to be opened counted. */
   #left = 0;
   #isHalted = false;
@@ -101,6 +106,7 @@ export class LaneWriter {
       const surplus = count - (wanted.get(connection) ?? 0);
       if (surplus > 0) this.#retire(connection, surplus);
     }
+    for (const { gate } of this.#lanes) gate?.resolve();
   }
 
   /** How lanes spend their time. */
@@ -112,6 +118,12 @@ export class LaneWriter {
     this.#packed.put(packed);
   }
 
+  /** The receiver has frames. */
+  stored(frames: readonly Range[]): void {
+    this.#backlog.stored(frames, performance.now());
+    for (const lane of this.#lanes) if (!this.#isFull(lane)) lane.gate?.resolve();
+  }
+
   /** Frames that wait for a lane. */
   get waiting(): number {
     return this.#packed.size;
@@ -121,6 +133,7 @@ export class LaneWriter {
   async end(signal: AbortSignal): Promise<void> {
     this.#isOver = true;
     this.#packed.close();
+    for (const { gate } of this.#lanes) gate?.resolve();
     const aborted = Promise.withResolvers<void>();
     using _aborted = whenAborted(signal, () => aborted.resolve());
     const done = Promise.all([...this.#lanes].map((lane) => lane.done.promise));
@@ -131,7 +144,10 @@ export class LaneWriter {
   halt(): void {
     this.#isHalted = true;
     this.#packed.drain();
-    for (const { opened } of this.#lanes) opened.stream.abort();
+    for (const { opened, gate } of this.#lanes) {
+      gate?.resolve();
+      opened.stream.abort();
+    }
   }
 
   #retire(connection: number, count: number): void {
@@ -140,6 +156,7 @@ export class LaneWriter {
       if (left === 0) return;
       if (lane.opened.connection !== connection || lane.isRetired) continue;
       lane.isRetired = true;
+      lane.gate?.resolve();
       if (lane.waiting !== null) this.#packed.withdraw(lane.waiting);
       left--;
     }
@@ -182,6 +199,8 @@ export class LaneWriter {
 
   /** The next frame of a lane; null where there is to be none. */
   async #take(lane: Lane): Promise<Packed | null> {
+    while (this.#isFull(lane)) await (lane.gate = Promise.withResolvers()).promise;
+    lane.gate = null;
     if (lane.isRetired) return null;
     this.#times.waits(lane);
     try {
@@ -190,6 +209,14 @@ export class LaneWriter {
       lane.waiting = null;
       this.#times.works(lane);
     }
+  }
+
+  /** It is for another connection to take the next frame, while there is another. */
+  #isFull({ opened, isRetired, isLost }: Lane): boolean {
+    if (isRetired || isLost || this.#isOver || this.#isHalted || this.#spread.size < 2) {
+      return false;
+    }
+    return !this.#backlog.hasRoom(opened.connection);
   }
 
   async #openLane(opening: Opening): Promise<Lane> {
@@ -205,6 +232,7 @@ export class LaneWriter {
     const onEnded = this.#options.onLane(opened);
     const state = {
       waiting: null,
+      gate: null,
       isRetired: opening.isUnwanted,
       frames: [],
       isLost: false,
@@ -221,6 +249,9 @@ export class LaneWriter {
   async #write(lane: Lane, packed: Packed): Promise<void> {
     const { buffers, isUnstored, onWritten } = this.#options;
     lane.frames.push(packed.frame);
+    const { opened: { connection: number } } = lane;
+    const bytes = packed.frameBytes;
+    this.#backlog.took(packed.frame, { number, bytes, nowMs: performance.now() });
     try {
       await lane.opened.stream.write(new Uint8Array(packed.buffer, 0, packed.frameBytes));
     } catch (error) {
@@ -242,6 +273,8 @@ export class LaneWriter {
     if (this.#isHalted || this.#isOver || lane?.isLost) return;
     if (lane !== null) {
       lane.isLost = true;
+      lane.gate?.resolve();
+      this.#backlog.lost(lane.frames);
       this.#lanes.delete(lane);
     }
     if (!lane?.isEnded && --this.#left === 0) onNone(error);

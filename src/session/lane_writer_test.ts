@@ -50,7 +50,12 @@ class HeldLane {
   }
 }
 
-function setUp(limits: readonly RateLimit[] = []) {
+function setUp(
+  { limits = [], frameBytes = FRAME_BYTES }: {
+    readonly limits?: readonly RateLimit[];
+    readonly frameBytes?: number;
+  } = {},
+) {
   const lanes: HeldLane[] = [];
   const lost: number[] = [];
   const written: number[] = [];
@@ -71,7 +76,7 @@ function setUp(limits: readonly RateLimit[] = []) {
     caughtUp: () => Promise.resolve(),
     close: () => {},
   };
-  const buffers = new BufferPool({ bufferBytes: FRAME_BYTES, budgetBytes: 100 * FRAME_BYTES });
+  const buffers = new BufferPool({ bufferBytes: frameBytes, budgetBytes: 100 * frameBytes });
   const writer = new LaneWriter({
     channel,
     limits,
@@ -83,7 +88,7 @@ function setUp(limits: readonly RateLimit[] = []) {
     onNone: (error) => void errors.push(error),
   });
   const put = (frame: number) => {
-    const packed = { frame, frameBytes: FRAME_BYTES, buffer: buffers.take()!, records: [] };
+    const packed = { frame, frameBytes, buffer: buffers.take()!, records: [] };
     writer.put({ kind: "packed", ...packed } as unknown as Packed);
   };
   const on = (connection: number) => lanes.filter((lane) => lane.connection === connection);
@@ -248,7 +253,7 @@ Deno.test("a lane that waits for a limit waits as for a source: more lanes would
   const limit = new RateLimit(1000, { nowMs: () => 0, wait: () => new Promise(() => {}) });
   // All that is due is gone.
   await limit.turn().room(10_000, new AbortController().signal);
-  const { writer, on, put } = setUp([limit]);
+  const { writer, on, put } = setUp({ limits: [limit] });
   writer.spread(new Map([[0, 1]]));
   put(1);
   await settle();
@@ -257,4 +262,73 @@ Deno.test("a lane that waits for a limit waits as for a source: more lanes would
   assert.equal(writer.times.takeIdleShare(), 1);
   assert.equal(on(0)[0]?.writes.length, 0);
   writer.halt();
+});
+
+/** More than a connection takes unasked. */
+const LARGE_BYTES = 4 * 1024 * 1024;
+
+Deno.test("a connection that brings nothing takes no more, and others do", async () => {
+  const { writer, on, put } = setUp({ frameBytes: LARGE_BYTES });
+  writer.spread(new Map([[0, 1], [1, 1]]));
+  await settle();
+  for (let frame = 0; frame < 6; frame++) put(frame);
+  await settle();
+  const [slow, quick] = [on(0)[0]!, on(1)[0]!];
+  slow.take();
+  for (let frame = 1; frame < 6; frame++) {
+    quick.take();
+    await settle();
+    writer.stored([[frame, 1]]);
+    await settle();
+  }
+  assert.deepEqual([slow.writes.length, quick.writes.length], [1, 5]);
+  put(6);
+  put(7);
+  await settle();
+  writer.stored([[0, 1]]);
+  await settle();
+  assert.equal(slow.writes.length, 2, "what it had was stored");
+  writer.halt();
+});
+
+Deno.test("a connection that is left alone waits for none", async () => {
+  const { writer, on, put } = setUp({ frameBytes: LARGE_BYTES });
+  writer.spread(new Map([[0, 1], [1, 1]]));
+  await settle();
+  put(0);
+  put(1);
+  put(2);
+  await settle();
+  const [kept, other] = [on(0)[0]!, on(1)[0]!];
+  kept.take();
+  await settle();
+  assert.equal(kept.writes.length, 1);
+  writer.spread(new Map([[0, 1]]));
+  other.take();
+  await settle();
+  assert.equal(kept.writes.length, 2);
+  writer.halt();
+});
+
+Deno.test("a lane that waits for its connection ends when it is to", async () => {
+  const { writer, on, put } = setUp({ frameBytes: LARGE_BYTES });
+  writer.spread(new Map([[0, 1], [1, 1], [2, 1]]));
+  await settle();
+  for (let frame = 0; frame < 3; frame++) put(frame);
+  await settle();
+  const takeAll = async () => {
+    for (const number of [0, 1, 2]) on(number)[0]!.take();
+    await settle();
+  };
+  const closed = () => [0, 1, 2].map((number) => on(number)[0]!.isClosed);
+  await takeAll();
+  writer.spread(new Map([[1, 1], [2, 1]]));
+  await settle();
+  await takeAll();
+  assert.deepEqual(closed(), [true, false, false]);
+  const ended = writer.end(new AbortController().signal);
+  await settle();
+  await takeAll();
+  await ended;
+  assert.deepEqual(closed(), [true, true, true]);
 });

@@ -3,28 +3,26 @@
 // decides anything.
 
 import { SftpxError, toSftpxError } from "../base/errors.ts";
-import { CompressionPlan } from "../engine/compression_plan.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { TransferResult } from "../engine/report.ts";
-import { type FoundEntries, type PlannedFrame, Sender } from "../engine/sender.ts";
+import { type FoundEntries, Sender } from "../engine/sender.ts";
 import { BufferPool } from "../pool/buffers.ts";
-import { JOBS_PER_WORKER } from "../pool/pool.ts";
-import type { Compression, FileToPack, JobReply } from "../pool/messages.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
-import type { Accept, Offer, Receipt, TransferMessage } from "../wire/messages.ts";
+import type { Accept, Offer, Range, Receipt, TransferMessage } from "../wire/messages.ts";
 import { sayAbort, whenAborted } from "./abort.ts";
-import { BatchSize } from "./batch_size.ts";
-import { BATCH_FRAMES, type Equipment, type SlotShare } from "./equipment.ts";
 import type { CompressionChoice } from "./compression.ts";
-import { filesOfFrame } from "./frame_files.ts";
+import type { Equipment, SlotShare } from "./equipment.ts";
 import type { TransferChannel } from "./hub.ts";
 import { KeptFrames } from "./kept_frames.ts";
 import { isLocal, type LaneChoice, LaneControl } from "./lane_control.ts";
 import { LaneWriter } from "./lane_writer.ts";
 import type { SessionEvent, TransferSummary } from "./options.ts";
+import { type Packed, Packing } from "./packing.ts";
 import { leastOf, limitsOf } from "./paced_lane.ts";
 import { Progress } from "./progress.ts";
 import { type RateLimit, rateLimitOf } from "./rate_limit.ts";
 import { WalkFeed, walkFrom, type WalkPlan } from "./walk_feed.ts";
+import { WalkFirst } from "./walk_first.ts";
 
 export interface SendRunOptions {
   readonly channel: TransferChannel;
@@ -65,14 +63,12 @@ class SendRun {
   readonly #ended = Promise.withResolvers<TransferResult>();
   #share: SlotShare | null = null;
   #buffers: BufferPool | null = null;
-  #batch: BatchSize | null = null;
-  /** Frames that workers have. */
-  #packing = 0;
+  #packing: Packing | null = null;
+  #walkFirst: WalkFirst | null = null;
   #lanes: LaneWriter | null = null;
   readonly #kept = new KeptFrames((packed) => this.#lanes?.put(packed));
   #control: LaneControl | null = null;
   #limits: readonly RateLimit[] = [];
-  #compressing: CompressionPlan | null = null;
   /** The peer said itself why the transfer ends: it need not be told. */
   #isAborted = false;
 
@@ -115,6 +111,7 @@ class SendRun {
     } finally {
       this.#stop.abort();
       this.#lanes?.halt();
+      this.#walkFirst?.[Symbol.dispose]();
       this.#buffers?.close();
       this.#share?.[Symbol.dispose]();
       channel.close();
@@ -133,12 +130,17 @@ class SendRun {
       this.#isAborted = message.type === "abort";
       await this.#checkReceipt(message);
       this.#sender.handle(message);
-      if (message.type === "stored") this.#compressing?.stored(message.frames, performance.now());
+      if (message.type === "stored") this.#stored(message.frames);
       if (message.type === "accept") this.#begin(message);
       if (message.type === "deleted") this.#progress.addDeleted(message.paths.length);
       this.#pump();
       if (this.#sender.result !== null) return this.#ended.resolve(this.#sender.result);
     }
+  }
+
+  #stored(frames: readonly Range[]): void {
+    this.#packing?.stored(frames);
+    this.#lanes?.stored(frames);
   }
 
   async #checkReceipt(message: TransferMessage): Promise<void> {
@@ -159,9 +161,15 @@ class SendRun {
     this.#progress.limitTo(leastOf(this.#limits));
     const bufferBytes = frameBufferBytes(this.#sender.chunkBytes);
     // Only the receiver's accept settles the chunk size (I8).
-    const { slots } = this.#share = this.#options.equipment.reserveSlots(this.#sender.chunkBytes);
-    this.#buffers = new BufferPool({ bufferBytes, budgetBytes: bufferBytes * slots });
-    this.#lanes = this.#lanesOver(this.#buffers);
+    const share = this.#share = this.#options.equipment.reserveSlots(this.#sender.chunkBytes);
+    const { slots } = share;
+    const buffers = this.#buffers = new BufferPool({
+      bufferBytes,
+      budgetBytes: bufferBytes * slots,
+    });
+    this.#packing = this.#packingInto(buffers, share);
+    this.#walkFirst = new WalkFirst(this.#isShort, () => this.#pump());
+    this.#lanes = this.#lanesOver(buffers);
     const { channel, lanes, onEvent } = this.#options;
     const filling = {
       channel,
@@ -183,6 +191,26 @@ class SendRun {
     this.#task(this.#feed.run(walk, feeding));
   }
 
+  #packingInto(buffers: BufferPool, share: SlotShare): Packing {
+    const { channel, lanes, equipment, compression } = this.#options;
+    return new Packing({
+      sender: this.#sender,
+      ...{ channel, lanes, equipment, compression, share, buffers },
+      // Nothing is as fast as one machine's own path, unless it is told to be slow.
+      isFast: this.#limits.length === 0 && isLocal(channel),
+      progress: this.#progress,
+      waiting: () => (this.#lanes?.waiting ?? 0) + this.#kept.count,
+      onPacked: (packed) => this.#takePacked(packed),
+      onError: (error) => this.#ended.reject(error),
+      signal: this.#stop.signal,
+    });
+  }
+
+  get #isShort(): boolean {
+    const { channel } = this.#options;
+    return isLocal(channel) || (channel.rttMs ?? Infinity) < LIMITS.shortPathMs;
+  }
+
   #lanesOver(buffers: BufferPool): LaneWriter {
     return new LaneWriter({
       channel: this.#options.channel,
@@ -191,12 +219,12 @@ class SendRun {
       isUnstored: (frame) => this.#sender.isUnstored(frame),
       onLane: (path) => this.#progress.addLane(path),
       onWritten: ({ frame, records }, path) => {
-        this.#compressing?.written(frame, performance.now());
+        this.#packing?.written(frame);
         this.#progress.addFrame(records, path);
         this.#pump();
       },
       onLost: (frames) => {
-        this.#compressing?.lost(frames, performance.now());
+        this.#packing?.lost(frames);
         this.#sender.lost(frames);
         this.#pump();
       },
@@ -213,92 +241,20 @@ class SendRun {
         this.#options.channel.send(message);
       }
       this.#progress.tell(this.#sender);
-      this.#pack();
+      if (this.#walkFirst?.holds(this.#sender) === false) this.#packing?.fill();
       this.#feed.wake();
     } catch (error) {
       this.#ended.reject(error);
     }
   }
 
-  /** Gives the workers as many frames as there are buffers, in batches. */
-  #pack(): void {
-    const { compression, equipment: { pool } } = this.#options;
-    if (this.#share === null || this.#buffers === null) return;
-    const fair = Math.floor(this.#share.slots / (2 * pool.count));
-    const jobs = compression.kind === "adaptive" ? JOBS_PER_WORKER * pool.count : Infinity;
-    this.#batch ??= new BatchSize({ most: Math.max(1, Math.min(BATCH_FRAMES, fair)), jobs });
-    for (let room = this.#buffers.available; room > 0; room = this.#buffers.available) {
-      const ahead = this.#packing + (this.#lanes?.waiting ?? 0) + this.#kept.count;
-      if (this.#batch.waits({ room, ahead, packing: this.#packing })) return;
-      const mostRecords = filesOfFrame(this.#sender.frames, this.#options.lanes);
-      const frames = this.#sender.pollFrames(Math.min(this.#batch.frames, room), { mostRecords });
-      if (frames.length === 0) return;
-      this.#task(this.#runJob(frames));
-    }
-  }
-
-  async #runJob(planned: readonly PlannedFrame[]): Promise<void> {
-    const { channel, lanes, equipment: { pool } } = this.#options;
-    lanes.joinEarly?.();
-    const compression = this.#compressionOf(planned);
-    this.#progress.chose(compression, planned.reduce((sum, { rawBytes }) => sum + rawBytes, 0));
-    const files: FileToPack[] = [];
-    const numbers = new Map<object, number>();
-    const fileNumber = (origin: FileToPack): number => {
-      const known = numbers.get(origin);
-      if (known !== undefined) return known;
-      numbers.set(origin, files.length);
-      return files.push(origin) - 1;
-    };
-    const frames = planned.map((plan) => ({
-      transfer: channel.transfer,
-      frame: plan.frame,
-      buffer: this.#buffers!.take()!,
-      chunks: plan.chunks.map(({ origin, ...chunk }) => ({ ...chunk, file: fileNumber(origin) })),
-    }));
-    this.#packing += frames.length;
-    await pool.run({ kind: "pack", files, frames, compression }, {
-      onReply: (reply) => this.#take(reply),
-      signal: this.#stop.signal,
-    });
-  }
-
-  /** Where nobody fixed it, it is decided anew for each job. */
-  #compressionOf(frames: readonly PlannedFrame[]): Compression {
-    const { compression, equipment: { pool: { count: workers } } } = this.#options;
-    if (compression.kind !== "adaptive") return compression;
-    const nowMs = performance.now();
-    this.#compressing ??= new CompressionPlan({
-      workers,
-      nowMs,
-      slots: this.#share?.slots ?? Infinity,
-      rttMs: this.#options.channel.rttMs ?? 0,
-      isFast: this.#isFast,
-    });
-    return this.#compressing.choose(frames, nowMs);
-  }
-
-  /** Nothing is as fast as one machine's own path, unless it is told to be slow. */
-  get #isFast(): boolean {
-    return this.#limits.length === 0 && isLocal(this.#options.channel);
-  }
-
-  #take(reply: JobReply): void {
-    if (reply.kind !== "packed") return;
-    const { work, frameBytes } = reply;
-    this.#packing--;
-    this.#batch?.took(work.busyMs);
-    this.#compressing?.packed(reply.frame, { work, frameBytes, nowMs: performance.now() });
-    try {
-      this.#sender.packed(reply.frame, reply);
-    } catch (error) {
-      return this.#ended.reject(error);
-    }
-    if (reply.frameBytes === 0) {
-      this.#buffers?.give(reply.buffer);
+  #takePacked(packed: Packed): void {
+    this.#sender.packed(packed.frame, packed);
+    if (packed.frameBytes === 0) {
+      this.#buffers?.give(packed.buffer);
     } else {
       this.#options.onMoved?.();
-      this.#kept.give(reply, { isWaiting: this.#control?.isWaiting ?? false });
+      this.#kept.give(packed, { isWaiting: this.#control?.isWaiting ?? false });
     }
     this.#pump();
   }
