@@ -61,8 +61,8 @@ Deno.test({
       await using scratch = await Scratch.open();
       const image = { image: scratch.path("image"), sizeBytes: DISK_BYTES, journal: false };
       await using disk = await FailingDisk.mount(scratch.path(INTO[way]), image);
-      const inOrder = { flags: [...ONE_PIECE, "--lanes", "1"], serve: ONE_PIECE };
-      await using line = await Line.open(way, { scratch, byKeys: true, ...inOrder });
+      const workers = { flags: SIDE_BY_SIDE, serve: SIDE_BY_SIDE };
+      await using line = await Line.open(way, { scratch, byKeys: true, ...workers });
       const running = await line.startJournalled();
       disk.failFrom(DATA_FROM_MIB);
       line.relay.narrow(null);
@@ -144,11 +144,8 @@ const FAST_BYTES_PER_SECOND = 24 * MiB;
 
 /** Metadata stands before it, data behind it: mkfs puts the one in front, and the disk is young. */
 const DATA_FROM_MIB = 12;
-/**
- * What is written in order lies in one piece. More than a few pieces of a file are listed in a block of
- * their own, which would be behind it too: the disk would not hold what it held once it is mended.
- */
-const ONE_PIECE = ["--workers", "1"];
+/** Chunks are written side by side, in no order. */
+const SIDE_BY_SIDE = ["--workers", "2"];
 
 /** A sender that has its time reads far ahead: with so few slots it has not read the last of them. */
 const SHALLOW = ["--depth", "2"];

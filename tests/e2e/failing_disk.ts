@@ -4,7 +4,7 @@
 
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs/promises";
-import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mayMount } from "./bad_input.ts";
@@ -15,7 +15,7 @@ export class FailingDisk implements AsyncDisposable {
   readonly path: string;
   readonly #image: string;
   #device: string;
-  #tailFromMiB: number | null = null;
+  #hasFailed = false;
 
   private constructor(path: string, image: string, device: string) {
     this.path = path;
@@ -60,7 +60,7 @@ export class FailingDisk implements AsyncDisposable {
     } finally {
       run("fsfreeze", "-u", this.path);
     }
-    this.#tailFromMiB = tailFromMiB;
+    this.#hasFailed = true;
   }
 
   /** What the kernel does by itself within half a minute: everything written is on the disk. */
@@ -73,17 +73,15 @@ export class FailingDisk implements AsyncDisposable {
     run("mount", "-o", "remount,abort", this.path);
   }
 
-  /** As it was before it failed, and with what was written meanwhile; nobody may have it open. */
+  /**
+   * As it was when it failed; nobody may have it open. What was written meanwhile is gone also where it did
+   * not fail: it tells of what did, as an inode tells of the blocks that list a file's pieces.
+   */
   mend(): void {
     run("umount", this.path);
     run("losetup", "-d", this.#device);
-    if (this.#tailFromMiB !== null) {
-      const [skip, seek] = [`skip=${this.#tailFromMiB}`, `seek=${this.#tailFromMiB}`];
-      const files = [`if=${this.#whole}`, `of=${this.#image}`];
-      run("dd", ...files, "bs=1M", skip, seek, "conv=notrunc,sparse", "status=none");
-      truncateSync(this.#image, statSync(this.#whole).size);
-      this.#tailFromMiB = null;
-    }
+    if (this.#hasFailed) renameSync(this.#whole, this.#image);
+    this.#hasFailed = false;
     this.#device = attach(this.#image);
     run("mount", this.#device, this.path);
   }

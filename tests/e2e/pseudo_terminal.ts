@@ -5,7 +5,7 @@
 import type { Buffer } from "node:buffer";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { OF_DENO, ownEnvironment, toolCommand } from "./command.ts";
 import type { Scratch } from "./sftpx_process.ts";
 
@@ -38,6 +38,8 @@ export class PseudoTerminal implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
   #text = "";
   #isEnded = false;
+  /** Numbers that no colour has. */
+  #resized = 1000;
 
   private constructor(child: ChildProcess, device: string) {
     this.#child = child;
@@ -119,10 +121,15 @@ export class PseudoTerminal implements AsyncDisposable {
     this.#child.stdin?.write("\u0003");
   }
 
-  /** Makes the window as wide as this. */
-  resize(columns: number): void {
+  /** Makes the window as wide as this; answers where in its text that was. */
+  async resize(columns: number): Promise<number> {
     const device = readFileSync(this.#device, "utf8").trim();
     execFileSync("stty", ["-F", device, "cols", String(columns)]);
+    // What is not drawn comes after all that was written before, however long that is on its way.
+    const mark = `\u001b[${this.#resized++};0m`;
+    appendFileSync(device, mark);
+    await this.said(mark);
+    return this.text.indexOf(mark) + mark.length;
   }
 
   /** Closes the window. */

@@ -296,7 +296,8 @@ const u32 = fc.nat(U32);
 const counter = fc.maxSafeNat();
 const entryNumber = fc.nat(LIMITS.entriesPerTransfer - 1);
 const entryCount = fc.nat(LIMITS.entriesPerTransfer);
-const timeNs = fc.bigInt(-(1n << 63n), (1n << 63n) - 1n);
+/** Any moment that a message can tell. */
+export const anyTimeNs: fc.Arbitrary<bigint> = fc.bigInt(-(1n << 63n), (1n << 63n) - 1n);
 const u64 = fc.bigInt(0n, (1n << 64n) - 1n);
 const key32 = exactBytes(32);
 const signature = exactBytes(64);
@@ -305,23 +306,24 @@ const prose = anyText.map((text) => text.toWellFormed());
 const path = fc.string({ unit: "grapheme", maxLength: 40 });
 const kind = fc.constantFrom<M.EntryKind>("file", "directory", "link");
 const chunkBytes = fc.integer({ min: 16, max: 24 }).map((log) => 1 << log);
-const stampArbitrary: fc.Arbitrary<M.Stamp> = fc.record({
+/** Whatever the wire lets through. */
+export const anyStamp: fc.Arbitrary<M.Stamp> = fc.record({
   device: u64,
   inode: u64,
   sizeBytes: counter,
-  mtimeNs: timeNs,
-  ctimeNs: timeNs,
+  mtimeNs: anyTimeNs,
+  ctimeNs: anyTimeNs,
 }, { noNullPrototype: true });
 
 const entryArbitrary: fc.Arbitrary<M.Entry> = fc.record({
   path,
   kind,
   sizeBytes: counter,
-  mtimeNs: timeNs,
+  mtimeNs: anyTimeNs,
   mode: fc.nat(0o7777),
   sparse: fc.boolean(),
   target: path,
-  stamp: stampArbitrary,
+  stamp: anyStamp,
 }, { requiredKeys: ["path", "kind", "sizeBytes", "mtimeNs", "mode"], noNullPrototype: true });
 
 const name = fc.string({ unit: fc.constantFrom("a", "é", ".", "x", "-"), minLength: 3 })
@@ -445,7 +447,7 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
     checksum: fc.boolean(),
     atomic: fc.boolean(),
     given: fc.array(path, { maxLength: 3 }),
-    nowNs: timeNs,
+    nowNs: anyTimeNs,
     delete: fc.boolean(),
     filters,
     dryRun: fc.boolean(),
@@ -482,7 +484,7 @@ export const anyMessage: fc.Arbitrary<M.Message> = fc.oneof<fc.Arbitrary<M.Messa
     };
     return fc.oneof(
       of("have", about),
-      of("have", { ...about, stamp: stampArbitrary, recordedNs: timeNs }),
+      of("have", { ...about, stamp: anyStamp, recordedNs: anyTimeNs }),
     );
   }),
   of("need", { transfer: u32, verdicts: fc.array(verdict) }),
