@@ -96,9 +96,14 @@ export class Sender {
     return this.#accept !== null && this.#manifest.wantsEntries && this.#hasRoomAhead;
   }
 
+  /** The manifest is whole, and said. */
+  get isAnnounced(): boolean {
+    return this.#manifest.isClosed;
+  }
+
   /** The manifest is not whole, and more of it may be added though nothing is sent. */
   get isGathering(): boolean {
-    return this.#accept !== null && !this.#manifest.isClosed && this.#hasRoomAhead;
+    return this.#accept !== null && !this.isAnnounced && this.#hasRoomAhead;
   }
 
   /** The receiver's receipt held and Done was queued. */

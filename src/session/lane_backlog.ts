@@ -4,12 +4,13 @@
 
 import type { Range } from "../wire/messages.ts";
 
-/** A connection may have as many bytes under way, whatever they take. */
+/** A connection may have as many bytes under way, whatever they take: one that has just joined, too. */
 const LEAST_BYTES = 1024 * 1024;
-/** The same until anything of it was stored: then nothing is known of it. */
-const FIRST_BYTES = 4 * LEAST_BYTES;
 /** What a connection has under way beyond two of its quickest frames' times may take so long. */
 const AHEAD_MS = 500;
+/** A connection is silent that brings nothing for so long, and for so many times what that should take. */
+const SILENT_MS = 500;
+const SILENT_TIMES = 2;
 /** Weight of the latest frame in a connection's rate. */
 const LATEST = 0.5;
 
@@ -22,11 +23,14 @@ interface Frame {
 }
 
 interface Connection {
+  readonly number: number;
   /** Bytes that were taken and are not stored. */
   bytes: number;
   /** Shortest time from a frame's taking to its storing; infinite until there was one. */
   leastMs: number;
   bytesPerMs: number;
+  /** When anything of it was stored last, or it took something after it had nothing. */
+  heardMs: number;
 }
 
 export class LaneBacklog {
@@ -38,8 +42,7 @@ export class LaneBacklog {
     const connection = this.#connections.get(number);
     if (connection === undefined || connection.bytes < LEAST_BYTES) return true;
     const { bytes, leastMs, bytesPerMs } = connection;
-    if (leastMs === Infinity) return bytes < FIRST_BYTES;
-    return bytes < bytesPerMs * (2 * leastMs + AHEAD_MS);
+    return leastMs < Infinity && bytes < bytesPerMs * (2 * leastMs + AHEAD_MS);
   }
 
   /** A connection takes a frame. */
@@ -49,8 +52,9 @@ export class LaneBacklog {
     readonly nowMs: number;
   }): void {
     const connection = this.#connections.get(number) ??
-      { bytes: 0, leastMs: Infinity, bytesPerMs: 0 };
+      { number, bytes: 0, leastMs: Infinity, bytesPerMs: 0, heardMs: nowMs };
     this.#connections.set(number, connection);
+    if (connection.bytes === 0) connection.heardMs = nowMs;
     connection.bytes += bytes;
     this.#frames.set(frame, { connection, bytes, takenMs: nowMs, aheadBytes: connection.bytes });
   }
@@ -70,12 +74,27 @@ export class LaneBacklog {
     for (const frame of frames) this.#drop(frame);
   }
 
+  /** Connections that have something under way, and long have brought nothing of it. */
+  silent(nowMs: number): readonly number[] {
+    const connections = [...this.#connections.values()];
+    const rates = connections.map(({ bytesPerMs }) => bytesPerMs).filter((rate) => rate > 0);
+    // One that never brought anything is measured by the slowest that did.
+    const slowest = Math.min(...rates);
+    const isSilent = ({ bytes, bytesPerMs, heardMs }: Connection) => {
+      if (bytes === 0 || rates.length === 0) return false;
+      const takesMs = bytes / (bytesPerMs > 0 ? bytesPerMs : slowest);
+      return nowMs - heardMs > SILENT_MS + SILENT_TIMES * takesMs;
+    };
+    return connections.filter(isSilent).map(({ number }) => number);
+  }
+
   #stored(number: number, nowMs: number): void {
     const frame = this.#drop(number);
     if (frame === null) return;
     const { connection, takenMs, aheadBytes } = frame;
     const ms = Math.max(1, nowMs - takenMs);
     const isFirst = connection.leastMs === Infinity;
+    connection.heardMs = nowMs;
     connection.leastMs = Math.min(connection.leastMs, ms);
     connection.bytesPerMs += (isFirst ? 1 : LATEST) * (aheadBytes / ms - connection.bytesPerMs);
   }

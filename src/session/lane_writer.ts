@@ -27,6 +27,8 @@ export interface LaneWriterOptions {
   /** Where the frames' buffers go back to. */
   readonly buffers: BufferPool;
   readonly isUnstored: (frame: number) => boolean;
+  /** Nothing is left to be sent but what lanes have. */
+  readonly isLast: () => boolean;
   /** Answers what is to be called when it has ended. */
   readonly onLane: (path: LanePath) => () => void;
   /** A frame was written, and its buffer is free. */
@@ -122,6 +124,21 @@ export class LaneWriter {
   stored(frames: readonly Range[]): void {
     this.#backlog.stored(frames, performance.now());
     for (const lane of this.#lanes) if (!this.#isFull(lane)) lane.gate?.resolve();
+  }
+
+  /**
+   * Looks for connections that long have brought nothing. While there is other work they only get none of
+   * it; in the end what they have is sent by others, for no one else's frames are waited for.
+   */
+  tick(nowMs: number): void {
+    if (this.#isOver || this.#isHalted || !this.#options.isLast()) return;
+    for (const connection of this.#backlog.silent(nowMs)) {
+      const isElsewhere = ({ opened }: Lane) => opened.connection !== connection;
+      const lanes = [...this.#lanes];
+      if (!lanes.some((lane) => isElsewhere(lane) && lane.waiting !== null)) return;
+      const error = new SftpxError("lost", "Lost the peer: a connection fell silent");
+      for (const lane of lanes) if (!isElsewhere(lane)) this.#lose(lane, error);
+    }
   }
 
   /** Frames that wait for a lane. */

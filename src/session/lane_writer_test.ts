@@ -60,6 +60,7 @@ function setUp(
   const lost: number[] = [];
   const written: number[] = [];
   const errors: unknown[] = [];
+  const isLast = { now: false };
   const channel: TransferChannel = {
     transfer: 1,
     rttMs: null,
@@ -82,6 +83,7 @@ function setUp(
     limits,
     buffers,
     isUnstored: () => true,
+    isLast: () => isLast.now,
     onLane: () => () => {},
     onWritten: ({ frame }) => void written.push(frame),
     onLost: (frames) => void lost.push(...frames),
@@ -92,7 +94,7 @@ function setUp(
     writer.put({ kind: "packed", ...packed } as unknown as Packed);
   };
   const on = (connection: number) => lanes.filter((lane) => lane.connection === connection);
-  return { writer, lanes, on, put, lost, written, errors };
+  return { writer, lanes, on, put, lost, written, errors, isLast };
 }
 
 /** Lets everything happen that waits for nothing but its turn. */
@@ -265,7 +267,7 @@ Deno.test("a lane that waits for a limit waits as for a source: more lanes would
 });
 
 /** More than a connection takes unasked. */
-const LARGE_BYTES = 4 * 1024 * 1024;
+const LARGE_BYTES = 1024 * 1024;
 
 Deno.test("a connection that brings nothing takes no more, and others do", async () => {
   const { writer, on, put } = setUp({ frameBytes: LARGE_BYTES });
@@ -331,4 +333,48 @@ Deno.test("a lane that waits for its connection ends when it is to", async () =>
   await takeAll();
   await ended;
   assert.deepEqual(closed(), [true, true, true]);
+});
+
+Deno.test("in the end what a silent connection has is sent by others, and not before", async () => {
+  const { writer, on, put, lost, isLast, errors } = setUp({ frameBytes: LARGE_BYTES });
+  writer.spread(new Map([[0, 1], [1, 1]]));
+  await settle();
+  put(0);
+  put(1);
+  await settle();
+  on(1)[0]!.take();
+  await settle();
+  writer.stored([[1, 1]]);
+  await settle();
+  const long = performance.now() + 3_600_000;
+  writer.tick(long);
+  assert.deepEqual(lost, [], "there is other work");
+  isLast.now = true;
+  writer.tick(performance.now());
+  assert.deepEqual(lost, [], "it has not been silent for long");
+  writer.tick(long);
+  assert.deepEqual([lost, on(0)[0]!.isAborted, on(1)[0]!.isAborted], [[0], true, false]);
+  put(2);
+  await settle();
+  assert.equal(on(1)[0]!.writes.length, 2);
+  assert.deepEqual(errors, []);
+  writer.halt();
+});
+
+Deno.test("the last connection that could is never given up for its silence", async () => {
+  const { writer, on, put, lost, isLast } = setUp({ frameBytes: LARGE_BYTES });
+  writer.spread(new Map([[0, 1], [1, 1]]));
+  await settle();
+  put(0);
+  put(1);
+  await settle();
+  on(1)[0]!.take();
+  await settle();
+  writer.stored([[1, 1]]);
+  put(2);
+  await settle();
+  isLast.now = true;
+  writer.tick(performance.now() + 3_600_000);
+  assert.deepEqual(lost, [], "no lane waits for work");
+  writer.halt();
 });

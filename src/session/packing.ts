@@ -52,6 +52,11 @@ export class Packing {
     this.#batch = new BatchSize({ most: Math.max(1, Math.min(BATCH_FRAMES, fair)), jobs });
   }
 
+  /** No worker has any frame. */
+  get isIdle(): boolean {
+    return this.#frames === 0;
+  }
+
   /** Gives the workers as many frames as there are buffers, in batches. */
   fill(): void {
     const { sender, lanes, buffers, waiting, onError } = this.#options;

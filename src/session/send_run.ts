@@ -79,7 +79,10 @@ class SendRun {
     this.#progress = new Progress(options.onEvent, {
       moving: "send",
       counts: () => this.#sender.counts,
-      onTick: (nowMs) => this.#control?.tick(nowMs),
+      onTick: (nowMs) => {
+        this.#control?.tick(nowMs);
+        this.#lanes?.tick(nowMs);
+      },
       onCarried: options.onCarried,
     });
     this.#feed = new WalkFeed(this.#sender, {
@@ -217,6 +220,7 @@ class SendRun {
       limits: this.#limits,
       buffers,
       isUnstored: (frame) => this.#sender.isUnstored(frame),
+      isLast: () => this.#sender.isAnnounced && this.#packing?.isIdle === true,
       onLane: (path) => this.#progress.addLane(path),
       onWritten: ({ frame, records }, path) => {
         this.#packing?.written(frame);
