@@ -69,6 +69,11 @@ const HARMS: Readonly<Record<string, (state: string) => void>> = {
     database.exec("CREATE TABLE planted (x)");
     database.close();
   },
+  "has a table of which one letter is another": (path) => {
+    const bytes = fs.readFileSync(path);
+    bytes[bytes.indexOf("  sum     INTEGER NOT NULL\n") + 4] = "n".charCodeAt(0);
+    fs.writeFileSync(path, bytes);
+  },
   "has a row that is not as it was written": (path) => {
     const database = openDatabase(path);
     database.exec("UPDATE parts SET size_bytes = size_bytes + 1");
