@@ -155,7 +155,7 @@ export class PlanReceiver {
     if (first !== this.#check.count || this.#manifest.isClosed) {
       throw violation("its entries do not follow each other");
     }
-    if (this.#awaiting.size + entries.length > LIMITS.openEntries) {
+    if (this.#awaiting.size + entries.length > LIMITS.unplannedEntries) {
       throw violation("too many entries are announced ahead of their plan");
     }
     entries.forEach((entry, at) => {

@@ -141,7 +141,7 @@ Deno.test("planned() out of order, or for more than awaits it, is a mistake of t
 
 Deno.test("no more entries are taken than may await their plan (I8)", () => {
   const receiver = receiverOf();
-  const count = LIMITS.openEntries;
+  const count = LIMITS.unplannedEntries;
   const entries = Array.from({ length: count }, (_, at) => directoryEntry(`d${100_000 + at}`));
   announce(receiver, entries);
   const more = [directoryEntry("e")];

@@ -117,7 +117,7 @@ export class PlanSender {
   }
 
   get #hasRoom(): boolean {
-    return this.#awaiting.size < LIMITS.openEntries;
+    return this.#awaiting.size < LIMITS.unplannedEntries;
   }
 
   #handleAccept(message: Accept): void {

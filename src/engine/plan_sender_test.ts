@@ -83,7 +83,7 @@ Deno.test("omissions come before the end of the manifest, and the plan before do
 });
 
 Deno.test("no more is announced than may await its plan, and the rest follows (I8)", () => {
-  const count = LIMITS.openEntries + 10;
+  const count = LIMITS.unplannedEntries + 10;
   const sender = senderWith(
     Array.from({ length: count }, (_, at) => directoryEntry(`d${100_000 + at}`)),
   );
@@ -92,8 +92,8 @@ Deno.test("no more is announced than may await its plan, and the rest follows (I
       (sum, message) => message.type === "entries" ? sum + message.entries.length : sum,
       0,
     );
-  assert.equal(announced(), LIMITS.openEntries);
-  assertRefused(sender, end(LIMITS.openEntries));
+  assert.equal(announced(), LIMITS.unplannedEntries);
+  assertRefused(sender, end(LIMITS.unplannedEntries));
   plan(sender, 0, [CREATE, CREATE, CREATE]);
   assert.equal(announced(), 3);
 });

@@ -183,8 +183,8 @@ Deno.test("a plan goes no faster than its reader: what is ahead of it is refused
   client.send(offerOf({ sources, intoDirectory: true, given: ["x/"], dryRun: true }));
   await client.take("accept");
   // From here on it reads nothing, and one plan of so many entries is more than is in flight.
-  const { entriesPerMessage: count, openEntries } = LIMITS;
-  for (let first = 0; first < openEntries + 2 * count; first += count) {
+  const { entriesPerMessage: count, unplannedEntries } = LIMITS;
+  for (let first = 0; first < unplannedEntries + 2 * count; first += count) {
     const entries = Array.from({ length: count }, (_, n) => entryOf(first + n));
     client.send({ type: "entries", transfer: 1, first, entries, sources: entries.map(() => 0) });
     // The store is asked in turn: what it was asked to plan before, it has planned.
