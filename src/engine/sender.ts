@@ -64,6 +64,7 @@ export class Sender {
   /** The manifest as it was announced before the accept; null where none was. */
   readonly #announced: readonly FoundEntries[] | null;
   #accept: Accept | null = null;
+  #gathersFirst = false;
   #finishSent = false;
   #result: TransferResult | null = null;
 
@@ -96,14 +97,19 @@ export class Sender {
     return this.#accept !== null && this.#manifest.wantsEntries && this.#hasRoomAhead;
   }
 
-  /** The manifest is whole, and said. */
-  get isAnnounced(): boolean {
-    return this.#manifest.isClosed;
+  /** Of every entry all is known: what is not stored is on its way, or was lost there. */
+  get isSealed(): boolean {
+    return this.#finishSent;
+  }
+
+  /** From now on the manifest's beginning goes as far ahead as files may be open at all. */
+  gatherFirst(): void {
+    this.#gathersFirst = true;
   }
 
   /** The manifest is not whole, and more of it may be added though nothing is sent. */
   get isGathering(): boolean {
-    return this.#accept !== null && !this.isAnnounced && this.#hasRoomAhead;
+    return this.#accept !== null && !this.#manifest.isClosed && this.#hasRoomAhead;
   }
 
   /** The receiver's receipt held and Done was queued. */
@@ -127,10 +133,11 @@ export class Sender {
     };
   }
 
-  /** The beginning goes as far ahead as it may: a manifest that ends with it is known whole early. */
+  /** A manifest that ends with what may go first is known whole early. */
   get #hasRoomAhead(): boolean {
     const { openEntries, openEntriesAhead, entriesPerMessage } = LIMITS;
-    const most = this.#manifest.length < openEntries ? openEntries : openEntriesAhead;
+    const isFirst = this.#gathersFirst && this.#manifest.length < openEntries;
+    const most = isFirst ? openEntries : openEntriesAhead;
     return this.#files.size + entriesPerMessage <= most;
   }
 

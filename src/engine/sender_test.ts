@@ -715,12 +715,23 @@ Deno.test("a walk begins as far ahead as files may be open, and then goes on les
     const count = most - entriesPerMessage + 1;
     const files = Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
     const sender = senderWith([...before, ...files.slice(1)], { end: false });
+    sender.gatherFirst();
     while (sender.pollMessage() !== null);
     assert.deepEqual([sender.wantsEntries, sender.isGathering], [true, true], `${named} before`);
     add(sender, files.slice(0, 1));
     while (sender.pollMessage() !== null);
     assert.deepEqual([sender.wantsEntries, sender.isGathering], [false, false], `${named} before`);
   }
+});
+
+Deno.test("where nothing says so a walk goes no further ahead than later on", () => {
+  const count = LIMITS.openEntriesAhead - LIMITS.entriesPerMessage + 1;
+  const files = Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
+  const sender = senderWith(files, { end: false });
+  while (sender.pollMessage() !== null);
+  assert.equal(sender.wantsEntries, false);
+  sender.gatherFirst();
+  assert.equal(sender.wantsEntries, true);
 });
 
 Deno.test("a manifest gathers from the accept until it is closed", () => {

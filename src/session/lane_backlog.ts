@@ -9,8 +9,10 @@ const LEAST_BYTES = 1024 * 1024;
 /** What a connection has under way beyond two of its quickest frames' times may take so long. */
 const AHEAD_MS = 500;
 /** A connection is silent that brings nothing for so long, and for so many times what that should take. */
-const SILENT_MS = 500;
+const SILENT_MS = 1_000;
 const SILENT_TIMES = 2;
+/** Who looks so seldom was away itself: what others sent meanwhile is still to be read. */
+const AWAY_MS = 1_000;
 /** Weight of the latest frame in a connection's rate. */
 const LATEST = 0.5;
 
@@ -36,6 +38,7 @@ interface Connection {
 export class LaneBacklog {
   readonly #frames = new Map<number, Frame>();
   readonly #connections = new Map<number, Connection>();
+  #lookedMs: number | null = null;
 
   /** Whether a connection is to take another frame. */
   hasRoom(number: number): boolean {
@@ -74,18 +77,35 @@ export class LaneBacklog {
     for (const frame of frames) this.#drop(frame);
   }
 
-  /** Connections that have something under way, and long have brought nothing of it. */
-  silent(nowMs: number): readonly number[] {
-    const connections = [...this.#connections.values()];
-    const rates = connections.map(({ bytesPerMs }) => bytesPerMs).filter((rate) => rate > 0);
+  /**
+   * A connection that has something under way and long has brought nothing of it, though others bring what
+   * they have, or have nothing; null where there is none. To be asked again and again: of several it is one at
+   * a time. Where none brings anything it is the receiver that stands still.
+   */
+  silent(nowMs: number): number | null {
+    const wasAway = this.#lookedMs !== null && nowMs - this.#lookedMs > AWAY_MS;
+    this.#lookedMs = nowMs;
+    const all = [...this.#connections.values()];
+    if (wasAway) { for (const connection of all) connection.heardMs = nowMs; }
+    const busy = all.filter(({ bytes }) => bytes > 0);
+    const found = busy.find((connection) =>
+      nowMs - connection.heardMs > this.#patienceMs(connection)
+    );
+    if (found === undefined) return null;
+    const others = busy.filter((connection) => connection !== found);
+    const isAlone = others.length === 0 && all.length > 1;
+    if (!isAlone && !others.some(({ heardMs }) => nowMs - heardMs < SILENT_MS)) return null;
+    return found.number;
+  }
+
+  /** How long a connection may take until anything of what it has is stored. */
+  #patienceMs({ bytes, leastMs, bytesPerMs }: Connection): number {
+    const known = [...this.#connections.values()].filter((other) => other.bytesPerMs > 0);
+    if (known.length === 0) return Infinity;
     // One that never brought anything is measured by the slowest that did.
-    const slowest = Math.min(...rates);
-    const isSilent = ({ bytes, bytesPerMs, heardMs }: Connection) => {
-      if (bytes === 0 || rates.length === 0) return false;
-      const takesMs = bytes / (bytesPerMs > 0 ? bytesPerMs : slowest);
-      return nowMs - heardMs > SILENT_MS + SILENT_TIMES * takesMs;
-    };
-    return connections.filter(isSilent).map(({ number }) => number);
+    const rate = bytesPerMs > 0 ? bytesPerMs : Math.min(...known.map((other) => other.bytesPerMs));
+    const wayMs = leastMs < Infinity ? leastMs : Math.max(...known.map((other) => other.leastMs));
+    return SILENT_MS + SILENT_TIMES * (wayMs + bytes / rate);
   }
 
   #stored(number: number, nowMs: number): void {

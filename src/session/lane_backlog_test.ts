@@ -64,23 +64,66 @@ Deno.test("a connection is silent that has something, and brings none of it for 
   const { backlog, take } = setUp();
   take(0, 2, 0);
   take(1, 2, 0);
-  assert.deepEqual(backlog.silent(1e9), [], "nothing is known of any");
-  backlog.stored([[0, 2]], 1000);
-  // What the one brought in a second is what the other may need, a few times over.
-  assert.deepEqual(backlog.silent(3000), []);
-  assert.deepEqual(backlog.silent(4000), [1]);
-  backlog.stored([[2, 1]], 4000);
-  assert.deepEqual(backlog.silent(5000), []);
-  backlog.stored([[3, 1]], 5000);
-  assert.deepEqual(backlog.silent(1e9), [], "nothing is under way");
-  take(1, 1, 1e9);
-  assert.deepEqual(backlog.silent(1e9 + 500), [], "it has only begun again");
+  assert.equal(looked(backlog, 3_600_000), null, "nothing is known of any");
+  const { backlog: known, take: taken } = setUp();
+  taken(0, 2, 0);
+  taken(1, 2, 0);
+  known.stored([[0, 2]], 1000);
+  // What the one brought in a second is what the other may need, a few times over, and a way there.
+  assert.equal(looked(known, 5500), null);
+  assert.equal(looked(known, 6000), 1);
+  known.stored([[2, 1]], 6000);
+  assert.equal(looked(known, 8000), null);
+  known.stored([[3, 1]], 8000);
+  assert.equal(looked(known, 60_000), null, "nothing is under way");
+  taken(1, 1, 60_000);
+  assert.equal(looked(known, 60_500), null, "it has only begun again");
 });
 
-Deno.test("a slow connection is given the time that it needs", () => {
+Deno.test("a slow connection, and a far one, are given the time that they need", () => {
   const { backlog, take } = setUp();
   take(0, 2, 0);
+  take(1, 1, 0);
+  backlog.stored([[2, 1]], 10);
   backlog.stored([[0, 2]], 60_000);
   take(0, 2, 60_000);
-  assert.deepEqual(backlog.silent(180_000), []);
+  assert.equal(looked(backlog, 100_000), null);
+  const { backlog: far, take: taken } = setUp();
+  taken(0, 2, 0);
+  taken(1, 2, 0);
+  far.stored([[0, 4]], 700);
+  far.took(9, { number: 1, bytes: 1, nowMs: 1000 });
+  assert.equal(looked(far, 3000), null, "its acknowledgement is hardly due");
 });
+
+Deno.test("where no connection brings anything it is the receiver that stands still", () => {
+  const { backlog, take } = setUp();
+  take(0, 1, 0);
+  take(1, 1, 0);
+  backlog.stored([[0, 2]], 50);
+  take(0, 1, 100);
+  take(1, 1, 100);
+  assert.equal(looked(backlog, 60_000), null);
+  backlog.stored([[2, 1]], 60_000);
+  take(0, 1, 60_000);
+  assert.equal(looked(backlog, 60_100), 1, "one of them goes on");
+});
+
+Deno.test("who was away itself takes nobody for silent", () => {
+  const { backlog, take } = setUp();
+  take(0, 1, 0);
+  take(1, 1, 0);
+  backlog.stored([[0, 1]], 50);
+  assert.equal(backlog.silent(100), null);
+  assert.equal(backlog.silent(3_600_000), null);
+  assert.equal(looked(backlog, 3_610_000), 1);
+});
+
+/** What is found by who looks often enough, until then. */
+function looked(backlog: LaneBacklog, untilMs: number): number | null {
+  for (let nowMs = Math.max(0, untilMs - 20_000); nowMs < untilMs; nowMs += 500) {
+    const found = backlog.silent(nowMs);
+    if (found !== null) return found;
+  }
+  return backlog.silent(untilMs);
+}

@@ -16,6 +16,7 @@ import { pacedOutgoing } from "./paced_lane.ts";
 import { LaneTimes } from "./lane_times.ts";
 import { atMost } from "./patience.ts";
 import type { RateLimit, RateShare } from "./rate_limit.ts";
+import { type OpeningLane, type WritingLane, writingLane } from "./writing_lane.ts";
 
 /** Frame numbers a lane remembers before those acknowledged are dropped. */
 const LANE_MEMORY_FRAMES = 2 * LIMITS.unstoredFrames;
@@ -37,44 +38,23 @@ export interface LaneWriterOptions {
   readonly onLost: (frames: readonly number[]) => void;
   /** The last lane died of this. */
   readonly onNone: (error: SftpxError) => void;
-}
-
-interface Lane {
-  readonly opened: OutgoingLane;
-  /** It waits for a frame by this. */
-  waiting: Promise<Packed | null> | null;
-  /** It waits for what its connection has under way to be stored, until this is resolved. */
-  gate: PromiseWithResolvers<void> | null;
-  /** It is to end; what it has is written first, however long that takes: no frame is sent again for it. */
-  isRetired: boolean;
-  /** Frames written to it, perhaps stored since. */
-  frames: number[];
-  isLost: boolean;
-  /** It has ended in order: it counts no more, but what was written to it may yet be lost. */
-  isEnded: boolean;
-  readonly onEnded: () => void;
-  /** Resolved once nothing is written to it any more. */
-  readonly done: PromiseWithResolvers<void>;
-}
-
-/** A lane that is still to be opened. */
-interface Opening {
-  /** Where; absent for whose turn it is. */
-  readonly connection: number | undefined;
-  /** It is to end as soon as it is there. */
-  isUnwanted: boolean;
+  /** The monotonic clock, milliseconds; a test brings its own. */
+  readonly now?: () => number;
 }
 
 export class LaneWriter {
   readonly #options: LaneWriterOptions;
   readonly #limits: readonly RateShare[];
   readonly #packed = new Mailbox<Packed>();
-  readonly #lanes = new Set<Lane>();
+  readonly #lanes = new Set<WritingLane>();
   /** How many there are to be, by connection. */
   #spread: ReadonlyMap<number, number> = new Map();
-  readonly #opening = new Set<Opening>();
+  readonly #opening = new Set<OpeningLane>();
   readonly #times = new LaneTimes();
   readonly #backlog = new LaneBacklog();
+  readonly #now: () => number;
+  /** Lanes that ended in order, with frames that may not be stored. */
+  readonly #ended = new Set<WritingLane>();
   /** Lanes not lost, those still to be opened counted. */
   #left = 0;
   #isHalted = false;
@@ -83,6 +63,7 @@ export class LaneWriter {
 
   constructor(options: LaneWriterOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
     this.#limits = options.limits.map((limit) => limit.share());
   }
 
@@ -122,23 +103,23 @@ export class LaneWriter {
 
   /** The receiver has frames. */
   stored(frames: readonly Range[]): void {
-    this.#backlog.stored(frames, performance.now());
+    this.#backlog.stored(frames, this.#now());
     for (const lane of this.#lanes) if (!this.#isFull(lane)) lane.gate?.resolve();
   }
 
   /**
-   * Looks for connections that long have brought nothing. While there is other work they only get none of
-   * it; in the end what they have is sent by others, for no one else's frames are waited for.
+   * Looks for a connection that long has brought nothing. While there is other work it only gets none of
+   * it; in the end what it has is sent by others, for nothing else is waited for. Its lanes do not come back.
    */
   tick(nowMs: number): void {
-    if (this.#isOver || this.#isHalted || !this.#options.isLast()) return;
-    for (const connection of this.#backlog.silent(nowMs)) {
-      const isElsewhere = ({ opened }: Lane) => opened.connection !== connection;
-      const lanes = [...this.#lanes];
-      if (!lanes.some((lane) => isElsewhere(lane) && lane.waiting !== null)) return;
-      const error = new SftpxError("lost", "Lost the peer: a connection fell silent");
-      for (const lane of lanes) if (!isElsewhere(lane)) this.#lose(lane, error);
-    }
+    if (this.#isOver || this.#isHalted) return;
+    const silent = this.#backlog.silent(nowMs);
+    if (silent === null || !this.#options.isLast()) return;
+    const isOn = ({ opened }: WritingLane) => opened.connection === silent;
+    const lanes = [...this.#lanes];
+    if (!lanes.some((lane) => !isOn(lane) && lane.waiting !== null)) return;
+    const error = new SftpxError("lost", "Lost the peer: a connection fell silent");
+    for (const lane of [...lanes, ...this.#ended]) if (isOn(lane)) this.#lose(lane, error);
   }
 
   /** Frames that wait for a lane. */
@@ -173,7 +154,6 @@ export class LaneWriter {
       if (left === 0) return;
       if (lane.opened.connection !== connection || lane.isRetired) continue;
       lane.isRetired = true;
-      lane.gate?.resolve();
       if (lane.waiting !== null) this.#packed.withdraw(lane.waiting);
       left--;
     }
@@ -187,8 +167,8 @@ export class LaneWriter {
 
   /** Runs a lane on this connection, or on the one whose turn it is. */
   async #run(connection?: number): Promise<void> {
-    let lane: Lane | null = null;
-    const opening: Opening = { connection, isUnwanted: false };
+    let lane: WritingLane | null = null;
+    const opening: OpeningLane = { connection, isUnwanted: false };
     this.#opening.add(opening);
     try {
       lane = await this.#openLane(opening);
@@ -202,6 +182,7 @@ export class LaneWriter {
       await lane.opened.stream.write(encodeLaneEnd(this.#options.channel.transfer, written));
       await lane.opened.stream.close();
       this.#lanes.delete(lane);
+      this.#ended.add(lane);
       lane.isEnded = true;
       if (lane.isRetired) this.#left--;
     } catch (error) {
@@ -215,10 +196,10 @@ export class LaneWriter {
   }
 
   /** The next frame of a lane; null where there is to be none. */
-  async #take(lane: Lane): Promise<Packed | null> {
+  async #take(lane: WritingLane): Promise<Packed | null> {
     while (this.#isFull(lane)) await (lane.gate = Promise.withResolvers()).promise;
     lane.gate = null;
-    if (lane.isRetired) return null;
+    if (lane.isRetired || lane.isLost) return null;
     this.#times.waits(lane);
     try {
       return await (lane.waiting = this.#packed.take());
@@ -229,14 +210,14 @@ export class LaneWriter {
   }
 
   /** It is for another connection to take the next frame, while there is another. */
-  #isFull({ opened, isRetired, isLost }: Lane): boolean {
+  #isFull({ opened, isRetired, isLost }: WritingLane): boolean {
     if (isRetired || isLost || this.#isOver || this.#isHalted || this.#spread.size < 2) {
       return false;
     }
     return !this.#backlog.hasRoom(opened.connection);
   }
 
-  async #openLane(opening: Opening): Promise<Lane> {
+  async #openLane(opening: OpeningLane): Promise<WritingLane> {
     const { channel } = this.#options;
     const plain = await channel.openLane(opening.connection);
     this.#opening.delete(opening);
@@ -245,17 +226,8 @@ export class LaneWriter {
     const opened = pacedOutgoing(times.counted(plain, () => channel.rttMs), this.#limits, {
       onWaits: (isWaiting) => isWaiting ? times.waits(lane) : times.works(lane),
     });
-    const done = Promise.withResolvers<void>();
     const onEnded = this.#options.onLane(opened);
-    const state = {
-      waiting: null,
-      gate: null,
-      isRetired: opening.isUnwanted,
-      frames: [],
-      isLost: false,
-      isEnded: false,
-    };
-    const lane: Lane = { opened, onEnded, done, ...state };
+    const lane = writingLane(opened, { isRetired: opening.isUnwanted, onEnded });
     this.#lanes.add(lane);
     if (this.#isHalted) opened.stream.abort();
     // One that waits for a frame would not notice, and what it has written may never arrive.
@@ -263,12 +235,12 @@ export class LaneWriter {
     return lane;
   }
 
-  async #write(lane: Lane, packed: Packed): Promise<void> {
+  async #write(lane: WritingLane, packed: Packed): Promise<void> {
     const { buffers, isUnstored, onWritten } = this.#options;
     lane.frames.push(packed.frame);
     const { opened: { connection: number } } = lane;
     const bytes = packed.frameBytes;
-    this.#backlog.took(packed.frame, { number, bytes, nowMs: performance.now() });
+    this.#backlog.took(packed.frame, { number, bytes, nowMs: this.#now() });
     try {
       await lane.opened.stream.write(new Uint8Array(packed.buffer, 0, packed.frameBytes));
     } catch (error) {
@@ -284,7 +256,7 @@ export class LaneWriter {
    * A lane died, or what one that had ended wrote may be lost with its connection. The others carry on
    * with its frames; the last one takes the transfer with it.
    */
-  #lose(lane: Lane | null, error: SftpxError): void {
+  #lose(lane: WritingLane | null, error: SftpxError): void {
     const { onLost, onNone } = this.#options;
     lane?.opened.stream.abort();
     if (this.#isHalted || this.#isOver || lane?.isLost) return;
@@ -293,6 +265,7 @@ export class LaneWriter {
       lane.gate?.resolve();
       this.#backlog.lost(lane.frames);
       this.#lanes.delete(lane);
+      this.#ended.delete(lane);
     }
     if (!lane?.isEnded && --this.#left === 0) onNone(error);
     onLost(lane?.frames ?? []);

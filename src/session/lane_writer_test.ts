@@ -51,9 +51,10 @@ class HeldLane {
 }
 
 function setUp(
-  { limits = [], frameBytes = FRAME_BYTES }: {
+  { limits = [], frameBytes = FRAME_BYTES, now = () => performance.now() }: {
     readonly limits?: readonly RateLimit[];
     readonly frameBytes?: number;
+    readonly now?: () => number;
   } = {},
 ) {
   const lanes: HeldLane[] = [];
@@ -61,6 +62,7 @@ function setUp(
   const written: number[] = [];
   const errors: unknown[] = [];
   const isLast = { now: false };
+  const ended = { count: 0 };
   const channel: TransferChannel = {
     transfer: 1,
     rttMs: null,
@@ -84,7 +86,8 @@ function setUp(
     buffers,
     isUnstored: () => true,
     isLast: () => isLast.now,
-    onLane: () => () => {},
+    onLane: () => () => void ended.count++,
+    now,
     onWritten: ({ frame }) => void written.push(frame),
     onLost: (frames) => void lost.push(...frames),
     onNone: (error) => void errors.push(error),
@@ -94,7 +97,7 @@ function setUp(
     writer.put({ kind: "packed", ...packed } as unknown as Packed);
   };
   const on = (connection: number) => lanes.filter((lane) => lane.connection === connection);
-  return { writer, lanes, on, put, lost, written, errors, isLast };
+  return { writer, lanes, on, put, lost, written, errors, isLast, ended };
 }
 
 /** Lets everything happen that waits for nothing but its turn. */
@@ -335,8 +338,11 @@ Deno.test("a lane that waits for its connection ends when it is to", async () =>
   assert.deepEqual(closed(), [true, true, true]);
 });
 
-Deno.test("in the end what a silent connection has is sent by others, and not before", async () => {
-  const { writer, on, put, lost, isLast, errors } = setUp({ frameBytes: LARGE_BYTES });
+/** Two connections with a frame each, of which one was stored, and a look after a time as after many. */
+async function oneIsSilent() {
+  const clock = { nowMs: 0 };
+  const scene = setUp({ frameBytes: LARGE_BYTES, now: () => clock.nowMs });
+  const { writer, on, put } = scene;
   writer.spread(new Map([[0, 1], [1, 1]]));
   await settle();
   put(0);
@@ -344,15 +350,23 @@ Deno.test("in the end what a silent connection has is sent by others, and not be
   await settle();
   on(1)[0]!.take();
   await settle();
+  clock.nowMs = 100;
   writer.stored([[1, 1]]);
   await settle();
-  const long = performance.now() + 3_600_000;
-  writer.tick(long);
+  const look = (ms: number) => {
+    for (const untilMs = clock.nowMs + ms; clock.nowMs <= untilMs; clock.nowMs += 200) {
+      writer.tick(clock.nowMs);
+    }
+  };
+  return { ...scene, look };
+}
+
+Deno.test("in the end what a silent connection has is sent by others, and not before", async () => {
+  const { writer, on, put, lost, isLast, errors, look } = await oneIsSilent();
+  look(60_000);
   assert.deepEqual(lost, [], "there is other work");
   isLast.now = true;
-  writer.tick(performance.now());
-  assert.deepEqual(lost, [], "it has not been silent for long");
-  writer.tick(long);
+  look(0);
   assert.deepEqual([lost, on(0)[0]!.isAborted, on(1)[0]!.isAborted], [[0], true, false]);
   put(2);
   await settle();
@@ -361,20 +375,54 @@ Deno.test("in the end what a silent connection has is sent by others, and not be
   writer.halt();
 });
 
+Deno.test("a connection that was just given something is not silent", async () => {
+  const { writer, lost, isLast, look } = await oneIsSilent();
+  isLast.now = true;
+  look(1000);
+  assert.deepEqual(lost, []);
+  writer.halt();
+});
+
 Deno.test("the last connection that could is never given up for its silence", async () => {
-  const { writer, on, put, lost, isLast } = setUp({ frameBytes: LARGE_BYTES });
-  writer.spread(new Map([[0, 1], [1, 1]]));
-  await settle();
-  put(0);
-  put(1);
-  await settle();
-  on(1)[0]!.take();
-  await settle();
-  writer.stored([[1, 1]]);
+  const { writer, put, lost, isLast, look } = await oneIsSilent();
   put(2);
   await settle();
   isLast.now = true;
-  writer.tick(performance.now() + 3_600_000);
+  look(60_000);
   assert.deepEqual(lost, [], "no lane waits for work");
   writer.halt();
+});
+
+Deno.test("what a lane wrote that was taken back is sent by others, too", async () => {
+  const { writer, on, lost, isLast, errors, look } = await oneIsSilent();
+  writer.spread(new Map([[1, 1], [2, 1]]));
+  for (let turn = 0; turn < 2; turn++) {
+    on(0)[0]!.take();
+    await settle();
+  }
+  assert.equal(on(0)[0]!.isClosed, true);
+  isLast.now = true;
+  look(60_000);
+  assert.deepEqual([lost, errors], [[0], []]);
+  writer.halt();
+});
+
+Deno.test("a lane that is lost while it waits for its connection ends, and so at a halt", async () => {
+  for (const isHalt of [false, true]) {
+    const { writer, on, put, ended } = setUp({ frameBytes: LARGE_BYTES });
+    writer.spread(new Map([[0, 1], [1, 1]]));
+    await settle();
+    put(0);
+    put(1);
+    await settle();
+    on(0)[0]!.take();
+    await settle();
+    assert.equal(ended.count, 0);
+    if (isHalt) writer.halt();
+    else on(0)[0]!.die();
+    await settle();
+    assert.ok(ended.count > 0);
+    writer.halt();
+    await settle();
+  }
 });

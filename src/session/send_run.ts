@@ -132,6 +132,7 @@ class SendRun {
       if (message === null) return;
       this.#isAborted = message.type === "abort";
       await this.#checkReceipt(message);
+      if (this.#stop.signal.aborted) return;
       this.#sender.handle(message);
       if (message.type === "stored") this.#stored(message.frames);
       if (message.type === "accept") this.#begin(message);
@@ -171,6 +172,7 @@ class SendRun {
       budgetBytes: bufferBytes * slots,
     });
     this.#packing = this.#packingInto(buffers, share);
+    if (this.#isShort) this.#sender.gatherFirst();
     this.#walkFirst = new WalkFirst(this.#isShort, () => this.#pump());
     this.#lanes = this.#lanesOver(buffers);
     const { channel, lanes, onEvent } = this.#options;
@@ -220,7 +222,7 @@ class SendRun {
       limits: this.#limits,
       buffers,
       isUnstored: (frame) => this.#sender.isUnstored(frame),
-      isLast: () => this.#sender.isAnnounced && this.#packing?.isIdle === true,
+      isLast: () => this.#sender.isSealed && this.#packing?.isIdle === true,
       onLane: (path) => this.#progress.addLane(path),
       onWritten: ({ frame, records }, path) => {
         this.#packing?.written(frame);
