@@ -43,6 +43,17 @@ Deno.test("a connection takes what it brings in about half a second, and always 
   assert.equal(slow.hasRoom(1), true, "it became fast");
 });
 
+Deno.test("a far connection has under way what its way takes", () => {
+  const { backlog, take } = setUp();
+  take(0, 2, 0);
+  backlog.stored([[0, 2]], 1000);
+  // Some 1.5 mebibytes a second, for half of one and twice the way.
+  take(0, 3, 1000);
+  assert.equal(backlog.hasRoom(0), true);
+  take(0, 1, 1000);
+  assert.equal(backlog.hasRoom(0), false);
+});
+
 Deno.test("what is stored or lost is under way no more, and counts once", () => {
   const { backlog, take, rooms } = setUp();
   take(0, 2, 0);

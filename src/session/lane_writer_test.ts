@@ -421,7 +421,7 @@ Deno.test("a lane that is lost while it waits for its connection ends, and so at
     if (isHalt) writer.halt();
     else on(0)[0]!.die();
     await settle();
-    assert.ok(ended.count > 0);
+    assert.equal(ended.count, isHalt ? 2 : 1);
     writer.halt();
     await settle();
   }
