@@ -10,11 +10,17 @@ interface Meaning {
   readonly found: string;
 }
 
+/** Of an error by its name. */
+interface SystemMeaning extends Meaning {
+  /** It is of the disk or its file system, whatever was asked of it. */
+  readonly isDisk?: true;
+}
+
 const DISK_FAILED = "the disk failed to read or write it";
 /** Nothing that sftpx could mend, and more would be lost with every write. */
 const FILE_SYSTEM_DAMAGED = "the file system is damaged and has to be checked";
 
-const MEANINGS: Readonly<Record<string, Meaning>> = {
+const MEANINGS: Readonly<Record<string, SystemMeaning>> = {
   ENOSPC: { code: "no_space", found: "the disk is full" },
   EDQUOT: { code: "no_space", found: "the disk quota is used up" },
   EFBIG: { code: "no_space", found: "it is larger than the file system allows" },
@@ -30,15 +36,23 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EISDIR: { code: "conflict", found: "a directory stands there" },
   EEXIST: { code: "conflict", found: "something stands there" },
   ENOTEMPTY: { code: "conflict", found: "a directory stands there" },
-  EIO: { code: "io", found: DISK_FAILED },
-  EREMOTEIO: { code: "io", found: DISK_FAILED },
-  EHWPOISON: { code: "io", found: "the machine's memory failed" },
-  EUCLEAN: { code: "io", found: FILE_SYSTEM_DAMAGED },
-  EBADMSG: { code: "io", found: FILE_SYSTEM_DAMAGED },
-  ESHUTDOWN: { code: "io", found: "the file system was shut down, as it is after a failure" },
-  ENOMEDIUM: { code: "io", found: "the disk is gone" },
-  ENODEV: { code: "io", found: "the disk is gone" },
-  ESTALE: { code: "io", found: "the network's file server does not know it any more" },
+  EIO: { code: "io", found: DISK_FAILED, isDisk: true },
+  EREMOTEIO: { code: "io", found: DISK_FAILED, isDisk: true },
+  EHWPOISON: { code: "io", found: "the machine's memory failed", isDisk: true },
+  EUCLEAN: { code: "io", found: FILE_SYSTEM_DAMAGED, isDisk: true },
+  EBADMSG: { code: "io", found: FILE_SYSTEM_DAMAGED, isDisk: true },
+  ESHUTDOWN: {
+    code: "io",
+    found: "the file system was shut down, as it is after a failure",
+    isDisk: true,
+  },
+  ENOMEDIUM: { code: "io", found: "the disk is gone", isDisk: true },
+  ENODEV: { code: "io", found: "the disk is gone", isDisk: true },
+  ESTALE: {
+    code: "io",
+    found: "the network's file server does not know it any more",
+    isDisk: true,
+  },
   ENOENT: { code: "io", found: "it does not exist" },
 };
 
@@ -108,20 +122,9 @@ export function osCode(thrown: unknown): string {
 
 /** What an error of a disk or of its file system means, as the end of a sentence; null for any other. */
 export function diskTrouble(code: string): string | null {
-  return DISK_TROUBLE.has(code) ? MEANINGS[code]?.found ?? null : null;
+  const meaning = MEANINGS[code];
+  return meaning?.isDisk === true ? meaning.found : null;
 }
-
-const DISK_TROUBLE: ReadonlySet<string> = new Set([
-  "EIO",
-  "EREMOTEIO",
-  "EHWPOISON",
-  "EUCLEAN",
-  "EBADMSG",
-  "ESHUTDOWN",
-  "ENOMEDIUM",
-  "ENODEV",
-  "ESTALE",
-]);
 
 /** Whether SQLite says that the file is not, or no longer, a sound database. */
 export function isDamage(thrown: unknown): boolean {

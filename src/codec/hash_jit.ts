@@ -2,6 +2,7 @@
 // permission and no file, so it is what hashes wherever addons may not be loaded.
 
 import type { Blake3, Hasher } from "./hash.ts";
+import { digestOf } from "./hash_whole.ts";
 
 type Jit = typeof import("blake3-jit");
 
@@ -26,11 +27,7 @@ function jitHash(jit: Jit): Blake3 {
     },
     hasher: () => hasherOf(jit.createHasher()),
     deriveKey: (context) => hasherOf(jit.createDeriveKey(context)),
-    derive: (context, bytes) => {
-      const hash = hasherOf(jit.createDeriveKey(context));
-      hash.update(bytes);
-      return hash.digest();
-    },
+    derive: (context, bytes) => digestOf(hasherOf(jit.createDeriveKey(context)), bytes),
   };
 }
 

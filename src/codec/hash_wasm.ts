@@ -3,6 +3,7 @@
 
 import { mayReadPackage } from "../runtime/runtime.ts";
 import type { Blake3, Hasher } from "./hash.ts";
+import { digestOf } from "./hash_whole.ts";
 
 type Wasm = typeof import("blake3");
 
@@ -25,11 +26,7 @@ function wasmHash(wasm: Wasm): Blake3 {
     digest: (bytes) => new Uint8Array(wasm.hash(bytes) as Uint8Array),
     hasher: () => hasherOf(wasm.createHash()),
     deriveKey: (context) => hasherOf(wasm.createDeriveKey(context)),
-    derive: (context, bytes) => {
-      const hash = hasherOf(wasm.createDeriveKey(context));
-      hash.update(bytes);
-      return hash.digest();
-    },
+    derive: (context, bytes) => digestOf(hasherOf(wasm.createDeriveKey(context)), bytes),
   };
 }
 

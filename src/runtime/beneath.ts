@@ -17,7 +17,15 @@ import {
   type OpenBeneath,
   OpenFile,
 } from "./open_file.ts";
-import { flagsOf, OPEN_WAY, type Opening } from "./open_flags.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  flagsOf,
+  NO_LINKS,
+  OPEN_WAY,
+  type Opening,
+  STATX_ALL,
+} from "./open_flags.ts";
 import { leftOut, mayReadBelow, mayWriteBelow } from "./runtime.ts";
 
 export type { Listed } from "./kernel_memory.ts";
@@ -29,15 +37,9 @@ export const BENEATH_NAME = "openat2";
 /** What is shown where paths are looked at instead. */
 const BY_PATHS = "path checks";
 
-const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_EMPTY_PATH = 0x1000;
 const AT_REMOVEDIR = 0x200;
-const STATX_ALL = 0xfff;
-const RESOLVE_NO_MAGICLINKS = 0x02;
-const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
-const NO_LINKS = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
 /** How often a way that others are changing is gone again. */
 const RESOLVE_ATTEMPTS = 64;
 

@@ -30,7 +30,7 @@ export type CallArguments = readonly [a?: number, b?: number, c?: number, d?: nu
  * wrong all the same, what it would bring about the kernel still refuses: it finds the way beneath the root
  * anew at each call, and puts a file by `linkat` where nothing is to be replaced.
  */
-interface Foreign {
+export interface Foreign {
   syscall(number: number, a: number, b: number, c: number, d: number, e: number): number;
   /** A call by its number, of a shape where the runtime makes a difference; null where it does not. */
   readonly shaped: { readonly [S in Shape]: (number: number) => Call } | null;
@@ -65,13 +65,12 @@ export class Kernel implements Disposable {
   }
 
   /** Null where this runtime, its permissions or this system have none. */
-  static open({ memoryBytes = MEMORY_BYTES }: { memoryBytes?: number } = {}): Kernel | null {
+  static open({ memoryBytes = MEMORY_BYTES, openForeign = foreignHere }: {
+    readonly memoryBytes?: number;
+    readonly openForeign?: () => Foreign | null;
+  } = {}): Kernel | null {
     const numbers = process.platform === "linux" ? NUMBERS[process.arch] : undefined;
-    const foreign = numbers === undefined
-      ? null
-      : isDeno()
-      ? foreignOfDeno()
-      : openLibrary(foreignOfBun);
+    const foreign = numbers === undefined ? null : openForeign();
     if (numbers === undefined || foreign === null) return null;
     return new Kernel(foreign, numbers, memoryBytes);
   }
@@ -90,6 +89,8 @@ export class Kernel implements Disposable {
       if (result >= 0) return result;
       const errno = this.#foreign.errno();
       if (errno !== constants.errno.EINTR) return -errno;
+      // Linux has given the number back by then: it may be another file's.
+      if (name === "close") return 0;
     }
   }
 
@@ -151,6 +152,10 @@ const CODES: ReadonlyMap<number, string> = new Map(
 
 function codeOf(errno: number): string {
   return CODES.get(errno) ?? linuxErrorName(errno) ?? `E${errno}`;
+}
+
+function foreignHere(): Foreign | null {
+  return isDeno() ? foreignOfDeno() : openLibrary(foreignOfBun);
 }
 
 function foreignOfDeno(): Foreign | null {

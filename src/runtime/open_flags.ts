@@ -1,4 +1,4 @@
-// How a file is opened, as the kernel takes it: flags by name, and what every opening has.
+// How a file is opened and looked at, as the kernel takes it: flags by name, and what every opening has.
 
 import process from "node:process";
 
@@ -15,6 +15,17 @@ const isArm = process.arch === "arm64";
 const O_DIRECTORY = isArm ? 0o40000 : 0o200000;
 const O_NOFOLLOW = isArm ? 0o100000 : 0o400000;
 const OWN_MODE = 0o600;
+
+/** In a directory's place: a path from the process's own. */
+export const AT_FDCWD = -100;
+/** What is looked at is the descriptor itself. */
+export const AT_EMPTY_PATH = 0x1000;
+/** All that a look tells. */
+export const STATX_ALL = 0xfff;
+const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_NO_SYMLINKS = 0x04;
+/** No link is gone through, wherever in a path it is. */
+export const NO_LINKS: number = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
 
 const OPEN = {
   read: 0,

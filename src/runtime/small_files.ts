@@ -7,18 +7,12 @@ import { dirname } from "node:path";
 import { BENEATH_NAME } from "./beneath.ts";
 import { isStampOf, type SeenStamp, STATX_BYTES } from "./beneath_stats.ts";
 import { HOW_BYTES, KernelCalls } from "./kernel_memory.ts";
-import { flagsOf } from "./open_flags.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, flagsOf, NO_LINKS, STATX_ALL } from "./open_flags.ts";
 import { mayReadBelow } from "./runtime.ts";
 
 /** Up to this its copy out of the kernel's block of memory costs less than the calls that it saves. */
 const MOST_BYTES = 64 * 1024;
 
-const AT_FDCWD = -100;
-const AT_EMPTY_PATH = 0x1000;
-const STATX_ALL = 0xfff;
-const RESOLVE_NO_MAGICLINKS = 0x02;
-const RESOLVE_NO_SYMLINKS = 0x04;
-const NO_LINKS = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
 const { flags: READ_FLAGS } = flagsOf("read");
 
 export class SmallFiles implements Disposable {
@@ -57,11 +51,13 @@ export class SmallFiles implements Disposable {
     const fd = kernel.attempt("openat2", AT_FDCWD, memory.first(path), how, HOW_BYTES);
     if (fd < 0) return "unread";
     try {
-      if (!this.#isStill(fd, seen)) return "changed";
+      const before = this.#stateOf(fd, seen);
+      if (before !== "same") return before;
       const got = kernel.attempt("read", fd, memory.data, into.length);
       if (got !== into.length) return "unread";
       into.set(this.#data.subarray(0, got));
-      return this.#isStill(fd, seen) ? "read" : "changed";
+      const after = this.#stateOf(fd, seen);
+      return after === "same" ? "read" : after;
     } finally {
       kernel.attempt("close", fd);
     }
@@ -71,11 +67,13 @@ export class SmallFiles implements Disposable {
     this.#calls[Symbol.dispose]();
   }
 
-  #isStill(fd: number, seen: SeenStamp): boolean {
+  /** Whether an open file is the one that was seen; "unread" where the kernel does not tell. */
+  #stateOf(fd: number, seen: SeenStamp): "same" | "changed" | "unread" {
     const { kernel, memory } = this.#calls;
     const here = memory.first("");
     const got = kernel.attempt("statx", fd, here, AT_EMPTY_PATH, STATX_ALL, memory.statx);
-    return got === 0 && isStampOf(this.#stat, seen);
+    if (got < 0) return "unread";
+    return isStampOf(this.#stat, seen) ? "same" : "changed";
   }
 
   /** The runtime is asked once for all that lies below one place. */

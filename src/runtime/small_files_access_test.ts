@@ -26,6 +26,11 @@ function asksForLess(root: string): void {
   fs.mkdirSync(join(root, "shut"));
   const shut = join(root, "shut/f");
   fs.writeFileSync(shut, "shut");
+  const beside = ["open", "open2"].map((name) => {
+    fs.mkdirSync(join(root, name));
+    fs.writeFileSync(join(root, name, "f"), name);
+    return `${root}/${name}/f`;
+  });
   const script = join(root, "script.ts");
   const url = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
   fs.writeFileSync(
@@ -39,11 +44,11 @@ function asksForLess(root: string): void {
     };
     console.log(JSON.parse(Deno.args[0]).map(told).join());`,
   );
-  const asked = [path, shut, path].map((path) => {
-    const { size, dev, ino, mtimeNs, ctimeNs } = fs.statSync(path, { bigint: true });
-    return [path, [size, dev, ino, mtimeNs, ctimeNs].map(String)];
-  });
-  const run = (flags: readonly string[]) => {
+  const run = (flags: readonly string[], paths = [path, shut, path]) => {
+    const asked = paths.map((path) => {
+      const { size, dev, ino, mtimeNs, ctimeNs } = fs.statSync(path, { bigint: true });
+      return [path, [size, dev, ino, mtimeNs, ctimeNs].map(String)];
+    });
     const args = ["run", "--quiet", "--no-check", "--no-prompt", "--no-config", "--allow-ffi"];
     const output = new Deno.Command(Deno.execPath(), {
       args: [...args, ...flags, script, JSON.stringify(asked)],
@@ -53,4 +58,7 @@ function asksForLess(root: string): void {
   assert.equal(run([`--allow-read=${root}`]), "read,read,read");
   assert.equal(run([`--allow-read=${path}`]), "read,unread,read");
   assert.equal(run([`--allow-read=${root}`, `--deny-read=${shut}`]), "read,unread,read");
+  // What only begins like the place that is known, and what climbs out of it.
+  const around = [...beside, `${root}/open/../open2/f`];
+  assert.equal(run([`--allow-read=${root}/open`], around), "read,unread,unread");
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { doorName } from "./beneath.ts";
 import type { SeenStamp } from "./beneath_stats.ts";
+import { Kernel } from "./kernel.ts";
 import { SmallFiles } from "./small_files.ts";
 
 const TEXT = "what a small file says";
@@ -61,6 +62,14 @@ reading("a file that changes while it is read is told to have changed", (files, 
   assert.equal(files.read(path, { seen, into }), "changed");
 });
 
+reading("a file that the kernel tells nothing of by then is left to another way", (files, path) => {
+  const seen = seenAt(path);
+  const into = new Meddler(TEXT.length);
+  using kernel = Kernel.open();
+  into.meddle = () => kernel?.call("close", descriptorOf(path));
+  assert.equal(files.read(path, { seen, into }), "unread");
+});
+
 reading("a link is not gone through, wherever in the path it is", (files, path, root) => {
   fs.mkdirSync(join(root, "d"));
   fs.renameSync(path, join(root, "d/f"));
@@ -105,6 +114,18 @@ Deno.test("open() has none where it is to be left out", () => {
 function seenAt(path: string): SeenStamp {
   const { dev, ino, size, mtimeNs, ctimeNs } = fs.statSync(path, { bigint: true });
   return { device: dev, inode: ino, sizeBytes: Number(size), mtimeNs, ctimeNs };
+}
+
+/** The one that is open on a file here. */
+function descriptorOf(path: string): number {
+  const isIt = (name: string) => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${name}`) === path;
+    } catch {
+      return false; // Closed meanwhile.
+    }
+  };
+  return Number(fs.readdirSync("/proc/self/fd").find(isIt));
 }
 
 /** Room for bytes that something happens beside, when they come. */

@@ -130,12 +130,13 @@ export class ChunkJournal {
     return true;
   }
 
-  /** Makes all durable that was written to the file system of parts. */
-  syncWhole(): void {
+  /** Makes all durable that was written to the file system of parts; what `check` throws is final as well. */
+  syncWhole(check: () => void = () => {}): void {
     if (this.#whole === null) return;
     if (this.#lost !== null) throw this.#lost;
     try {
       this.#whole.sync();
+      check();
     } catch (thrown) {
       throw this.#lost = osError(thrown, "make files durable");
     }

@@ -35,11 +35,11 @@ export interface Listed {
 
 /** A file system that can be synced as a whole, for many files together. */
 export interface WholeSync extends Disposable {
-  /** How many files are worth it. */
+  /** How many files, or directories, are worth it. */
   readonly fewest: number;
   /** Device of which the names in its directories are made durable too; null where none are. */
   readonly namesOn: bigint | null;
-  /** Makes their bytes durable; throws what failed to be written since it was held, and that only once. */
+  /** Makes their bytes durable, and names on `namesOn`; throws what failed to be written since it was held, and that only once. */
   sync(): void;
 }
 

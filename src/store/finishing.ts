@@ -56,12 +56,12 @@ export function* finishing(context: FinishContext): Steps<Outcome> {
     }, false);
     if (yield) context.lookAnew();
   }
-  const names = new NameSync(context);
+  const naming: Naming = { ...context, names: new NameSync(context) };
   for (const directory of register.directories.deepestFirst()) {
-    attempt(directory.entry, () => finishOne(directory, { ...context, names }), true);
+    attempt(directory.entry, () => finishOne(directory, naming), true);
     if (yield) context.lookAnew();
   }
-  yield* syncTouched({ ...context, names });
+  yield* syncTouched(naming);
   yield* forgetAll(rows, context);
   return { committed, changed, failures };
 }

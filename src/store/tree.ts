@@ -69,10 +69,9 @@ export function placeDirectory(
 }
 
 /**
- * Gives a directory its mode and times; makes the names in it durable if it was touched, unless `names` takes
- * it. Answers
- * whether it is another than stood there when the transfer began: what the transfer itself did to
- * its time is put back and counts for nothing.
+ * Gives a directory its mode and times; makes the names in it durable if it was touched, unless `names`
+ * takes it. Answers whether it is another than stood there when the transfer began: what the transfer
+ * itself did to its time is put back and counts for nothing.
  */
 export function finishDirectory(
   directory: RegisteredDirectory,

@@ -64,7 +64,10 @@ export function skippedLinks({ count, first }: { count: number; first: string })
   return { path: first, code: null, message };
 }
 
-/** Why a path cannot travel, or null. The components above were checked when they were visited; only lengths add up. */
+/**
+ * Why a path cannot travel, or null. The components above were checked when they were visited; only
+ * lengths add up.
+ */
 export function nameProblem(name: string, path: string): string | null {
   const mayBeLong = path.length * 3 > LIMITS.pathBytes || path.length > LIMITS.pathDepth;
   return pathProblem(mayBeLong ? path : name);

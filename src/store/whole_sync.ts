@@ -13,7 +13,10 @@ type Version = readonly [major: number, minor: number];
 const TELLING: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994]);
 /** The first Linux whose `syncfs` tells of failed writes. */
 const FIRST_TELLING: Version = [5, 8];
-/** The first that also tells what a file system itself could not write: its journal, and so its names. */
+/**
+ * The first that hands on, too, what a file system's own sync says of its journal, and so of names. One
+ * that was set read-only by then says nothing: see name_sync.ts.
+ */
 const FIRST_TELLING_OF_NAMES: Version = [5, 17];
 /** Fewer files are synced by themselves: others' unwritten bytes are written with theirs. */
 const FEWEST = 8;

@@ -61,8 +61,9 @@ const ENTRIES = [
 /** Puts two files into two directories, up to what `end` does, on a disk that syncs names on a device. */
 function endOf(
   root: string,
-  { log, end, ...whole }: Partial<WholeSync> & {
+  { log, end, disk, ...whole }: Partial<WholeSync> & {
     readonly log: string[];
+    readonly disk?: Disk;
     readonly end: (store: DiskStore, id: number) => void;
   },
 ): void {
@@ -74,7 +75,7 @@ function endOf(
     store.commit(id, [wholeFile(1), wholeFile(3)]);
     log.length = 0;
     end(store, id);
-  }, { disk: recorded(log, whole) });
+  }, { disk: disk ?? recorded(log, whole) });
 }
 
 function deviceOf(path: string): bigint {
@@ -149,6 +150,26 @@ Deno.test("no transfer ends whose names could not be made durable together, howe
       assert.deepEqual(log, ["whole", "let go"]);
     };
     endOf(root, { log, namesOn: deviceOf(root), sync, end });
+  }));
+
+Deno.test("no transfer ends on a file system that is read-only behind the sync of names, whatever that said", () =>
+  inDirectory((root) => {
+    const log: string[] = [];
+    const disk = recorded(log, { namesOn: deviceOf(root) });
+    const probe: Disk["probe"] = () => {
+      throw Object.assign(new Error("EROFS"), { code: "EROFS" });
+    };
+    const end = (store: DiskStore, id: number) => {
+      disk.probe = probe;
+      assert.throws(() => store.finish(id), { code: "permission" });
+      // What was left to that call is touched no more.
+      assert.throws(() => store.finish(id), { code: "permission" });
+      disk.probe = DISK.probe;
+      assert.throws(() => store.finish(id), { code: "permission" });
+      store.abandon(id);
+      assert.deepEqual(log.filter((line) => line === "whole"), ["whole"]);
+    };
+    endOf(root, { log, disk, end });
   }));
 
 Deno.test("what is journalled is synced together too, and before its row (I2)", () =>

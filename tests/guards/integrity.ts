@@ -39,6 +39,14 @@ export const GUARDS: readonly Guard[] = [
     name: "a failed sync of all is final",
   },
   {
+    refuses: "to end on a file system that gave up before its names were durable",
+    file: "src/store/name_sync.ts",
+    text: "this.#chunks.syncWhole(() => this.#refuseGivenUp());",
+    without: "this.#chunks.syncWhole();",
+    test: "src/store/whole_sync_test.ts",
+    name: "no transfer ends on a file system that is read-only behind the sync of names",
+  },
+  {
     refuses: "to name files that are to be synced together before they are",
     file: "src/store/committing.ts",
     text: "return new Set(chunks.syncTogether(small.length) ? small : []);",
