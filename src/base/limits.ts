@@ -150,7 +150,7 @@ export const LIMITS = {
    * Files announced by the sender and not yet whole at the receiver. Measured: 221 bytes there until a chunk is
    * stored and 566 then, some 440 at the sender, and their paths.
    */
-  openEntries: 65_536,
+  openEntries: 40_960,
   /**
    * Of these, what a sender goes on walking with on a long path, or once it announced as many as may be open:
    * some fifty thousand files a second where a round trip takes 80 ms. So many go before the accept, too.
