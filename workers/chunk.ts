@@ -3,10 +3,11 @@
 
 import { codecNames, loadCodecs } from "../src/pool/codecs.ts";
 import { Crew } from "../src/pool/crew.ts";
-import type { ChunkInit, ChunkJob, ChunkReply, JobReply } from "../src/pool/messages.ts";
+import type { SentJob } from "../src/pool/landing_columns.ts";
+import type { ChunkInit, ChunkReply, JobReply } from "../src/pool/messages.ts";
 import { workerPort } from "../src/runtime/runtime.ts";
 
-const port = workerPort<ChunkInit | ChunkJob, ChunkReply>();
+const port = workerPort<ChunkInit | SentJob, ChunkReply>();
 
 let crew: Promise<Crew> | null = null;
 let last: Promise<void> = Promise.resolve();
@@ -27,7 +28,7 @@ async function start({ without, lands = false }: ChunkInit): Promise<Crew> {
   return made;
 }
 
-async function work(job: ChunkJob): Promise<void> {
+async function work(job: SentJob): Promise<void> {
   let due = repliesTo(job);
   let isEnded = false;
   const reply = (result: JobReply) => {
@@ -48,7 +49,7 @@ async function work(job: ChunkJob): Promise<void> {
 }
 
 /** The end of a job comes with its last reply: each message wakes two threads. */
-function repliesTo(job: ChunkJob): number {
+function repliesTo(job: SentJob): number {
   switch (job.kind) {
     case "pack":
     case "land":

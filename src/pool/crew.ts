@@ -4,7 +4,8 @@
 import type { Codecs } from "./codecs.ts";
 import type { Digester } from "./digest.ts";
 import type { Lander } from "./land.ts";
-import type { ChunkJob, JobReply } from "./messages.ts";
+import type { SentJob } from "./landing_columns.ts";
+import type { JobReply } from "./messages.ts";
 import type { Packer } from "./pack.ts";
 import type { Rereader } from "./reread.ts";
 
@@ -22,7 +23,7 @@ export class Crew {
   }
 
   /** Does a job; its replies are told as they come. */
-  async run(job: ChunkJob, reply: (result: JobReply) => void): Promise<void> {
+  async run(job: SentJob, reply: (result: JobReply) => void): Promise<void> {
     switch (job.kind) {
       case "pack":
         return (await (this.#packer ??= this.#makePacker())).pack(job, reply);

@@ -23,19 +23,19 @@ import {
   writeWhole,
 } from "./files.ts";
 import { writeAroundHoles } from "./holes.ts";
-import { type SentChunk, type SentFrame, unpackChunks } from "./landing_columns.ts";
-import type { ChunkFailure, Landed, LandJob, StandingFile } from "./messages.ts";
+import {
+  type SentChunk,
+  type SentFrame,
+  type SentLandJob,
+  unpackChunks,
+} from "./landing_columns.ts";
+import type { ChunkFailure, Landed, StandingFile } from "./messages.ts";
 
 /** Parts one worker holds open at once: synced together, which is three times as fast as singly. */
 const OPEN_PARTS = 32;
 
 /** Makes what was written to a descriptor durable. */
 export type Sync = (fd: number) => Promise<void>;
-
-/** A job as a worker is given it. */
-export interface SentLandJob extends Omit<LandJob, "frames"> {
-  readonly frames: readonly SentFrame[];
-}
 
 /** Lands jobs one after the other, with memory it keeps. */
 export class Lander {

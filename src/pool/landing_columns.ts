@@ -1,7 +1,7 @@
 // The chunks of a frame as they go to a worker. The frame has their records itself, and of the rest most
 // is numbers: cloned as objects each chunk names all that it holds, and each digest is a view of a buffer.
 
-import type { ChunkToLand, FrameToLand } from "./messages.ts";
+import type { ChunkJob, ChunkToLand, FrameToLand, LandJob } from "./messages.ts";
 
 /** What `FrameToLand.chunks` says, where a frame carried all of it. */
 export interface ChunkColumns {
@@ -17,6 +17,14 @@ export interface ChunkColumns {
 export interface SentFrame extends Omit<FrameToLand, "chunks"> {
   readonly chunks: ChunkColumns | FrameToLand["chunks"];
 }
+
+/** What lands, on its way to a worker. */
+export interface SentLandJob extends Omit<LandJob, "frames"> {
+  readonly frames: readonly SentFrame[];
+}
+
+/** A job as a worker is given it. */
+export type SentJob = Exclude<ChunkJob, LandJob> | SentLandJob;
 
 /** A chunk as a worker sees it: its record is in the frame, but for copies, which no frame carried. */
 export type SentChunk = Omit<ChunkToLand, "record">;

@@ -123,6 +123,19 @@ Deno.test("a job that fails as a whole fails alone", async () => {
   await run(pool, { kind: "digest", files: [standing("done")], chunkBytes: 1 });
 });
 
+Deno.test("a frame that cannot be read fails its job alone, and is no peer's doing", async () => {
+  await using pool = await started({ workerUrl: BROKEN_WORKER, count: 1 });
+  for (const how of ["half a header", "no such table"]) {
+    const job: PoolJob = { kind: "digest", files: [standing(how)], chunkBytes: 1 };
+    await assert.rejects(run(pool, job), {
+      code: "worker",
+      remote: false,
+      message: /made a frame/,
+    });
+  }
+  await run(pool, { kind: "digest", files: [standing("done")], chunkBytes: 1 });
+});
+
 Deno.test("a worker that cannot begin fails start()", async () => {
   for (const workerUrl of [BROKEN_WORKER, new URL("./no_such_worker.ts", import.meta.url)]) {
     const pool = new ChunkPool({ workerUrl, count: 2, without: ["everything"] });

@@ -3,7 +3,7 @@
 
 import { SftpxError } from "../base/errors.ts";
 import { type ChunkRecord, decodeFrameRecords } from "../wire/frame.ts";
-import { packFrame } from "./landing_columns.ts";
+import { packFrame, type SentJob } from "./landing_columns.ts";
 import type { ChunkInit, ChunkJob, ChunkReply, JobReply, Packed, Ready } from "./messages.ts";
 
 /** A job, and who waits for it. */
@@ -93,13 +93,26 @@ export class PoolWorker {
         return this.#settle(reply.job, (ticket) => ticket.reject(new SftpxError("worker", text)));
       }
       case "packed":
-        return this.#replied({ ...reply, records: recordsOf(reply) });
+        return this.#packed(reply);
       case "landed":
       case "digested":
       case "compared":
       case "reread":
         return this.#replied(reply);
     }
+  }
+
+  /** A frame that cannot be read is a defect of the worker that made it: no peer has seen it yet. */
+  #packed(reply: Packed & { readonly isLast: boolean }): void {
+    let records;
+    try {
+      records = recordsOf(reply);
+    } catch (cause) {
+      const text = "Cannot run job: its worker made a frame that cannot be read";
+      const failure = new SftpxError("worker", text, { cause });
+      return this.#settle(reply.job, (ticket) => ticket.reject(failure));
+    }
+    this.#replied({ ...reply, records });
   }
 
   #replied(reply: JobReply & { readonly isLast: boolean }): void {
@@ -116,8 +129,8 @@ export class PoolWorker {
   }
 }
 
-/** A job as a worker is given it. */
-function sent(job: ChunkJob): unknown {
+/** A job as it goes to its worker. */
+function sent(job: ChunkJob): SentJob {
   return job.kind === "land" ? { ...job, frames: job.frames.map(packFrame) } : job;
 }
 

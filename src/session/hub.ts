@@ -168,14 +168,14 @@ export class Hub {
     return this.#pulse.rttMs;
   }
 
+  /** Round trip that was last felt, milliseconds; 0 before the first answer. */
+  get lastRttMs(): number {
+    return this.#pulse.lastRttMs;
+  }
+
   /** Asks for one answer that nobody waits for: how long it takes is known from then on. */
   feelPulse(): void {
     this.#pulse.answers(LIMITS.takeoverMs);
-  }
-
-  /** The one that was last felt; 0 before the first answer. */
-  get lastRttMs(): number {
-    return this.#pulse.lastRttMs;
   }
 
   /** Whether the peer is there, by its answer or by what else comes; false once the session is over. */

@@ -9,7 +9,7 @@ import type { Packed } from "../pool/messages.ts";
 import type { Range } from "../wire/messages.ts";
 import { encodeLaneEnd } from "../wire/frame.ts";
 import { whenAborted } from "./abort.ts";
-import type { LanePath, OutgoingLane, TransferChannel } from "./hub.ts";
+import type { LanePath, TransferChannel } from "./hub.ts";
 import { LaneBacklog } from "./lane_backlog.ts";
 import { Mailbox } from "./mailbox.ts";
 import { pacedOutgoing } from "./paced_lane.ts";

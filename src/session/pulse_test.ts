@@ -181,11 +181,11 @@ Deno.test("watch() is patient on a slow path, within what it was told", async ()
 
 Deno.test("isThere() goes by what comes as long as there is no answer, and no longer than it is told", async () => {
   /** Whether it is there of whom something comes till then, every 10 ms, and when that is known. */
-  const found = async (comesTillMs: number) => {
+  const found = async (comesTillMs: number, mostMs = 300) => {
     using clock = new HandClock();
     const pulse = new Pulse({ ping: () => {}, ask: () => true, onSilence: () => {} });
     const known = Promise.withResolvers<number>();
-    const isThere = pulse.isThere({ withinMs: 100, mostMs: 300 });
+    const isThere = pulse.isThere({ withinMs: 100, mostMs });
     isThere.then(() => known.resolve(clock.nowMs));
     for (let isKnown = false; !isKnown;) {
       clock.nowMs += 10;
@@ -202,6 +202,8 @@ Deno.test("isThere() goes by what comes as long as there is no answer, and no lo
   // It was silent for less long than it had.
   assert.deepEqual(await found(210), [true, 300]);
   assert.deepEqual(await found(1000), [true, 300]);
+  // The longest time ends before what it has after its last word does.
+  assert.deepEqual(await found(190, 250), [true, 250]);
 });
 
 Deno.test("isThere() is false once the session is over, whatever came a moment ago", async () => {

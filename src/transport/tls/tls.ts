@@ -89,7 +89,10 @@ async function dial(
   const shown = formatAddress(address.hostname, address.port);
   // As long as a silent connection lasts, or its caller waits: a system gives a port up after minutes.
   const mostMs = Math.max(settings.answerMs, patienceMs);
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(mostMs)]);
+  // Not `AbortSignal.timeout`, which cannot be called off and outlives its dial.
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), mostMs);
+  const inTime = AbortSignal.any([signal, timeout.signal]);
   let connection: TlsConnection | null = null;
   const onAbort = () => connection?.close("none", "");
   inTime.addEventListener("abort", onAbort);
@@ -113,6 +116,7 @@ async function dial(
     const isOver = error.code === "busy" && settings.hangUps.isOver(shown, performance.now());
     throw isOver ? hungUp(shown, thrown) : error;
   } finally {
+    clearTimeout(timer);
     inTime.removeEventListener("abort", onAbort);
   }
   if (!agreed) throw noProtocol(shown);
