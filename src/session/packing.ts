@@ -4,7 +4,7 @@
 import { CompressionPlan } from "../engine/compression_plan.ts";
 import type { PlannedChunk, PlannedFrame, Sender } from "../engine/sender.ts";
 import type { BufferPool } from "../pool/buffers.ts";
-import type { ChunkToPack, Compression, FileToPack, JobReply } from "../pool/messages.ts";
+import type { ChunkToPack, Compression, FileToPack, JobReply, Packed } from "../pool/messages.ts";
 import { JOBS_PER_WORKER } from "../pool/pool.ts";
 import type { Range } from "../wire/messages.ts";
 import { BatchSize } from "./batch_size.ts";
@@ -14,9 +14,6 @@ import { filesOfFrame } from "./frame_files.ts";
 import type { TransferChannel } from "./hub.ts";
 import type { LaneChoice } from "./lane_control.ts";
 import type { Progress } from "./progress.ts";
-
-/** A frame that a worker is done with. */
-export type Packed = Extract<JobReply, { readonly kind: "packed" }>;
 
 export interface PackingOptions {
   readonly sender: Sender;
