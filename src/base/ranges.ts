@@ -4,6 +4,19 @@
 /** `[first, count]` of consecutive numbers. */
 export type Range = readonly [first: number, count: number];
 
+/**
+ * The keys of `known` that ranges name; one that is asked for may be deleted then. Most numbers of a range
+ * from a liar name nothing: what is known bounds the work (I3).
+ */
+export function* keysWithin(
+  known: ReadonlyMap<number, unknown>,
+  ranges: readonly Range[],
+): Generator<number> {
+  for (const [first, count] of ranges) {
+    for (const key of known.keys()) if (key >= first && key < first + count) yield key;
+  }
+}
+
 /** Numbers from 0 to 2^53 - 1, each at most once. */
 export class RangeSet {
   /** First number of each run, ascending. */

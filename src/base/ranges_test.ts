@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Range, RangeSet } from "./ranges.ts";
+import { keysWithin, type Range, RangeSet } from "./ranges.ts";
 
 Deno.test("RangeSet melts touching and overlapping runs into one", () => {
   const set = new RangeSet();
@@ -76,6 +76,13 @@ Deno.test("RangeSet behaves as a plain set of numbers", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+Deno.test("keysWithin() gives what is known of ranges, also as it is taken out", () => {
+  const known = new Map([[1, "a"], [4, "b"], [5, "c"], [9, "d"]]);
+  assert.deepEqual([...keysWithin(known, [[4, 2], [0, 2]])], [4, 5, 1]);
+  for (const key of keysWithin(known, [[0, Number.MAX_SAFE_INTEGER], [0, 10]])) known.delete(key);
+  assert.equal(known.size, 0);
 });
 
 function runsOf(numbers: ReadonlySet<number>): Range[] {

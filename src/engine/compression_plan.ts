@@ -3,6 +3,7 @@
 // next: it believes the best of what it does not know, and remembers what came of it. No I/O, no clock.
 
 import { LIMITS } from "../base/limits.ts";
+import { keysWithin } from "../base/ranges.ts";
 import type { PackWork } from "../pool/messages.ts";
 import type { Range } from "../wire/messages.ts";
 import { bestOf, type Economy, freed, type Way } from "./compression_model.ts";
@@ -140,11 +141,8 @@ export class CompressionPlan {
 
   /** The receiver has these frames. */
   stored(ranges: readonly Range[], nowMs: number): void {
-    for (const [first, count] of ranges) {
-      // A range may name what there never was: what is known bounds the work.
-      for (const [frame, known] of this.#frames) {
-        if (frame >= first && frame < first + count) this.#stored(frame, { known, nowMs });
-      }
+    for (const frame of keysWithin(this.#frames, ranges)) {
+      this.#stored(frame, { known: this.#frames.get(frame)!, nowMs });
     }
   }
 

@@ -3,6 +3,7 @@
 // (I8), and takes no word for a frame that was not sent.
 
 import { LIMITS } from "../base/limits.ts";
+import { keysWithin } from "../base/ranges.ts";
 import type { Range } from "../wire/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
 import { chunkLengthBytes } from "./geometry.ts";
@@ -91,12 +92,11 @@ export class FramePlanner {
   }
 
   /** Frames are acknowledged: what was sent in them, as it is taken out of the books. */
-  *stored([first, count]: Range): Generator<ChunkRecord> {
-    const end = first + count;
-    if (end > this.#nextFrame) throw outOfPlace("stored");
-    // Most numbers of a range from a liar name nothing: what is outstanding bounds the work (I3).
-    for (const [frame, { records }] of this.#frames) {
-      if (frame < first || frame >= end) continue;
+  *stored(range: Range): Generator<ChunkRecord> {
+    const [first, count] = range;
+    if (first + count > this.#nextFrame) throw outOfPlace("stored");
+    for (const frame of keysWithin(this.#frames, [range])) {
+      const { records } = this.#frames.get(frame)!;
       if (records === null) throw outOfPlace("stored");
       this.#frames.delete(frame);
       yield* records;

@@ -2,6 +2,7 @@
 // however slow its connection is, and connections of one path are not equally fast: without a bound the
 // slowest of them ends the transfer, with frames that the others would long have brought.
 
+import { keysWithin } from "../base/ranges.ts";
 import type { Range } from "../wire/messages.ts";
 
 /** A connection may have as many bytes under way, whatever they take: one that has just joined, too. */
@@ -64,12 +65,7 @@ export class LaneBacklog {
 
   /** The receiver has frames. */
   stored(ranges: readonly Range[], nowMs: number): void {
-    for (const [first, count] of ranges) {
-      // Most numbers of a range from a liar name nothing: what is under way bounds the work (I3).
-      for (const frame of this.#frames.keys()) {
-        if (frame >= first && frame < first + count) this.#stored(frame, nowMs);
-      }
-    }
+    for (const frame of keysWithin(this.#frames, ranges)) this.#stored(frame, nowMs);
   }
 
   /** Frames are another connection's from now on, or nobody's. */
@@ -86,7 +82,7 @@ export class LaneBacklog {
     const wasAway = this.#lookedMs !== null && nowMs - this.#lookedMs > AWAY_MS;
     this.#lookedMs = nowMs;
     const all = [...this.#connections.values()];
-    if (wasAway) { for (const connection of all) connection.heardMs = nowMs; }
+    for (const connection of wasAway ? all : []) connection.heardMs = nowMs;
     const busy = all.filter(({ bytes }) => bytes > 0);
     const found = busy.find((connection) =>
       nowMs - connection.heardMs > this.#patienceMs(connection)

@@ -338,16 +338,21 @@ Deno.test("a lane that waits for its connection ends when it is to", async () =>
   assert.deepEqual(closed(), [true, true, true]);
 });
 
-/** Two connections with a frame each, of which one was stored, and a look after a time as after many. */
-async function oneIsSilent() {
-  const clock = { nowMs: 0 };
-  const scene = setUp({ frameBytes: LARGE_BYTES, now: () => clock.nowMs });
-  const { writer, on, put } = scene;
+/** Two connections with a frame each. */
+async function oneEach({ writer, put }: Pick<ReturnType<typeof setUp>, "writer" | "put">) {
   writer.spread(new Map([[0, 1], [1, 1]]));
   await settle();
   put(0);
   put(1);
   await settle();
+}
+
+/** Two connections with a frame each, of which one was stored, and a look after a time as after many. */
+async function oneIsSilent() {
+  const clock = { nowMs: 0 };
+  const scene = setUp({ frameBytes: LARGE_BYTES, now: () => clock.nowMs });
+  const { writer, on } = scene;
+  await oneEach(scene);
   on(1)[0]!.take();
   await settle();
   clock.nowMs = 100;
@@ -409,12 +414,9 @@ Deno.test("what a lane wrote that was taken back is sent by others, too", async 
 
 Deno.test("a lane that is lost while it waits for its connection ends, and so at a halt", async () => {
   for (const isHalt of [false, true]) {
-    const { writer, on, put, ended } = setUp({ frameBytes: LARGE_BYTES });
-    writer.spread(new Map([[0, 1], [1, 1]]));
-    await settle();
-    put(0);
-    put(1);
-    await settle();
+    const scene = setUp({ frameBytes: LARGE_BYTES });
+    const { writer, on, ended } = scene;
+    await oneEach(scene);
     on(0)[0]!.take();
     await settle();
     assert.equal(ended.count, 0);

@@ -173,8 +173,9 @@ class SendRun {
       budgetBytes: bufferBytes * slots,
     });
     this.#packing = this.#packingInto(buffers, share);
-    if (this.#isShort) this.#sender.gatherFirst();
-    this.#walkFirst = new WalkFirst(this.#isShort, () => this.#pump());
+    const isShort = this.#isShort;
+    if (isShort) this.#sender.gatherFirst();
+    this.#walkFirst = new WalkFirst(isShort, () => this.#pump());
     this.#lanes = this.#lanesOver(buffers);
     const { channel, lanes, onEvent } = this.#options;
     const filling = {

@@ -203,7 +203,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "frames stored that were never sent",
     file: "src/engine/frame_planner.ts",
-    text: `if (end > this.#nextFrame) throw outOfPlace("stored");`,
+    text: `if (first + count > this.#nextFrame) throw outOfPlace("stored");`,
     without: "",
     test: RECEIVER_TEST,
     name: "a push does not believe a receiver that lies",
