@@ -26,7 +26,8 @@ import {
   type Opening,
   STATX_ALL,
 } from "./open_flags.ts";
-import { leftOut, mayReadBelow, mayWriteBelow } from "./runtime.ts";
+import { mayReadBelow, mayWriteBelow } from "./place_permission.ts";
+import { leftOut } from "./runtime.ts";
 
 export type { Listed } from "./kernel_memory.ts";
 export type { HeldWhole, OpenBeneath, SameOpen } from "./open_file.ts";

@@ -133,6 +133,22 @@ for (
   });
 }
 
+Deno.test("no place of the system, and none with one in it, is held unless everything is allowed", () => {
+  const url = new URL("./beneath.ts", import.meta.url).href;
+  const places = ["/tmp", "/", "/proc", "/dev/shm", "//sys/", "/tmp/../proc", "proc"];
+  const code = `import { mayHold } from ${JSON.stringify(url)};
+    const of = (use) => ${JSON.stringify(places)}.filter((place) => mayHold(place, use));
+    console.log(JSON.stringify([of("read"), of("write")]));`;
+  const heldWith = (flags: readonly string[]) => {
+    const script = `data:text/javascript,${encodeURIComponent(code)}`;
+    const args = ["run", "--no-prompt", "--no-check", ...flags, script];
+    const { stdout, stderr } = new Deno.Command(process.execPath, { args }).outputSync();
+    return JSON.parse(new TextDecoder().decode(stdout) || new TextDecoder().decode(stderr));
+  };
+  assert.deepEqual(heldWith(ALL), [["/tmp"], ["/tmp"]]);
+  assert.deepEqual(heldWith(["--allow-all"]), [places, places]);
+});
+
 function heldOr(text: string): string {
   return doorName() === "openat2" ? text : text.replaceAll("held", "null");
 }

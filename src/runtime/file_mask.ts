@@ -3,24 +3,16 @@
 
 import * as fs from "node:fs";
 import process from "node:process";
-
-/** What Deno asks to be granted before anything below /proc is read; one missing, and it would prompt. */
-const ALL = ["read", "write", "net", "env", "sys", "ffi", "run", "import"] as const;
+import { mayDoEverything } from "./place_permission.ts";
 
 /** The process's file mask; null where it cannot be told. */
 export function fileMask(): number | null {
-  if (process.platform !== "linux" || !mayReadAll()) return null;
+  // What it says lies below /proc.
+  if (process.platform !== "linux" || !mayDoEverything()) return null;
   try {
     const found = /^Umask:\s*([0-7]+)$/m.exec(fs.readFileSync("/proc/self/status", "utf8"))?.[1];
     return found === undefined ? null : parseInt(found, 8);
   } catch {
     return null; // No /proc here.
   }
-}
-
-function mayReadAll(): boolean {
-  if (typeof Deno === "undefined") return true;
-  return ALL.every((name) =>
-    Deno.permissions.querySync({ name } as Deno.PermissionDescriptor).state === "granted"
-  );
 }

@@ -167,6 +167,7 @@ function foreignOfDeno(): Foreign | null {
       result: "i32",
       nonblocking: true,
     },
+    ipz: { name: "syscall", parameters: SHAPES.ipz, result: "i32" },
     ipiip: { name: "syscall", parameters: SHAPES.ipiip, result: "i32" },
     ippz: { name: "syscall", parameters: SHAPES.ippz, result: "i32" },
     ipipi: { name: "syscall", parameters: SHAPES.ipipi, result: "i32" },
@@ -193,6 +194,7 @@ type Pointer = ReturnType<typeof Deno.UnsafePointer.create>;
 
 /** `syscall` as it is declared for each shape. */
 interface ShapedSymbols {
+  ipz(number: bigint, a: number, b: Pointer, c: bigint): number;
   ipiip(number: bigint, a: number, b: Pointer, c: number, d: number, e: Pointer): number;
   ippz(number: bigint, a: number, b: Pointer, c: Pointer, d: bigint): number;
   ipipi(number: bigint, a: number, b: Pointer, c: number, d: Pointer, e: number): number;
@@ -201,6 +203,10 @@ interface ShapedSymbols {
 function shapedOfDeno(symbols: ShapedSymbols): NonNullable<Foreign["shaped"]> {
   // What a call points to lies in one block, mostly where it did the time before.
   return {
+    ipz: (number) => {
+      const [wide, first, size] = [BigInt(number), new LastPointer(), new LastSize()];
+      return (a, b, c) => symbols.ipz(wide, a, first.of(b), size.of(c));
+    },
     ipiip: (number) => {
       const [wide, first, last] = [BigInt(number), new LastPointer(), new LastPointer()];
       return (a, b, c, d, e) => symbols.ipiip(wide, a, first.of(b), c, d, last.of(e));

@@ -6,8 +6,12 @@
 
 import type { CallNumbers } from "./kernel_numbers.ts";
 
-/** The call's number, then up to five arguments: `i` of 32 bits, `p` an address, `z` a size. */
+/**
+ * The call's number, then up to five arguments: `i` of 32 bits, `p` an address, `z` a size. What the kernel
+ * takes 64 bits of is no `i`: nobody promises what the upper half of one's register has.
+ */
 export const SHAPES = {
+  ipz: ["i64", "i32", "pointer", "usize"],
   ipiip: ["i64", "i32", "pointer", "i32", "i32", "pointer"],
   ippz: ["i64", "i32", "pointer", "pointer", "usize"],
   ipipi: ["i64", "i32", "pointer", "i32", "pointer", "i32"],
@@ -26,7 +30,7 @@ export const SHAPE_OF: { readonly [Name in keyof CallNumbers]?: Shape } = {
   linkat: "ipipi",
   mkdirat: "ipiip",
   openat2: "ippz",
-  read: "ipiip",
+  read: "ipz",
   readlinkat: "ippz",
   recvmmsg: "ipiip",
   renameat2: "ipipi",

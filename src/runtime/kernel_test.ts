@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:os";
 import process from "node:process";
 import { type Foreign, Kernel, systemError } from "./kernel.ts";
+import { SHAPE_OF, SHAPES } from "./kernel_shapes.ts";
 
 Deno.test("systemError() names what the kernel says as node:fs would, and what node:os leaves out", () => {
   const { ENOENT } = constants.errno;
@@ -63,4 +64,13 @@ attempting("attempt() closes no number a second time: it may be another file's b
   }
   using kernel = open([EBADF], []);
   assert.equal(kernel.attempt("close", 5), -EBADF);
+});
+
+Deno.test("what the kernel takes as a size is declared as one, wherever it is declared at all", () => {
+  // By its place behind the call's number.
+  for (const [name, place] of [["read", 3], ["openat2", 4], ["write", 3]] as const) {
+    const shape = SHAPE_OF[name];
+    if (shape !== undefined) assert.equal(SHAPES[shape][place], "usize", name);
+  }
+  assert.notEqual(SHAPE_OF.read, undefined);
 });

@@ -34,19 +34,9 @@ export function mayRead(path: string): boolean {
   return granted({ name: "read", path });
 }
 
-/** Whether a file, or a directory and all that is below it, may be read without a question. */
-export function mayReadBelow(path: string): boolean {
-  return allGranted({ name: "read", path });
-}
-
 /** Whether a file or directory may be written without a question. */
 export function mayWrite(path: string): boolean {
   return granted({ name: "write", path });
-}
-
-/** Whether a file, or a directory and all that is below it, may be written without a question. */
-export function mayWriteBelow(path: string): boolean {
-  return allGranted({ name: "write", path });
 }
 
 /** Whether the network may be used at an `address:port` without a question. */
@@ -228,7 +218,12 @@ function narrowed(
 
 /** Whether a worker works where Deno lets in only who may do everything, as in `/dev/shm`. */
 function takesEverything({ read, write, places = [] }: WorkerAccess): boolean {
-  return [...read ?? [], ...write ?? [], ...places].some((path) => SYSTEM_PLACE.test(path));
+  return [...read ?? [], ...write ?? [], ...places].some((path) => isSystemPlace(path));
+}
+
+/** Whether an absolute path is one of the system's own places, or in one. */
+export function isSystemPlace(path: string): boolean {
+  return SYSTEM_PLACE.test(path);
 }
 
 const SYSTEM_PLACE = /^\/(?:dev|proc|sys)(?:\/|$)/;
@@ -283,11 +278,4 @@ export function isDeno(): boolean {
 /** Whether something is allowed without a question. */
 export function granted(descriptor: Deno.PermissionDescriptor): boolean {
   return !isDeno() || Deno.permissions.querySync(descriptor).state === "granted";
-}
-
-/** The same, and that nothing of it is denied. */
-function allGranted(descriptor: Deno.PermissionDescriptor): boolean {
-  if (!isDeno()) return true;
-  const { state, partial } = Deno.permissions.querySync(descriptor);
-  return state === "granted" && !partial;
 }

@@ -8,7 +8,7 @@ import { BENEATH_NAME } from "./beneath.ts";
 import { isStampOf, type SeenStamp, STATX_BYTES } from "./beneath_stats.ts";
 import { HOW_BYTES, KernelCalls } from "./kernel_memory.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, flagsOf, NO_LINKS, STATX_ALL } from "./open_flags.ts";
-import { mayReadBelow } from "./runtime.ts";
+import { mayReadBelow } from "./place_permission.ts";
 
 /** Up to this its copy out of the kernel's block of memory costs less than the calls that it saves. */
 const MOST_BYTES = 64 * 1024;

@@ -44,7 +44,7 @@ function asksForLess(root: string): void {
     };
     console.log(JSON.parse(Deno.args[0]).map(told).join());`,
   );
-  const run = (flags: readonly string[], paths = [path, shut, path]) => {
+  const run = (flags: readonly string[], paths: readonly string[] = [path, shut, path]) => {
     const asked = paths.map((path) => {
       const { size, dev, ino, mtimeNs, ctimeNs } = fs.statSync(path, { bigint: true });
       return [path, [size, dev, ino, mtimeNs, ctimeNs].map(String)];
@@ -61,4 +61,26 @@ function asksForLess(root: string): void {
   // What only begins like the place that is known, and what climbs out of it.
   const around = [...beside, `${root}/open/../open2/f`];
   assert.equal(run([`--allow-read=${root}/open`], around), "read,unread,unread");
+  // What Deno opens for a program that may do everything only, also where all else is known to be allowed.
+  const climbing = `${root}${"/..".repeat(root.split("/").length - 1)}`;
+  const kept = [path, "/proc/version", "//proc/version", `${climbing}/proc/version`];
+  assert.equal(run(["--allow-read"], kept), "read,unread,unread,unread");
+  asksForAll(run);
+}
+
+/** All that is granted beside FFI. */
+const REST = ["read", "write", "net", "env", "sys", "run", "import"].map((name) =>
+  `--allow-${name}`
+);
+
+function asksForAll(run: (flags: readonly string[], paths: readonly string[]) => string): void {
+  if (!fs.existsSync("/dev/shm")) return;
+  const root = fs.mkdtempSync("/dev/shm/sftpx-small-");
+  try {
+    fs.writeFileSync(join(root, "f"), "in memory");
+    assert.equal(run(REST.slice(0, -1), [join(root, "f")]), "unread");
+    assert.equal(run(REST, [join(root, "f")]), "read");
+  } finally {
+    fs.rmSync(root, { recursive: true, force: true });
+  }
 }
