@@ -253,6 +253,25 @@ Deno.test("clean() removes what outlived its maker, and nothing else of anybody'
     ]);
   }));
 
+Deno.test("probes that a kill left in the state go when it is opened by one who is alone in it", () =>
+  inDirectory((root) => {
+    interrupt(root, [0]);
+    const names = ["0123456789abcdef", "fedcba9876543210\u00e9", "0123", "0000000000000000"];
+    const [sync, form, other, directory] = names.map((name) => join(root, `.sftpx/.sftpx-${name}`));
+    const opened = () => withStore(root, () => {});
+    for (const path of [sync, form, other]) fs.writeFileSync(path!, "");
+    fs.mkdirSync(directory!);
+    const holder = new DiskStore({ root, keep: true });
+    for (const path of [sync, form]) assert.equal(fs.existsSync(path!), false);
+    for (const path of [other, directory]) assert.equal(fs.existsSync(path!), true, "not a probe");
+    fs.writeFileSync(sync!, "");
+    opened();
+    assert.equal(fs.existsSync(sync!), true, "its maker may be the other one");
+    holder.close();
+    opened();
+    assert.equal(fs.existsSync(sync!), false);
+  }));
+
 Deno.test("clean() leaves beside the state what another process may be making", () =>
   inDirectory((root) => {
     makeTree(root, [".sftpx-0123456789abcdef"]);

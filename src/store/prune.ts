@@ -11,7 +11,7 @@ import { escapeText, REPLACEMENT } from "../base/text.ts";
 import type { OfferedSource } from "../wire/messages.ts";
 import type { Destination } from "./destination.ts";
 import { type Disk, specialName } from "./disk.ts";
-import { osCode, osError } from "../base/os_error.ts";
+import { isDamage, osCode, osError } from "../base/os_error.ts";
 import type { Door } from "./door.ts";
 import type { PrunedSome } from "./messages.ts";
 import type { PathList } from "./path_list.ts";
@@ -26,13 +26,15 @@ export interface PruneContext {
   readonly destination: Destination;
   readonly door: Door;
   /** Null for a dry run. */
-  readonly disk: Disk | null;
+  readonly disk: Pick<Disk, "remove" | "removeDirectory" | "setMode"> | null;
+  /** An attempt before was not finished: what it removed it may not have made durable. */
+  readonly goesOn: boolean;
   /** What the manifest names. */
   readonly paths: PathList;
   readonly filter: Filter;
   /** Two names that differ in case only are one file here. */
   readonly ignoresCase: boolean;
-  /** Hears of directories that stay and lost a name, by absolute path: they are to be synced. */
+  /** Hears of directories that stay and have lost a name, by absolute path: they are to be synced. */
   readonly onLost: (directory: string) => void;
   /** The process's own clock by default. */
   readonly nowMs?: () => number;
@@ -53,6 +55,7 @@ interface Frame {
   readonly inode: bigint;
   /** The manifest names it, or something in it stays. */
   stays: boolean;
+  /** It lost a name, or may have lost one to an attempt before. */
   hasLost: boolean;
   /** Mode to be put back if it stays; null when it was not opened up. */
   readonly closedMode: number | null;
@@ -69,13 +72,8 @@ export class Pruner {
 
   constructor(context: PruneContext) {
     if (!context.paths.isOrdered) {
-      throw new SftpxError(
-        "protocol",
-        "Cannot remove what is extraneous: entries are not in order",
-        {
-          remote: true,
-        },
-      );
+      const attempted = "Cannot remove what is extraneous";
+      throw new SftpxError("protocol", `${attempted}: entries are not in order`, { remote: true });
     }
     this.#context = context;
     this.#tops = topsOf(context).reverse();
@@ -129,6 +127,8 @@ export class Pruner {
     try {
       if (isReservedName(name) || !this.#look(frame, name)) frame.stays = true;
     } catch (thrown) {
+      // Of the state, and no other name would fare better.
+      if (isDamage(thrown)) throw thrown;
       frame.stays = true;
       this.#fail(shown, osError(thrown, `remove "${escapeText(shown)}"`));
     }
@@ -184,7 +184,7 @@ export class Pruner {
     opened: Pick<Frame, "path" | "shown" | "final" | "stays"> & { readonly stat: BigIntStats },
   ): void {
     const { stat, ...frame } = opened;
-    const { door, disk } = this.#context;
+    const { door, disk, goesOn: hasLost } = this.#context;
     const directory = door.standing(frame.final);
     let closedMode: number | null = null;
     if (!frame.stays && disk !== null && (Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
@@ -194,7 +194,7 @@ export class Pruner {
     try {
       const names = door.list(frame.final).map(({ name }) => name).sort().reverse();
       const { dev: device, ino: inode } = stat;
-      this.#stack.push({ ...frame, names, device, inode, hasLost: false, closedMode });
+      this.#stack.push({ ...frame, names, device, inode, hasLost, closedMode });
     } catch (thrown) {
       if (closedMode !== null) disk?.setMode(directory, closedMode);
       throw thrown;
@@ -215,6 +215,7 @@ export class Pruner {
         this.#tell(above, { shown: `${frame.shown}/`, final: frame.final });
         return;
       } catch (thrown) {
+        if (isDamage(thrown)) throw thrown;
         this.#fail(frame.shown, directoryError(frame.shown, thrown));
       }
     }

@@ -28,6 +28,7 @@ import { openDatabase } from "../runtime/database.ts";
 import { Door } from "./door.ts";
 import { PathList } from "./path_list.ts";
 import { type PruneContext, Pruner } from "./prune.ts";
+import { noting } from "./pruning.ts";
 import type { ReceiveTransfer } from "./store.ts";
 
 const CONTENTS = [{ ...directorySource("d"), contents: true }];
@@ -278,6 +279,57 @@ Deno.test("prune() syncs the directories that lost a name", () =>
     assert.deepEqual(synced.sort(), ["/x", "/x/kept"]);
   }));
 
+Deno.test("prune() makes durable what an attempt removed that broke off", () =>
+  inDirectory((root) => {
+    const synced: string[] = [];
+    /** What the state knows of transfers as each name goes. */
+    const known: number[] = [];
+    const disk: Disk = {
+      ...DISK,
+      syncDirectory: (path) => synced.push(path.slice(root.length)),
+      finish: (path, finish) => {
+        if (finish.sync) synced.push(path.slice(root.length));
+        return DISK.finish(path, finish);
+      },
+      remove: (path) => {
+        if (/\/(f|g)$/.test(path)) known.push(transfersIn(root));
+        DISK.remove(path);
+      },
+    };
+    makeTree(root, ["x/in/leaf/f", "x/old/keep", "x/old/g"]);
+    const transfer = transferOf({ sources: CONTENTS, destination: "x" });
+    const filters = [{ include: false, pattern: "keep" }];
+    const entries = manifest(["in/", "in/leaf/"]);
+    const again = () =>
+      withStore(root, (store) => {
+        synced.length = 0;
+        assert.deepEqual(sync(store, transfer, { entries, filters }).deleted, []);
+      }, { disk });
+    withStore(root, (store) => {
+      const { id } = store.begin(transfer);
+      store.register(id, 0, entries, [0, 0]);
+      store.placeDirectories(id);
+      const { deleted, failures } = pruneAll(store, id, filters);
+      assert.deepEqual([deleted, failures], [["in/leaf/f", "old/g"], []]);
+      store.abandon(id);
+    }, { disk });
+    assert.deepEqual(known, [1, 1], "a kill leaves a trace of it");
+    again();
+    for (const path of ["/x", "/x/in", "/x/in/leaf", "/x/old"]) assert.ok(synced.includes(path));
+    again();
+    assert.deepEqual(synced, [], "what was finished is not synced again");
+  }));
+
+/** How many transfers the state knows of. */
+function transfersIn(root: string): number {
+  const database = openDatabase(join(root, ".sftpx/state.db"));
+  try {
+    return database.prepare("SELECT key FROM transfers").all().length;
+  } finally {
+    database.close();
+  }
+}
+
 Deno.test("prune() spares a name the manifest spells otherwise where both are one file", () =>
   inDirectory((root) => {
     makeTree(root, ["d/README", "d/Sub/1", "d/Sub/extra", "d/other"]);
@@ -309,6 +361,7 @@ function prunerOf(door: Door, paths: PathList, more: Partial<PruneContext> = {})
     paths,
     filter: new Filter([]),
     ignoresCase: false,
+    goesOn: false,
     onLost: () => {},
     nowMs: () => 0,
     ...more,
@@ -323,6 +376,22 @@ Deno.test("prune() takes no two spellings apart where case is ignored", () =>
     for (const path of ["d", "d/readme", "d/sub", "d/sub/1"]) paths.add(path);
     const pruner = prunerOf(door, paths, { ignoresCase: true });
     assert.deepEqual(pruner.next().deleted, ["d/Sub/extra", "d/other"]);
+  }));
+
+Deno.test("prune() ends where the state is damaged, and takes it for no name's fault", () =>
+  inDirectory((root) => {
+    const damage = Object.assign(new Error("malformed"), { code: "ERR_SQLITE_ERROR", errcode: 11 });
+    const paths = new PathList();
+    paths.add("d");
+    for (const name of ["d/f", "d/empty/"]) {
+      makeTree(root, [name]);
+      const disk = noting(DISK, () => {
+        throw damage;
+      });
+      const pruner = prunerOf(new Door(root), paths, { disk });
+      assert.throws(() => pruner.next(), (thrown) => thrown === damage, name);
+      fs.rmSync(join(root, name), { recursive: true });
+    }
   }));
 
 /** A door that shows one path as another file system's. */

@@ -12,8 +12,8 @@ import type { Quotas } from "./quota.ts";
 
 /** What would remove, below a transfer's destination, all that its manifest and the rules let go. */
 export function prunerOf(
-  { transfer, destination }: Beginning,
-  { rules, ...context }: Omit<PruneContext, "sources" | "destination" | "filter"> & {
+  { transfer, destination, goesOn }: Beginning,
+  { rules, ...context }: Omit<PruneContext, "sources" | "destination" | "goesOn" | "filter"> & {
     /** What they exclude stays. */
     readonly rules: readonly FilterRule[];
   },
@@ -25,8 +25,31 @@ export function prunerOf(
     ...context,
     sources: transfer.sources,
     destination,
+    goesOn,
     filter: new Filter(rules),
   });
+}
+
+/**
+ * Removes through a disk, and has the journal know of the transfer before the first name goes. What goes is
+ * made durable in the end only: an attempt after one that broke off finds nothing to remove by then, and
+ * must still see to that before a receipt says that it is gone.
+ */
+export function noting(
+  disk: NonNullable<PruneContext["disk"]>,
+  note: () => void,
+): NonNullable<PruneContext["disk"]> {
+  let isNoted = false;
+  const removing = (remove: () => void) => {
+    if (!isNoted) note();
+    isNoted = true;
+    remove();
+  };
+  return {
+    remove: (path) => removing(() => disk.remove(path)),
+    removeDirectory: (path) => removing(() => disk.removeDirectory(path)),
+    setMode: (path, mode) => disk.setMode(path, mode),
+  };
 }
 
 /** Drops what was recorded of files that are gone. */

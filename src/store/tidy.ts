@@ -1,5 +1,5 @@
 // What is done in `.sftpx` by a process that is alone in it: a damaged state is dropped and its parts
-// salvaged, locks and claims of the dead go, and a file that many rows left empty shrinks.
+// salvaged, locks, claims and probes of the dead go, and a file that many rows left empty shrinks.
 
 import type { Database } from "../runtime/database.ts";
 import type { Disk } from "./disk.ts";
@@ -15,6 +15,8 @@ export const DAMAGED_NAME = "damaged";
 const CHECKED_TRANSFERS = 1024;
 /** Parts whose rows are all looked at: a large file is worth it, and many small ones are not. */
 const CHECKED_PARTS = 1024;
+/** A file that was made for a moment to see what becomes of it (names.ts, modes.ts, name_sync.ts). */
+const PROBE_NAME = /^\.sftpx-[0-9a-f]{16}/;
 /** Free pages from which on shrinking is worth it: 4 MiB. */
 const MANY_PAGES = 1024;
 
@@ -45,6 +47,7 @@ export function tidy(path: string, { disk, isLast = false }: TidyOptions): Tidie
     salvage(journal, { partsDirectory: parts, disk });
     database.exec("DELETE FROM claims");
     disk.removeTree(`${path}/locks`);
+    removeProbes(path, disk);
     shrink(database);
     const { hasRecords } = journal;
     const hasCharges = journal.accounts.isUsed;
@@ -69,6 +72,14 @@ function checkRows(database: Database): void {
     for (const row of rows.iterate()) {
       if (!isTrue(row, sumOf)) throw new UnusableState("damaged rows");
     }
+  }
+}
+
+/** Those whose makers were killed: nobody else is in the state. */
+function removeProbes(path: string, disk: Disk): void {
+  for (const { name } of disk.list(path)) {
+    const probe = `${path}/${name}`;
+    if (PROBE_NAME.test(name) && disk.look(probe)?.isFile()) disk.remove(probe);
   }
 }
 

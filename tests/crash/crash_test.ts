@@ -109,6 +109,18 @@ const STORIES: Readonly<Record<string, Omit<Story, "seed">>> = {
     before: makeOld,
     attempts: [{ tree: { ...TREE, prunes: true } }],
   },
+  "a tree that broke off when it had removed what it does not name": {
+    before: (root) => {
+      makeOld(root);
+      // No other name is made in it, nor a directory.
+      fs.mkdirSync(join(root, "d/void"));
+      fs.writeFileSync(join(root, "d/void/extra"), "extra");
+    },
+    attempts: [
+      { tree: { ...NESTED, prunes: true }, isUnfinished: true },
+      { tree: { ...NESTED, prunes: true } },
+    ],
+  },
   "a tree whose small files are synced together": {
     before: makeOld,
     attempts: [{ tree: TREE, chunks: 6 }, { tree: CHANGED }],

@@ -47,6 +47,22 @@ export const GUARDS: readonly Guard[] = [
     name: "no transfer ends on a file system that is read-only behind the sync of names",
   },
   {
+    refuses: "to end where an attempt before removed names and none of that is durable",
+    file: "src/store/prune.ts",
+    text: "const { door, disk, goesOn: hasLost } = this.#context;",
+    without: "const { door, disk } = this.#context;\n    const hasLost = false;",
+    test: "src/store/prune_test.ts",
+    name: "prune() makes durable what an attempt removed that broke off",
+  },
+  {
+    refuses: "to remove names of which no later attempt would know",
+    file: "src/store/pruning.ts",
+    text: "if (!isNoted) note();",
+    without: "",
+    test: "src/store/prune_test.ts",
+    name: "prune() makes durable what an attempt removed that broke off",
+  },
+  {
     refuses: "to name files that are to be synced together before they are",
     file: "src/store/committing.ts",
     text: "return new Set(chunks.syncTogether(small.length) ? small : []);",
