@@ -5,6 +5,8 @@ import { LIMITS } from "../base/limits.ts";
 
 export class OpenFiles<File extends { readonly index: number; readonly chunks: number }> {
   readonly #files = new Map<number, File>();
+  /** Those of which the receiver has a part: of thousands that are open mostly none. */
+  readonly #inParts = new Set<File>();
   /** How many have room and are not held here. */
   #reserved = 0;
   /** Chunks of all of them. */
@@ -29,6 +31,11 @@ export class OpenFiles<File extends { readonly index: number; readonly chunks: n
     return [...this.#files.values()];
   }
 
+  /** Those that `holdPart` named. */
+  get inParts(): readonly File[] {
+    return [...this.#inParts];
+  }
+
   open(file: File): void {
     this.#files.set(file.index, file);
     this.#chunks += file.chunks;
@@ -46,9 +53,15 @@ export class OpenFiles<File extends { readonly index: number; readonly chunks: n
     this.#chunks -= chunks;
   }
 
+  /** The receiver has a part of a file that is open. */
+  holdPart(file: File): void {
+    this.#inParts.add(file);
+  }
+
   /** Nothing more happens to a file that is open. */
   close(file: File): void {
     this.#files.delete(file.index);
+    this.#inParts.delete(file);
     this.#chunks -= file.chunks;
   }
 }

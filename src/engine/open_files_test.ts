@@ -43,3 +43,16 @@ Deno.test("OpenFiles counts what is held elsewhere like what it holds", () => {
   files.release(0);
   assert.ok(files.hasRoom(0));
 });
+
+Deno.test("OpenFiles names those that are in parts until they are closed", () => {
+  const files = new OpenFiles<{ index: number; chunks: number }>();
+  const all = [1, 2, 3].map((index) => ({ index, chunks: 1 }));
+  const [first, second] = all;
+  for (const file of all) files.open(file);
+  assert.deepEqual(files.inParts, []);
+  files.holdPart(first!);
+  files.holdPart(second!);
+  assert.deepEqual(files.inParts, [first, second]);
+  files.close(first!);
+  assert.deepEqual(files.inParts, [second]);
+});

@@ -39,8 +39,6 @@ export class ReceiveFiles {
   readonly #files = new OpenFiles<ReceiveFile>();
   /** Those of which nothing was said yet but their entry; each has room among the others. */
   readonly #announced = new AnnouncedFiles();
-  /** Open files of which there is a part: of thousands that are open mostly none. */
-  readonly #inParts = new Set<ReceiveFile>();
 
   constructor(context: ReceiveContext) {
     this.#context = context;
@@ -58,13 +56,13 @@ export class ReceiveFiles {
 
   /** Open files of which there is a part, whose chunks the sender has not taken over unread. */
   get inParts(): readonly ReceiveFile[] {
-    return [...this.#inParts].filter(({ sealed }) => !sealed?.kept);
+    return this.#files.inParts.filter(({ sealed }) => !sealed?.kept);
   }
 
   /** There is a part of an open file. */
   holdPart(file: ReceiveFile, heldAs: NonNullable<ReceiveFile["heldAs"]>): void {
     file.heldAs = heldAs;
-    this.#inParts.add(file);
+    this.#files.holdPart(file);
   }
 
   /** Nothing more comes: what the journal is to hear of is said to the ledger. */
@@ -123,7 +121,7 @@ export class ReceiveFiles {
       const message = "Cannot keep it: its digest is not the sender's";
       return this.fail(file.index, { code: "integrity", message });
     }
-    this.#shut(file);
+    this.#files.close(file);
     settlement.entries.whole(file, { awaitsJournal: ledger.awaits(file) });
   }
 
@@ -209,17 +207,12 @@ export class ReceiveFiles {
   #close(index: number): boolean {
     const file = this.#files.find(index);
     if (file !== undefined) {
-      this.#shut(file);
+      this.#files.close(file);
       return true;
     }
     if (!this.#announced.delete(index)) return false;
     this.#files.release(this.#chunks(index));
     return true;
-  }
-
-  #shut(file: ReceiveFile): void {
-    this.#files.close(file);
-    this.#inParts.delete(file);
   }
 
   /** A file of which there is something to be said, out of those that were announced. */

@@ -82,6 +82,17 @@ export class Sealing {
     return true;
   }
 
+  /**
+   * All that is in place was stored, also where a chunk came twice and the second was not acknowledged; what
+   * was not known to be, as it is taken out of the books.
+   */
+  *storeRest(chunkBytes: number): Generator<Pick<ChunkRecord, "rawBytes" | "encoding">> {
+    for (const file of this.#files.all()) {
+      yield* file.storeRest(chunkBytes);
+      this.drop(file.index);
+    }
+  }
+
   /** This end gives an entry up. */
   fail(index: number, { code, message }: { code: ErrorCode; message: string }): void {
     const sealed = (this.#files.find(index)?.sealed ?? "no") !== "no";

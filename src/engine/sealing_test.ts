@@ -64,3 +64,11 @@ Deno.test("a file that fails closes at once, and the receiver is to be told", ()
   assert.equal(sealing.poll(1)?.type, "failed");
   assert.equal(sealing.hasFailures, false);
 });
+
+Deno.test("with the receipt all is stored and closed, and what was not known to be is answered", () => {
+  const { sealing, files } = sealingOf();
+  for (const chunk of [0, 1]) sealing.know(recordOf(0, chunk), CHUNK_BYTES);
+  sealing.store(recordOf(0, 0));
+  assert.deepEqual([...sealing.storeRest(CHUNK_BYTES)], [{ rawBytes: 4, encoding: "raw" }]);
+  assert.equal(files.size, 0);
+});

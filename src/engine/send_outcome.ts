@@ -4,6 +4,7 @@
 
 import { equalBytes } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError, toldCode } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type {
   Committed,
   Deleted,
@@ -41,6 +42,8 @@ export class SendOutcome {
   readonly #inPlace: InPlace;
   /** Files that failed after their seal: whether they stand over there, the receipt tells. */
   readonly #doubtful: EntryFailure[] = [];
+  /** Of which the receiver has not been told. */
+  readonly #omissions: Omission[] = [];
   readonly #deletedPaths = new Queue<string>();
   readonly #notices: string[] = [];
   #deleted = 0;
@@ -104,10 +107,15 @@ export class SendOutcome {
     return failure;
   }
 
-  /** Something never became an entry; answers what the receiver is told. */
-  omitted({ path, code, message }: { path: string; code: ErrorCode; message: string }): Omission {
+  /** Something never became an entry: the receiver is to be told. */
+  omit({ path, code, message }: { path: string; code: ErrorCode; message: string }): void {
     this.#reports.push({ path, code, message, remote: false });
-    return { path: path.toWellFormed(), code, message };
+    this.#omissions.push({ path: path.toWellFormed(), code, message });
+  }
+
+  /** What one message tells of that; it counts as said. */
+  takeOmissions(): readonly Omission[] {
+    return this.#omissions.splice(0, LIMITS.omissionsPerMessage);
   }
 
   /** The receiver calls an entry failed. */

@@ -23,20 +23,10 @@ export interface SendContext {
 export class SendVerdicts {
   readonly #files: OpenFiles<SendFile>;
   readonly #context: SendContext;
-  /** Files of which chunks are held that are to be compared, and some that were. */
-  readonly #inParts = new Set<SendFile>();
 
   constructor(files: OpenFiles<SendFile>, context: SendContext) {
     this.#files = files;
     this.#context = context;
-  }
-
-  /** Open files of which the receiver holds chunks that are to be compared. */
-  get inParts(): readonly SendFile[] {
-    for (const file of this.#inParts) {
-      if (this.#files.find(file.index) === undefined) this.#inParts.delete(file);
-    }
-    return [...this.#inParts];
   }
 
   /** The receiver holds chunks of a file. */
@@ -86,7 +76,7 @@ export class SendVerdicts {
     const { sealing, planner, tally } = this.#context;
     file.decided = true;
     if (!file.isAllHeld) tally.move();
-    if (file.heldLast && !file.kept) this.#inParts.add(file);
+    if (file.heldLast && !file.kept) this.#files.holdPart(file);
     if (file.isKnown) return sealing.seal(file, chunkBytes);
     planner.add(file);
   }

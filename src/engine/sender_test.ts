@@ -321,6 +321,20 @@ Deno.test("a chunk that fails fails its entry, and the root leaves it out", () =
   assert.equal(sender.pollFailure(), null);
 });
 
+Deno.test("what was left out is told before the finish, as many at a time as a message takes", () => {
+  const sender = senderWith([]);
+  const path = "a\ud800";
+  const omission = { code: "io", message: "Cannot read it" } as const;
+  for (let at = 0; at <= LIMITS.omissionsPerMessage; at++) sender.omit({ path, ...omission });
+  const messages = messagesOf(sender);
+  const types = ["offer", "manifest_end", "omitted", "omitted", "finish"];
+  assert.deepEqual(messages.map(({ type }) => type), types);
+  const told = messages.flatMap((said) => said.type === "omitted" ? [said.omissions] : []);
+  assert.deepEqual(told.map(({ length }) => length), [LIMITS.omissionsPerMessage, 1]);
+  assert.deepEqual(told[1], [{ path: "a\ufffd", ...omission }]);
+  assert.deepEqual(sender.pollFailure(), { path, ...omission, remote: false });
+});
+
 Deno.test("a file that fails is not planned any further", () => {
   const sender = senderWith([fileEntry("a", 12), fileEntry("b", 4)]);
   const [frame] = sender.pollFrames(1);
@@ -674,21 +688,6 @@ Deno.test("messages that only a sender says are refused", () => {
   assertRefused(sender, offerOf());
 });
 
-Deno.test("entries go in messages of bounded count and bytes", () => {
-  const entries = Array.from({ length: 600 }, (_, at) => directoryEntry(`d${1000 + at}`));
-  const sender = senderWith(entries, { end: false });
-  const counts = messagesOf(sender).flatMap((message) =>
-    message.type === "entries" ? [[message.first, message.entries.length]] : []
-  );
-  assert.deepEqual(counts, [[0, LIMITS.entriesPerMessage], [512, 88]]);
-  const long = Array.from(
-    { length: 300 },
-    (_, at) => directoryEntry(`${1000 + at}/${"x".repeat(4000)}`),
-  );
-  const messages = messagesOf(senderWith(long, { end: false }));
-  assert.ok(messages.filter(({ type }) => type === "entries").length > 4);
-});
-
 Deno.test("no more files are announced than may be open, and the rest follows (I8)", () => {
   const count = LIMITS.openEntries + 10;
   const entries = Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
@@ -708,42 +707,14 @@ Deno.test("no more files are announced than may be open, and the rest follows (I
   assert.equal(announced(), 1);
 });
 
-Deno.test("a walk begins as far ahead as files may be open, and then goes on less far", () => {
-  const { openEntries, openEntriesAhead, entriesPerMessage } = LIMITS;
-  for (const [named, most] of [[0, openEntries], [openEntries, openEntriesAhead]] as const) {
-    const before = Array.from({ length: named }, (_, at) => directoryEntry(`d${100_000 + at}`));
-    const count = most - entriesPerMessage + 1;
-    const files = Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
-    const sender = senderWith([...before, ...files.slice(1)], { end: false });
-    sender.gatherFirst();
-    while (sender.pollMessage() !== null);
-    assert.deepEqual([sender.wantsEntries, sender.isGathering], [true, true], `${named} before`);
-    add(sender, files.slice(0, 1));
-    while (sender.pollMessage() !== null);
-    assert.deepEqual([sender.wantsEntries, sender.isGathering], [false, false], `${named} before`);
-  }
-});
-
-Deno.test("where nothing says so a walk goes no further ahead than later on", () => {
+Deno.test("a walk goes no further ahead than later on, but where that is asked for", () => {
   const count = LIMITS.openEntriesAhead - LIMITS.entriesPerMessage + 1;
   const files = Array.from({ length: count }, (_, at) => fileEntry(`f${100_000 + at}`, 4));
   const sender = senderWith(files, { end: false });
   while (sender.pollMessage() !== null);
-  assert.equal(sender.wantsEntries, false);
+  assert.deepEqual([sender.wantsEntries, sender.isGathering], [false, false]);
   sender.gatherFirst();
-  assert.equal(sender.wantsEntries, true);
-});
-
-Deno.test("a manifest gathers from the accept until it is closed", () => {
-  const sender = new Sender(offerOf(), { hashing: HASHING });
-  assert.equal(sender.isGathering, false);
-  sender.handle(acceptOf());
-  assert.equal(sender.isGathering, true);
-  add(sender, [fileEntry("a", 4)]);
-  assert.equal(sender.isGathering, true);
-  sender.endEntries();
-  while (sender.pollMessage() !== null);
-  assert.equal(sender.isGathering, false);
+  assert.deepEqual([sender.wantsEntries, sender.isGathering], [true, true]);
 });
 
 Deno.test("a failure is told before another entry takes the room it made", () => {
@@ -774,29 +745,6 @@ Deno.test("a file that is stored stays open until its seal is sent", () => {
   pack(sender, frame!);
   store(sender, frame!.frame);
   assert.deepEqual(typesOf(sender), ["sealed", "entries", "manifest_end"]);
-});
-
-Deno.test("open files have bounded chunks together (I8)", () => {
-  const half = 4 * LIMITS.openChunks / 2;
-  const sender = senderWith(["a", "b", "c"].map((path) => fileEntry(path, half)));
-  const { entries } = find(messagesOf(sender), "entries");
-  assert.equal(entries.length, 2);
-  const failures = [{ entry: 0, code: "io", message: "" }];
-  sender.handle({ type: "failed", transfer: 1, failures });
-  assert.equal(find(messagesOf(sender), "entries").first, 2);
-});
-
-Deno.test("a file of too many chunks fails alone", () => {
-  const huge = fileEntry("a", 4 * LIMITS.chunksPerFile + 1);
-  const sender = senderWith([huge, fileEntry("b", 4), fileEntry("c", Number.MAX_SAFE_INTEGER)]);
-  const failed = find(messagesOf(sender), "failed").failures;
-  assert.deepEqual(failed.map(({ entry, code }) => [entry, code]), [[0, "limit"], [2, "limit"]]);
-  assert.deepEqual(chunksOf(sender.pollFrames(MANY)), [["1/0"]]);
-});
-
-Deno.test("a file without a stamp is a mistake of the caller", () => {
-  const { stamp: _stamp, ...entry } = fileEntry("a", 4);
-  assert.throws(() => senderWith([entry]), TypeError);
 });
 
 Deno.test("a file that fails between its seal and the telling of it is not finished", () => {

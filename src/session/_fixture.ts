@@ -157,6 +157,37 @@ export class HandClock implements Disposable {
   }
 }
 
+/** Counts timers that were set, and neither went off nor were cleared, until it is disposed of. */
+export class PendingTimers implements Disposable {
+  readonly #real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
+  readonly #pending = new Set<unknown>();
+
+  constructor() {
+    const { setTimeout: set, clearTimeout: clear } = this.#real;
+    const setTimeout = (onTime: () => void, delayMs?: number) => {
+      const timer = set(() => {
+        this.#pending.delete(timer);
+        onTime();
+      }, delayMs);
+      this.#pending.add(timer);
+      return timer;
+    };
+    const clearTimeout = (timer?: Parameters<typeof clear>[0]) => {
+      this.#pending.delete(timer);
+      clear(timer);
+    };
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
+
+  get count(): number {
+    return this.#pending.size;
+  }
+
+  [Symbol.dispose](): void {
+    Object.assign(globalThis, this.#real);
+  }
+}
+
 /** For `assert.rejects` and `assert.throws`. */
 export function isCode(code: SftpxError["code"], remote?: boolean): (thrown: unknown) => boolean {
   return (thrown) =>

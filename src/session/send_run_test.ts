@@ -1,196 +1,26 @@
-// What a sending run tells the plan of compression, seen by the levels that its next jobs go at: the real
-// run, with workers, lanes and a clock of the test's.
+// What a sending run ties together, seen from outside: what it tells the plan of compression by the levels that
+// its next jobs go at, what it tells its lanes by what they take and who is given up.
 
 import assert from "node:assert/strict";
 import { LIMITS } from "../base/limits.ts";
-import type { FileToPack, JobReply, PackJob } from "../pool/messages.ts";
 import { JOBS_PER_WORKER } from "../pool/pool.ts";
-import type { RunOptions } from "../pool/pool.ts";
-import type { Range, TransferMessage } from "../wire/messages.ts";
-import type { CompressionChoice } from "./compression.ts";
-import { type Equipment, loadHashing } from "./equipment.ts";
-import { Mailbox } from "./mailbox.ts";
-import { runSend, type SendRunOptions } from "./send_run.ts";
-import type { TransferChannel } from "./transfer_channel.ts";
+import { PendingTimers } from "./_fixture.ts";
+import { SendScene, SLOTS, WORKERS } from "./_send_scene.ts";
 
-const CHUNK = 64 << 10;
-const FRAME = CHUNK - 1000;
-const TRANSFER = 1;
-const WORKERS = 2;
-const SLOTS = 16;
 const FIRST = LIMITS.defaultZstdLevel;
 
-interface GivenJob {
-  readonly job: Omit<PackJob, "job">;
-  readonly onReply: (reply: JobReply) => void;
-  readonly done: () => void;
-}
-
-/** A run that sends one large file, as far as the test lets it. */
-class Scene implements AsyncDisposable {
-  /** Jobs that the workers have. */
-  readonly jobs: GivenJob[] = [];
-  nowMs = 0;
-  readonly #messages = new Mailbox<TransferMessage>();
-  readonly #stop = new AbortController();
-  readonly #now = performance.now;
-  readonly #lanes: PromiseWithResolvers<void>[] = [];
-  #ended: Promise<unknown> = Promise.resolve();
-
-  static async open(compression: CompressionChoice, { lanes = 1 } = {}): Promise<Scene> {
-    const scene = new Scene();
-    performance.now = () => scene.nowMs;
-    scene.#ended = runSend(await scene.#options(compression, lanes));
-    scene.#messages.put({ type: "accept", transfer: TRANSFER, fresh: [true], chunkBytes: CHUNK });
-    await settle();
-    return scene;
-  }
-
-  get levels(): readonly number[] {
-    return this.jobs.map(({ job: { compression } }) =>
-      compression.kind === "none" ? 0 : compression.level
-    );
-  }
-
-  /** A lane loses its connection, with what it took. */
-  async loseLane(): Promise<void> {
-    this.#lanes[0]?.resolve();
-    await settle();
-  }
-
-  async stored(...frames: readonly Range[]): Promise<void> {
-    this.#messages.put({ type: "stored", transfer: TRANSFER, frames });
-    await settle();
-  }
-
-  /** The workers are done with their first job, which took them so long; answers its frames. */
-  async pack(triedMs: number): Promise<readonly number[]> {
-    const { job, onReply, done } = this.jobs.shift()!;
-    for (const { frame, buffer, chunks } of job.frames) {
-      const records = chunks.map(({ entry, chunk, rawBytes }) => {
-        const digest = new Uint8Array(32);
-        return { entry, chunk, rawBytes, storedBytes: FRAME, encoding: "zstd" as const, digest };
-      });
-      const tried = { triedBytes: CHUNK, keptBytes: FRAME, triedMs, sampleBytes: FRAME };
-      const work = { busyMs: triedMs + 0.01, sampledBytes: CHUNK, ...tried };
-      const packed = { kind: "packed", job: 0, frame, buffer, records, failures: [] } as const;
-      onReply({ ...packed, frameBytes: FRAME, work });
-    }
-    done();
-    await settle();
-    return job.frames.map(({ frame }) => frame);
-  }
-
-  /** So many jobs, which take a while; answers their frames. */
-  async packMany(jobs: number): Promise<readonly number[]> {
-    const frames: number[] = [];
-    for (let job = 0; job < jobs; job++) frames.push(...await this.pack(20));
-    return frames;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    for (const { done } of this.jobs) done();
-    await this.#ended;
-    performance.now = this.#now;
-  }
-
-  async #options(compression: CompressionChoice, lanes: number): Promise<SendRunOptions> {
-    const stamp = { device: 1n, inode: 1n, sizeBytes: 1e9, mtimeNs: 0n, ctimeNs: 0n };
-    const entry = {
-      path: "f",
-      kind: "file",
-      sizeBytes: 1e9,
-      mtimeNs: 0n,
-      mode: 0o644,
-      stamp,
-    } as const;
-    const source = { name: "f", kind: "file", contents: false } as const;
-    const equipment = {
-      hashing: await loadHashing(),
-      pool: { count: WORKERS, run: this.#run.bind(this) },
-      rateLimit: null,
-      warm: () => {},
-      reserveSlots: () => ({ slots: SLOTS, [Symbol.dispose]: () => {} }),
-    };
-    return {
-      channel: this.#channel(),
-      offer: {
-        ...{ type: "offer", transfer: TRANSFER, sources: [source], destination: "", given: ["f"] },
-        ...{ intoDirectory: false, chunkBytes: CHUNK, checksum: false, atomic: false, nowNs: 0n },
-        ...{ delete: false, filters: [], dryRun: false },
-      },
-      walk: {
-        store: {
-          walk: async function* () {
-            yield await Promise.resolve({
-              ...{ entries: [entry], paths: ["/f"], sources: [0], notices: [] },
-            });
-          },
-        },
-        sources: [],
-        options: {},
-      },
-      missing: [],
-      equipment: equipment as unknown as Equipment,
-      compression,
-      lanes: { connections: 1, lanes, mostConnections: 1, hasOther: false, widen: () => {} },
-      verifyReceipt: () => Promise.resolve(true),
-      tellEntries: false,
-      onEvent: () => {},
-      signal: this.#stop.signal,
-    };
-  }
-
-  #run(job: Omit<PackJob, "job"> & { readonly files: readonly FileToPack[] }, options: RunOptions) {
-    return new Promise<void>((done) => {
-      this.jobs.push({ job, onReply: options.onReply, done });
-    });
-  }
-
-  #channel(): TransferChannel {
-    const path = { connection: 0, address: "192.0.2.1:4443", stack: "memory" };
-    const stats = () => ({ rttMs: null, lossRatio: null, windowBytes: null });
-    return {
-      transfer: TRANSFER,
-      rttMs: null,
-      connections: [{ number: 0, ...path, rttMs: null, lossRatio: null }],
-      messages: this.#messages,
-      lanes: new Mailbox(),
-      send: () => {},
-      openLane: () => {
-        const lost = Promise.withResolvers<void>();
-        this.#lanes.push(lost);
-        const stream = {
-          write: () => Promise.resolve(),
-          close: () => Promise.resolve(),
-          abort: () => {},
-        };
-        return Promise.resolve({ ...path, stats, stream, lost: lost.promise });
-      },
-      flushed: () => Promise.resolve(),
-      caughtUp: () => Promise.resolve(),
-      close: () => this.#messages.close(),
-    };
-  }
-}
-
-/** Lets everything happen that waits for nothing but its turn. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve));
-}
-
 const ADAPTIVE = { kind: "adaptive" } as const;
+const FIXED = { kind: "zstd", level: 3 } as const;
 
 Deno.test("what was packed and is ahead raises the level of the next job", async () => {
-  await using scene = await Scene.open(ADAPTIVE);
+  await using scene = await SendScene.open(ADAPTIVE);
   assert.deepEqual(new Set(scene.levels), new Set([FIRST]));
   await scene.pack(0.01);
   assert.equal(scene.levels.at(-1), 9);
 });
 
 Deno.test("what is stored is not ahead any more", async () => {
-  await using scene = await Scene.open(ADAPTIVE);
+  await using scene = await SendScene.open(ADAPTIVE);
   const frames = await scene.packMany(40);
   assert.ok(scene.levels.at(-1)! > FIRST);
   await scene.stored(...frames.map((frame) => [frame, 1] as const));
@@ -199,7 +29,7 @@ Deno.test("what is stored is not ahead any more", async () => {
 });
 
 Deno.test("what was lost with a lane is not ahead any more", async () => {
-  await using scene = await Scene.open(ADAPTIVE, { lanes: 2 });
+  await using scene = await SendScene.open(ADAPTIVE, { lanes: 2 });
   await scene.packMany(40);
   assert.ok(scene.levels.at(-1)! > FIRST);
   await scene.loseLane();
@@ -208,7 +38,7 @@ Deno.test("what was lost with a lane is not ahead any more", async () => {
 });
 
 Deno.test("a path that took what it was given waits for workers, however late that is stored", async () => {
-  await using scene = await Scene.open(ADAPTIVE);
+  await using scene = await SendScene.open(ADAPTIVE);
   const underWay: number[] = [];
   for (let frame = 0; frame < 200 && scene.levels.at(-1) !== 0; frame++) {
     scene.nowMs += 20;
@@ -219,16 +49,78 @@ Deno.test("a path that took what it was given waits for workers, however late th
 });
 
 Deno.test("workers hold two jobs each where each is decided, and all there may be where not", async () => {
-  await using scene = await Scene.open(ADAPTIVE);
+  await using scene = await SendScene.open(ADAPTIVE);
   assert.equal(scene.jobs.length, JOBS_PER_WORKER * WORKERS);
-  await using fixed = await Scene.open({ kind: "zstd", level: 3 });
+  await using fixed = await SendScene.open(FIXED);
   assert.equal(fixed.jobs.length, SLOTS);
 });
 
 Deno.test("a job has as many frames as workers took little time for", async () => {
   for (const [tookMs, frames] of [[2, 4], [40, 1]] as const) {
-    await using scene = await Scene.open(ADAPTIVE);
+    await using scene = await SendScene.open(ADAPTIVE);
     await scene.pack(tookMs);
     assert.equal(scene.jobs.at(-1)?.job.frames.length, frames);
   }
+});
+
+Deno.test("what is stored makes room for more on its connection, where there are several", async () => {
+  await using scene = await SendScene.open(FIXED, { connections: 2, lanes: 0 });
+  await scene.packAll();
+  const { length: before } = scene.written;
+  assert.deepEqual(new Set(scene.written), new Set([0, 1]));
+  scene.nowMs += 100;
+  await scene.stored([0, before]);
+  assert.ok(scene.written.length > before, `${before}, then ${scene.written.length}`);
+});
+
+/** After so long no connection counts as silent, and after so long one does that has brought nothing. */
+const [SOON_MS, LATE_MS] = [1_000, 1_600];
+
+/** A lane and a chunk for each connection; the receiver has what the second one brought, and nothing else. */
+async function oneIsSilent(connections: number, { walksOn = false } = {}): Promise<SendScene> {
+  const counts = { connections, lanes: connections, chunks: connections };
+  const scene = await SendScene.open(FIXED, { ...counts, walksOn });
+  await scene.packAll();
+  scene.nowMs = 100;
+  await scene.stored([1, 1]);
+  return scene;
+}
+
+Deno.test("in the end what a silent connection has is sent over another one", async () => {
+  await using scene = await oneIsSilent(2);
+  await scene.wait(SOON_MS);
+  assert.deepEqual(scene.aborted, []);
+  await scene.wait(LATE_MS - SOON_MS);
+  assert.deepEqual(scene.aborted, [0]);
+  await scene.packAll();
+  assert.deepEqual(scene.written, [0, 1, 1]);
+});
+
+Deno.test("it is not the end while the walk may find more", async () => {
+  await using scene = await oneIsSilent(2, { walksOn: true });
+  await scene.wait(LATE_MS);
+  assert.deepEqual(scene.aborted, []);
+  await scene.endWalk();
+  await scene.wait(1);
+  assert.deepEqual(scene.aborted, [0]);
+});
+
+Deno.test("it is not the end while a worker has a frame", async () => {
+  await using scene = await oneIsSilent(3);
+  await scene.loseLane(2);
+  assert.equal(scene.jobs.length, 1);
+  await scene.wait(LATE_MS);
+  assert.deepEqual(scene.aborted, [2]);
+  await scene.packAll();
+  await scene.wait(1);
+  assert.deepEqual(scene.aborted, [2, 0]);
+});
+
+Deno.test("a transfer that ends while its walk goes first leaves no timer behind", async () => {
+  using timers = new PendingTimers();
+  {
+    await using scene = await SendScene.open(FIXED, { rttMs: 1, walksOn: true });
+    assert.deepEqual([scene.jobs.length, timers.count], [0, 1]);
+  }
+  assert.equal(timers.count, 0);
 });
