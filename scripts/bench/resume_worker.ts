@@ -18,7 +18,9 @@ const job: StateJob = JSON.parse(Deno.env.get("SFTPX_BENCH_JOB") ?? "null");
 let store: DiskStore | null = null;
 
 port.receive((request) => {
-  if (request.kind === "open") store = new DiskStore({ ...request, disk: HASTY_DISK });
+  if (request.kind === "open" && request.root !== null) {
+    store = new DiskStore({ ...request, root: request.root, disk: HASTY_DISK });
+  }
   const begins = request.kind === "call" && request.method === "begin";
   if (!begins || store === null) {
     if (request.kind !== "open") return service.handle(request);

@@ -4,11 +4,11 @@
 import type { SftpxError } from "../base/errors.ts";
 import type { CompressionChoice } from "./compression.ts";
 import type { NetworkThreads } from "./network_threads.ts";
-import type { ReceivePolicy } from "../store/store.ts";
+import type { ReceivePolicy } from "../store/policy.ts";
 import type { Congestion, HostPort, Transport } from "../transport/transport.ts";
 import type { Entry, FilterRule, PlanAction } from "../wire/messages.ts";
 
-export { DEFAULT_POLICY, type LinkPolicy, type ModePolicy } from "../store/store.ts";
+export { DEFAULT_POLICY, type LinkPolicy, type ModePolicy } from "../store/policy.ts";
 export type { ReceivePolicy };
 export type { Asked, ServeEvent, ServeHandle, ServeOptions } from "./serve_options.ts";
 

@@ -1,7 +1,7 @@
 // What the command line asks a server to do, and what it tells. Plain data: no I/O.
 
 import type { SftpxError } from "../base/errors.ts";
-import type { ReceivePolicy } from "../store/store.ts";
+import type { ReceivePolicy } from "../store/policy.ts";
 import type { Congestion, HostPort, Transport } from "../transport/transport.ts";
 import type { Access } from "../trust/grant.ts";
 import type { NetworkThreads } from "./network_threads.ts";

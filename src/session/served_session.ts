@@ -3,7 +3,8 @@
 
 import { toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { ReceivePolicy, Store } from "../store/store.ts";
+import type { ReceivePolicy } from "../store/policy.ts";
+import type { Store } from "../store/store.ts";
 import type { Admitted } from "../trust/grant.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { List, Measure, Offer, Request, TransferMessage } from "../wire/messages.ts";

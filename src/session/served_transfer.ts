@@ -4,14 +4,9 @@
 import { concatBytes } from "../base/bytes.ts";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import {
-  type Begun,
-  inTheWay,
-  type ReceivePolicy,
-  type ReceiveTransfer,
-  type Store,
-  type WalkOptions,
-} from "../store/store.ts";
+import { inTheWay } from "../store/in_the_way.ts";
+import type { ReceivePolicy } from "../store/policy.ts";
+import type { Begun, ReceiveTransfer, Store, WalkOptions } from "../store/store.ts";
 import { type Admitted, type Grant, requireRead, requireWrite } from "../trust/grant.ts";
 import { type Identity, identityName } from "../trust/identity.ts";
 import type { Offer, Request } from "../wire/messages.ts";

@@ -27,7 +27,7 @@ import type { Outcome, Placement, Store, WalkOptions } from "./store.ts";
 
 const NOTHING_DONE: Outcome = { committed: [], changed: [], failures: [] };
 
-export type OpenForTest = (root: string | null, keep: boolean) => Promise<Store>;
+export type OpenForTest = (root: string, keep: boolean) => Promise<Store>;
 
 /** Registers the suite for one implementation. */
 export function describeStore(name: string, open: OpenForTest): void {
@@ -349,12 +349,6 @@ export function describeStore(name: string, open: OpenForTest): void {
         for await (const _ of store.walk([source]));
       }, { name: "SftpxError", code: "source_missing" });
     });
-  });
-
-  Deno.test(`${name}: a store without a root walks and does nothing else`, async () => {
-    const store = await open(null, false);
-    await assert.rejects(store.begin(transferOf()));
-    await store.close();
   });
 
   test("several sources are fresh one by one", async (root, use) => {

@@ -7,14 +7,14 @@ import { tmpdir } from "node:os";
 import type { Entry, OfferedSource, Stamp } from "../wire/messages.ts";
 import { DiskStore, type DiskStoreOptions } from "./disk_store.ts";
 import type { NameRules } from "./names.ts";
-import {
-  DEFAULT_POLICY,
-  type HeldChunks,
-  type Placement,
-  type ReceiveTransfer,
-  type Store,
-  type WalkNotice,
-  type WholeFile,
+import { DEFAULT_POLICY } from "./policy.ts";
+import type {
+  HeldChunks,
+  Placement,
+  ReceiveTransfer,
+  Store,
+  WalkNotice,
+  WholeFile,
 } from "./store.ts";
 import { walk } from "./walk.ts";
 

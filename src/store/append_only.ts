@@ -104,11 +104,9 @@ function mayGrow(path: string, stat: BigIntStats, { rules, journal }: GrowthCont
 /** Whether a file is one that the peer put there, and nobody touched since. */
 function isOwn(
   { path, stat }: { readonly path: string; readonly stat: BigIntStats },
-  { rules, journal }: GrowthContext,
+  { rules: { account }, journal }: GrowthContext,
 ): boolean {
-  if (rules.account === undefined || journal.chargedBytes(path, rules.account) === null) {
-    return false;
-  }
+  if (account === undefined || journal.accounts.chargedBytes(path, account) === null) return false;
   const record = journal.committed(path);
   return record !== null && sameStamp(record.stamp, stampOf(stat));
 }

@@ -21,6 +21,8 @@ export interface Beginning {
   readonly from: string | null;
   /** For each source: nothing stands there and no part is held. */
   readonly free: readonly boolean[];
+  /** What these sources come to: they need what they are. */
+  readonly neededBytes: number;
   /** What the peer is told of that; one that may not read, only what it knows of its own attempts. */
   readonly fresh: readonly boolean[];
   /** The destination is a directory that is still to be made, as far as the peer may know. */
@@ -38,6 +40,8 @@ export function beginningOf(
   const free = sources.map((source) =>
     !(holdsParts && isHeld(source, { key, journal })) && destination.isFree(source, door)
   );
+  const newBytes = sources.map(({ sizeBytes }, i) => free[i] ? sizeBytes ?? 0 : 0);
+  const neededBytes = newBytes.reduce((sum, bytes) => sum + bytes, 0);
   // Without a right to read nothing that stands here is gone on with: but for the peer's own attempt
   // before, all that it sends is new, and what stands there fails its entry alone.
   const fresh = transfer.mayRead ? free : sources.map(() => before === null);
@@ -55,6 +59,7 @@ export function beginningOf(
     holdsParts,
     from,
     free,
+    neededBytes,
     fresh,
     makesBase,
   };

@@ -100,9 +100,9 @@ export class BeneathDisk implements Disk {
   }
 
   copy(from: string, to: string): void {
-    const { below, beneath } = { below: this.#below(to), beneath: this.#beneath };
-    beneath.use(this.#below(from), "read", (source) => {
-      beneath.use(below, "create", (file) => file.copyFrom(source));
+    const target = this.#below(to);
+    this.#beneath.use(this.#below(from), "read", (source) => {
+      this.#beneath.use(target, "create", (file) => file.copyFrom(source));
     });
   }
 

@@ -1,7 +1,6 @@
 // Journals the verified chunks of one transfer's parts, in the one order that keeps I2: bytes are
 // durable, then the names of their parts, then the rows, durable themselves: what was synced once is not
-// sent again. A row is begun with a part's first chunk, and
-// with every row goes where a resume is to begin.
+// sent again. A row is begun with a part's first chunk, and with every row goes where a resume is to begin.
 
 import type { Stamp } from "../wire/messages.ts";
 import type { Disk, WholeSync } from "./disk.ts";

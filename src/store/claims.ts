@@ -3,10 +3,11 @@
 // kernel gives that back for the dead, so a claim never outlives its transfer.
 
 import { toBase32, toHex } from "../base/bytes.ts";
-import { SftpxError } from "../base/errors.ts";
+import type { SftpxError } from "../base/errors.ts";
 import { foldPath } from "../base/path.ts";
 import { escapeText } from "../base/text.ts";
 import { type Database, type FileLock, inTransaction } from "../runtime/database.ts";
+import { busyWith } from "./in_the_way.ts";
 import { bytesOf } from "./journal_rows.ts";
 import type { ReceiveTransfer } from "./store.ts";
 
@@ -83,10 +84,9 @@ export class Hold {
     const isOwn = toHex(peer) === toHex(own);
     const whose = isOwn ? "of the same peer" : mayRead ? `of ${toBase32(peer)}` : "of another peer";
     const place = path === "" ? "the same directory" : `"${escapeText(path)}"`;
-    return new SftpxError(
-      "busy",
+    return busyWith(
+      key,
       `Cannot begin the transfer: another one, ${whose}, is writing to ${place}`,
-      { cause: key },
     );
   }
 }

@@ -16,7 +16,8 @@ import {
 import type { SftpxError } from "../base/errors.ts";
 import { openDatabase } from "../runtime/database.ts";
 import { DiskStore } from "./disk_store.ts";
-import { inTheWay, type ReceiveTransfer } from "./store.ts";
+import { inTheWay } from "./in_the_way.ts";
+import type { ReceiveTransfer } from "./store.ts";
 
 type Place = Partial<ReceiveTransfer>;
 

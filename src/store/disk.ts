@@ -201,8 +201,7 @@ export function hasModeAndTime(
   stat: fs.BigIntStats,
   { mode, mtimeNs }: { readonly mode: number; readonly mtimeNs: bigint },
 ): boolean {
-  const wantedNs = mtimeNs < EPOCH_NS ? EPOCH_NS : mtimeNs;
-  return Number(stat.mode & 0o7777n) === mode && sameTime(stat.mtimeNs, wantedNs);
+  return Number(stat.mode & 0o7777n) === mode && sameTime(stat.mtimeNs, timeToSet(mtimeNs));
 }
 
 /** Whether an empty file stands there that an empty one sent is not to replace. */

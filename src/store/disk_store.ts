@@ -6,19 +6,14 @@ import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { fileMask } from "../runtime/file_mask.ts";
 import type { Entry, FilterRule, PlanStep } from "../wire/messages.ts";
-import { besideOf } from "./commit.ts";
-import { DISK, type Disk } from "./disk.ts";
 import type { EntriesInTurn } from "./entry_columns.ts";
-import { isDamage, isDiskFailure, osError } from "../base/os_error.ts";
 import type { PrunedSome } from "./messages.ts";
 import { Planning } from "./plan.ts";
 import { Quotas } from "./quota.ts";
 import { Receiving } from "./receive.ts";
 import { Room } from "./room.ts";
-import { StandingState } from "./standing_state.ts";
-import { StateDirectory } from "./state_directory.ts";
+import { RootState, type RootStateOptions } from "./root_state.ts";
 import { allOf, type Steps } from "./steps.ts";
-import { troubleAt } from "./trouble.ts";
 import type {
   Begun,
   CleanOptions,
@@ -31,28 +26,17 @@ import type {
   WholeFile,
 } from "./store.ts";
 
-export interface DiskStoreOptions {
-  readonly root: string | null;
+/** `disk` and `nowMs` are replaced in tests. */
+export interface DiskStoreOptions extends RootStateOptions {
+  /** Keep `.sftpx` after a clean close. */
   readonly keep: boolean;
-  /** Dry transfers and `resumable` only. */
-  readonly readOnly?: boolean;
-  /** What was last journalled longer ago is forgotten. */
-  readonly keepForMs?: number;
-  /** System calls that order matters for; replaced in tests. */
-  readonly disk?: Disk;
-  /** The clock; replaced in tests. */
-  readonly nowMs?: () => number;
-  /** The process's file mask; replaced in tests. */
+  /** The process's file mask where it is known already; replaced in tests. */
   readonly mask?: number;
 }
 
 export class DiskStore {
-  /** Null without a root, and after a damaged state was closed until one is opened again. */
-  #state: StateDirectory | StandingState | null = null;
   readonly #options: DiskStoreOptions;
-  readonly #disk: Disk;
-  /** The state was found to be damaged: it is begun anew as soon as nothing runs on it. */
-  #isDamaged = false;
+  readonly #state: RootState;
   readonly #transfers = new Map<number, Receiving>();
   readonly #plans = new Map<number, Planning>();
   /** Transfers whose manifest could not be registered: nothing of them may be put in place (I1). */
@@ -66,18 +50,18 @@ export class DiskStore {
 
   constructor(options: DiskStoreOptions) {
     this.#options = options;
-    this.#disk = options.disk ?? DISK;
-    if (options.root !== null) this.#state = open(options.root, options);
+    this.#state = new RootState(options);
   }
 
   begin(transfer: ReceiveTransfer): Begun {
     if (transfer.dryRun) return this.#beginDry(transfer);
-    this.#writable();
-    return this.#attempt("begin the transfer", () => this.#begin(transfer));
+    this.#state.writable();
+    return this.#state.attempt("begin the transfer", () => this.#begin(transfer));
   }
 
   #begin(transfer: ReceiveTransfer): Begun {
-    const state = this.#sound();
+    const isIdle = this.#transfers.size + this.#plans.size === 0;
+    const state = this.#state.sound({ isIdle });
     const key = toHex(transfer.key);
     if (this.#keys.has(key)) {
       throw new SftpxError("busy", "Cannot begin the transfer: it is being received already");
@@ -123,12 +107,14 @@ export class DiskStore {
   ): Steps<readonly PlanStep[]> {
     const planning = this.#plans.get(id);
     if (planning === undefined) throw new RangeError(`Cannot plan transfer ${id}: it is not dry`);
-    return yield* planning.planning(first, entries, sources);
+    const steps = planning.planning(first, entries, sources);
+    return yield* this.#state.attempting("plan entries", steps);
   }
 
   /** Goes on removing for a while; to be called again while there is more. */
   prune(id: number, filters: readonly FilterRule[]): PrunedSome {
-    return (this.#plans.get(id) ?? this.#whole(id)).prune(filters);
+    const transfer = this.#plans.get(id) ?? this.#whole(id);
+    return this.#state.attempt("remove what is extraneous", () => transfer.prune(filters));
   }
 
   register(
@@ -151,7 +137,7 @@ export class DiskStore {
     const receiving = this.#whole(id);
     const steps = receiving.registering(first, entries, { sources, refused });
     try {
-      return yield* this.#attempting("register entries", steps);
+      return yield* this.#state.attempting("register entries", steps);
     } catch (thrown) {
       // Entries out of turn are refused before any is registered.
       if (toSftpxError(thrown).code !== "protocol") this.#broken.set(id, thrown);
@@ -161,13 +147,13 @@ export class DiskStore {
 
   journal(id: number, runs: readonly JournalRun[], leaveOut: readonly number[] = []): void {
     const receiving = this.#transfer(id);
-    this.#attempt("journal chunks", () => receiving.journal(runs, leaveOut));
-    this.#writable().sweep(LIMITS.storeStepMs);
+    this.#state.attempt("journal chunks", () => receiving.journal(runs, leaveOut));
+    this.#state.writable().sweep(LIMITS.storeStepMs);
   }
 
   forget(id: number, chunks: readonly EntryChunks[]): void {
     const receiving = this.#transfer(id);
-    this.#attempt("forget journalled chunks", () => receiving.forget(chunks));
+    this.#state.attempt("forget journalled chunks", () => receiving.forget(chunks));
   }
 
   placeDirectories(id: number, leaveOut: readonly number[] = []): Outcome {
@@ -175,7 +161,8 @@ export class DiskStore {
   }
 
   *placingDirectories(id: number, leaveOut: readonly number[] = []): Steps<Outcome> {
-    return yield* this.#whole(id).placingDirectories(leaveOut);
+    const steps = this.#whole(id).placingDirectories(leaveOut);
+    return yield* this.#state.attempting("make directories", steps);
   }
 
   commit(
@@ -184,8 +171,8 @@ export class DiskStore {
     leaveOut: readonly number[] = [],
   ): Outcome {
     const receiving = this.#whole(id);
-    const outcome = this.#attempt("commit files", () => receiving.commit(files, leaveOut));
-    this.#writable().sweep(LIMITS.storeStepMs);
+    const outcome = this.#state.attempt("commit files", () => receiving.commit(files, leaveOut));
+    this.#state.writable().sweep(LIMITS.storeStepMs);
     return outcome;
   }
 
@@ -195,7 +182,7 @@ export class DiskStore {
 
   *finishing(id: number, leaveOut: readonly number[] = []): Steps<Outcome> {
     const steps = this.#whole(id).finishing(leaveOut);
-    const outcome = yield* this.#attempting("finish the transfer", steps);
+    const outcome = yield* this.#state.attempting("finish the transfer", steps);
     this.#drop(id);
     return outcome;
   }
@@ -204,15 +191,15 @@ export class DiskStore {
     if (this.#plans.delete(id)) return;
     const receiving = this.#transfer(id);
     try {
-      this.#attempt("put a transfer aside", () => receiving.abandon());
+      this.#state.attempt("put a transfer aside", () => receiving.abandon());
     } finally {
       this.#drop(id);
     }
   }
 
   resumable(): readonly Resumable[] {
-    return this.#attempt("list what can be resumed", () => {
-      const state = this.#opened();
+    return this.#state.attempt("list what can be resumed", () => {
+      const state = this.#state.opened();
       return state.interrupted().map((interrupted) => {
         const { key } = interrupted;
         return { ...interrupted, running: this.#keys.has(toHex(key)) || state.isLocked(key) };
@@ -222,8 +209,8 @@ export class DiskStore {
 
   /** Forgets what was last journalled before a moment, or all, but not what runs. */
   clean({ beforeNs }: CleanOptions): readonly Resumable[] {
-    const state = this.#writable();
-    return this.#attempt(
+    const state = this.#state.writable();
+    return this.#state.attempt(
       "forget what can be resumed",
       () => state.clean(beforeNs).map((row) => ({ ...row, running: false })),
     );
@@ -233,13 +220,13 @@ export class DiskStore {
     try {
       for (const id of [...this.#transfers.keys()]) this.abandon(id);
     } finally {
-      this.#state?.close({ keep: this.#options.keep });
+      this.#state.close({ keep: this.#options.keep });
     }
   }
 
   #beginDry(transfer: ReceiveTransfer): Begun {
-    const { root, partsDirectory, disk, reader: journal, names } = this.#opened();
-    return this.#attempt("begin the transfer", () => {
+    const { root, partsDirectory, disk, reader: journal, names } = this.#state.opened();
+    return this.#state.attempt("begin the transfer", () => {
       // Nothing may be made to find it out.
       const mask = this.#mask ?? this.#options.mask ?? fileMask() ?? 0;
       const context = { root, partsDirectory, disk, journal, names, mask };
@@ -249,66 +236,6 @@ export class DiskStore {
       const { fresh, chunkBytes } = planning;
       return { id, fresh, chunkBytes, from: null };
     });
-  }
-
-  /** Does something with the state; whether that shows it to be damaged is remembered. */
-  #attempt<T>(attempted: string, body: () => T): T {
-    try {
-      return body();
-    } catch (thrown) {
-      throw this.#explained(thrown, attempted);
-    }
-  }
-
-  /** The same for what is done in steps. */
-  *#attempting<T>(attempted: string, steps: Steps<T>): Steps<T> {
-    try {
-      return yield* steps;
-    } catch (thrown) {
-      throw this.#explained(thrown, attempted);
-    }
-  }
-
-  #explained(thrown: unknown, attempted: string): SftpxError {
-    const cause = thrown instanceof SftpxError ? thrown.cause : thrown;
-    if (isDamage(cause) && this.#state instanceof StateDirectory) {
-      this.#isDamaged = true;
-      this.#state.markDamaged();
-    }
-    const probe = besideOf(`${this.#options.root}/`);
-    const trouble = isDiskFailure(cause) ? troubleAt(probe, this.#disk) : null;
-    return osError(trouble ?? thrown, attempted);
-  }
-
-  /** The state, begun anew if it is damaged and nothing runs on it, here or elsewhere. */
-  #sound(): StateDirectory {
-    const state = this.#writable();
-    if (!this.#isDamaged || this.#transfers.size + this.#plans.size > 0) return state;
-    // Whatever becomes of it: the next call opens another one.
-    this.#state = null;
-    this.#isDamaged = false;
-    state.close({ keep: true });
-    return this.#writable();
-  }
-
-  #opened(): StateDirectory | StandingState {
-    if (this.#state !== null) return this.#state;
-    const { root } = this.#options;
-    if (root === null) throw new TypeError("Cannot receive: the store has no root");
-    try {
-      return this.#state = open(root, this.#options);
-    } catch (thrown) {
-      // It says where on this machine the state lies, which is no matter of a peer's.
-      const { code } = toSftpxError(thrown);
-      const found = "the damaged state could not be begun anew";
-      throw new SftpxError(code, `Cannot use the store: ${found}`, { cause: thrown });
-    }
-  }
-
-  #writable(): StateDirectory {
-    const state = this.#opened();
-    if (state instanceof StateDirectory) return state;
-    throw new TypeError("Cannot receive: the store is read-only");
   }
 
   #transfer(id: number): Receiving {
@@ -329,8 +256,4 @@ export class DiskStore {
     if (receiving !== undefined) this.#keys.delete(toHex(receiving.key));
     this.#transfers.delete(id);
   }
-}
-
-function open(root: string, options: DiskStoreOptions): StateDirectory | StandingState {
-  return options.readOnly ? StandingState.open(root) : StateDirectory.open(root, options);
 }

@@ -3,14 +3,29 @@
 
 import type { Database } from "../runtime/database.ts";
 import { DIGEST_BYTES, isTrue, transferOf, transferSum } from "./journal_rows.ts";
-import type { Resumable } from "./store.ts";
 
-/** What is left of an interrupted transfer; whether it is running is for locks to say. */
-export type Interrupted = Omit<Resumable, "running">;
+/** What is left of an interrupted transfer. */
+export interface Interrupted {
+  readonly key: Uint8Array;
+  readonly destination: string;
+  /** Identity of the peer it came from, 32 bytes. */
+  readonly peer: Uint8Array;
+  /** The first of the source names as given, and how many more there were. */
+  readonly given: readonly string[];
+  readonly moreGiven?: number;
+  /** Files begun and not whole, their journalled bytes and all their bytes. */
+  readonly files: number;
+  readonly heldBytes: number;
+  readonly totalBytes: number;
+  readonly startedNs: bigint;
+  /** When something was last journalled, nanoseconds since 1970 by our clock. */
+  readonly touchedNs: bigint;
+}
 
 /**
- * Rows with a name that no run of parts makes tell of nothing that is there. Bytes of the chunks journalled, each once: a run counts from where the runs of its part before it
- * ended. `length` of a blob reads no digest.
+ * Bytes of the chunks journalled, each once: a run counts from where the runs of its part before it ended.
+ * `length` of a blob reads no digest. A row with a name that no run of parts makes tells of nothing that
+ * is there.
  */
 const HELD = `
 WITH spans AS (

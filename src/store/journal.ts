@@ -26,15 +26,18 @@ export type JournalReader =
     | "transfer"
     | "part"
     | "stray"
-    | "parts"
     | "holds"
     | "holdsAny"
     | "held"
     | "committed"
     | "isOwn"
-    | "chargedBytes"
   >
-  & { readonly accounts: Pick<AccountTable, "usedBytes" | "heldBytes" | "chargedPaths"> };
+  & {
+    readonly accounts: Pick<
+      AccountTable,
+      "chargedBytes" | "chargedPaths" | "usedBytes" | "heldBytes"
+    >;
+  };
 
 /** Parts, and parts found again when the state was begun anew. */
 type HeldTable = "parts" | "strays";
@@ -258,12 +261,7 @@ export class Journal {
     this.#committed.drop(path);
   }
 
-  /** Bytes of a file in place that an account is charged for; null where it is not. */
-  chargedBytes(path: string, account: Uint8Array): number | null {
-    return this.accounts.chargedBytes(path, account);
-  }
-
-  /** Whether a transfer was begun and not finished: parts are held, or files in place recorded. */
+  /** Whether a transfer is not finished of which parts are held, files in place recorded, or names removed. */
   get hasResumable(): boolean {
     return this.#sql("SELECT 1 FROM transfers LIMIT 1").get() !== undefined;
   }

@@ -13,7 +13,8 @@ import {
 import { escapeText } from "../base/text.ts";
 import type { Door } from "./door.ts";
 import type { NameRules } from "./names.ts";
-import type { LinkPolicy, ReceiveTransfer } from "./store.ts";
+import type { LinkPolicy } from "./policy.ts";
+import type { ReceiveTransfer } from "./store.ts";
 
 /** Links that are followed before a system gives up (Linux: MAXSYMLINKS). */
 const MOST_LINKS = 40;

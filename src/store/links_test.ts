@@ -15,7 +15,8 @@ import {
 import { DISK } from "./disk.ts";
 import { Door } from "./door.ts";
 import { checkLink, leavingProblem, LinkNames, type LinkRules } from "./links.ts";
-import { DEFAULT_POLICY, type LinkPolicy, type ReceiveTransfer } from "./store.ts";
+import { DEFAULT_POLICY, type LinkPolicy } from "./policy.ts";
+import type { ReceiveTransfer } from "./store.ts";
 
 const RULES: LinkRules = { policy: "refuse", root: "", platform: "posix" };
 

@@ -4,7 +4,7 @@
 
 import { fileMask } from "../runtime/file_mask.ts";
 import type { Disk } from "./disk.ts";
-import type { ModePolicy } from "./store.ts";
+import type { ModePolicy } from "./policy.ts";
 
 /** All that a mode is made of. */
 const ALL_BITS = 0o7777;

@@ -15,7 +15,7 @@ import {
 import { DISK } from "./disk.ts";
 import { Door } from "./door.ts";
 import { maskAt, restoredMode } from "./modes.ts";
-import { DEFAULT_POLICY, type ModePolicy } from "./store.ts";
+import { DEFAULT_POLICY, type ModePolicy } from "./policy.ts";
 
 const isWindows = process.platform === "win32";
 const ENTRIES = [

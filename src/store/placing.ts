@@ -1,7 +1,7 @@
 // What entries are placed with, and the first of them: directories, made before any file is put in place.
 // In steps, with a look anew wherever others had their turn; one that cannot be made fails alone.
 
-import { toSftpxError } from "../base/errors.ts";
+import { osError } from "../base/os_error.ts";
 import type { EntryFailure } from "../wire/messages.ts";
 import type { FileContext } from "./commit_whole.ts";
 import type { Journal } from "./journal.ts";
@@ -58,6 +58,6 @@ function downTo(path: string): readonly string[] {
 
 /** What became of an entry that could not be placed. */
 export function failureOf(entry: number, thrown: unknown): EntryFailure {
-  const { code, message } = toSftpxError(thrown);
+  const { code, message } = osError(thrown, "place it");
   return { entry, code, message };
 }

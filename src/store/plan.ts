@@ -4,13 +4,13 @@
 
 import type { BigIntStats } from "node:fs";
 import { utf8Bytes } from "../base/bytes.ts";
-import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { SftpxError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { Entry, FilterRule, PlanAction, PlanStep } from "../wire/messages.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
 import { hasModeAndTime, isSameEmptyFile, sameTime } from "./disk.ts";
 import type { Disk } from "./disk.ts";
-import { LINK_REFUSAL, osError } from "../base/os_error.ts";
+import { isDamage, LINK_REFUSAL, osError } from "../base/os_error.ts";
 import { mayMakeLinks } from "../runtime/runtime.ts";
 import { Door } from "./door.ts";
 import type { JournalReader } from "./journal.ts";
@@ -69,9 +69,7 @@ export class Planning {
     this.#guard = new ManifestGuard(this.#names, { from: null });
     this.#linkRules = linkRulesOf(transfer, this.#names);
     this.#charge = foreseenCharge(transfer, { journal: context.journal, door: this.#door });
-    const { free } = this.#beginning;
-    const newBytes = transfer.sources.map(({ sizeBytes }, i) => free[i] ? sizeBytes ?? 0 : 0);
-    this.#charge?.foresee(newBytes.reduce((sum, bytes) => sum + bytes, 0));
+    this.#charge?.foresee(this.#beginning.neededBytes);
   }
 
   get fresh(): readonly boolean[] {
@@ -115,7 +113,9 @@ export class Planning {
       const isTold = transfer.mayRead || action === "resume" || action === "skip";
       return { action: isTold ? action : "create" };
     } catch (thrown) {
-      const { code, message } = toSftpxError(thrown);
+      // As in the real transfer: not the entry's fault.
+      if (isDamage(thrown)) throw thrown;
+      const { code, message } = osError(thrown, `place "${escapeText(entry.path)}"`);
       return { action: "fail", code, message };
     }
   }

@@ -30,7 +30,7 @@ export function removeState(path: string, disk: Disk): void {
 }
 
 /** Removes a state in which nothing is. */
-export function removeIfEmpty(path: string, disk: Disk): void {
+export function removeEmptyState(path: string, disk: Disk): void {
   try {
     disk.removeDirectory(path);
   } catch {

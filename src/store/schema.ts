@@ -73,14 +73,14 @@ CREATE INDEX committed_account ON committed (account, path, bytes) WHERE account
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-/** The tables and indexes that a sound state has, and nothing else: SQLite keeps their text as it was given. */
+/** Tables and indexes of a sound state, which has nothing else: SQLite keeps their text as it was given. */
 const OBJECTS = TABLES.split(";").map((text) => text.trim()).filter((text) =>
   text.startsWith("CREATE ")
 ).sort().join(";");
 
 /**
- * Pages that are read through at every opening, 16 MiB (measured: 120 ms for 80 MB). In a larger state damage is found
- * where it is met, and each row has a sum of its own; SQLite itself misses a cut-off end.
+ * Pages that are read through at every opening, 16 MiB (measured: 120 ms for 80 MB). In a larger state damage
+ * is found where it is met, and each row has a sum of its own; SQLite itself misses a cut-off end.
  */
 const CHECKED_PAGES = 4096;
 

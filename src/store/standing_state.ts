@@ -20,14 +20,17 @@ const NOTHING: JournalReader = {
   transfer: () => null,
   part: () => null,
   stray: () => null,
-  parts: () => [],
   holds: () => false,
   holdsAny: () => false,
   held: () => ({ ranges: [], digests: new Uint8Array(0) }),
   committed: () => null,
   isOwn: () => false,
-  chargedBytes: () => null,
-  accounts: { usedBytes: () => 0, heldBytes: () => 0, chargedPaths: () => [] },
+  accounts: {
+    chargedBytes: () => null,
+    chargedPaths: () => [],
+    usedBytes: () => 0,
+    heldBytes: () => 0,
+  },
 };
 
 export class StandingState {
@@ -90,17 +93,16 @@ export class StandingState {
       transfer: (key) => this.#current.transfer(key),
       part: (key, path) => this.#current.part(key, path),
       stray: (key, path) => this.#current.stray(key, path),
-      parts: (key) => this.#current.parts(key),
       holds: (key, path, options) => this.#current.holds(key, path, options),
       holdsAny: (key) => this.#current.holdsAny(key),
       held: (part, chunks) => this.#current.held(part, chunks),
       committed: (path) => this.#current.committed(path),
       isOwn: (path, key) => this.#current.isOwn(path, key),
-      chargedBytes: (path, account) => this.#current.chargedBytes(path, account),
       accounts: {
+        chargedBytes: (path, account) => this.#current.accounts.chargedBytes(path, account),
+        chargedPaths: (account, page) => this.#current.accounts.chargedPaths(account, page),
         usedBytes: (account) => this.#current.accounts.usedBytes(account),
         heldBytes: (key) => this.#current.accounts.heldBytes(key),
-        chargedPaths: (account, page) => this.#current.accounts.chargedPaths(account, page),
       },
     };
   }

@@ -20,7 +20,7 @@ import { openRootDisk, ownDisk, type RootDisk } from "./root_disk.ts";
 import {
   hasRoom,
   makeRoot,
-  removeIfEmpty,
+  removeEmptyState,
   removeLeftovers,
   removeState,
   unmake,
@@ -252,7 +252,7 @@ export class StateDirectory {
     try {
       lock = openLock(path, options.disk);
     } catch (thrown) {
-      if (isMade) removeIfEmpty(path, options.disk);
+      if (isMade) removeEmptyState(path, options.disk);
       throw thrown;
     }
     if (lock === null) return null;

@@ -1,8 +1,8 @@
 // The store as the session sees it: an asynchronous face over `workers/store.ts`, which owns the
-// disk and SQLite. Nothing here blocks the main thread. One store serves one ROOT, whatever the
-// number of transfers; a sender's store only walks.
+// disk and SQLite. Types only; `open.ts` makes one. Nothing of it blocks the main thread. One store
+// serves one ROOT, whatever the number of transfers; a sender's store only walks.
 
-import type { ErrorCode, SftpxError } from "../base/errors.ts";
+import type { ErrorCode } from "../base/errors.ts";
 import type { Range } from "../base/ranges.ts";
 import type {
   Entry,
@@ -13,6 +13,8 @@ import type {
   Stamp,
 } from "../wire/messages.ts";
 import type { EntriesInTurn } from "./entry_columns.ts";
+import type { Interrupted } from "./interrupted.ts";
+import type { ReceivePolicy } from "./policy.ts";
 
 /** A source to walk, resolved on this machine. */
 export interface WalkSource {
@@ -62,29 +64,6 @@ export interface WalkNotice {
   readonly code: ErrorCode | null;
   readonly message: string;
 }
-
-/**
- * What becomes of links: `refuse` makes those that lead to a place below the root and fails the others,
- * `keep` makes all of them, `skip` makes none and says so.
- */
-export type LinkPolicy = "keep" | "skip" | "refuse";
-
-/**
- * What of a mode is restored: `safe` takes no set-user-id, set-group-id, sticky or world-write bit and
- * respects the process's mask where it can be read; `exact` takes all of it.
- */
-export type ModePolicy = "safe" | "exact";
-
-/** What the receiving user decided, whatever the peer wishes. */
-export interface ReceivePolicy {
-  readonly links: LinkPolicy;
-  readonly modes: ModePolicy;
-  /** Every part is read again and compared before it is committed. */
-  readonly paranoid: boolean;
-}
-
-/** What holds where the user said nothing. */
-export const DEFAULT_POLICY: ReceivePolicy = { links: "refuse", modes: "safe", paranoid: false };
 
 /** A receiving transfer as the store needs to know it. */
 export interface ReceiveTransfer {
@@ -226,21 +205,7 @@ export interface Outcome {
 }
 
 /** What can be resumed under a root. */
-export interface Resumable {
-  readonly key: Uint8Array;
-  readonly destination: string;
-  /** Identity of the peer it came from, 32 bytes. */
-  readonly peer: Uint8Array;
-  /** The first of the source names as given, and how many more there were. */
-  readonly given: readonly string[];
-  readonly moreGiven?: number;
-  /** Files begun and not whole, their journalled bytes and all their bytes. */
-  readonly files: number;
-  readonly heldBytes: number;
-  readonly totalBytes: number;
-  readonly startedNs: bigint;
-  /** When something was last journalled, nanoseconds since 1970 by our clock. */
-  readonly touchedNs: bigint;
+export interface Resumable extends Interrupted {
   /** A transfer is at it now, in this process or another. */
   readonly running: boolean;
 }
@@ -257,11 +222,6 @@ export interface Pruned {
   readonly failures: readonly WalkNotice[];
   /** That was not all: to be called again. */
   readonly more?: boolean;
-}
-
-/** The key of the transfer that writes to the place, where a `begin` was `busy` for that: no peer's to know. */
-export function inTheWay({ code, cause }: SftpxError): Uint8Array | null {
-  return code === "busy" && cause instanceof Uint8Array ? cause : null;
 }
 
 /** The store's face. Every promise rejects with SftpxError; `worker` when the worker died. */

@@ -33,6 +33,18 @@ Deno.test("openStore() rejects with the reason when the root cannot be used", ()
     await assert.rejects(openStore(options), { name: "SftpxError", code: "conflict" });
   }));
 
+Deno.test("openStore() without a root walks and does nothing else", () =>
+  inDirectory(async (root) => {
+    makeTree(root, ["a"]);
+    const store = await openStore({ root: null, keep: false, workerUrl: WORKER_URL });
+    const message = "Cannot receive: the store has no root";
+    await assert.rejects(store.begin(transferOf()), { name: "SftpxError", message });
+    const source = { path: root, name: "r", contents: true, follow: false };
+    const walked = await Array.fromAsync(store.walk([source]));
+    assert.deepEqual(walked.flatMap(({ entries }) => entries.map(({ path }) => path)), ["a"]);
+    await store.close();
+  }));
+
 Deno.test("a store whose worker dies rejects what waits and what comes", () =>
   inDirectory(async (root) => {
     // Answers the opening, then dies of the next message.
@@ -80,7 +92,8 @@ Deno.test("stores that open and close one root at once never trip over each othe
 Deno.test("a store's worker walks before it has loaded what holds a root", () => {
   const { modules } = graphOf(WORKER_URL);
   assert.ok([...modules].some((href) => href.endsWith("/src/store/walk.ts")));
-  for (const name of ["disk_store", "receive", "journal"]) {
+  // The face itself is types.
+  for (const name of ["disk_store", "receive", "journal", "store"]) {
     assert.ok(![...modules].some((href) => href.endsWith(`/src/store/${name}.ts`)), name);
   }
 });

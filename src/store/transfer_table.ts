@@ -20,7 +20,8 @@ export class TransferTable {
       "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, random(), ?) " +
         "ON CONFLICT (key) DO UPDATE SET destination = excluded.destination, " +
         "chunk_bytes = excluded.chunk_bytes, peer = excluded.peer, given = excluded.given, " +
-        "more_given = excluded.more_given, touched_ns = excluded.touched_ns, frontier = excluded.frontier, sum = excluded.sum, account = excluded.account",
+        "more_given = excluded.more_given, touched_ns = excluded.touched_ns, " +
+        "frontier = excluded.frontier, sum = excluded.sum, account = excluded.account",
     ).run(
       key,
       destination,

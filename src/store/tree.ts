@@ -17,8 +17,8 @@ import { osCode, osError } from "../base/os_error.ts";
 import { restoredDirectoryMode, SHARING_BITS } from "./modes.ts";
 import type { NameSync } from "./name_sync.ts";
 import { writtenOnce } from "./placement.ts";
+import type { ModePolicy } from "./policy.ts";
 import type { RegisteredDirectory } from "./registered_directories.ts";
-import type { ModePolicy } from "./store.ts";
 
 /** Read, write and search for the owner: what placing entries into a directory takes. */
 export const OWNER_ALL = 0o700;
