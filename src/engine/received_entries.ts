@@ -3,6 +3,7 @@
 // the settlement's.
 
 import type { ErrorCode } from "../base/errors.ts";
+import type { OpenSpill } from "../base/spill.ts";
 import type { FileToReread } from "../pool/messages.ts";
 import type { WholeFile } from "../store/store.ts";
 import type { Entry, ManifestEnd } from "../wire/messages.ts";
@@ -18,14 +19,14 @@ import { violation } from "./violation.ts";
 import { WholeEntries } from "./whole_entries.ts";
 
 export class ReceivedEntries {
-  readonly #log = new RootLog();
+  readonly #log: RootLog;
   readonly #manifest = new ManifestCounts();
   /** Directories offered that hold nothing, once the manifest is closed. */
   #hollow: readonly string[] = [];
   /** Files neither whole nor failed, by entry. */
   readonly #open = new Set<number>();
   /** Whole and not committed. */
-  readonly #whole = new WholeEntries(this.#log);
+  readonly #whole: WholeEntries;
   /** What is to be read again before it is committed; null where nothing is. */
   readonly #rereading: Rereading | null;
   readonly #inPlace: InPlace;
@@ -41,12 +42,16 @@ export class ReceivedEntries {
   readonly #skipped = new Set<number>();
 
   constructor(
-    { tellEntries = false, paranoid = false }: {
+    { tellEntries = false, paranoid = false, spill }: {
       readonly tellEntries?: boolean | undefined;
+      /** Where what is kept of many entries may go. */
+      readonly spill?: OpenSpill | undefined;
       /** Every whole file is read again before it is committed. */
       readonly paranoid?: boolean | undefined;
     },
   ) {
+    this.#log = new RootLog({ spill });
+    this.#whole = new WholeEntries(this.#log);
     this.#rereading = paranoid ? new Rereading() : null;
     this.#inPlace = new InPlace(this.#log, { tellEntries });
     this.#news = new CommitNews(this.#inPlace);

@@ -5,6 +5,7 @@
 
 import type { ErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import type { OpenSpill } from "../base/spill.ts";
 import type { JournalRun, Outcome, Placement, Pruned } from "../store/store.ts";
 import type { Offer, TransferMessage } from "../wire/messages.ts";
 import type { ChunkRecord } from "../wire/frame.ts";
@@ -53,6 +54,8 @@ export interface ReceiverOptions {
   readonly journalBytes?: number;
   /** The store syncs small files, many at once. */
   readonly syncsTogether?: boolean;
+  /** Where what is kept of many entries may go; nowhere by default. */
+  readonly spill?: OpenSpill | undefined;
 }
 
 export class Receiver {
@@ -82,6 +85,7 @@ export class Receiver {
       paranoid = false,
       journalBytes = LIMITS.journalBytes,
       syncsTogether = false,
+      spill,
     }: ReceiverOptions,
   ) {
     const ledger = new DurabilityLedger({ intervalBytes: journalBytes });
@@ -89,7 +93,7 @@ export class Receiver {
     const tally = this.#tally;
     const pruning = new Pruning(offer, { localDelete, tellPaths: tellEntries });
     const { atomic } = offer;
-    const settled = { hashing, atomic, makesBase, pruning, tellEntries, paranoid };
+    const settled = { hashing, atomic, makesBase, pruning, tellEntries, paranoid, spill };
     const settlement = new Settlement(settled);
     const news = new ReceiveNews(offer.transfer, { ledger, settlement, pruning });
     const bounds = { chunkBytes, journalBytes, syncsTogether };

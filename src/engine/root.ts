@@ -4,11 +4,12 @@
 import { compareBytes, decodeUtf8, encodeUtf8, Utf8Room } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import { Slabs } from "../base/slabs.ts";
+import { type OpenSpill, SpilledBlocks, SpilledTexts } from "../base/spill.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { Entry, EntryKind } from "../wire/messages.ts";
 import type { Hashing } from "./hashing.ts";
-import { PAGE_ENTRIES, RootPage } from "./root_page.ts";
-import { recordBytes, recordRoom, RootWalk } from "./root_walk.ts";
+import { PAGE_BYTES, PAGE_ENTRIES, RootPage, TextWriter } from "./root_page.ts";
+import { recordBytes, recordRoom, type RootPages, RootWalk } from "./root_walk.ts";
 
 const FILE_CONTEXT = "sftpx 1 file digest";
 const ROOT_CONTEXT = "sftpx 1 root";
@@ -45,12 +46,18 @@ export function fileDigest(
 
 /**
  * The manifest as the root hashes it: one record an entry. Entries come in path-byte order, which may
- * begin anew once; the root is over all of them in that order. The records are made when it is asked for:
- * what is held of each is in root_page.ts, and bounded by `LIMITS.manifestBytes` (I8).
+ * begin anew once; the root is over all of them in that order. The records are made when it is asked for.
+ * Of what is kept for each, see root_page.ts, some MiB stay in memory (I8) where there is a file for the rest.
  */
 export class RootLog {
-  readonly #pages: RootPage[] = [];
-  readonly #slabs = new Slabs();
+  readonly #blocks: SpilledBlocks<RootPage>;
+  /** Of pages that are full, and of the last one. */
+  readonly #texts: SpilledTexts;
+  readonly #lastTexts = new TextWriter();
+  readonly #pages: RootPages = {
+    page: (number) => this.#blocks.see(number),
+    text: (number) => number === this.#fullPages ? this.#lastTexts.text : this.#texts.get(number),
+  };
   #length = 0;
   /** Path of the last entry, in one of the rooms; the next one goes to the other. */
   #last: Uint8Array = new Uint8Array(0);
@@ -62,8 +69,16 @@ export class RootLog {
   /** Root of all that is complete, until there is more: both ends of a receiver's transfer ask for it. */
   #ofAll: Uint8Array | null = null;
 
-  constructor({ limitBytes = LIMITS.manifestBytes }: { limitBytes?: number } = {}) {
+  constructor(
+    { limitBytes = LIMITS.manifestBytes, spill }: {
+      readonly limitBytes?: number;
+      readonly spill?: OpenSpill | undefined;
+    } = {},
+  ) {
     this.#limitBytes = limitBytes;
+    const view = (memory: Uint8Array) => new RootPage(memory);
+    this.#blocks = new SpilledBlocks({ blockBytes: PAGE_BYTES, view, spill });
+    this.#texts = new SpilledTexts({ spill });
   }
 
   /** Entries so far. */
@@ -71,9 +86,9 @@ export class RootLog {
     return this.#length;
   }
 
-  /** What is held of them. */
+  /** What is held of them in memory. */
   get heldBytes(): number {
-    return this.#pages.reduce((sum, page) => sum + page.heldBytes, 0);
+    return this.#blocks.heldBytes + this.#texts.heldBytes;
   }
 
   /** Appends the next entry; a file's digest follows with `seal`. */
@@ -83,22 +98,28 @@ export class RootLog {
     const isExecutable = kind === "file" && (mode & EXECUTABLE_BITS) !== 0;
     const entry = { kind, path, sizeBytes, isExecutable, target };
     this.#count(recordBytes(entry));
-    let page = this.#pages.at(-1);
-    if (page === undefined || page.isFull) {
-      this.#pages.push(page = new RootPage(this.#slabs));
-    }
-    page.add(entry, this.#last);
+    const index = this.#length;
+    this.#blocks.change(this.#fullPages).put(index % PAGE_ENTRIES, entry, {
+      texts: this.#lastTexts,
+      before: this.#last,
+    });
     if (this.#secondFrom === null && this.#length > 0 && compareBytes(this.#last, path) > 0) {
       this.#secondFrom = this.#length;
     }
     this.#last = path;
+    if (index % PAGE_ENTRIES === PAGE_ENTRIES - 1) {
+      this.#texts.add(this.#lastTexts.text);
+      this.#lastTexts.clear();
+    }
     this.#length++;
     this.#ofAll = null;
   }
 
   /** Path of an entry. */
   path(index: number): string {
-    return decodeUtf8(this.#page(index).texts(index % PAGE_ENTRIES).path);
+    const page = this.#page(index);
+    const text = this.#pages.text(Math.floor(index / PAGE_ENTRIES));
+    return decodeUtf8(page.texts(index % PAGE_ENTRIES, text).path);
   }
 
   /** Whether an entry is a file. */
@@ -126,14 +147,15 @@ export class RootLog {
   seal(index: number, digest: Uint8Array): void {
     if (!this.isFile(index)) throw new RangeError(`No file ${index} to seal`);
     this.#ofAll = null;
-    this.#page(index).seal(index % PAGE_ENTRIES, digest);
+    this.#blocks.change(Math.floor(index / PAGE_ENTRIES)).seal(index % PAGE_ENTRIES, digest);
   }
 
-  /** A file's digest, as it was sealed. */
-  digest(index: number): Uint8Array {
+  /** A file's digest, as it was sealed; put into `into`, which is answered. */
+  digest(index: number, into: Uint8Array = new Uint8Array(DIGEST_BYTES)): Uint8Array {
     const digest = this.#has(index) ? this.#page(index).digest(index % PAGE_ENTRIES) : null;
     if (digest === null) throw new RangeError(`No sealed file ${index}`);
-    return digest.slice();
+    into.set(digest);
+    return into;
   }
 
   /** Root over every complete entry, or those of them that are not left out, ascending by path. */
@@ -183,9 +205,12 @@ export class RootLog {
   }
 
   #page(index: number): RootPage {
-    const page = this.#pages[Math.floor(index / PAGE_ENTRIES)];
-    if (page === undefined || !this.#has(index)) throw new RangeError(`No entry ${index}`);
-    return page;
+    if (!this.#has(index)) throw new RangeError(`No entry ${index}`);
+    return this.#blocks.see(Math.floor(index / PAGE_ENTRIES));
+  }
+
+  get #fullPages(): number {
+    return Math.floor(this.#length / PAGE_ENTRIES);
   }
 
   #count(bytes: number): void {

@@ -1,8 +1,7 @@
-// Some entries of a root log that follow each other: a column for each thing all of them have, and the
-// paths, each as what differs from the one before. Some 50 bytes an entry with short names, in slabs (I8).
-// Which entries they are is the log's to know.
+// Some entries of a root log that follow each other: a column for each thing all of them have, and a text of
+// their paths, each as what differs from the one before. Both are bytes, that they may be put away (I8).
+// Which entries they are, and where their bytes lie, is the log's to know.
 
-import type { Slabs } from "../base/slabs.ts";
 import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { EntryKind } from "../wire/messages.ts";
 
@@ -22,63 +21,48 @@ export interface RootEntry {
 /** One path in so many stands whole: what is read to find one in between is bounded. */
 const WHOLE_EVERY = 32;
 const FIRST_TEXT_BYTES = 4096;
+const WHOLE_ROWS = PAGE_ENTRIES / WHOLE_EVERY;
 const KINDS = ["file", "directory", "link"] as const;
 const KIND_MASK = 3;
 const EXECUTABLE = 4;
 const COMPLETE = 8;
-const LARGE_BYTES = 2 ** 32;
 
+/** Bytes of a page: flags, sizes, where texts stand whole, digests. */
+export const PAGE_BYTES: number = PAGE_ENTRIES * (1 + 8 + DIGEST_BYTES) + 4 * WHOLE_ROWS;
+
+/** What a page keeps of each entry but its text, in memory that comes to be another page's. */
 export class RootPage {
-  readonly #slabs: Slabs;
   readonly #flags: Uint8Array;
-  readonly #sizes: Uint32Array;
-  /** Sizes that the column has no room for. */
-  readonly #large = new Map<number, number>();
-  /** Made with the first one. */
-  #digests: Uint8Array | null = null;
+  readonly #sizes: Float64Array;
   /** Where the text of each entry begins that stands whole. */
   readonly #wholeAt: Uint32Array;
-  /** In memory of its own until the page is full. */
-  #text: Uint8Array = new Uint8Array(FIRST_TEXT_BYTES);
-  #textBytes = 0;
-  #length = 0;
+  readonly #digests: Uint8Array;
 
-  constructor(slabs: Slabs) {
-    this.#slabs = slabs;
-    this.#flags = slabs.take(PAGE_ENTRIES);
-    const numbers = (count: number) => {
-      const { buffer, byteOffset } = slabs.take(4 * count);
-      return new Uint32Array(buffer, byteOffset, count);
-    };
-    this.#sizes = numbers(PAGE_ENTRIES);
-    this.#wholeAt = numbers(PAGE_ENTRIES / WHOLE_EVERY);
+  /** `memory` is aligned for numbers. */
+  constructor({ buffer, byteOffset }: Uint8Array) {
+    let at = byteOffset;
+    const take = (bytes: number) => (at += bytes) - bytes;
+    this.#sizes = new Float64Array(buffer, take(8 * PAGE_ENTRIES), PAGE_ENTRIES);
+    this.#wholeAt = new Uint32Array(buffer, take(4 * WHOLE_ROWS), WHOLE_ROWS);
+    this.#flags = new Uint8Array(buffer, take(PAGE_ENTRIES), PAGE_ENTRIES);
+    const digestBytes = PAGE_ENTRIES * DIGEST_BYTES;
+    this.#digests = new Uint8Array(buffer, take(digestBytes), digestBytes);
   }
 
-  get isFull(): boolean {
-    return this.#length === PAGE_ENTRIES;
-  }
-
-  /** What its columns and texts take. */
-  get heldBytes(): number {
-    const columns = [this.#flags, this.#sizes, this.#wholeAt, this.#text, this.#digests];
-    return columns.reduce((sum, column) => sum + (column?.byteLength ?? 0), 0);
-  }
-
-  /** Takes the next entry; `before` is the path of the one before. */
-  add({ kind, path, sizeBytes, isExecutable, target }: RootEntry, before: Uint8Array): void {
-    const at = this.#length++;
+  /** Takes an entry, of which nothing was taken yet; its text goes behind those before it. */
+  put(at: number, { kind, path, sizeBytes, isExecutable, target }: RootEntry, to: {
+    readonly texts: TextWriter;
+    /** Path of the entry before. */
+    readonly before: Uint8Array;
+  }): void {
+    const { texts, before } = to;
     const isComplete = kind !== "file";
     this.#flags[at] = KINDS.indexOf(kind) | (isExecutable ? EXECUTABLE : 0) |
       (isComplete ? COMPLETE : 0);
-    if (sizeBytes < LARGE_BYTES) this.#sizes[at] = sizeBytes;
-    else this.#large.set(at, sizeBytes);
+    this.#sizes[at] = sizeBytes;
     const isWhole = at % WHOLE_EVERY === 0;
-    if (isWhole) this.#wholeAt[at / WHOLE_EVERY] = this.#textBytes;
-    const shared = isWhole ? 0 : sharedBytes(before, path);
-    this.#putNumber(shared);
-    this.#putText(path.subarray(shared));
-    if (target !== null) this.#putText(target);
-    if (this.isFull) this.#text = this.#slabs.keep(this.#text.subarray(0, this.#textBytes));
+    if (isWhole) this.#wholeAt[at / WHOLE_EVERY] = texts.bytes;
+    texts.put({ path, target, shared: isWhole ? 0 : sharedBytes(before, path) });
   }
 
   kind(at: number): EntryKind {
@@ -94,11 +78,10 @@ export class RootPage {
   }
 
   sizeBytes(at: number): number {
-    return this.#large.get(at) ?? this.#sizes[at]!;
+    return this.#sizes[at]!;
   }
 
   seal(at: number, digest: Uint8Array): void {
-    this.#digests ??= this.#slabs.take(PAGE_ENTRIES * DIGEST_BYTES);
     this.#digests.set(digest, at * DIGEST_BYTES);
     this.#flags[at]! |= COMPLETE;
   }
@@ -106,60 +89,84 @@ export class RootPage {
   /** A file's digest once it is complete; not to be changed, or kept. */
   digest(at: number): Uint8Array | null {
     if (this.kind(at) !== "file" || !this.isComplete(at)) return null;
-    return this.#digests?.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES) ?? null;
+    return this.#digests.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES);
   }
 
-  /** The texts from an entry on. */
-  texts(from: number): TextCursor {
+  /** Its texts from an entry on. */
+  texts(from: number, text: Uint8Array): TextCursor {
     const whole = Math.floor(from / WHOLE_EVERY);
-    const cursor = new TextCursor(this, { at: whole * WHOLE_EVERY, from: this.#wholeAt[whole]! });
+    const cursor = new TextCursor(text, this.#wholeAt[whole]!);
     for (let at = whole * WHOLE_EVERY; at <= from; at++) cursor.step();
     return cursor;
   }
+}
 
-  /** For cursors: what was written so far. */
+/** The texts of a page while it is filled: of each entry what differs from the one before. */
+export class TextWriter {
+  #text: Uint8Array = new Uint8Array(FIRST_TEXT_BYTES);
+  #bytes = 0;
+
+  /** How many bytes were put. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What was put. */
   get text(): Uint8Array {
-    return this.#text;
+    return this.#text.subarray(0, this.#bytes);
+  }
+
+  /** Begins anew. */
+  clear(): void {
+    this.#bytes = 0;
+  }
+
+  /** What an entry has in common with the path before, in bytes, and the rest of it. */
+  put({ path, target, shared }: Pick<RootEntry, "path" | "target"> & {
+    readonly shared: number;
+  }): void {
+    this.#putNumber(2 * shared + (target === null ? 0 : 1));
+    this.#putText(path.subarray(shared));
+    if (target !== null) this.#putText(target);
   }
 
   #putText(text: Uint8Array): void {
     this.#putNumber(text.byteLength);
     this.#room(text.byteLength);
-    this.#text.set(text, this.#textBytes);
-    this.#textBytes += text.byteLength;
+    this.#text.set(text, this.#bytes);
+    this.#bytes += text.byteLength;
   }
 
   /** Seven bits a byte, the lowest first. */
   #putNumber(number: number): void {
     this.#room(5);
     for (let rest = number;; rest >>>= 7) {
-      this.#text[this.#textBytes++] = rest < 0x80 ? rest : 0x80 | (rest & 0x7f);
+      this.#text[this.#bytes++] = rest < 0x80 ? rest : 0x80 | (rest & 0x7f);
       if (rest < 0x80) return;
     }
   }
 
   #room(bytes: number): void {
-    const needed = this.#textBytes + bytes;
+    const needed = this.#bytes + bytes;
     if (needed <= this.#text.byteLength) return;
     const text = new Uint8Array(Math.max(needed, 2 * this.#text.byteLength));
-    text.set(this.#text.subarray(0, this.#textBytes));
+    text.set(this.text);
     this.#text = text;
   }
 }
 
-/** Stands on one entry of a page after another; what it shows holds until its next step. */
+/** Stands on one entry of a page's text after another; what it shows holds until its next step. */
 export class TextCursor {
-  readonly #page: RootPage;
-  /** The entry that the next step is for, and where its text begins. */
-  #at: number;
+  readonly #text: Uint8Array;
+  /** Where the next step reads. */
   #from: number;
   #buffer = new Uint8Array(256);
   #path = this.#buffer.subarray(0, 0);
   #target: Uint8Array | null = null;
 
-  constructor(page: RootPage, { at, from }: { readonly at: number; readonly from: number }) {
-    this.#page = page;
-    this.#at = at;
+  /** `from` is where an entry begins that stands whole. */
+  constructor(text: Uint8Array, from: number) {
+    this.#text = text;
     this.#from = from;
   }
 
@@ -173,7 +180,8 @@ export class TextCursor {
   }
 
   step(): void {
-    const shared = this.#number();
+    const head = this.#number();
+    const shared = Math.floor(head / 2);
     const bytes = shared + this.#number();
     const isWider = bytes > this.#buffer.byteLength;
     if (isWider) {
@@ -181,22 +189,22 @@ export class TextCursor {
       buffer.set(this.#path);
       this.#buffer = buffer;
     }
-    const { text } = this.#page;
+    const text = this.#text;
     let from = this.#from;
     for (let at = shared; at < bytes; at++) this.#buffer[at] = text[from++]!;
     this.#from = from;
     if (isWider || this.#path.byteLength !== bytes) this.#path = this.#buffer.subarray(0, bytes);
-    this.#target = this.#page.kind(this.#at++) === "link" ? this.#take() : null;
+    this.#target = head % 2 === 0 ? null : this.#take();
   }
 
   #take(): Uint8Array {
     const bytes = this.#number();
     this.#from += bytes;
-    return this.#page.text.subarray(this.#from - bytes, this.#from);
+    return this.#text.subarray(this.#from - bytes, this.#from);
   }
 
   #number(): number {
-    const { text } = this.#page;
+    const text = this.#text;
     let number = 0;
     for (let shift = 0;; shift += 7) {
       const byte = text[this.#from++]!;

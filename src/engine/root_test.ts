@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { comparePaths } from "../base/path.ts";
 import { concatBytes, encodeUtf8, toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
+import { memoryFile } from "../base/_spill_fixture.ts";
 import { loadHash } from "../codec/hash.ts";
 import type { Entry } from "../wire/messages.ts";
 import { digest, directoryEntry, fileEntry, HASHING, linkEntry } from "./_fixture.ts";
@@ -257,14 +258,25 @@ Deno.test("RootLog gives back every path and hashes every record, over pages and
   assert.equal(fed(), `sftpx 1 root|${expected.join("")}`);
 });
 
-Deno.test("RootLog holds a digest and some twenty bytes of each entry (I8)", () => {
-  const log = new RootLog();
-  const entries = 100_000;
-  for (let at = 0; at < entries; at++) {
+Deno.test("RootLog holds some MiB of however many entries where there is a file for the rest (I8)", () => {
+  const entries = 300_000;
+  const path = (at: number) => {
     const directory = `packages/module-${Math.floor(at / 500).toString().padStart(4, "0")}`;
-    log.add(fileEntry(`${directory}/dist/esm/file-${at.toString().padStart(6, "0")}.js`, at));
-    log.seal(at, digest(1));
+    return `${directory}/dist/esm/file-${at.toString().padStart(6, "0")}.js`;
+  };
+  // From the middle on, and then what is before it: the root goes over both at once.
+  const order = (at: number) => (at + 100_000) % entries;
+  const [spilled, held] = [new RootLog({ spill: () => memoryFile() }), new RootLog()];
+  for (const log of [spilled, held]) {
+    for (let at = 0; at < entries; at++) log.add(fileEntry(path(order(at)), at));
+    for (let at = 0; at < entries; at++) if (at % 1000 > 0) log.seal(at, digest(at % 256));
   }
-  assert.equal(log.path(77_777), "packages/module-0155/dist/esm/file-077777.js");
-  assert.ok(log.heldBytes / entries < 32 + 20, `${log.heldBytes / entries} bytes`);
+  assert.ok(spilled.heldBytes < 5 * 2 ** 20, `${spilled.heldBytes} bytes`);
+  assert.ok(held.heldBytes / entries < 32 + 25, `${held.heldBytes / entries} bytes`);
+  for (const at of [0, 77_777, 299_999, 77_778, 511, 512]) {
+    assert.deepEqual(spilled.describe(at), held.describe(at));
+    assert.deepEqual(spilled.digest(at === 0 ? 1 : at), held.digest(at === 0 ? 1 : at));
+  }
+  assert.equal(spilled.isComplete(77_000), false);
+  assert.deepEqual(spilled.root(HASHING), held.root(HASHING));
 });

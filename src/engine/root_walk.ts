@@ -4,6 +4,14 @@ import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { EntryKind } from "../wire/messages.ts";
 import { PAGE_ENTRIES, type RootEntry, type RootPage, type TextCursor } from "./root_page.ts";
 
+/** The pages of a log. */
+export interface RootPages {
+  /** A page, as it is until others are asked for. */
+  page(number: number): RootPage;
+  /** Its texts. */
+  text(number: number): Uint8Array;
+}
+
 const KIND_NUMBERS: Record<EntryKind, number> = { file: 1, directory: 2, link: 3 };
 /** Kind, length of the path, size and executable bit. */
 const FIXED_BYTES = 1 + 4 + 8 + 1;
@@ -30,15 +38,14 @@ export function recordRoom(bytes: number): RecordRoom {
 
 /** Stands on one entry after another; what it shows holds until its next step. */
 export class RootWalk {
-  readonly #pages: readonly RootPage[];
+  readonly #pages: RootPages;
   readonly #end: number;
   #index: number;
-  #page!: RootPage;
   #texts: TextCursor | null = null;
 
   /** Over the entries from `from` to before `end`. */
   constructor(
-    pages: readonly RootPage[],
+    pages: RootPages,
     { from, end }: { readonly from: number; readonly end: number },
   ) {
     this.#pages = pages;
@@ -99,9 +106,14 @@ export class RootWalk {
     if (digest !== null) bytes.set(digest, after + 9);
   }
 
+  /** Asked for each time: another walk over the same pages may be at it. */
+  get #page(): RootPage {
+    return this.#pages.page(Math.floor(this.#index / PAGE_ENTRIES));
+  }
+
   #enter(): void {
     if (this.isOver) return;
-    this.#page = this.#pages[Math.floor(this.#index / PAGE_ENTRIES)]!;
-    this.#texts = this.#page.texts(this.#index % PAGE_ENTRIES);
+    const text = this.#pages.text(Math.floor(this.#index / PAGE_ENTRIES));
+    this.#texts = this.#page.texts(this.#index % PAGE_ENTRIES, text);
   }
 }

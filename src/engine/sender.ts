@@ -2,15 +2,14 @@
 // and finishes when every entry is sealed or failed. The session feeds it walk batches, packed frames
 // and the receiver's messages, and drains messages and frame plans. Refuses a message out of place.
 
-import { type ErrorCode, SftpxError } from "../base/errors.ts";
-import { LIMITS } from "../base/limits.ts";
+import type { ErrorCode } from "../base/errors.ts";
+import type { OpenSpill } from "../base/spill.ts";
 import type {
   Accept,
   Deleted,
   EntryFailure,
   Message,
   Offer,
-  Omission,
   Range,
   Receipt,
   TransferMessage,
@@ -35,7 +34,7 @@ import { SendManifest } from "./send_manifest.ts";
 import { SendOutcome } from "./send_outcome.ts";
 import { SendVerdicts } from "./send_verdicts.ts";
 import { heldOf, Tally } from "./tally.ts";
-import { aborted, outOfPlace } from "./violation.ts";
+import { aborted, outOfPlace, violation } from "./violation.ts";
 
 export type { PlannedChunk, PlannedFrame } from "./frame_planner.ts";
 export type { Origin } from "./send_file.ts";
@@ -47,6 +46,8 @@ export interface SenderOptions {
   readonly tellEntries?: boolean;
   /** The whole manifest, where the receiver was told it by `earlyManifest` already; else it is added. */
   readonly announced?: readonly FoundEntries[] | null;
+  /** Where what is kept of many entries may go; nowhere by default. */
+  readonly spill?: OpenSpill | undefined;
 }
 
 export class Sender {
@@ -58,27 +59,24 @@ export class Sender {
   readonly #sealing: Sealing;
   readonly #verdicts: SendVerdicts;
   readonly #tally = new Tally();
-  readonly #omissions: Omission[] = [];
   readonly #messages: Message[] = [];
   readonly #notices: string[] = [];
-  /** The manifest as it was announced before the accept; null where none was. */
-  readonly #announced: readonly FoundEntries[] | null;
   #accept: Accept | null = null;
-  #gathersFirst = false;
   #finishSent = false;
   #result: TransferResult | null = null;
 
-  constructor(offer: Offer, { hashing, tellEntries = false, announced = null }: SenderOptions) {
+  constructor(
+    offer: Offer,
+    { hashing, tellEntries = false, announced = null, spill }: SenderOptions,
+  ) {
     this.#offer = offer;
-    this.#announced = announced;
-    const log = new RootLog();
-    const outcome = new SendOutcome(log, { offer, hashing, tellEntries });
-    this.#outcome = outcome;
-    this.#manifest = new SendManifest(offer.transfer, { log, files: this.#files });
-    const sealing = new Sealing(this.#files, { log, outcome, hashing });
-    this.#sealing = sealing;
+    const [log, files] = [new RootLog({ spill }), this.#files];
+    const outcome = this.#outcome = new SendOutcome(log, { offer, hashing, tellEntries });
+    const sealing = this.#sealing = new Sealing(files, { log, outcome, hashing });
     const context = { log, outcome, sealing, planner: this.#planner, tally: this.#tally };
-    this.#verdicts = new SendVerdicts(this.#files, context);
+    const verdicts = this.#verdicts = new SendVerdicts(files, context);
+    const rooms = { files, log, sealing, verdicts };
+    this.#manifest = new SendManifest(offer.transfer, { ...rooms, announced });
     this.#messages.push(offer);
   }
 
@@ -94,7 +92,7 @@ export class Sender {
 
   /** Whether another walk batch may be added: accepted, and not too far ahead of the receiver. */
   get wantsEntries(): boolean {
-    return this.#accept !== null && this.#manifest.wantsEntries && this.#hasRoomAhead;
+    return this.#manifest.wantsEntries;
   }
 
   /** Of every entry all is known: what is not stored is on its way, or was lost there. */
@@ -104,12 +102,12 @@ export class Sender {
 
   /** From now on the manifest's beginning goes as far ahead as files may be open at all. */
   gatherFirst(): void {
-    this.#gathersFirst = true;
+    this.#manifest.gatherFirst();
   }
 
   /** The manifest is not whole, and more of it may be added though nothing is sent. */
   get isGathering(): boolean {
-    return this.#accept !== null && !this.#manifest.isClosed && this.#hasRoomAhead;
+    return this.#manifest.isGathering;
   }
 
   /** The receiver's receipt held and Done was queued. */
@@ -125,7 +123,7 @@ export class Sender {
       bytesDone,
       bytesTotal: totals?.bytes ?? null,
       reusedBytes,
-      ...heldOf(this.#verdicts.inParts, this.chunkBytes),
+      ...heldOf(this.#files.inParts, this.chunkBytes),
       filesDone: this.#outcome.filesDone,
       changed: this.#outcome.changed,
       filesTotal: totals?.files ?? null,
@@ -133,29 +131,21 @@ export class Sender {
     };
   }
 
-  /** A manifest that ends with what may go first is known whole early. */
-  get #hasRoomAhead(): boolean {
-    const { openEntries, openEntriesAhead, entriesPerMessage } = LIMITS;
-    const isFirst = this.#gathersFirst && this.#manifest.length < openEntries;
-    const most = isFirst ? openEntries : openEntriesAhead;
-    return this.#files.size + entriesPerMessage <= most;
-  }
-
   /** Takes the next entries of the manifest; they are announced as the receiver has room. */
   addEntries(found: FoundEntries): void {
     this.#manifest.add(found);
-    this.#announcePending();
+    this.#announce();
   }
 
   /** Something asked for is no entry: the receiver is told, and counts it as failed. */
   omit(omission: { path: string; code: ErrorCode; message: string }): void {
-    this.#omissions.push(this.#outcome.omitted(omission));
+    this.#outcome.omit(omission);
   }
 
   /** The walk is over: the manifest is closed once all of it is announced. */
   endEntries(): void {
     this.#manifest.end();
-    this.#closeManifest();
+    this.#announce();
   }
 
   /** Takes a message of the receiver; throws SftpxError when it breaks the protocol. */
@@ -194,11 +184,11 @@ export class Sender {
       return this.#messages.shift()!;
     }
     const { transfer } = this.#offer;
-    const omissions = this.#omissions.splice(0, LIMITS.omissionsPerMessage);
+    const omissions = this.#outcome.takeOmissions();
     if (omissions.length > 0) return { type: "omitted", transfer, omissions };
     const news = this.#sealing.poll(transfer);
     if (news !== null) return news;
-    this.#announcePending();
+    this.#announce();
     return this.#messages.shift() ?? null;
   }
 
@@ -256,50 +246,23 @@ export class Sender {
     this.#planner.lost(frames);
   }
 
-  /**
-   * Announces what the receiver has room for (I8). Failures leave first, so that it never counts a file
-   * as open that this end counts no more; a seal need not, for until it is said its file is open here.
-   * A manifest that went ahead is known whole with the accept: answers to any of it may be next.
-   */
-  #announcePending(): void {
-    while (this.#announced !== null || !this.#sealing.hasFailures) {
-      const announced = this.#manifest.announce(this.chunkBytes);
-      if (announced === null) break;
-      if (this.#announced === null) this.#messages.push(announced.message);
-      for (const index of announced.oversized) {
-        const message = `Cannot send it: over ${LIMITS.chunksPerFile} chunks`;
-        this.#sealing.fail(index, { code: "limit", message });
-      }
-      this.#sealing.opened(announced.opened.length);
-      for (const { file, source } of announced.opened) {
-        if (this.#accept?.fresh[source] !== true) continue;
-        this.#verdicts.release(file, this.chunkBytes);
-      }
-    }
-    this.#closeManifest();
-  }
-
-  #closeManifest(): void {
-    const end = this.#manifest.close();
-    if (end === null) return;
-    if (this.#announced === null) this.#messages.push(end);
+  /** What may be said of the manifest by now. */
+  #announce(): void {
+    this.#messages.push(...this.#manifest.announce());
     this.#maybeFinish();
   }
 
   #handleAccept(message: Accept): void {
     if (this.#accept !== null) throw outOfPlace("accept");
     if (message.fresh.length !== this.#offer.sources.length) {
-      throw new SftpxError("protocol", "Cannot start: the accept names other sources", {
-        remote: true,
-      });
+      throw violation("the accept names other sources");
     }
     this.#accept = message;
     const { chunkBytes } = message;
     if (chunkBytes !== this.#offer.chunkBytes) this.#notices.push(chunkSizeNotice(chunkBytes));
-    if (this.#announced === null) return;
-    // Before anything else is heard: answers to it may be right behind.
-    for (const found of this.#announced) this.addEntries(found);
-    this.endEntries();
+    // Before anything else is heard: answers to what went ahead may be right behind.
+    this.#manifest.begin(message);
+    this.#announce();
   }
 
   #handleStored(range: Range): void {
@@ -321,16 +284,8 @@ export class Sender {
   #handleReceipt(message: Receipt): void {
     if (!this.#finishSent || this.#result !== null) throw outOfPlace("receipt");
     this.#result = this.#outcome.confirm(message);
-    this.#settleRest();
+    for (const chunk of this.#sealing.storeRest(this.chunkBytes)) this.#tally.count(chunk);
     this.#messages.push({ type: "done", transfer: this.#offer.transfer });
-  }
-
-  /** What is in place was stored, also where a chunk came twice and the second was not acknowledged. */
-  #settleRest(): void {
-    for (const file of this.#files.all()) {
-      for (const chunk of file.storeRest(this.chunkBytes)) this.#tally.count(chunk);
-      this.#sealing.drop(file.index);
-    }
   }
 
   /** Every entry is sealed or failed: states the root it stands by. */

@@ -5,6 +5,7 @@
 import { equalBytes } from "../base/bytes.ts";
 import { type ErrorCode, SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import type { OpenSpill } from "../base/spill.ts";
 import type { Finish } from "../wire/messages.ts";
 import type { Hashing } from "./hashing.ts";
 import { NOTHING_DELETED, type Pruning } from "./pruning.ts";
@@ -40,7 +41,7 @@ export class Settlement {
   #result: TransferResult | null = null;
 
   constructor(
-    { hashing, atomic, makesBase = false, pruning = null, tellEntries, paranoid }: {
+    { hashing, atomic, makesBase = false, pruning = null, tellEntries, paranoid, spill }: {
       readonly hashing: Hashing;
       readonly atomic: boolean;
       /** The directory that entries go into is none of them, and is made. */
@@ -50,13 +51,15 @@ export class Settlement {
       readonly tellEntries?: boolean;
       /** Every whole file is read again before it is committed. */
       readonly paranoid?: boolean;
+      /** Where what is kept of many entries may go. */
+      readonly spill?: OpenSpill | undefined;
     },
   ) {
     this.#hashing = hashing;
     this.#atomic = atomic;
     this.#makesBase = makesBase;
     this.#pruning = pruning;
-    this.entries = new ReceivedEntries({ tellEntries, paranoid });
+    this.entries = new ReceivedEntries({ tellEntries, paranoid, spill });
   }
 
   /** The sender named its root, and it is ours. */

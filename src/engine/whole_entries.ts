@@ -4,6 +4,7 @@
 
 import { RangeSet } from "../base/ranges.ts";
 import type { WholeFile } from "../store/store.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { ReceiveFile } from "./receive_file.ts";
 import type { RootLog } from "./root.ts";
 
@@ -52,7 +53,7 @@ export class WholeEntries {
     this.#flags[index] = WHOLE | (syncsAlone && !keepsStanding ? SYNCED : 0) |
       (keepsStanding ? KEEP : 0);
     if (awaitsJournal) this.#files.set(index, file);
-    return () => this.#wholeFile(index);
+    return () => this.#wholeFile(index, this.#log.digest(index));
   }
 
   /** The file itself is needed no more. */
@@ -76,13 +77,18 @@ export class WholeEntries {
    * leave out.
    */
   takeQueued(most: number): WholeFile[] {
-    const files: WholeFile[] = [];
-    while (files.length < most) {
+    const indexes: number[] = [];
+    while (indexes.length < most) {
       const index = this.#nextQueued();
       if (index === null) break;
-      files.push(this.#wholeFile(index));
+      indexes.push(index);
     }
-    return files;
+    // One buffer for all of them: each would be one to make and to collect.
+    const digests = new Uint8Array(indexes.length * DIGEST_BYTES);
+    return indexes.map((index, at) => {
+      const digest = digests.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES);
+      return this.#wholeFile(index, this.#log.digest(index, digest));
+    });
   }
 
   #nextQueued(): number | null {
@@ -93,11 +99,11 @@ export class WholeEntries {
     return this.#run.next < this.#run.end ? this.#run.next++ : null;
   }
 
-  #wholeFile(index: number): WholeFile {
+  #wholeFile(index: number, digest: Uint8Array): WholeFile {
     const flags = this.#flags[index] ?? 0;
     return {
       entry: index,
-      digest: this.#log.digest(index),
+      digest,
       synced: (flags & SYNCED) !== 0,
       keep: (flags & KEEP) !== 0,
     };

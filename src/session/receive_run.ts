@@ -6,6 +6,7 @@ import type { IsAsked } from "../engine/manifest_check.ts";
 import { Receiver, type ReceiverAction } from "../engine/receiver.ts";
 import type { TransferResult } from "../engine/report.ts";
 import type { Landed } from "../pool/messages.ts";
+import { SpillFiles } from "../runtime/spill_file.ts";
 import type { Begun, Store } from "../store/store.ts";
 import type { FilterRule, Message, Offer, Receipt, Widen } from "../wire/messages.ts";
 import { sayAbort, whenAborted } from "./abort.ts";
@@ -62,6 +63,7 @@ class ReceiveRun {
   readonly #landing: Landing;
   readonly #work: ReceiveWork;
   readonly #stop = new AbortController();
+  readonly #spill = new SpillFiles();
   readonly #ended = Promise.withResolvers<TransferResult>();
   /** What is told of deletions, which may be many, and the receipt behind them. */
   readonly #told: PacedSender;
@@ -73,7 +75,12 @@ class ReceiveRun {
   constructor(options: ReceiveRunOptions) {
     this.#options = options;
     const { offer, channel, slots, equipment: { hashing, rateLimit } } = options;
-    this.#receiver = new Receiver(offer, { ...options, ...options.begun, hashing });
+    this.#receiver = new Receiver(offer, {
+      ...options,
+      ...options.begun,
+      hashing,
+      spill: this.#spill.make,
+    });
     this.#told = new PacedSender(channel, this.#stop.signal);
     const { equipment: { pool }, movement } = options;
     const { signal } = this.#stop;
@@ -139,6 +146,7 @@ class ReceiveRun {
       return this.#progress.broken(error, begun.chunkBytes);
     } finally {
       this.#halt();
+      this.#spill[Symbol.dispose]();
       channel.close();
     }
   }

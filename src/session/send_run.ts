@@ -8,6 +8,7 @@ import type { TransferResult } from "../engine/report.ts";
 import { type FoundEntries, Sender } from "../engine/sender.ts";
 import { BufferPool } from "../pool/buffers.ts";
 import type { Packed } from "../pool/messages.ts";
+import { SpillFiles } from "../runtime/spill_file.ts";
 import { frameBufferBytes } from "../wire/frame.ts";
 import type { Accept, Offer, Range, Receipt, TransferMessage } from "../wire/messages.ts";
 import { sayAbort, whenAborted } from "./abort.ts";
@@ -61,6 +62,7 @@ class SendRun {
   readonly #progress: Progress;
   readonly #feed: WalkFeed;
   readonly #stop = new AbortController();
+  readonly #spill = new SpillFiles();
   readonly #ended = Promise.withResolvers<TransferResult>();
   #share: SlotShare | null = null;
   #buffers: BufferPool | null = null;
@@ -76,7 +78,12 @@ class SendRun {
   constructor(options: SendRunOptions) {
     this.#options = options;
     const { equipment: { hashing }, tellEntries, announced = null } = options;
-    this.#sender = new Sender(options.offer, { hashing, tellEntries, announced });
+    this.#sender = new Sender(options.offer, {
+      hashing,
+      tellEntries,
+      announced,
+      spill: this.#spill.make,
+    });
     this.#progress = new Progress(options.onEvent, {
       moving: "send",
       counts: () => this.#sender.counts,
@@ -118,6 +125,7 @@ class SendRun {
       this.#walkFirst?.[Symbol.dispose]();
       this.#buffers?.close();
       this.#share?.[Symbol.dispose]();
+      this.#spill[Symbol.dispose]();
       channel.close();
     }
   }

@@ -4,8 +4,10 @@
 
 import type { ErrorCode } from "../base/errors.ts";
 import type { EntryColumns } from "./entry_columns.ts";
+import type { RunColumns } from "./run_columns.ts";
 import type { Pruned, Store, WalkOptions, WalkSource } from "./store.ts";
 import type { WalkColumns } from "./walk_columns.ts";
+import type { WholeColumns } from "./whole_columns.ts";
 
 /** The store's calls that are one question and one answer. */
 export type StoreMethod = Exclude<keyof Store, "walk">;
@@ -13,10 +15,14 @@ export type StoreMethod = Exclude<keyof Store, "walk">;
 /** What a call is made with. */
 export type StoreArgs<M extends StoreMethod> = Packed<Parameters<Store[M]>>;
 
-/** The same, with the entries in it packed. */
+/** The same, with what there is much of in it packed. */
 type Packed<Args> = Args extends
   [number, number, Parameters<Store["register"]>[2], ...infer Rest extends unknown[]]
   ? [id: number, first: number, entries: EntryColumns, ...rest: Rest]
+  : Args extends Parameters<Store["commit"]>
+    ? [id: number, files: WholeColumns, leaveOut?: readonly number[] | undefined]
+  : Args extends Parameters<Store["journal"]>
+    ? [id: number, runs: RunColumns, leaveOut?: readonly number[] | undefined]
   : Args;
 
 /** Main thread to worker. */

@@ -13,8 +13,10 @@ import {
 } from "./entry_columns.ts";
 import type { StoreArgs, StoreMethod, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
 import { type PlacementColumns, unpackPlacements } from "./placement_columns.ts";
+import { packRuns } from "./run_columns.ts";
 import type { Store, StoreOptions, WalkBatch, WalkOptions, WalkSource } from "./store.ts";
 import { unpackBatch } from "./walk_columns.ts";
+import { packWholeFiles } from "./whole_columns.ts";
 
 /** Batches of one walk asked for before the first is taken: keeps the disk busy, bounds memory. */
 const WALK_BATCHES_AHEAD = 4;
@@ -165,8 +167,8 @@ class StoreProxy implements Store {
     return unpackPlacements(await placed);
   }
 
-  journal(...args: Parameters<Store["journal"]>): ReturnType<Store["journal"]> {
-    return this.#call("journal", args);
+  journal(...[id, runs, ...rest]: Parameters<Store["journal"]>): ReturnType<Store["journal"]> {
+    return this.#call("journal", [id, packRuns(runs), ...rest]);
   }
 
   forget(...args: Parameters<Store["forget"]>): ReturnType<Store["forget"]> {
@@ -179,8 +181,8 @@ class StoreProxy implements Store {
     return this.#call("placeDirectories", args);
   }
 
-  commit(...args: Parameters<Store["commit"]>): ReturnType<Store["commit"]> {
-    return this.#call("commit", args);
+  commit(...[id, files, ...rest]: Parameters<Store["commit"]>): ReturnType<Store["commit"]> {
+    return this.#call("commit", [id, packWholeFiles(files), ...rest]);
   }
 
   finish(...args: Parameters<Store["finish"]>): ReturnType<Store["finish"]> {

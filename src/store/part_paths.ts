@@ -21,6 +21,29 @@ export function isPartName(name: string): boolean {
   return PART_NAME.test(name);
 }
 
+/** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
+const SHARD_BITS = 10;
+
+/** Directory of the part that a run has for an entry, below `.sftpx/parts`. */
+export function shardOf(run: string, entry: number): string {
+  return `${run}/${(entry >>> SHARD_BITS).toString(16)}`;
+}
+
+/** Name of the part that a run has for an entry. */
+export function partNameOf(run: string, entry: number): string {
+  return `${shardOf(run, entry)}/${entry.toString(16)}`;
+}
+
+/** Which run has a part of this name, and for which entry; null where none makes such a name. */
+export function splitPartName(
+  name: string,
+): { readonly run: string; readonly entry: number } | null {
+  if (!isPartName(name)) return null;
+  const run = name.slice(0, name.indexOf("/"));
+  const entry = Number.parseInt(name.slice(name.lastIndexOf("/") + 1), 16);
+  return partNameOf(run, entry) === name ? { run, entry } : null;
+}
+
 export class PartPaths {
   /** Absolute path of `.sftpx/parts`. */
   readonly #parts: string;

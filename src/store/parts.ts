@@ -7,13 +7,22 @@ import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { DISK, type Disk } from "./disk.ts";
 import { allOf, type Steps } from "./steps.ts";
-import { NAMES_FILE, PartPaths, removeIfEmpty, removeIfNameless } from "./part_paths.ts";
+import {
+  NAMES_FILE,
+  partNameOf,
+  PartPaths,
+  removeIfEmpty,
+  removeIfNameless,
+  shardOf,
+} from "./part_paths.ts";
 
-/** Entries a directory of parts holds, as a power of two: lookups stay cheap, few directories. */
-const SHARD_BITS = 10;
 const RUN_BYTES = 8;
 /** Some fifty pages of the journal: more than one transaction of it takes. */
 const ROOM_BYTES = 256 * 1024;
+
+/** Names of parts that stay. */
+type KeptParts = Pick<ReadonlySet<string>, "has">;
+
 export class PartsRun {
   /** Absolute path of `.sftpx/parts`. */
   readonly #parts: string;
@@ -41,17 +50,13 @@ export class PartsRun {
 
   /** Name of an entry's part below `.sftpx/parts`; its directory is made. */
   nameOf(entry: number): string {
-    this.#make(this.#shardOf(entry));
+    this.#make(shardOf(this.#run, entry));
     return this.nameFor(entry);
   }
 
   /** The same, and nothing is made. */
   nameFor(entry: number): string {
-    return `${this.#shardOf(entry)}/${entry.toString(16)}`;
-  }
-
-  #shardOf(entry: number): string {
-    return `${this.#run}/${(entry >>> SHARD_BITS).toString(16)}`;
+    return partNameOf(this.#run, entry);
   }
 
   /** Absolute path of a part, of this run or an earlier one. */
@@ -119,13 +124,13 @@ export class PartsRun {
     return [`${path}/${shard}`, path, this.#parts, dirname(this.#parts)];
   }
 
-  /** Removes this run's parts, but those named in `keep`, and what earlier ones left empty. */
-  sweep(keep: ReadonlySet<string>): void {
+  /** Removes this run's parts, but those that `keep` has by name, and what earlier ones left empty. */
+  sweep(keep: KeptParts): void {
     allOf(this.sweeping(keep));
   }
 
   /** The same in steps: a peer decides how many there are. */
-  *sweeping(keep: ReadonlySet<string>): Steps<void> {
+  *sweeping(keep: KeptParts): Steps<void> {
     yield* sweepRun(`${this.#parts}/${this.#run}`, { run: this.#run, keep, disk: this.#disk });
     this.#made.clear();
     this.#paths.forget();
@@ -157,7 +162,7 @@ function* sweepRun(
   path: string,
   { run, keep, disk }: {
     readonly run: string;
-    readonly keep: ReadonlySet<string>;
+    readonly keep: KeptParts;
     readonly disk: Disk;
   },
 ): Steps<void> {

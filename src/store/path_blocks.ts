@@ -1,7 +1,9 @@
 // Paths by number, kept small: in blocks, each path as what differs from the one before. In no order that
-// they must have; the more alike neighbours are, the less they take.
+// they must have; the more alike neighbours are, the less they take. Of the blocks some MiB stay in memory (I8).
 
+import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
 import { comparePaths } from "../base/path.ts";
+import { type OpenSpill, SpilledTexts } from "../base/spill.ts";
 
 /** Paths in a block: few enough to unpack at once, many enough to share what they begin with. */
 const BLOCK_PATHS = 128;
@@ -20,13 +22,16 @@ export class PathBlocks {
   /** Number of the first path of each block, and that path. */
   readonly #numbers: number[] = [];
   readonly #firsts: string[] = [];
-  /** Shared length and rest, again and again; null for the last while it is being filled. */
-  readonly #packed: (string | null)[] = [];
+  /** Shared length and rest, again and again; not of the last while it is being filled. */
+  readonly #packed: SpilledTexts;
   #open: string[] = [];
   #length = 0;
   /** By block, the oldest first. */
   readonly #unpacked = new Map<number, readonly string[]>();
-  #packedBytes = 0;
+
+  constructor({ spill }: { readonly spill?: OpenSpill | undefined } = {}) {
+    this.#packed = new SpilledTexts({ spill });
+  }
 
   /** How many paths there are. */
   get length(): number {
@@ -38,9 +43,9 @@ export class PathBlocks {
     return this.#numbers.length;
   }
 
-  /** What the packed ones take, where a character takes a byte. */
+  /** What the packed ones take in memory. */
   get heldBytes(): number {
-    return this.#packedBytes;
+    return this.#packed.heldBytes;
   }
 
   add(path: string): void {
@@ -48,7 +53,6 @@ export class PathBlocks {
     if (this.#open.length === 0) {
       this.#numbers.push(this.#length);
       this.#firsts.push(path);
-      this.#packed.push(null);
     }
     this.#open.push(path);
     this.#length++;
@@ -57,9 +61,7 @@ export class PathBlocks {
   /** What comes next begins a block. */
   close(): void {
     if (this.#open.length === 0) return;
-    const packed = pack(this.#open);
-    this.#packed[this.#packed.length - 1] = packed;
-    this.#packedBytes += packed.length + this.#open[0]!.length;
+    this.#packed.add(encodeUtf8(pack(this.#open)));
     this.#open = [];
   }
 
@@ -72,11 +74,10 @@ export class PathBlocks {
 
   /** The paths of a block, not to be kept. */
   paths(block: number): readonly string[] {
-    const packed = this.#packed[block];
-    if (packed === undefined) return [];
-    if (packed === null) return this.#open;
     const known = this.#unpacked.get(block);
     if (known !== undefined) return known;
+    if (block >= this.#packed.length) return this.#open;
+    const packed = decodeUtf8(this.#packed.get(block));
     const paths = unpack(this.#firsts[block] ?? "", packed);
     this.#unpacked.set(block, paths);
     const [oldest = block] = this.#unpacked.keys();

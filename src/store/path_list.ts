@@ -3,19 +3,24 @@
 // filled in ascending order, begun anew at most once, and then does not know what is among them.
 
 import { comparePaths, foldPath } from "../base/path.ts";
+import type { OpenSpill } from "../base/spill.ts";
 import { END, PathBlocks } from "./path_blocks.ts";
 
 /** Sections a manifest has at most, each in ascending order. */
 const SECTIONS = 2;
 
 export class PathList {
-  readonly #blocks = new PathBlocks();
+  readonly #blocks: PathBlocks;
   /** First path of each section, by number. */
   readonly #sections: number[] = [];
   #last: string | null = null;
   #isOrdered = true;
   /** Folded path to a spelling of it; made when it is first asked for. */
   #folded: Map<string, string> | null = null;
+
+  constructor(options: { readonly spill?: OpenSpill | undefined } = {}) {
+    this.#blocks = new PathBlocks(options);
+  }
 
   /** False when a path came that is not behind the one before it, for a second time. */
   get isOrdered(): boolean {

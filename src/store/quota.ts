@@ -139,8 +139,8 @@ export class Charge {
       readonly heldBytes: number;
     },
   ): number {
-    const { journal, door, quotaBytes } = this.#context;
-    const known = quotaBytes === null ? 0 : journal.chargedBytes(final, this.#account.id) ?? 0;
+    const { journal: { accounts }, door, quotaBytes } = this.#context;
+    const known = quotaBytes === null ? 0 : accounts.chargedBytes(final, this.#account.id) ?? 0;
     // What is gone is not replaced: its record goes once there is no room for it.
     const ownBytes = known > 0 && isGone(final, door) ? 0 : known;
     if (ownBytes > 0) this.#replaced.add(final);
@@ -215,17 +215,17 @@ export class Charge {
 
   /** Goes through what the holder put in place until enough of it is found to be gone. */
   #lookForGone(isEnough: () => boolean): void {
-    const { journal, door, dropGone } = this.#context;
+    const { journal: { accounts }, door, dropGone } = this.#context;
     const untilMs = performance.now() + LIMITS.quotaLookMs;
     for (let after = ""; performance.now() < untilMs && !isEnough();) {
-      const paths = journal.accounts.chargedPaths(this.#account.id, { after, most: ROWS_AT_ONCE });
+      const paths = accounts.chargedPaths(this.#account.id, { after, most: ROWS_AT_ONCE });
       if (paths.length === 0) return;
       after = paths.at(-1)!;
       const isLost = (path: string) => isGone(path, door) && !this.#isReplaced(path);
       const gone = paths.filter((path) => !this.#gone.has(path) && isLost(path));
       if (gone.length === 0) continue;
       if (dropGone === null) {
-        const bytes = gone.map((path) => journal.chargedBytes(path, this.#account.id) ?? 0);
+        const bytes = gone.map((path) => accounts.chargedBytes(path, this.#account.id) ?? 0);
         for (const path of gone) this.#gone.add(path);
         this.#account.usedBytes -= bytes.reduce((sum, one) => sum + one, 0);
       } else {

@@ -2,13 +2,14 @@
 // journalled and what is in place. Puts nothing in place before the manifest is whole (I1), and leaves
 // either a finished tree or parts to resume from. Synchronous; lives in the store's worker.
 
+import { dirname } from "node:path";
+import { SpillFiles } from "../runtime/spill_file.ts";
 import type { FilterRule } from "../wire/messages.ts";
 import { type Beginning, beginningOf } from "./beginning.ts";
 import { ChunkJournal, type OpenFile } from "./chunk_journal.ts";
 import type { Place } from "./commit.ts";
 import { Committing } from "./committing.ts";
 import type { Hold } from "./claims.ts";
-import { dirname } from "node:path";
 import type { Disk, WholeSync } from "./disk.ts";
 import { osError } from "../base/os_error.ts";
 import { Door } from "./door.ts";
@@ -21,7 +22,7 @@ import { type PlacingContext, placingDirectories } from "./placing.ts";
 import { type NameRules, namesAt } from "./names.ts";
 import { PartsRun } from "./parts.ts";
 import type { Pruner } from "./prune.ts";
-import { prunerOf, recordRemoved } from "./pruning.ts";
+import { noting, prunerOf, recordRemoved } from "./pruning.ts";
 import type { Charge, Quotas } from "./quota.ts";
 import { Register, type RegisterRest } from "./register.ts";
 import type { Room } from "./room.ts";
@@ -64,6 +65,8 @@ export class Receiving {
   readonly #linkNames = new LinkNames();
   /** Makes many small files durable together; null where each is synced by who writes it. */
   readonly #whole: WholeSync | null;
+  /** Of what is kept of very many entries, what is not in memory. */
+  readonly #spill: SpillFiles;
   #pruner: Pruner | null = null;
 
   constructor(transfer: ReceiveTransfer, context: ReceiveContext) {
@@ -75,17 +78,16 @@ export class Receiving {
     });
     const { journal, mask } = context;
     this.#beginning = beginningOf(transfer, { door: this.#door, journal });
-    const { destination, goesOn, holdsParts, from, free } = this.#beginning;
+    const { destination, goesOn, holdsParts, from, free, neededBytes } = this.#beginning;
     this.#names = namesAt(destination, { door: this.#door, names: context.names });
     context.hold.claim(transfer.sources.map((source) => destination.top(source)));
-    // Nothing of these stands there or is held: they need what they are.
-    const newBytes = transfer.sources.map(({ sizeBytes }, i) => free[i] ? sizeBytes ?? 0 : 0);
-    const neededBytes = newBytes.reduce((sum, bytes) => sum + bytes, 0);
     context.room.foresee(neededBytes);
     this.#run = new PartsRun(context.partsDirectory, disk);
     this.#charge = context.quotas.open(this.#transfer, { journal, door: this.#door });
     this.#foresee(neededBytes);
+    this.#spill = new SpillFiles([context.partsDirectory]);
     this.#register = new Register(this.#transfer, {
+      spill: this.#spill.make,
       disk,
       journal,
       charge: this.#charge,
@@ -210,10 +212,11 @@ export class Receiving {
       throw new TypeError("Cannot remove what is extraneous: directories are not placed yet");
     }
     this.#lookAnew();
+    const { disk, journal } = this.#context;
     this.#pruner ??= prunerOf(this.#beginning, {
       rules,
       door: this.#door,
-      disk: this.#context.disk,
+      disk: noting(disk, () => journal.transaction(() => this.#chunks.touch())),
       paths: this.#register.paths,
       ignoresCase: this.#names.ignoresCase,
       onLost: (directory) => this.#register.touched.add(directory),
@@ -243,8 +246,7 @@ export class Receiving {
   abandon(): void {
     this.#lookAnew();
     try {
-      const files = this.#register.files.values();
-      this.#run.sweep(new Set(files.flatMap(({ row, part }) => row === null ? [] : [part])));
+      this.#run.sweep(this.#register.journalledParts);
     } catch (thrown) {
       throw osError(thrown, "put a transfer aside");
     } finally {
@@ -254,6 +256,7 @@ export class Receiving {
 
   #release(): void {
     this.#whole?.[Symbol.dispose]();
+    this.#spill[Symbol.dispose]();
     this.#charge?.discard();
     this.#context.hold.discard();
   }

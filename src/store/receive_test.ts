@@ -26,7 +26,7 @@ import { NEVER_NS } from "./chunk_journal.ts";
 import { DISK, type Disk, stampOf } from "./disk.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { Journal } from "./journal.ts";
-import { DEFAULT_POLICY } from "./store.ts";
+import { DEFAULT_POLICY } from "./policy.ts";
 
 Deno.test("modes and times are restored, set-id and sticky bits are not", () =>
   inDirectory((root) => {

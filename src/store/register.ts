@@ -2,8 +2,10 @@
 // of it. Refuses entries out of sequence; an entry that cannot be placed fails alone. Puts nothing under a
 // final name.
 
-import { SftpxError, toSftpxError } from "../base/errors.ts";
-import { isDamage } from "../base/os_error.ts";
+import { SftpxError } from "../base/errors.ts";
+import { isDamage, osError } from "../base/os_error.ts";
+import { escapeText } from "../base/text.ts";
+import type { OpenSpill } from "../base/spill.ts";
 import type { Entry } from "../wire/messages.ts";
 import type { Destination } from "./destination.ts";
 import type { EntriesInTurn } from "./entry_columns.ts";
@@ -14,6 +16,7 @@ import { ManifestGuard } from "./manifest_guard.ts";
 import type { NameRules } from "./names.ts";
 import { restoredMode } from "./modes.ts";
 import { type ModeChange, Opening, type OpeningContext } from "./opening.ts";
+import { splitPartName } from "./part_paths.ts";
 import { PathList } from "./path_list.ts";
 import { requireFileBound } from "./quota.ts";
 import { RegisteredDirectories, type RegisteredDirectory } from "./registered_directories.ts";
@@ -35,6 +38,8 @@ export interface RegisterContext extends Omit<OpeningContext, "files" | "modes" 
   readonly linkNames: LinkNames;
   /** The process's file mask. */
   readonly mask: number;
+  /** Where what is kept of many entries may go. */
+  readonly spill: OpenSpill;
 }
 
 /** What comes with entries. */
@@ -69,7 +74,7 @@ export class Register {
   /** Files in place whose mode is to change, by entry. */
   readonly modes = new Map<number, ModeChange>();
   /** Everything the manifest names, what failed included: none of it is extraneous. */
-  readonly paths = new PathList();
+  readonly paths: PathList;
   /** Where a resume would begin. */
   readonly frontier: Frontier;
 
@@ -77,21 +82,20 @@ export class Register {
     this.#transfer = transfer;
     this.#context = context;
     this.#guard = new ManifestGuard(context.names, { from: context.from });
+    const { spill } = context;
+    this.paths = new PathList({ spill });
     const path = (entry: number) => this.paths.path(entry);
     const final = (path: string) => context.destination.at(path);
     const finalOf = (entry: number) => final(path(entry));
     this.directories = new RegisteredDirectories(finalOf);
-    this.links = new RegisteredLinks(finalOf);
+    this.links = new RegisteredLinks(finalOf, { spill });
     this.touched = new Touched({
       root: context.door.root,
       find: (final) => this.#directoryAt(final),
       flagged: () => this.directories.touched(),
     });
-    this.files = new RegisteredFiles({
-      path,
-      final,
-      part: (entry) => context.run.nameFor(entry),
-    });
+    const part = (entry: number) => context.run.nameFor(entry);
+    this.files = new RegisteredFiles({ path, final, part }, { spill });
     this.frontier = new Frontier(this.files, context.from);
     const { files, modes, touched } = this;
     this.#opening = new Opening(transfer, { ...context, files, modes, touched });
@@ -104,6 +108,17 @@ export class Register {
 
   close(): void {
     this.#isClosed = true;
+  }
+
+  /** Of the parts of this run, those that the journal knows of, by name. */
+  get journalledParts(): Pick<ReadonlySet<string>, "has"> {
+    return {
+      has: (name) => {
+        const part = splitPartName(name);
+        const file = part === null ? undefined : this.files.get(part.entry);
+        return file?.part === name && file.row !== null;
+      },
+    };
   }
 
   /** Entries that failed elsewhere: what is placed without a commit is not placed for them. */
@@ -174,7 +189,7 @@ export class Register {
     } catch (thrown) {
       // Not the entry's fault, and no other one would fare better.
       if (isDamage(thrown)) throw thrown;
-      const { code, message } = toSftpxError(thrown);
+      const { code, message } = osError(thrown, `place "${escapeText(entry.path)}"`);
       return { kind: "failed", code, message };
     }
   }

@@ -1,11 +1,12 @@
 // The files of a transfer that are registered and not yet in place, by entry: as many as its manifest
-// names, for none is put in place before that is closed (I1). Kept as columns, some forty bytes for each
-// (I8); a file as an object is a view, alive as long as somebody uses it.
+// names, for none is put in place before that is closed (I1). Kept in columns, by blocks of which some MiB
+// stay in memory (I8); a file as an object is a view, alive as long as somebody uses it.
 
-import { Slabs } from "../base/slabs.ts";
+import { type OpenSpill, SpilledBlocks } from "../base/spill.ts";
 import type { Stamp } from "../wire/messages.ts";
 import type { OpenFile } from "./chunk_journal.ts";
-import { Column, IDS, type Kind, NUMBERS, TIMES } from "./column.ts";
+import { COLUMNS_BYTES, FileColumns } from "./file_columns.ts";
+import { partNameOf, splitPartName } from "./part_paths.ts";
 
 /** What follows from an entry's number, always the same. */
 export interface RegisteredNames {
@@ -17,161 +18,150 @@ export interface RegisteredNames {
   part(entry: number): string;
 }
 
-/** Files whose columns are made, and given up, together. */
-const PAGE_BITS = 9;
-const PAGE_FILES = 1 << PAGE_BITS;
+/** The part is one from before, of the run by this number; 0 for this run's own, by the entry. */
+type RunNumber = number;
+/** The name of the part is kept as it is. */
+const ODD_RUN: RunNumber = 0xffff;
 
-const OPEN = 1;
-const STRAY = 2;
-const STALE = 4;
+export interface RegisteredFilesOptions {
+  readonly spill?: OpenSpill | undefined;
+}
 
-/** What a row's number is kept as where there is none. */
-const NONE = -1;
+/** Files whose columns are one block. */
+const BLOCK_BITS = 9;
+const BLOCK_FILES = 1 << BLOCK_BITS;
+/** Of more files than may be on their way at once, `LIMITS.openEntries`. */
+const HELD_BYTES = 6 * 2 ** 20;
 
-class Page {
-  /** Files in it that are open. */
-  open = 0;
-  readonly flags: Uint8Array;
-  readonly modes: Column<number>;
-  readonly sizes: Column<number>;
-  /** Beyond the size. */
-  readonly growths: Column<number>;
-  readonly charges: Column<number>;
-  readonly rows: Column<number>;
-  readonly undurable: Column<number>;
-  readonly mtimes: Column<bigint>;
-  /** Of stamps; their sizes and times are mostly those of the entries, so they are kept beyond these. */
-  readonly stampSizes: Column<number>;
-  readonly stampMtimes: Column<bigint>;
-  readonly ctimes: Column<bigint>;
-  readonly devices: Column<bigint>;
-  readonly inodes: Column<bigint>;
-  /** Names that do not follow from the number. */
-  readonly paths = new Map<number, string>();
-  readonly finals = new Map<number, string>();
-  readonly parts = new Map<number, string>();
-  readonly standing = new Map<number, Stamp>();
+/** Names of a file that do not follow from its number. */
+type OddNames = Partial<Pick<OpenFile, "path" | "final" | "part">>;
 
-  constructor(slabs: Slabs) {
-    const of = <T extends number | bigint>(kind: Kind<T>) =>
-      new Column(kind, { count: PAGE_FILES, slabs });
-    this.flags = slabs.take(PAGE_FILES);
-    [this.modes, this.sizes, this.growths] = [of(NUMBERS), of(NUMBERS), of(NUMBERS)];
-    [this.charges, this.rows, this.undurable] = [of(NUMBERS), of(NUMBERS), of(NUMBERS)];
-    [this.stampSizes, this.mtimes, this.stampMtimes] = [of(NUMBERS), of(TIMES), of(TIMES)];
-    [this.ctimes, this.devices, this.inodes] = [of(TIMES), of(IDS), of(IDS)];
-  }
-
-  get heldBytes(): number {
-    const { modes, sizes, growths, charges, rows, undurable, mtimes } = this;
-    const { stampSizes, stampMtimes, ctimes, devices, inodes } = this;
-    const entries = [modes, sizes, growths, charges, rows, undurable, mtimes];
-    const stamps = [stampSizes, stampMtimes, ctimes, devices, inodes];
-    return [...entries, ...stamps].reduce((sum, column) => sum + column.heldBytes, PAGE_FILES);
-  }
-
-  put(at: number, file: OpenFile, isFirst: boolean): void {
-    const { sizeBytes, mtimeNs, stamp } = file;
-    this.flags[at] = OPEN | (file.isStray ? STRAY : 0) | (file.isStale ? STALE : 0);
-    this.modes.set(at, file.mode, isFirst);
-    this.sizes.set(at, sizeBytes, isFirst);
-    this.growths.set(at, file.growthBytes - sizeBytes, isFirst);
-    this.charges.set(at, file.chargedBytes, isFirst);
-    this.rows.set(at, file.row ?? NONE, isFirst);
-    this.undurable.set(at, file.undurable, isFirst);
-    this.mtimes.set(at, mtimeNs, isFirst);
-    this.stampSizes.set(at, stamp.sizeBytes - sizeBytes, isFirst);
-    this.stampMtimes.set(at, BigInt.asIntN(64, stamp.mtimeNs - mtimeNs), isFirst);
-    this.ctimes.set(at, stamp.ctimeNs, isFirst);
-    this.devices.set(at, stamp.device, isFirst);
-    this.inodes.set(at, stamp.inode, isFirst);
-  }
-
-  stamp(at: number): Stamp {
-    return {
-      device: this.devices.get(at),
-      inode: this.inodes.get(at),
-      sizeBytes: this.sizes.get(at) + this.stampSizes.get(at),
-      mtimeNs: BigInt.asIntN(64, this.mtimes.get(at) + this.stampMtimes.get(at)),
-      ctimeNs: this.ctimes.get(at),
-    };
-  }
-
-  forget(at: number): void {
-    for (const names of [this.paths, this.finals, this.parts, this.standing]) names.delete(at);
-  }
+/** What a view asks. */
+interface Kept {
+  readonly names: RegisteredNames;
+  readonly odd: ReadonlyMap<number, OddNames>;
+  readonly runs: readonly string[];
+  see(entry: number): FileColumns;
+  change(entry: number): FileColumns;
 }
 
 export class RegisteredFiles {
-  readonly #pages = new Map<number, Page>();
-  readonly #names: RegisteredNames;
-  /** A page goes with its last file, and a slab with its last page: files end about as they began. */
-  readonly #slabs = new Slabs();
+  readonly #blocks: SpilledBlocks<FileColumns>;
+  /** Blocks in which files are open, and how many. */
+  readonly #open = new Map<number, number>();
+  readonly #odd = new Map<number, OddNames>();
+  /** Runs before this one, by their numbers, and the numbers of them. */
+  readonly #runs: string[] = [""];
+  readonly #runNumbers = new Map<string, RunNumber>();
+  readonly #kept: Kept;
   #size = 0;
 
-  constructor(names: RegisteredNames) {
-    this.#names = names;
+  constructor(names: RegisteredNames, { spill }: RegisteredFilesOptions = {}) {
+    const blocks = new SpilledBlocks({
+      blockBytes: COLUMNS_BYTES * BLOCK_FILES,
+      view: (memory) => new FileColumns(memory, BLOCK_FILES),
+      heldBytes: HELD_BYTES,
+      spill,
+    });
+    this.#blocks = blocks;
+    this.#kept = {
+      names,
+      odd: this.#odd,
+      runs: this.#runs,
+      see: (entry) => blocks.see(entry >>> BLOCK_BITS),
+      change: (entry) => blocks.change(entry >>> BLOCK_BITS),
+    };
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** How many pages of columns are held for them. */
-  get pages(): number {
-    return this.#pages.size;
+  /** How many blocks have open files in them. */
+  get blocks(): number {
+    return this.#open.size;
   }
 
-  /** What they take. */
+  /** What they take in memory. */
   get heldBytes(): number {
-    return this.#pages.values().reduce((sum, page) => sum + page.heldBytes, 0);
+    return this.#blocks.heldBytes;
   }
 
   get(entry: number): OpenFile | undefined {
-    const page = this.#pages.get(entry >>> PAGE_BITS);
-    const at = entry & (PAGE_FILES - 1);
-    if (page === undefined || (page.flags[at]! & OPEN) === 0) return undefined;
-    return new View(entry, { page, names: this.#names });
+    return this.#has(entry) ? new View(entry, this.#kept) : undefined;
   }
 
   /** Keeps what is said of a file; the object itself is not kept. */
   set(entry: number, file: OpenFile): void {
-    const number = entry >>> PAGE_BITS;
-    const page = this.#pages.get(number) ?? new Page(this.#slabs);
-    this.#pages.set(number, page);
-    const at = entry & (PAGE_FILES - 1);
-    const isFirst = page.open === 0;
-    if ((page.flags[at]! & OPEN) === 0) {
-      page.open++;
+    const block = entry >>> BLOCK_BITS;
+    const open = this.#open.get(block) ?? 0;
+    const columns = this.#blocks.change(block);
+    if (open === 0) columns.clear();
+    const at = entry & (BLOCK_FILES - 1);
+    if (!columns.isOpen(at)) {
+      this.#open.set(block, open + 1);
       this.#size++;
     }
-    page.put(at, file, isFirst);
-    page.forget(at);
-    const path = this.#names.path(entry);
-    if (file.path !== path) page.paths.set(at, file.path);
-    if (file.final !== this.#names.final(file.path)) page.finals.set(at, file.final);
-    if (file.part !== this.#names.part(entry)) page.parts.set(at, file.part);
-    if (file.standing !== null) page.standing.set(at, file.standing);
+    columns.put(at, file);
+    const earlier = this.#earlierPart(entry, file.part);
+    columns.runs[at] = earlier.run;
+    columns.partEntries[at] = earlier.entry;
+    this.#odd.delete(entry);
+    const odd = this.#oddOf(entry, file, earlier.run === ODD_RUN);
+    if (odd !== null) this.#odd.set(entry, odd);
   }
 
   delete(entry: number): boolean {
-    const number = entry >>> PAGE_BITS;
-    const page = this.#pages.get(number);
-    const at = entry & (PAGE_FILES - 1);
-    if (page === undefined || (page.flags[at]! & OPEN) === 0) return false;
+    if (!this.#has(entry)) return false;
+    const block = entry >>> BLOCK_BITS;
+    const open = this.#open.get(block)! - 1;
     this.#size--;
-    if (--page.open === 0) return this.#pages.delete(number);
-    page.flags[at] = 0;
-    page.forget(at);
+    this.#odd.delete(entry);
+    if (open > 0) {
+      this.#open.set(block, open);
+      this.#blocks.change(block).close(entry & (BLOCK_FILES - 1));
+    } else {
+      this.#open.delete(block);
+      this.#blocks.forget(block);
+    }
     return true;
   }
 
   *values(): Generator<OpenFile> {
-    for (const [number, { flags }] of this.#pages) {
-      for (let at = 0; at < PAGE_FILES; at++) {
-        if ((flags[at]! & OPEN) !== 0) yield this.get((number << PAGE_BITS) + at)!;
+    for (const block of this.#open.keys()) {
+      for (let at = 0; at < BLOCK_FILES; at++) {
+        const file = this.get((block << BLOCK_BITS) + at);
+        if (file !== undefined) yield file;
       }
     }
+  }
+
+  #has(entry: number): boolean {
+    const block = entry >>> BLOCK_BITS;
+    return this.#open.has(block) && this.#blocks.see(block).isOpen(entry & (BLOCK_FILES - 1));
+  }
+
+  /** As what a part's name is kept: a resume has one from before for each file that it goes on with. */
+  #earlierPart(entry: number, name: string): { readonly run: RunNumber; readonly entry: number } {
+    if (name === this.#kept.names.part(entry)) return { run: 0, entry };
+    const part = splitPartName(name);
+    if (part === null) return { run: ODD_RUN, entry };
+    let run = this.#runNumbers.get(part.run);
+    if (run === undefined) {
+      if (this.#runs.length === ODD_RUN) return { run: ODD_RUN, entry };
+      run = this.#runs.push(part.run) - 1;
+      this.#runNumbers.set(part.run, run);
+    }
+    return { run, entry: part.entry };
+  }
+
+  #oddOf(entry: number, { path, final, part }: OpenFile, isOddPart: boolean): OddNames | null {
+    const { names } = this.#kept;
+    const odd: { -readonly [name in keyof OddNames]: OddNames[name] } = {};
+    if (path !== names.path(entry)) odd.path = path;
+    if (final !== names.final(path)) odd.final = final;
+    if (isOddPart) odd.part = part;
+    return Object.keys(odd).length === 0 ? null : odd;
   }
 }
 
@@ -179,86 +169,96 @@ export class RegisteredFiles {
 class View implements OpenFile {
   readonly #entry: number;
   readonly #at: number;
-  readonly #page: Page;
-  readonly #names: RegisteredNames;
+  readonly #kept: Kept;
 
-  constructor(
-    entry: number,
-    { page, names }: { readonly page: Page; readonly names: RegisteredNames },
-  ) {
+  constructor(entry: number, kept: Kept) {
     this.#entry = entry;
-    this.#at = entry & (PAGE_FILES - 1);
-    this.#page = page;
-    this.#names = names;
+    this.#at = entry & (BLOCK_FILES - 1);
+    this.#kept = kept;
   }
 
   get path(): string {
-    return this.#page.paths.get(this.#at) ?? this.#names.path(this.#entry);
+    return this.#odd?.path ?? this.#kept.names.path(this.#entry);
   }
 
   get final(): string {
-    return this.#page.finals.get(this.#at) ?? this.#names.final(this.path);
-  }
-
-  get sizeBytes(): number {
-    return this.#page.sizes.get(this.#at);
-  }
-
-  get mode(): number {
-    return this.#page.modes.get(this.#at);
-  }
-
-  get mtimeNs(): bigint {
-    return this.#page.mtimes.get(this.#at);
-  }
-
-  get stamp(): Stamp {
-    return this.#page.stamp(this.#at);
+    return this.#odd?.final ?? this.#kept.names.final(this.path);
   }
 
   get part(): string {
-    return this.#page.parts.get(this.#at) ?? this.#names.part(this.#entry);
+    const run = this.#columns.runs[this.#at]!;
+    if (run === 0) return this.#kept.names.part(this.#entry);
+    const earlier = this.#kept.runs[run];
+    return earlier === undefined
+      ? this.#odd!.part!
+      : partNameOf(earlier, this.#columns.partEntries[this.#at]!);
+  }
+
+  get sizeBytes(): number {
+    return this.#columns.sizes[this.#at]!;
+  }
+
+  get mode(): number {
+    return this.#columns.modes[this.#at]!;
+  }
+
+  get mtimeNs(): bigint {
+    return this.#columns.mtimes[this.#at]!;
+  }
+
+  get stamp(): Stamp {
+    return this.#columns.stamps.get(this.#at);
   }
 
   get standing(): Stamp | null {
-    return this.#page.standing.get(this.#at) ?? null;
+    return this.#columns.standingAt(this.#at);
   }
 
   get isStray(): boolean {
-    return (this.#page.flags[this.#at]! & STRAY) !== 0;
+    return this.#columns.isStray(this.#at);
   }
 
   get growthBytes(): number {
-    return this.sizeBytes + this.#page.growths.get(this.#at);
+    return this.#columns.growths[this.#at]!;
   }
 
   get chargedBytes(): number {
-    return this.#page.charges.get(this.#at);
+    return this.#columns.charges[this.#at]!;
   }
 
   get row(): number | null {
-    const row = this.#page.rows.get(this.#at);
-    return row === NONE ? null : row;
+    return this.#columns.rowAt(this.#at);
   }
 
   set row(row: number | null) {
-    this.#page.rows.set(this.#at, row ?? NONE);
+    this.#changed.setRow(this.#at, row);
   }
 
   get isStale(): boolean {
-    return (this.#page.flags[this.#at]! & STALE) !== 0;
+    return this.#columns.isStale(this.#at);
   }
 
   set isStale(isStale: boolean) {
-    const flags = this.#page.flags[this.#at]! & ~STALE;
-    this.#page.flags[this.#at] = flags | (isStale ? STALE : 0);
+    this.#changed.setStale(this.#at, isStale);
   }
 
   get undurable(): number {
-    return this.#page.undurable.get(this.#at);
+    return this.#columns.undurable[this.#at]!;
   }
 
   set undurable(undurable: number) {
-    this.#page.undurable.set(this.#at, undurable);
+    this.#changed.undurable[this.#at] = undurable;
+  }
+
+  get #odd(): OddNames | undefined {
+    return this.#kept.odd.get(this.#entry);
+  }
+
+  get #columns(): FileColumns {
+    return this.#kept.see(this.#entry);
+  }
+
+  get #changed(): FileColumns {
+    return this.#kept.change(this.#entry);
   }
 }

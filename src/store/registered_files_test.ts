@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { OpenFile } from "./chunk_journal.ts";
+import { memoryFile } from "../base/_spill_fixture.ts";
 import { RegisteredFiles } from "./registered_files.ts";
 
 const partOf = (entry: number) => `run/${entry.toString(16)}`;
@@ -84,34 +85,72 @@ Deno.test("a file set again is another one, and counts once", () => {
   assert.equal(files.size, 1);
 });
 
-Deno.test("columns go with the last file in them (I8)", () => {
+Deno.test("a block is done with when its last file is", () => {
   const files = new RegisteredFiles(NAMES);
   for (let entry = 0; entry < 2000; entry++) files.set(entry, openFile(entry));
-  assert.equal(files.pages, 4);
+  assert.equal(files.blocks, 4);
   for (let entry = 0; entry < 1999; entry++) assert.ok(files.delete(entry));
-  assert.deepEqual([files.size, files.pages], [1, 1]);
+  assert.deepEqual([files.size, files.blocks], [1, 1]);
   assert.equal(files.get(1998), undefined);
   assert.equal(files.delete(1998), false);
   assert.equal(files.delete(5), false);
   assert.deepEqual([...files.values()].map(({ path }) => path), ["d/1999"]);
   files.delete(1999);
-  assert.deepEqual([files.size, files.pages], [0, 0]);
+  assert.deepEqual([files.size, files.blocks], [0, 0]);
+  files.set(7, openFile(7));
+  assert.deepEqual([...files.values()].map(({ path }) => path), ["d/7"], "what was there is not");
 });
 
-Deno.test("of a file that is new some forty bytes are kept, and nothing of what all have alike (I8)", () => {
+Deno.test("of however many files some MiB are in memory where there is a file for the rest (I8)", () => {
+  const files = new RegisteredFiles(NAMES, { spill: () => memoryFile() });
+  const count = 200_000;
+  for (let entry = 0; entry < count; entry++) {
+    const stamp = { device: 7n, inode: BigInt(entry), sizeBytes: 1, mtimeNs: 1n, ctimeNs: 2n };
+    files.set(entry, openFile(entry, { stamp, standing: entry % 3 === 0 ? stamp : null }));
+  }
+  for (let entry = 0; entry < count; entry++) {
+    Object.assign(files.get(entry)!, { row: entry, undurable: 0, isStale: entry % 2 === 0 });
+  }
+  assert.ok(files.heldBytes < 7 * 2 ** 20, `${files.heldBytes} bytes`);
+  const view = files.get(3)!;
+  for (const entry of [77_777, 0, 199_999, 77_778]) {
+    const { stamp, standing, row, undurable, isStale } = files.get(entry)!;
+    assert.deepEqual([stamp.inode, row, undurable, isStale], [
+      BigInt(entry),
+      entry,
+      0,
+      entry % 2 === 0,
+    ]);
+    assert.equal(standing === null, entry % 3 !== 0);
+  }
+  assert.equal(view.row, 3, "a view is of its file, wherever its block lies");
+});
+
+Deno.test("parts from before take no memory a file (I8), and any other name is kept as it is", () => {
   const files = new RegisteredFiles(NAMES);
-  const count = 100_000;
+  const run = (number: number) => number.toString(16).padStart(16, "0");
+  const parts = [
+    `${run(1)}/0/0`,
+    `${run(1)}/1/400`,
+    `${run(2)}/3fffff/ffffffff`,
+    `${run(2)}/1/0`, // No part of a run lies there.
+    "anything",
+    `${run(1)}/0/07`,
+  ];
+  parts.forEach((part, entry) => files.set(entry, openFile(entry, { part })));
+  assert.deepEqual([...files.values()].map(({ part }) => part), parts);
+  files.set(4, openFile(4));
+  assert.equal(files.get(4)!.part, partOf(4));
+});
+
+Deno.test("more runs than have numbers are kept by name", () => {
+  const files = new RegisteredFiles(NAMES);
+  const count = 66_000;
+  const part = (entry: number) => `${entry.toString(16).padStart(16, "0")}/0/1`;
   for (let entry = 0; entry < count; entry++) {
-    // As files lie that were written one after the other within minutes.
-    const [sizeBytes, mtimeNs] = [entry, 10n ** 18n + 10n ** 8n * BigInt(entry)];
-    const stamp = { device: 7n, inode: BigInt(entry), sizeBytes, mtimeNs, ctimeNs: mtimeNs + 5n };
-    const sizes = { sizeBytes, growthBytes: sizeBytes, chargedBytes: 0 };
-    files.set(entry, openFile(entry, { ...sizes, mtimeNs, stamp }));
+    files.set(entry, openFile(entry, { part: part(entry) }));
   }
-  assert.ok(files.heldBytes / count < 26, `${files.heldBytes / count} bytes`);
-  for (let entry = 0; entry < count; entry++) {
-    Object.assign(files.get(entry)!, { row: entry, undurable: 0 });
+  for (const entry of [0, 65_533, 65_534, 65_535, 65_999]) {
+    assert.equal(files.get(entry)!.part, part(entry));
   }
-  assert.ok(files.heldBytes / count < 34, `${files.heldBytes / count} bytes`);
-  assert.deepEqual(files.get(77_777)?.stamp.ctimeNs, 10n ** 18n + 10n ** 8n * 77_777n + 5n);
 });

@@ -2,6 +2,7 @@
 // Kept as columns, and their targets as what differs from the one before (I8).
 
 import { Slabs } from "../base/slabs.ts";
+import type { OpenSpill } from "../base/spill.ts";
 import { Ascending } from "./ascending.ts";
 import { Column, TIMES } from "./column.ts";
 import { END, PathBlocks } from "./path_blocks.ts";
@@ -26,12 +27,16 @@ export class RegisteredLinks {
   readonly #final: (entry: number) => string;
   readonly #slabs = new Slabs();
   readonly #entries = new Ascending(this.#slabs);
-  readonly #targets = new PathBlocks();
+  readonly #targets: PathBlocks;
   readonly #pages: Page[] = [];
 
   /** `final` says where an entry goes, always the same. */
-  constructor(final: (entry: number) => string) {
+  constructor(
+    final: (entry: number) => string,
+    options: { readonly spill?: OpenSpill | undefined } = {},
+  ) {
     this.#final = final;
+    this.#targets = new PathBlocks(options);
   }
 
   /** What they take. */

@@ -6,12 +6,15 @@ import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { DiskStore, DiskStoreOptions } from "./disk_store.ts";
 import { PackedEntries, unpackEntries } from "./entry_columns.ts";
+import { inTheWay } from "./in_the_way.ts";
 import type { StoreArgs, StoreReply, StoreRequest, WalkAnswer } from "./messages.ts";
 import { packPlacements, type PlacementColumns } from "./placement_columns.ts";
+import { unpackRuns } from "./run_columns.ts";
 import { someOf, type Steps } from "./steps.ts";
-import { inTheWay, type WalkBatch } from "./store.ts";
+import type { Outcome, WalkBatch } from "./store.ts";
 import { walk } from "./walk.ts";
 import { packBatch } from "./walk_columns.ts";
+import { unpackWholeFiles } from "./whole_columns.ts";
 
 type Call = Extract<StoreRequest, { kind: "call" }>;
 type Asked = Extract<StoreRequest, { readonly call: number }>;
@@ -143,13 +146,18 @@ export class StoreService {
   #value(request: Asked): unknown {
     switch (request.kind) {
       case "open":
-        this.#store = request.root === null ? null : this.#options.makeStore(request);
+        this.#store = this.#opened(request);
         return undefined;
       case "walk_next":
         return this.#nextOf(request.walk);
       case "call":
         return this.#call(request);
     }
+  }
+
+  /** What holds the root; null for a store that only walks. */
+  #opened({ root, ...options }: Extract<StoreRequest, { kind: "open" }>): DiskStore | null {
+    return root === null ? null : this.#options.makeStore({ ...options, root });
   }
 
   #nextOf(number: number): WalkAnswer {
@@ -189,11 +197,11 @@ export class StoreService {
       case "prune":
         return store.prune(...request.args);
       case "journal":
-        return store.journal(...request.args);
+        return journal(store, request.args);
       case "forget":
         return store.forget(...request.args);
       case "commit":
-        return store.commit(...request.args);
+        return commit(store, request.args);
       case "abandon":
         return store.abandon(...request.args);
       case "resumable":
@@ -214,6 +222,14 @@ export class StoreService {
 function* registering(store: DiskStore, args: StoreArgs<"register">): Steps<PlacementColumns> {
   const [id, first, entries, ...rest] = args;
   return packPlacements(yield* store.registering(id, first, new PackedEntries(entries), ...rest));
+}
+
+function journal(store: DiskStore, [id, runs, ...rest]: StoreArgs<"journal">): void {
+  store.journal(id, unpackRuns(runs), ...rest);
+}
+
+function commit(store: DiskStore, [id, files, ...rest]: StoreArgs<"commit">): Outcome {
+  return store.commit(id, unpackWholeFiles(files), ...rest);
 }
 
 /** The transfer that a call is of; null for one of none. */

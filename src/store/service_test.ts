@@ -18,8 +18,10 @@ import { DiskStore } from "./disk_store.ts";
 import { packEntries } from "./entry_columns.ts";
 import type { StoreMethod, StoreReply, StoreRequest } from "./messages.ts";
 import { type PlacementColumns, unpackPlacements } from "./placement_columns.ts";
+import { packRuns } from "./run_columns.ts";
 import { StoreService } from "./service.ts";
-import type { Begun, Outcome, Placement, Store } from "./store.ts";
+import type { Begun, JournalRun, Outcome, Placement, Store, WholeFile } from "./store.ts";
+import { packWholeFiles } from "./whole_columns.ts";
 
 const LINKS = 20;
 
@@ -54,10 +56,7 @@ class Bench {
 
   ask<M extends StoreMethod>(method: M, ...args: Parameters<Store[M]>): number {
     const call = ++this.#asked;
-    const packed = args.map((arg, at) =>
-      isPacked(method) && at === 2 ? packEntries(arg as Entry[]) : arg
-    );
-    const request = { kind: "call", call, method, args: packed } as StoreRequest;
+    const request = { kind: "call", call, method, args: packed(method, args) } as StoreRequest;
     this.#service.handle(request);
     return call;
   }
@@ -95,9 +94,19 @@ class Bench {
   }
 }
 
-/** Calls whose third argument is entries. */
-function isPacked(method: StoreMethod): boolean {
-  return method === "register" || method === "plan";
+/** What a call is made with, as it travels. */
+function packed(method: StoreMethod, args: readonly unknown[]): readonly unknown[] {
+  switch (method) {
+    case "plan":
+    case "register":
+      return args.with(2, packEntries(args[2] as Entry[]));
+    case "journal":
+      return args.with(1, packRuns(args[1] as JournalRun[]));
+    case "commit":
+      return args.with(1, packWholeFiles(args[1] as WholeFile[]));
+    default:
+      return args;
+  }
 }
 
 function linksIn(name: string): Entry[] {

@@ -154,8 +154,11 @@ export class Place implements AsyncDisposable {
     this.network = network;
   }
 
-  static async open(options: MemoryOptions = {}): Promise<Place> {
-    const directory = await fs.realpath(await fs.mkdtemp(join(tmpdir(), "sftpx-session-")));
+  /** `within` is the directory that it is made in. */
+  static async open(
+    { within = tmpdir(), ...options }: MemoryOptions & { readonly within?: string } = {},
+  ): Promise<Place> {
+    const directory = await fs.realpath(await fs.mkdtemp(join(within, "sftpx-session-")));
     return new Place(directory, memoryTransport(options));
   }
 

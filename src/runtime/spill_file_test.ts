@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { SpilledBlocks } from "../base/spill.ts";
+import { SpillFiles } from "./spill_file.ts";
+
+/** An empty directory that goes with its block. */
+function scratch(): { readonly path: string } & Disposable {
+  const path = fs.mkdtempSync(join(tmpdir(), "sftpx-spill-"));
+  return { path, [Symbol.dispose]: () => fs.rmSync(path, { recursive: true }) };
+}
+
+Deno.test("a spill file gives back what was written, wherever it was, and has no name", () => {
+  using directory = scratch();
+  using files = new SpillFiles([directory.path]);
+  const [one, two] = [files.make()!, files.make()!];
+  assert.deepEqual(fs.readdirSync(directory.path), []);
+  assert.ok(one.write(Uint8Array.of(1, 2, 3), 10));
+  assert.ok(two.write(Uint8Array.of(9), 0));
+  const into = new Uint8Array(20).fill(7);
+  assert.equal(one.read(into, 0), 13, "what lies before it is a hole");
+  assert.deepEqual([...into], [...Array(10).fill(0), 1, 2, 3, ...Array(7).fill(7)]);
+  assert.equal(one.read(into, 100), 0);
+  assert.equal(two.read(into, 0), 1);
+  assert.equal(into[0], 9);
+});
+
+Deno.test("a spill file takes and fills the memory that blocks lie in", () => {
+  using directory = scratch();
+  using files = new SpillFiles([directory.path]);
+  const count = 3 * 2 ** 18;
+  const blocks = new SpilledBlocks({
+    blockBytes: 2 ** 18,
+    view: (memory) => memory,
+    spill: files.make,
+    heldBytes: 2 ** 18,
+  });
+  for (let at = 0; at < count; at += 1000) blocks.change(at >>> 18)[at % 2 ** 18] = at % 251;
+  for (let at = 0; at < count; at += 1000) {
+    assert.equal(blocks.see(at >>> 18)[at % 2 ** 18], at % 251);
+  }
+  assert.equal(blocks.heldBytes, 2 ** 19);
+});
+
+Deno.test("a spill file is the user's alone", { ignore: process.platform !== "linux" }, () => {
+  using directory = scratch();
+  const mask = process.umask(0);
+  try {
+    using files = new SpillFiles([directory.path]);
+    const file = files.make()!;
+    assert.ok(file.write(Uint8Array.of(1), 0));
+    const modes = fs.readdirSync("/proc/self/fd").flatMap((fd) => {
+      try {
+        const target = fs.readlinkSync(`/proc/self/fd/${fd}`);
+        return target.startsWith(directory.path) ? [fs.fstatSync(Number(fd)).mode & 0o7777] : [];
+      } catch {
+        return []; // The one that lists them.
+      }
+    });
+    assert.deepEqual(modes, [0o600]);
+  } finally {
+    process.umask(mask);
+  }
+});
+
+Deno.test("files are made in the first directory that takes them, or not at all", () => {
+  using directory = scratch();
+  const missing = join(directory.path, "missing");
+  using files = new SpillFiles([missing, directory.path]);
+  assert.ok(files.make()!.write(Uint8Array.of(1), 0));
+  using none = new SpillFiles([missing]);
+  assert.equal(none.make(), null);
+});
+
+Deno.test("files go with their transfer, and none is made behind it", () => {
+  using directory = scratch();
+  const files = new SpillFiles([directory.path]);
+  const file = files.make()!;
+  files[Symbol.dispose]();
+  assert.equal(file.write(Uint8Array.of(1), 0), false, "what cannot be written is said");
+  assert.throws(() => file.read(new Uint8Array(1), 0));
+  assert.equal(files.make(), null);
+});
+
+Deno.test({
+  name: "nothing is made where the runtime may not write, and nobody is asked",
+  permissions: { read: true, env: true, write: false },
+  ignore: "bun" in process.versions,
+  fn: () => {
+    using files = new SpillFiles();
+    assert.equal(files.make(), null);
+  },
+});
+
+Deno.test("TMPDIR says where, else a directory of the system's", () => {
+  using directory = scratch();
+  const before = process.env.TMPDIR;
+  try {
+    for (
+      const [chosen, expected] of [[directory.path, true], ["/nowhere/at/all", false]] as const
+    ) {
+      process.env.TMPDIR = chosen;
+      using files = new SpillFiles();
+      assert.equal(files.make() !== null, expected);
+    }
+    delete process.env.TMPDIR;
+    using files = new SpillFiles();
+    assert.ok(files.make() !== null);
+  } finally {
+    if (before !== undefined) process.env.TMPDIR = before;
+    else delete process.env.TMPDIR;
+  }
+});
