@@ -140,9 +140,11 @@ function unpack(first: string, packed: string): string[] {
   });
 }
 
+/** Ends between characters: half of one would be lost where the rest is made UTF-8. */
 function sharedLength(a: string, b: string): number {
   const most = Math.min(a.length, b.length, SHARED_MAX);
   let shared = 0;
   while (shared < most && a[shared] === b[shared]) shared++;
-  return shared;
+  const isInPair = shared > 0 && (a.charCodeAt(shared - 1) & 0xfc00) === 0xd800;
+  return isInPair ? shared - 1 : shared;
 }

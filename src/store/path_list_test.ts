@@ -4,7 +4,8 @@ import { comparePaths, foldPath, isFromOn } from "../base/path.ts";
 import { PathList } from "./path_list.ts";
 
 const NAME = fc.string({
-  unit: fc.constantFrom("a", "b", "A", "-", "é", "😀", "@"),
+  // The last two begin with the same half.
+  unit: fc.constantFrom("a", "b", "A", "-", "é", "@", "😀", "😁"),
   minLength: 1,
   maxLength: 4,
 });
@@ -51,10 +52,19 @@ Deno.test("PathList takes no more room for being asked at every path", () => {
 
 Deno.test("PathList shares long beginnings to the last character it can count", () => {
   const long = `${"x/".repeat(2047)}`;
-  const paths = [`${long}a`, `${long}ab`, `${long}b`];
+  const paths = [`${long}a`, `${long}ab`, `${long}b`, `${long}😀`, `${long}😀a`];
   const list = new PathList();
   paths.forEach((path) => list.add(path));
-  assert.deepEqual([...list], paths);
+  list.add("a"); // Begins another section, and a block with it: what was before is packed.
+  assert.deepEqual(paths.map((_, number) => list.path(number)), paths);
+});
+
+Deno.test("PathList gives back names that begin with the same half of a character", () => {
+  const paths = ["d/😀", "d/😁", "d/😁a", "d/😂"];
+  const list = new PathList();
+  paths.forEach((path) => list.add(path));
+  list.add("a"); // The same.
+  assert.deepEqual(paths.map((_, number) => list.path(number)), paths);
 });
 
 Deno.test("PathList takes two sections, whatever they have between each other", () => {

@@ -220,6 +220,14 @@ export const GUARDS: readonly Guard[] = [
     test: "src/store/plan_test.ts",
   },
   {
+    refuses: "to keep of a name half of a character, which makes it another one",
+    file: "src/store/path_blocks.ts",
+    text: "return isInPair ? shared - 1 : shared;",
+    without: "return isInPair ? shared : shared;",
+    test: "src/store/path_list_test.ts",
+    name: "names that begin with the same half of a character",
+  },
+  {
     refuses: "two transfers to one place under two forms of its name",
     file: "src/store/claims.ts",
     text: `path.normalize("NFC")`,

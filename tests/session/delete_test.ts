@@ -35,6 +35,21 @@ function exclude(...patterns: readonly string[]): readonly FilterRule[] {
   return patterns.map((pattern) => ({ include: false, pattern }));
 }
 
+Deno.test("many names that are nearly alike, of any characters, stay what they are", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  const { from, to, run } = deletingWay("push", place, server);
+  // Characters beyond the basic plane, of which neighbours begin with the same half.
+  const names = Array.from({ length: 300 }, (_, at) => String.fromCodePoint(0x1f400 + at));
+  await makeTree(from, Object.fromEntries(names.map((name) => [name, file(name)])));
+  for (const round of ["first", "unchanged"]) {
+    const summary = await run().summary;
+    assertDone(summary);
+    assert.deepEqual([summary.files, summary.deleted], [300, 0], round);
+    assert.deepEqual(await readTree(to), await readTree(from));
+  }
+});
+
 for (const direction of ["push", "pull"] as const) {
   Deno.test(`a ${direction} with delete leaves the destination as the source is`, async () => {
     await using place = await Place.open();
