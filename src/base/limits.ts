@@ -140,17 +140,24 @@ export const LIMITS = {
   linkNamesPerTransfer: 32_000_000,
   /** Entries in one Entries message. */
   entriesPerMessage: 512,
-  /** Entries of one transfer: indexes travel as 32 bits; this is what memory is planned for. */
+  /** Entries of one transfer: indexes travel as 32 bits; this is what either end has room for. */
   entriesPerTransfer: 8_000_000,
   /** Bytes of all files of one transfer: what a JavaScript number counts exactly. */
   transferBytes: Number.MAX_SAFE_INTEGER,
   /** Root-log bytes of one transfer: a record an entry (path, size, digest) on either side. */
-  manifestBytes: 512 * MiB,
+  manifestBytes: 1024 * MiB,
+  /** What of it is in memory, some 55 bytes an entry, where no file can be had for the rest. */
+  heldManifestBytes: 256 * MiB,
   /**
    * Files announced by the sender and not yet whole at the receiver. Measured: 221 bytes there until a chunk is
    * stored and 566 then, some 440 at the sender, and their paths.
    */
   openEntries: 40_960,
+  /**
+   * The same where something may stand there already: each file that is another takes 2.4 KB until it was
+   * compared.
+   */
+  openEntriesToCompare: 16_384,
   /**
    * Of these, what a sender goes on walking with on a long path, or once it announced as many as may be open:
    * some fifty thousand files a second where a round trip takes 80 ms. So many go before the accept, too.

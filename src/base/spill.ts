@@ -1,7 +1,9 @@
 // What is kept of very many things, kept outside of memory (I8): blocks of one size, by number, and texts that
 // never change. What was looked at last lies in memory, the rest in a file. Where there is none, or it takes
-// nothing more, all stays in memory; what the file does not give back is thrown by whoever reads it.
+// nothing more, all stays in memory, up to a limit. What the file does not give back is thrown.
 
+import { SftpxError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
 import { Slabs } from "./slabs.ts";
 
 /** A file that is nobody else's. */
@@ -21,6 +23,14 @@ export const NO_SPILL: OpenSpill = () => null;
 /** What of blocks, and what of texts, stays in memory. */
 const HELD_BYTES = 2 * 2 ** 20;
 
+export interface SpillOptions {
+  readonly spill?: OpenSpill | undefined;
+  /** How many bytes stay in memory. */
+  readonly heldBytes?: number;
+  /** How many may where no file takes the rest. */
+  readonly limitBytes?: number;
+}
+
 /** A file that is made with the first thing to be put there; after a failure nothing more is. */
 class Outside {
   readonly #open: OpenSpill;
@@ -31,8 +41,9 @@ class Outside {
     this.#open = open;
   }
 
-  get isBegun(): boolean {
-    return this.#file !== null;
+  /** It takes nothing more. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
   }
 
   put(bytes: Uint8Array, at: number): boolean {
@@ -47,13 +58,16 @@ class Outside {
   }
 }
 
-export interface BlocksOptions<View> {
+function requireRoom(bytes: number, limitBytes: number): void {
+  if (bytes <= limitBytes) return;
+  const found = `it passes ${limitBytes} bytes of memory, and no file takes the rest`;
+  throw new SftpxError("limit", `Cannot hold the manifest: ${found}`);
+}
+
+export interface BlocksOptions<View> extends SpillOptions {
   readonly blockBytes: number;
   /** What is seen of a block, by its memory, which comes to hold one block after another. */
   readonly view: (memory: Uint8Array) => View;
-  readonly spill?: OpenSpill | undefined;
-  /** How many bytes of blocks stay in memory, two blocks at least. */
-  readonly heldBytes?: number;
 }
 
 interface Frame<View> {
@@ -69,7 +83,9 @@ interface Frame<View> {
 export class SpilledBlocks<View> {
   readonly #options: BlocksOptions<View>;
   readonly #outside: Outside;
+  /** Two at least. */
   readonly #mostHeld: number;
+  readonly #limitBytes: number;
   readonly #slabs = new Slabs();
   readonly #frames = new Map<number, Frame<View>>();
   /** Frames of blocks that were forgotten. */
@@ -80,6 +96,7 @@ export class SpilledBlocks<View> {
 
   constructor(options: BlocksOptions<View>) {
     const { blockBytes, spill = NO_SPILL, heldBytes = HELD_BYTES } = options;
+    this.#limitBytes = options.limitBytes ?? LIMITS.heldManifestBytes;
     this.#options = options;
     this.#outside = new Outside(spill);
     this.#mostHeld = Math.max(2, Math.floor(heldBytes / blockBytes));
@@ -132,6 +149,7 @@ export class SpilledBlocks<View> {
 
   #made(): Frame<View> {
     const { blockBytes, view } = this.#options;
+    requireRoom(this.heldBytes + blockBytes, this.#limitBytes);
     const memory = this.#slabs.take(blockBytes);
     return { memory, view: view(memory), isChanged: false, usedAt: 0 };
   }
@@ -139,28 +157,34 @@ export class SpilledBlocks<View> {
   /** The frame of the block that was not seen for longest; null while all may stay, or have to. */
   #putOut(): Frame<View> | null {
     if (this.#frames.size < this.#mostHeld) return null;
-    let [oldest, usedAt] = [-1, Infinity];
-    for (const [number, frame] of this.#frames) {
-      if (frame.usedAt < usedAt) [oldest, usedAt] = [number, frame.usedAt];
-    }
-    const frame = this.#frames.get(oldest)!;
+    const number = this.#oldest();
+    const frame = number === null ? undefined : this.#frames.get(number);
+    if (number === null || frame === undefined) return null;
     const { memory, isChanged } = frame;
-    if (isChanged && !this.#outside.put(memory, oldest * this.#options.blockBytes)) return null;
-    this.#frames.delete(oldest);
+    if (isChanged && !this.#outside.put(memory, number * this.#options.blockBytes)) {
+      return this.#putOut(); // Another one, which the file has.
+    }
+    this.#frames.delete(number);
     return frame;
   }
-}
 
-export interface TextsOptions {
-  readonly spill?: OpenSpill | undefined;
-  /** How many bytes of texts stay in memory. */
-  readonly heldBytes?: number;
+  /** Of what the file has, or takes. */
+  #oldest(): number | null {
+    const takes = !this.#outside.isGivenUp;
+    let [oldest, usedAt]: [number | null, number] = [null, Infinity];
+    for (const [number, frame] of this.#frames) {
+      if (frame.usedAt >= usedAt || (frame.isChanged && !takes)) continue;
+      [oldest, usedAt] = [number, frame.usedAt];
+    }
+    return oldest;
+  }
 }
 
 /** Texts by number, in the order in which they were added. */
 export class SpilledTexts {
   readonly #outside: Outside;
   readonly #mostBytes: number;
+  readonly #limitBytes: number;
   readonly #slabs = new Slabs();
   /** Where each ends in the file. */
   readonly #ends: number[] = [];
@@ -169,9 +193,10 @@ export class SpilledTexts {
   #heldBytes = 0;
   #written = 0;
 
-  constructor({ spill = NO_SPILL, heldBytes = HELD_BYTES }: TextsOptions = {}) {
+  constructor({ spill = NO_SPILL, heldBytes = HELD_BYTES, limitBytes }: SpillOptions = {}) {
     this.#outside = new Outside(spill);
     this.#mostBytes = heldBytes;
+    this.#limitBytes = limitBytes ?? LIMITS.heldManifestBytes;
   }
 
   /** How many there are. */
@@ -195,12 +220,22 @@ export class SpilledTexts {
   get(number: number): Uint8Array {
     const held = this.#held.get(number);
     if (held !== undefined) return held;
-    const [begin, end] = [this.#begin(number), this.#ends[number]];
-    if (end === undefined) throw new RangeError(`No text ${number}`);
-    const text = new Uint8Array(end - begin);
-    if (this.#outside.take(text, begin) < text.byteLength) throw new RangeError("A text was cut");
+    const text = this.#read(number, 0, Infinity);
     this.#hold(number, text);
     return text;
+  }
+
+  /** A part of it, without the rest being read. */
+  part(number: number, from: number, end = Infinity): Uint8Array {
+    return this.#held.get(number)?.subarray(from, end) ?? this.#read(number, from, end);
+  }
+
+  #read(number: number, from: number, end: number): Uint8Array {
+    const [begin, last] = [this.#begin(number), this.#ends[number]];
+    if (last === undefined) throw new RangeError(`No text ${number}`);
+    const text = new Uint8Array(Math.max(0, Math.min(end, last - begin) - from));
+    if (this.#outside.take(text, begin + from) === text.byteLength) return text;
+    throw new SftpxError("io", "Cannot read what was put aside of the manifest: it was cut");
   }
 
   #begin(number: number): number {
@@ -210,8 +245,14 @@ export class SpilledTexts {
   #hold(number: number, text: Uint8Array): void {
     this.#held.set(number, text);
     this.#heldBytes += text.byteLength;
+    this.#putOut(number);
+    requireRoom(this.#heldBytes, this.#limitBytes);
+  }
+
+  /** As many of the oldest as need not stay, but for one. */
+  #putOut(newest: number): void {
     for (const [oldest, { byteLength }] of this.#held) {
-      if (this.#heldBytes <= this.#mostBytes || oldest === number) return;
+      if (this.#heldBytes <= this.#mostBytes || oldest === newest) return;
       if (oldest >= this.#written && !this.#write(oldest)) return;
       this.#held.delete(oldest);
       this.#heldBytes -= byteLength;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { memoryFile } from "./_spill_fixture.ts";
+import { SftpxError } from "./errors.ts";
 import { NO_SPILL, type OpenSpill, SpilledBlocks, SpilledTexts } from "./spill.ts";
 
 const BLOCK_BYTES = 16;
@@ -85,6 +86,41 @@ Deno.test("what the file does not take stays, and is not tried again", () => {
   for (let block = 0; block < 20; block++) blocks.change(block).fill(block + 1);
   assert.deepEqual(puts, [0, BLOCK_BYTES, 2 * BLOCK_BYTES]);
   for (let block = 0; block < 20; block++) assert.equal(blocks.see(block)[0], block + 1);
+});
+
+Deno.test("what the file has goes out of memory after it takes nothing more", () => {
+  const blocks = blocksWith(counted(10 * BLOCK_BYTES).spill);
+  for (let block = 0; block < 14; block++) blocks.change(block).fill(block + 1);
+  const { heldBytes } = blocks;
+  for (let round = 0; round < 3; round++) {
+    for (let block = 0; block < 14; block++) assert.equal(blocks.see(block)[0], block + 1);
+  }
+  assert.ok(blocks.heldBytes <= heldBytes + BLOCK_BYTES, `${blocks.heldBytes} after ${heldBytes}`);
+});
+
+Deno.test("memory is bounded where no file takes the rest (I8)", () => {
+  const isLimit = (error: unknown) => error instanceof SftpxError && error.code === "limit";
+  for (const mostBytes of [0, 40, 1000]) {
+    const { spill } = counted(mostBytes);
+    const bounds = { spill, heldBytes: 64, limitBytes: 128 };
+    const view = (memory: Uint8Array) => memory;
+    const blocks = new SpilledBlocks({ blockBytes: BLOCK_BYTES, view, ...bounds });
+    const texts = new SpilledTexts(bounds);
+    for (let at = 0; at < 4; at++) texts.add(blocks.change(at));
+    const fill = (most: number) => {
+      for (let at = 4; at < most; at++) blocks.change(at);
+    };
+    const add = (most: number) => {
+      for (let at = 4; at < most; at++) texts.add(new Uint8Array(16));
+    };
+    if (mostBytes === 1000) {
+      fill(40);
+      add(40);
+    } else {
+      assert.throws(() => fill(40), isLimit, `${mostBytes}`);
+      assert.throws(() => add(40), isLimit, `${mostBytes}`);
+    }
+  }
 });
 
 Deno.test("what a file cannot read is thrown", () => {

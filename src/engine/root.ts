@@ -117,9 +117,12 @@ export class RootLog {
 
   /** Path of an entry. */
   path(index: number): string {
-    const page = this.#page(index);
-    const text = this.#pages.text(Math.floor(index / PAGE_ENTRIES));
-    return decodeUtf8(page.texts(index % PAGE_ENTRIES, text).path);
+    const number = Math.floor(index / PAGE_ENTRIES);
+    const part = (from: number, end: number) =>
+      number === this.#fullPages
+        ? this.#lastTexts.text.subarray(from, end)
+        : this.#texts.part(number, from, end);
+    return decodeUtf8(this.#page(index).textOf(index % PAGE_ENTRIES, part).path);
   }
 
   /** Whether an entry is a file. */

@@ -94,11 +94,24 @@ export class RootPage {
 
   /** Its texts from an entry on. */
   texts(from: number, text: Uint8Array): TextCursor {
-    const whole = Math.floor(from / WHOLE_EVERY);
-    const cursor = new TextCursor(text, this.#wholeAt[whole]!);
-    for (let at = whole * WHOLE_EVERY; at <= from; at++) cursor.step();
-    return cursor;
+    return cursorOn(from, text.subarray(this.#wholeAt[Math.floor(from / WHOLE_EVERY)]!));
   }
+
+  /** The texts of an entry alone; `part` answers what lies in the page's text. */
+  textOf(at: number, part: (from: number, end: number) => Uint8Array): TextCursor {
+    const whole = Math.floor(at / WHOLE_EVERY);
+    const from = this.#wholeAt[whole]!;
+    // None begins there where the page ends before.
+    const next = this.#wholeAt[whole + 1] ?? 0;
+    return cursorOn(at, part(from, next > from ? next : Infinity));
+  }
+}
+
+/** `text` is that of the entries from the last one on that stands whole. */
+function cursorOn(at: number, text: Uint8Array): TextCursor {
+  const cursor = new TextCursor(text);
+  for (let steps = at % WHOLE_EVERY; steps >= 0; steps--) cursor.step();
+  return cursor;
 }
 
 /** The texts of a page while it is filled: of each entry what differs from the one before. */
@@ -159,15 +172,14 @@ export class TextWriter {
 export class TextCursor {
   readonly #text: Uint8Array;
   /** Where the next step reads. */
-  #from: number;
+  #from = 0;
   #buffer = new Uint8Array(256);
   #path = this.#buffer.subarray(0, 0);
   #target: Uint8Array | null = null;
 
-  /** `from` is where an entry begins that stands whole. */
-  constructor(text: Uint8Array, from: number) {
+  /** It begins with an entry that stands whole. */
+  constructor(text: Uint8Array) {
     this.#text = text;
-    this.#from = from;
   }
 
   get path(): Uint8Array {

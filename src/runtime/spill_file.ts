@@ -12,13 +12,14 @@ import { env } from "./runtime.ts";
 /** One that somebody else could have made before is not used. */
 const FLAGS = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL;
 const OWNER_ONLY = 0o600;
+const NAME_BYTES = 8;
 /** The first one is on a disk. */
 const DIRECTORIES = ["/var/tmp", "/tmp"];
 
 /** The files of one transfer; they go with it. */
 export class SpillFiles implements Disposable {
   readonly #directories: readonly string[];
-  readonly #open: number[] = [];
+  readonly #open: NamelessFile[] = [];
   #isEnded = false;
 
   /** They are made in the first of `directories` that takes them. */
@@ -32,15 +33,16 @@ export class SpillFiles implements Disposable {
     for (const directory of this.#directories) {
       const fd = openIn(directory);
       if (fd === null) continue;
-      this.#open.push(fd);
-      return spillFile(fd);
+      const file = new NamelessFile(fd);
+      this.#open.push(file);
+      return file;
     }
     return null;
   };
 
   [Symbol.dispose](): void {
     this.#isEnded = true;
-    for (const fd of this.#open.splice(0)) fs.closeSync(fd);
+    for (const file of this.#open.splice(0)) file[Symbol.dispose]();
   }
 }
 
@@ -51,7 +53,8 @@ function usualDirectories(): readonly string[] {
 
 function openIn(directory: string): number | null {
   if (!mayReadBelow(directory) || !mayWriteBelow(directory)) return null;
-  const name = `sftpx-${toHex(crypto.getRandomValues(new Uint8Array(16)))}`;
+  // One that a kill leaves in a state is removed with other names of this kind.
+  const name = `.sftpx-${toHex(crypto.getRandomValues(new Uint8Array(NAME_BYTES)))}`;
   const path = join(directory, name);
   let fd: number;
   try {
@@ -64,30 +67,51 @@ function openIn(directory: string): number | null {
     return fd;
   } catch {
     fs.closeSync(fd);
+    fs.rmSync(path, { force: true }); // Some systems remove nothing that is open.
     return null;
   }
 }
 
-function spillFile(fd: number): SpillFile {
-  return {
-    write: (bytes, at) => {
-      try {
-        for (let done = 0; done < bytes.byteLength;) {
-          done += fs.writeSync(fd, bytes, done, bytes.byteLength - done, at + done);
-        }
-        return true;
-      } catch {
-        return false;
+class NamelessFile implements SpillFile, Disposable {
+  /** Null once it is closed: the system gives the number to the next file that is opened. */
+  #fd: number | null;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  write(bytes: Uint8Array, at: number): boolean {
+    const fd = this.#fd;
+    if (fd === null) return false;
+    try {
+      for (let done = 0; done < bytes.byteLength;) {
+        done += fs.writeSync(fd, bytes, done, bytes.byteLength - done, at + done);
       }
-    },
-    read: (into, at) => {
-      let done = 0;
-      while (done < into.byteLength) {
-        const got = fs.readSync(fd, into, done, into.byteLength - done, at + done);
-        if (got === 0) break;
-        done += got;
-      }
-      return done;
-    },
-  };
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  read(into: Uint8Array, at: number): number {
+    const fd = this.#fd;
+    if (fd === null) throw new TypeError("the transfer is over");
+    let done = 0;
+    while (done < into.byteLength) {
+      const got = fs.readSync(fd, into, done, into.byteLength - done, at + done);
+      if (got === 0) break;
+      done += got;
+    }
+    return done;
+  }
+
+  [Symbol.dispose](): void {
+    const fd = this.#fd;
+    this.#fd = null;
+    try {
+      if (fd !== null) fs.closeSync(fd);
+    } catch {
+      // What it could not write is of no use any more.
+    }
+  }
 }

@@ -79,8 +79,16 @@ Deno.test("files go with their transfer, and none is made behind it", () => {
   const files = new SpillFiles([directory.path]);
   const file = files.make()!;
   files[Symbol.dispose]();
-  assert.equal(file.write(Uint8Array.of(1), 0), false, "what cannot be written is said");
-  assert.throws(() => file.read(new Uint8Array(1), 0));
+  // What is opened next has the number that the file had.
+  const other = join(directory.path, "other");
+  const fd = fs.openSync(other, "w+");
+  try {
+    assert.equal(file.write(Uint8Array.of(1), 0), false, "what cannot be written is said");
+    assert.throws(() => file.read(new Uint8Array(1), 0), /over/);
+    assert.equal(fs.fstatSync(fd).size, 0, "nothing of it is in another file");
+  } finally {
+    fs.closeSync(fd);
+  }
   assert.equal(files.make(), null);
 });
 

@@ -172,7 +172,7 @@ class ReceiveRun {
   async #takeMessages(): Promise<void> {
     for (;;) {
       const message = await this.#options.channel.messages.take();
-      if (message === null) return;
+      if (message === null || this.#stop.signal.aborted) return;
       const { onWiden } = this.#options;
       if (message.type === "widen" && onWiden !== undefined) {
         onWiden(message);

@@ -9,7 +9,7 @@ import { commitFile, keepFile, type KeptFile, type Place } from "./commit.ts";
 import { isSameEmptyFile, stampOf } from "./disk.ts";
 import type { JournalReader } from "./journal.ts";
 import type { CommittedRow } from "./journal_rows.ts";
-import type { ModeChange } from "./opening.ts";
+import type { ModeChange } from "./registered_modes.ts";
 import type { PartsRun } from "./parts.ts";
 import type { ReceiveTransfer, WholeFile } from "./store.ts";
 

@@ -5,7 +5,7 @@ import type { Stamp } from "../wire/messages.ts";
 import type { OpenFile } from "./chunk_journal.ts";
 
 /** A stamp, in five columns. */
-const STAMP_BYTES = 5 * 8;
+export const STAMP_BYTES: number = 5 * 8;
 /** Bytes of a file: two stamps, five numbers, a time, a mode, its part and flags. */
 export const COLUMNS_BYTES: number = 2 * STAMP_BYTES + 6 * 8 + 2 * 4 + 2 + 1;
 
@@ -18,7 +18,7 @@ const STANDS = 8;
 const NONE = -1;
 
 /** Takes one column after the other out of memory that is aligned for numbers: the widest come first. */
-class Columns {
+export class ColumnsOf {
   readonly #buffer: ArrayBufferLike;
   readonly #count: number;
   #at: number;
@@ -49,8 +49,9 @@ class Columns {
     return new Uint16Array(this.#buffer, this.#take(2), this.#count);
   }
 
-  flags(): Uint8Array {
-    return new Uint8Array(this.#buffer, this.#take(1), this.#count);
+  /** So many bytes each. */
+  bytes(each: number): Uint8Array {
+    return new Uint8Array(this.#buffer, this.#take(each), each * this.#count);
   }
 
   #take(bytes: number): number {
@@ -60,14 +61,14 @@ class Columns {
 }
 
 /** Stamps, by number. */
-class StampColumns {
+export class StampColumns {
   readonly #devices: BigUint64Array;
   readonly #inodes: BigUint64Array;
   readonly #sizes: Float64Array;
   readonly #mtimes: BigInt64Array;
   readonly #ctimes: BigInt64Array;
 
-  constructor(columns: Columns) {
+  constructor(columns: ColumnsOf) {
     [this.#devices, this.#inodes] = [columns.ids(), columns.ids()];
     this.#sizes = columns.numbers();
     [this.#mtimes, this.#ctimes] = [columns.times(), columns.times()];
@@ -109,7 +110,7 @@ export class FileColumns {
   readonly #flags: Uint8Array;
 
   constructor(memory: Uint8Array, count: number) {
-    const columns = new Columns(memory, count);
+    const columns = new ColumnsOf(memory, count);
     [this.stamps, this.#standing] = [new StampColumns(columns), new StampColumns(columns)];
     this.mtimes = columns.times();
     [this.sizes, this.growths, this.charges] = [
@@ -120,7 +121,7 @@ export class FileColumns {
     [this.undurable, this.#rows] = [columns.numbers(), columns.numbers()];
     [this.modes, this.partEntries] = [columns.integers(), columns.integers()];
     this.runs = columns.shorts();
-    this.#flags = columns.flags();
+    this.#flags = columns.bytes(1);
   }
 
   /** None of them is open. */

@@ -47,22 +47,27 @@ export function* finishing(context: FinishContext): Steps<Outcome> {
     attempt(link.entry, () => finishLink(link, context), true);
     if (yield) context.lookAnew();
   }
-  const rows: CommittedRow[] = [];
-  for (const change of register.modes.values()) {
+  let rows: CommittedRow[] = [];
+  for (const change of register.modes) {
     attempt(change.entry, () => {
       const { row, changed } = changeMode(change, context);
       rows.push(row);
       return changed;
     }, false);
+    if (rows.length >= ROWS_A_STEP) {
+      record(rows, context);
+      rows = [];
+    }
     if (yield) context.lookAnew();
   }
+  record(rows, context);
   const naming: Naming = { ...context, names: new NameSync(context) };
   for (const directory of register.directories.deepestFirst()) {
     attempt(directory.entry, () => finishOne(directory, naming), true);
     if (yield) context.lookAnew();
   }
   yield* syncTouched(naming);
-  yield* forgetAll(rows, context);
+  yield* forgetAll(context);
   return { committed, changed, failures };
 }
 
@@ -99,16 +104,20 @@ function* syncTouched({ touched, place: { disk }, names }: Naming): Steps<void> 
   }
 }
 
-/** What was recorded of modes, then everything else that is known of the transfer. */
-function* forgetAll(rows: readonly CommittedRow[], context: FinishContext): Steps<void> {
+/** Files of which the mode alone changed are recorded as they stand now. */
+function record(rows: readonly CommittedRow[], { journal }: FinishContext): void {
+  try {
+    journal.transaction(() => rows.forEach((row) => journal.addCommitted(row)));
+  } catch (thrown) {
+    throw osError(thrown, "record changed modes");
+  }
+}
+
+/** Everything that is known of the transfer. */
+function* forgetAll(context: FinishContext): Steps<void> {
   const { transfer, journal, run, register, chunks, partsDirectory, place: { disk } } = context;
   try {
-    for (let at = 0; at < rows.length; at += ROWS_A_STEP) {
-      const some = rows.slice(at, at + ROWS_A_STEP);
-      journal.transaction(() => some.forEach((row) => journal.addCommitted(row)));
-      yield;
-    }
-    const open = [...register.files.values()].filter((file) => file.row !== null);
+    const open = [...register.files.values().filter((file) => file.row !== null)];
     yield* forgetting({
       key: transfer.key,
       journal,

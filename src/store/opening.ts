@@ -4,16 +4,18 @@
 import type { BigIntStats } from "node:fs";
 import { osError } from "../base/os_error.ts";
 import { escapeText } from "../base/text.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { Entry, Stamp } from "../wire/messages.ts";
 import { chunksOf, type OpenFile } from "./chunk_journal.ts";
 import { type Disk, sameStamp, stampOf } from "./disk.ts";
 import type { Door } from "./door.ts";
 import type { Journal } from "./journal.ts";
-import { DIGEST_BYTES, type PartRow } from "./journal_rows.ts";
+import type { PartRow } from "./journal_rows.ts";
 import type { PartsRun } from "./parts.ts";
 import { type Found, heldRowOf, placeFile, type PlacementQuestion } from "./placement.ts";
 import type { Charge } from "./quota.ts";
 import type { RegisteredFiles } from "./registered_files.ts";
+import type { RegisteredModes } from "./registered_modes.ts";
 import { growthBytes, type Room, takenBytes } from "./room.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
 import type { Touched } from "./touched.ts";
@@ -33,20 +35,10 @@ export interface OpeningContext {
   readonly charge: Charge | null;
   /** Takes files to be put in place, by entry. */
   readonly files: RegisteredFiles;
-  /** Takes files in place whose mode is to change, by entry. */
-  readonly modes: Map<number, ModeChange>;
+  /** Takes files in place whose mode is to change. */
+  readonly modes: RegisteredModes;
   /** Takes directories whose names are to be made durable. */
   readonly touched: Pick<Touched, "add">;
-}
-
-/** A file in place whose mode is not the manifest's. */
-export interface ModeChange {
-  readonly entry: number;
-  readonly final: string;
-  readonly mode: number;
-  readonly mtimeNs: bigint;
-  readonly digest: Uint8Array;
-  readonly standing: Stamp;
 }
 
 const NO_STAMP: Stamp = { device: 0n, inode: 0n, sizeBytes: 0, mtimeNs: 0n, ctimeNs: 0n };
@@ -137,7 +129,7 @@ export class Opening {
       if (goesOn && journal.isOwn(final, this.#transfer.key)) touched.add(door.parentOf(final));
       if (Number(stat.mode & 0o7777n) !== mode) {
         const standing = stampOf(stat);
-        this.#context.modes.set(number, { entry: number, final, mode, mtimeNs, digest, standing });
+        this.#context.modes.add({ entry: number, mode, mtimeNs, digest, standing });
       }
       return { kind: "unchanged", digest };
     }

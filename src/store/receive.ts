@@ -48,6 +48,7 @@ export interface ReceiveContext {
   readonly names: NameRules;
   /** The process's file mask; 0 where it is not known. */
   readonly mask: number;
+  readonly nowMs: () => number;
 }
 
 export class Receiving {
@@ -85,7 +86,7 @@ export class Receiving {
     this.#run = new PartsRun(context.partsDirectory, disk);
     this.#charge = context.quotas.open(this.#transfer, { journal, door: this.#door });
     this.#foresee(neededBytes);
-    this.#spill = new SpillFiles([context.partsDirectory]);
+    this.#spill = new SpillFiles([context.partsDirectory, dirname(context.partsDirectory)]);
     this.#register = new Register(this.#transfer, {
       spill: this.#spill.make,
       disk,
@@ -109,12 +110,8 @@ export class Receiving {
     const whole = disk.holdWhole?.(dirname(context.partsDirectory)) ?? null;
     this.#whole = whole;
     try {
-      this.#chunks = new ChunkJournal(this.#transfer, {
-        ...context,
-        run: this.#run,
-        frontier,
-        whole,
-      });
+      const run = this.#run;
+      this.#chunks = new ChunkJournal(this.#transfer, { ...context, run, frontier, whole });
     } catch (thrown) {
       whole?.[Symbol.dispose]();
       throw thrown;

@@ -15,13 +15,14 @@ import { checkLink, type LinkNames, type LinkRules } from "./links.ts";
 import { ManifestGuard } from "./manifest_guard.ts";
 import type { NameRules } from "./names.ts";
 import { restoredMode } from "./modes.ts";
-import { type ModeChange, Opening, type OpeningContext } from "./opening.ts";
+import { Opening, type OpeningContext } from "./opening.ts";
 import { splitPartName } from "./part_paths.ts";
 import { PathList } from "./path_list.ts";
 import { requireFileBound } from "./quota.ts";
 import { RegisteredDirectories, type RegisteredDirectory } from "./registered_directories.ts";
 import { RegisteredFiles } from "./registered_files.ts";
 import { RegisteredLinks } from "./registered_links.ts";
+import { RegisteredModes } from "./registered_modes.ts";
 import type { Steps } from "./steps.ts";
 import type { Placement, ReceiveTransfer } from "./store.ts";
 import { Touched } from "./touched.ts";
@@ -71,8 +72,8 @@ export class Register {
   readonly touched: Touched;
   /** Links to be put in place, by entry. */
   readonly links: RegisteredLinks;
-  /** Files in place whose mode is to change, by entry. */
-  readonly modes = new Map<number, ModeChange>();
+  /** Files in place whose mode is to change. */
+  readonly modes: RegisteredModes;
   /** Everything the manifest names, what failed included: none of it is extraneous. */
   readonly paths: PathList;
   /** Where a resume would begin. */
@@ -89,6 +90,7 @@ export class Register {
     const finalOf = (entry: number) => final(path(entry));
     this.directories = new RegisteredDirectories(finalOf);
     this.links = new RegisteredLinks(finalOf, { spill });
+    this.modes = new RegisteredModes(finalOf, { spill });
     this.touched = new Touched({
       root: context.door.root,
       find: (final) => this.#directoryAt(final),
@@ -127,7 +129,7 @@ export class Register {
     for (const entry of entries) {
       this.directories.leaveOut(entry);
       this.links.leaveOut(entry);
-      this.modes.delete(entry);
+      this.modes.leaveOut(entry);
     }
   }
 

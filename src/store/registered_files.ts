@@ -165,7 +165,7 @@ export class RegisteredFiles {
   }
 }
 
-/** One file, read from its columns; what may be changed is changed there. */
+/** One file, read from its columns, of use until it is deleted; what may be changed is changed there. */
 class View implements OpenFile {
   readonly #entry: number;
   readonly #at: number;

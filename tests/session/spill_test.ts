@@ -14,7 +14,7 @@ const IN_MEMORY = "/dev/shm";
 function nameless(): string[] {
   return fs.readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
-      const [, path] = /^(.*)\/sftpx-[0-9a-f]{32} \(deleted\)$/.exec(
+      const [, path] = /^(.*)\/\.sftpx-[0-9a-f]{16} \(deleted\)$/.exec(
         fs.readlinkSync(`/proc/self/fd/${fd}`),
       ) ?? [];
       return path === undefined ? [] : [path];
