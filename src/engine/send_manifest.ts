@@ -54,10 +54,11 @@ export class SendManifest {
 
   /** One that ends with what may go first is known whole early. */
   get #hasRoomAhead(): boolean {
-    const { openEntries, openEntriesAhead, entriesPerMessage } = LIMITS;
+    const { openEntries, openEntriesToCompare, openEntriesAhead, entriesPerMessage } = LIMITS;
     const { files, log } = this.#options;
-    const isFirst = this.#gathersFirst && log.length < openEntries;
-    const most = isFirst ? openEntries : openEntriesAhead;
+    const mayStand = this.#accept?.fresh.includes(false) === true;
+    const first = mayStand ? openEntriesToCompare : openEntries;
+    const most = this.#gathersFirst && log.length < first ? first : openEntriesAhead;
     return files.size + entriesPerMessage <= most;
   }
 

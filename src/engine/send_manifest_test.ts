@@ -77,17 +77,24 @@ Deno.test("each message says where in the manifest it begins", () => {
 });
 
 Deno.test("a walk begins as far ahead as files may be open, and then goes on less far", () => {
-  const { openEntries, openEntriesAhead, entriesPerMessage } = LIMITS;
-  for (const [named, most] of [[0, openEntries], [openEntries, openEntriesAhead]] as const) {
+  const { openEntries, openEntriesToCompare, openEntriesAhead, entriesPerMessage } = LIMITS;
+  const bounds = [
+    [true, 0, openEntries],
+    [true, openEntries, openEntriesAhead],
+    [false, 0, openEntriesToCompare],
+    [false, openEntriesToCompare, openEntriesAhead],
+  ] as const;
+  for (const [isFresh, named, most] of bounds) {
     const before = Array.from({ length: named }, (_, at) => directoryEntry(`d${100_000 + at}`));
     const [last, ...files] = filesOf(most - entriesPerMessage + 1);
-    const { manifest } = manifestOf();
+    const { manifest } = manifestOf({ isAccepted: false });
+    manifest.begin(acceptOf({ fresh: [isFresh] }));
     manifest.gatherFirst();
     announce(manifest, [...before, ...files]);
     const wanted = () => [manifest.wantsEntries, manifest.isGathering];
-    assert.deepEqual(wanted(), [true, true], `${named} before`);
+    assert.deepEqual(wanted(), [true, true], `${named} before, ${isFresh}`);
     announce(manifest, [last!]);
-    assert.deepEqual(wanted(), [false, false], `${named} before`);
+    assert.deepEqual(wanted(), [false, false], `${named} before, ${isFresh}`);
   }
 });
 
