@@ -166,7 +166,7 @@ class Ledger {
 
   #touch(): void {
     const nowNs = BigInt(Date.now()) * 1_000_000n;
-    this.#journal.addTransfer({
+    this.#journal.transfers.add({
       key: this.#key,
       destination: "",
       chunkBytes: CHUNK_BYTES,

@@ -1,5 +1,5 @@
-// Sizes as a person writes them in a flag, a file of settings or a list of keys: a number and its unit,
-// never a bare number, because nobody knows whether 64 means bytes or mebibytes.
+// Sizes as a person writes them in a flag, a file of settings or a list of keys, and as they are shown to
+// one: a number and its unit, never a bare number, because nobody knows whether 64 means bytes or mebibytes.
 
 /** Bytes of a unit, in lower case. */
 export const SIZE_UNITS: Readonly<Record<string, number | undefined>> = {
@@ -36,4 +36,23 @@ export function formatSize(bytes: number): string {
     if (bytes >= factor && bytes % factor === 0) return `${bytes / factor} ${unit}`;
   }
   return `${bytes} B`;
+}
+
+/** An amount of data to three digits, in powers of ten as rates are: `3.42 GB`. */
+export function formatBytes(bytes: number): string {
+  if (!Number.isFinite(bytes) || bytes < 0) return "?";
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let amount = bytes;
+  let step = 0;
+  // 999.5 would be shown as 1000: it moves on to the next unit.
+  while (amount >= 999.5 && step < units.length - 1) {
+    amount /= 1000;
+    step += 1;
+  }
+  return `${step === 0 ? String(Math.round(amount)) : threeDigits(amount)} ${units[step]}`;
+}
+
+function threeDigits(amount: number): string {
+  if (amount >= 99.95) return amount.toFixed(0);
+  return amount >= 9.995 ? amount.toFixed(1) : amount.toFixed(2);
 }

@@ -1,11 +1,11 @@
 // Quantities as a person writes and reads them: sizes, rates and durations with explicit units.
 // A bare number is refused, because nobody knows whether 64 means bytes or mebibytes.
 
-import { SIZE_UNITS } from "../base/size.ts";
+import { formatBytes, SIZE_UNITS } from "../base/size.ts";
 import { shown } from "./shown.ts";
 import { usageError } from "./usage_error.ts";
 
-export { formatSize } from "../base/size.ts";
+export { formatBytes, formatSize } from "../base/size.ts";
 
 /** Line rates are sold in bits; a bit is an eighth of a byte. */
 const BIT_UNITS: Readonly<Record<string, number | undefined>> = {
@@ -57,20 +57,6 @@ export function parseDuration(text: string, attempt: string = reading("duration"
   });
 }
 
-/** An amount of data to three digits, in powers of ten as rates are: `3.42 GB`. */
-export function formatBytes(bytes: number): string {
-  if (!Number.isFinite(bytes) || bytes < 0) return "?";
-  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
-  let amount = bytes;
-  let step = 0;
-  // 999.5 would be shown as 1000: it moves on to the next unit.
-  while (amount >= 999.5 && step < units.length - 1) {
-    amount /= 1000;
-    step += 1;
-  }
-  return `${step === 0 ? String(Math.round(amount)) : threeDigits(amount)} ${units[step]}`;
-}
-
 /** A rate to three digits: `231 MB/s`. */
 export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
@@ -119,11 +105,6 @@ function parseQuantity(
   if (rounded > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER;
   if (Number.isSafeInteger(rounded) && Math.abs(value - rounded) < 1e-6) return rounded;
   throw usageError(attempt, "it is not a whole number");
-}
-
-function threeDigits(amount: number): string {
-  if (amount >= 99.95) return amount.toFixed(0);
-  return amount >= 9.995 ? amount.toFixed(1) : amount.toFixed(2);
 }
 
 function trimZero(text: string): string {

@@ -2,14 +2,14 @@
 // durable, then the names of their parts, then the rows, durable themselves: what was synced once is not
 // sent again. A row is begun with a part's first chunk, and with every row goes where a resume is to begin.
 
-import type { Stamp } from "../wire/messages.ts";
-import type { Disk, WholeSync } from "./disk.ts";
 import type { SftpxError } from "../base/errors.ts";
 import { osError } from "../base/os_error.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
+import type { Stamp } from "../wire/messages.ts";
+import type { Disk, WholeSync } from "./disk.ts";
 import type { Frontier } from "./frontier.ts";
 import { keptNames } from "./given_names.ts";
 import type { Journal } from "./journal.ts";
-import { DIGEST_BYTES } from "./journal_rows.ts";
 import { PartNames } from "./part_names.ts";
 import type { PartsRun } from "./parts.ts";
 import type { EntryChunks, JournalRun, ReceiveTransfer } from "./store.ts";
@@ -65,6 +65,7 @@ export class ChunkJournal {
   readonly #run: PartsRun;
   readonly #names: PartNames;
   readonly #frontier: Frontier;
+  readonly #nowMs: () => number;
   /** Syncs many parts together; null where each is synced by itself. */
   readonly #whole: WholeSync | null;
   /** Directories of parts whose own names are durable. */
@@ -80,6 +81,7 @@ export class ChunkJournal {
       readonly run: PartsRun;
       readonly frontier: Frontier;
       readonly whole: WholeSync | null;
+      readonly nowMs: () => number;
     },
   ) {
     this.#whole = context.whole;
@@ -87,8 +89,8 @@ export class ChunkJournal {
     this.#disk = context.disk;
     this.#journal = context.journal;
     this.#run = context.run;
-    const startedNs = BigInt(Date.now()) * 1_000_000n;
-    const header = { ...transfer, ...keptNames(transfer.given), startedNs };
+    this.#nowMs = context.nowMs;
+    const header = { ...transfer, ...keptNames(transfer.given), startedNs: this.#nowNs };
     this.#names = new PartNames(this.#run.directory, header, context);
     this.#frontier = context.frontier;
   }
@@ -188,12 +190,12 @@ export class ChunkJournal {
   /** Within a transaction: something of the transfer is durable, so there is one to resume. */
   touch(frontier: string | null = this.#frontier.path): void {
     const { key, destination, chunkBytes, peer } = this.#transfer;
-    const touchedNs = BigInt(Date.now()) * 1_000_000n;
+    const touchedNs = this.#nowNs;
     // What else the row says is of its key, and stays.
     if (this.#journal.transfers.touch(key, { touchedNs, frontier })) return;
     const names = keptNames(this.#transfer.given);
     const times = { startedNs: touchedNs, touchedNs };
-    this.#journal.addTransfer({
+    this.#journal.transfers.add({
       key,
       destination,
       chunkBytes,
@@ -202,6 +204,10 @@ export class ChunkJournal {
       ...names,
       ...times,
     }, this.#transfer.account ?? null);
+  }
+
+  get #nowNs(): bigint {
+    return BigInt(Math.trunc(this.#nowMs())) * 1_000_000n;
   }
 
   /** Counts the runs as durable while they are written, and for good unless that fails. */

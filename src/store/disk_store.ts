@@ -70,14 +70,13 @@ export class DiskStore {
     state.forgetCrowd(transfer);
     const hold = state.hold(transfer);
     try {
-      const { root, partsDirectory, journal, names } = state;
+      const { root, partsDirectory, journal, disk, names, nowMs } = state;
       const tells = transfer.mayRead;
       const room = new Room(root, { onScarce: () => state.sweep(Infinity), tells });
       const mask = this.#mask ??= this.#options.mask ?? state.mask;
-      const { disk } = state;
       const quotas = this.#quotas;
-      const context = { root, partsDirectory, journal, hold, room, quotas, disk, names, mask };
-      const receiving = new Receiving(transfer, context);
+      const standing = { root, partsDirectory, journal, disk, names, nowMs };
+      const receiving = new Receiving(transfer, { ...standing, hold, room, quotas, mask });
       const id = this.#nextId++;
       this.#transfers.set(id, receiving);
       this.#keys.add(key);

@@ -70,6 +70,17 @@ Deno.test("what was last journalled too long ago is forgotten at open, with its 
     assert.equal(fs.existsSync(join(root, ".sftpx")), true);
   }));
 
+Deno.test("when something was journalled is told by the clock that tells what is too old", () =>
+  inDirectory((root) => {
+    const nowMs = 1_700_000_000_000;
+    withStore(root, (store) => {
+      store.abandon(begin(store, 0).id);
+      const [{ startedNs, touchedNs } = {}] = store.resumable();
+      const nowNs = BigInt(nowMs) * 1_000_000n;
+      assert.deepEqual({ startedNs, touchedNs }, { startedNs: nowNs, touchedNs: nowNs });
+    }, { nowMs: () => nowMs });
+  }));
+
 Deno.test("what is forgotten last takes the state with it", () =>
   inDirectory((root) => {
     interrupt(root, [8 * DAY_MS]);
@@ -87,7 +98,7 @@ Deno.test("of a peer's transfers that broke off so many are kept, and the oldest
         for (let i = 0; i < count; i++) {
           const times = { startedNs: nowNs(), touchedNs: nowNs() + BigInt(i), frontier: null };
           const whose = { key: peer === PEER ? key(i) : digest(i), peer };
-          journal.addTransfer({ ...transferOf(), ...whose, ...times });
+          journal.transfers.add({ ...transferOf(), ...whose, ...times });
         }
       });
       journal.close();
@@ -118,7 +129,7 @@ Deno.test("of what is too old only so much goes at once", () =>
         for (let i = 0; i < count; i++) {
           const key = new Uint8Array(32).map((_, at) => at < 2 ? i >> (8 * at) : 7);
           const times = { startedNs: 1n, touchedNs: BigInt(i), frontier: null };
-          journal.addTransfer({ ...transferOf(), key, ...times });
+          journal.transfers.add({ ...transferOf(), key, ...times });
         }
       });
       const left = () => journal.transfers.keysBefore(nowNs()).length;
@@ -356,7 +367,7 @@ Deno.test("a state that many rows left empty shrinks", () =>
     const journal = new Journal(openState(state));
     const stamp = fileEntry("f", 1).stamp!;
     journal.transaction(() => {
-      journal.addTransfer({
+      journal.transfers.add({
         ...transferOf({ key: digest(7) }),
         startedNs: 0n,
         touchedNs: 0n,

@@ -2,7 +2,8 @@
 // are. Whether a transfer is running is for locks to say.
 
 import type { Database } from "../runtime/database.ts";
-import { DIGEST_BYTES, isTrue, transferOf, transferSum } from "./journal_rows.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
+import { isTrue, transferOf, transferSum } from "./journal_rows.ts";
 
 /** What is left of an interrupted transfer. */
 export interface Interrupted {

@@ -93,10 +93,6 @@ export class Journal {
     return null;
   }
 
-  addTransfer(row: TransferRow, account: Uint8Array | null = null): void {
-    this.transfers.add(row, account);
-  }
-
   /** Forgets a transfer and every part of it. */
   forget(key: Uint8Array): void {
     this.#parts.dropAll(key);
@@ -170,10 +166,6 @@ export class Journal {
     return ["parts", "strays"].some((table) =>
       this.#sql(`SELECT 1 FROM ${table} WHERE key = ? LIMIT 1`).get(key) !== undefined
     );
-  }
-
-  parts(key: Uint8Array): PartRow[] {
-    return this.#parts.all(key);
   }
 
   /** Names under `.sftpx/parts` of all that is held of a transfer. */

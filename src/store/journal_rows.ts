@@ -3,12 +3,11 @@
 
 import { LIMITS } from "../base/limits.ts";
 import type { Range } from "../base/ranges.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { Stamp } from "../wire/messages.ts";
 import { rowSum } from "./row_sum.ts";
 import type { ChunkRun, HeldChunks } from "./store.ts";
 
-/** Bytes of a digest. */
-export const DIGEST_BYTES = 32;
 /** Bytes of a stamp in a row: five 64-bit integers, big-endian. */
 const STAMP_BYTES = 40;
 

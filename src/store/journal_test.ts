@@ -118,7 +118,7 @@ Deno.test("mergeRuns() yields what the rows say, later rows winning, in whole ra
 
 Deno.test("Journal passes over planted runs of chunks that no file can have", () =>
   withJournal((journal) => {
-    journal.addTransfer({ ...TRANSFER, key: KEY });
+    journal.transfers.add({ ...TRANSFER, key: KEY });
     const stamp = stampFor(5);
     const name = partName(1);
     const part = { path: "a", name, sizeBytes: 5, stamp, recordedNs: 0n };
@@ -137,15 +137,15 @@ Deno.test("Journal keeps the transfers of two keys apart", () =>
     const part = { path: "f", sizeBytes: 1, stamp: stampFor(1), recordedNs: 5n };
     for (const fill of [1, 2]) {
       const key = digest(fill);
-      journal.addTransfer({ ...TRANSFER, key, startedNs: BigInt(fill) });
+      journal.transfers.add({ ...TRANSFER, key, startedNs: BigInt(fill) });
       journal.addRun(journal.addPart(key, { ...part, name: partName(fill) }), {
         first: 0,
         digests: digest(fill),
       });
     }
     journal.forget(KEY);
-    assert.deepEqual([journal.transfer(KEY), journal.parts(KEY)], [null, []]);
-    assert.deepEqual(journal.parts(digest(2)).map((row) => row.name), [partName(2)]);
+    assert.deepEqual([journal.transfer(KEY), journal.part(KEY, "f")], [null, null]);
+    assert.deepEqual(journal.part(digest(2), "f")?.name, partName(2));
     assert.deepEqual(journal.interrupted().map((row) => row.key), [digest(2)]);
   }));
 
@@ -220,7 +220,7 @@ Deno.test("Journal.interrupted() counts each journalled byte once, and the last 
       fc.array(sizes, { minLength: 1, maxLength: 3 }),
       (files) =>
         withJournal((journal) => {
-          journal.addTransfer({ ...TRANSFER, key: KEY, chunkBytes });
+          journal.transfers.add({ ...TRANSFER, key: KEY, chunkBytes });
           const expected = { files: 0, heldBytes: 0, totalBytes: 0 };
           files.forEach(({ sizeBytes, runs }, i) => {
             const part = { path: `${i}`, name: partName(i), sizeBytes, recordedNs: 5n };
@@ -253,8 +253,8 @@ Deno.test("Journal.interrupted() counts each journalled byte once, and the last 
 Deno.test("Journal takes a new chunk size once no part fixes the old one", () =>
   withJournal((journal) => {
     const row = { ...TRANSFER, key: KEY, startedNs: 7n };
-    journal.addTransfer({ ...row, chunkBytes: 1 });
-    journal.addTransfer({ ...row, chunkBytes: 2, startedNs: 8n });
+    journal.transfers.add({ ...row, chunkBytes: 1 });
+    journal.transfers.add({ ...row, chunkBytes: 2, startedNs: 8n });
     assert.deepEqual(journal.transfer(KEY), { ...row, chunkBytes: 2 });
   }));
 
@@ -262,7 +262,7 @@ Deno.test("Journal.transaction() leaves nothing of a body that throws", () =>
   withJournal((journal) => {
     assert.throws(() =>
       journal.transaction(() => {
-        journal.addTransfer({ ...TRANSFER, key: KEY });
+        journal.transfers.add({ ...TRANSFER, key: KEY });
         throw new Error("stop");
       }), /stop/);
     assert.equal(journal.transfer(KEY), null);
@@ -336,7 +336,7 @@ Deno.test("a part is believed whose sum is not at hand any more (I8)", async () 
     const rest = { sizeBytes: 2, stamp: stampFor(2), recordedNs: 0n };
     const ids: number[] = [];
     journal.transaction(() => {
-      journal.addTransfer({ ...TRANSFER, key: KEY, moreGiven: 0 });
+      journal.transfers.add({ ...TRANSFER, key: KEY, moreGiven: 0 });
       for (let entry = 0; entry < 5000; entry++) {
         ids.push(journal.addPart(KEY, { path: `p${entry}`, name: partName(entry), ...rest }));
       }

@@ -13,17 +13,22 @@ import type { WholeColumns } from "./whole_columns.ts";
 export type StoreMethod = Exclude<keyof Store, "walk">;
 
 /** What a call is made with. */
-export type StoreArgs<M extends StoreMethod> = Packed<Parameters<Store[M]>>;
+export type StoreArgs<M extends StoreMethod> = M extends keyof PackedArgs ? PackedArgs[M]
+  : Parameters<Store[M]>;
 
-/** The same, with what there is much of in it packed. */
-type Packed<Args> = Args extends
-  [number, number, Parameters<Store["register"]>[2], ...infer Rest extends unknown[]]
-  ? [id: number, first: number, entries: EntryColumns, ...rest: Rest]
-  : Args extends Parameters<Store["commit"]>
-    ? [id: number, files: WholeColumns, leaveOut?: readonly number[] | undefined]
-  : Args extends Parameters<Store["journal"]>
-    ? [id: number, runs: RunColumns, leaveOut?: readonly number[] | undefined]
-  : Args;
+/** Of the calls that tell of much at once: it goes as columns. */
+interface PackedArgs {
+  readonly plan: [id: number, first: number, entries: EntryColumns, sources: readonly number[]];
+  readonly register: [
+    id: number,
+    first: number,
+    entries: EntryColumns,
+    sources: readonly number[],
+    refused?: readonly number[] | undefined,
+  ];
+  readonly journal: [id: number, runs: RunColumns, leaveOut?: readonly number[] | undefined];
+  readonly commit: [id: number, files: WholeColumns, leaveOut?: readonly number[] | undefined];
+}
 
 /** Main thread to worker. */
 export type StoreRequest =

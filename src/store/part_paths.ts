@@ -102,6 +102,16 @@ export class PartPaths {
   }
 }
 
+/** Names in a directory; none where it is gone: another process may be sweeping as well. */
+export function namesIn(directory: string, disk: Disk): string[] {
+  try {
+    return disk.list(directory).map(({ name }) => name);
+  } catch (thrown) {
+    if (osCode(thrown) === "ENOENT") return [];
+    throw thrown;
+  }
+}
+
 /** Removes a real directory, or a link to one not; whether it is gone. */
 export function removeIfEmpty(directory: string, disk: Disk): boolean {
   try {

@@ -29,11 +29,7 @@ export class PartTable {
   /** The part held of one path of the manifest. */
   of(key: Uint8Array, path: string): PartRow | null {
     const row = this.#sql("SELECT * FROM parts WHERE key = ? AND path = ?").get(key, path);
-    return row === undefined ? null : this.#genuine([row])[0] ?? null;
-  }
-
-  all(key: Uint8Array): PartRow[] {
-    return this.#genuine(this.#sql("SELECT * FROM parts WHERE key = ?").all(key));
+    return row === undefined ? null : this.#genuine(row);
   }
 
   /** Drops every part of a transfer. */
@@ -106,16 +102,14 @@ export class PartTable {
     return mergeRuns(this.#runs.of({ id: part, sum: this.#sumOf(part) }), chunks);
   }
 
-  #genuine(rows: readonly Record<string, unknown>[]): PartRow[] {
-    return rows.flatMap((row) => {
-      const id = Number(row["id"]);
-      if (isPartName(String(row["name"])) && isTrue(row, partSum)) {
-        this.#keepSum(id, Number(row["sum"]));
-        return [partOf(row)];
-      }
-      if (!this.#readOnly) this.drop(id);
-      return [];
-    });
+  #genuine(row: Record<string, unknown>): PartRow | null {
+    const id = Number(row["id"]);
+    if (isPartName(String(row["name"])) && isTrue(row, partSum)) {
+      this.#keepSum(id, Number(row["sum"]));
+      return partOf(row);
+    }
+    if (!this.#readOnly) this.drop(id);
+    return null;
   }
 
   #sumOf(part: number): number {

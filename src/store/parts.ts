@@ -6,22 +6,13 @@ import { dirname } from "node:path";
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { DISK, type Disk } from "./disk.ts";
+import { partNameOf, PartPaths, shardOf } from "./part_paths.ts";
+import { type KeptParts, sweepRun } from "./part_runs.ts";
 import { allOf, type Steps } from "./steps.ts";
-import {
-  NAMES_FILE,
-  partNameOf,
-  PartPaths,
-  removeIfEmpty,
-  removeIfNameless,
-  shardOf,
-} from "./part_paths.ts";
 
 const RUN_BYTES = 8;
 /** Some fifty pages of the journal: more than one transaction of it takes. */
 const ROOM_BYTES = 256 * 1024;
-
-/** Names of parts that stay. */
-type KeptParts = Pick<ReadonlySet<string>, "has">;
 
 export class PartsRun {
   /** Absolute path of `.sftpx/parts`. */
@@ -131,7 +122,7 @@ export class PartsRun {
 
   /** The same in steps: a peer decides how many there are. */
   *sweeping(keep: KeptParts): Steps<void> {
-    yield* sweepRun(`${this.#parts}/${this.#run}`, { run: this.#run, keep, disk: this.#disk });
+    yield* sweepRun(this.#run, { partsDirectory: this.#parts, keep, disk: this.#disk });
     this.#made.clear();
     this.#paths.forget();
     for (const shard of this.#earlier) {
@@ -156,42 +147,6 @@ export class PartsRun {
     this.#made.add(directory);
     this.#paths.forget();
   }
-}
-
-function* sweepRun(
-  path: string,
-  { run, keep, disk }: {
-    readonly run: string;
-    readonly keep: KeptParts;
-    readonly disk: Disk;
-  },
-): Steps<void> {
-  if (!(disk.look(path)?.isDirectory() ?? false)) return;
-  for (const shard of directoriesIn(path, disk)) {
-    const directory = `${path}/${shard}`;
-    for (const { name } of disk.list(directory)) {
-      if (keep.has(`${run}/${shard}/${name}`)) continue;
-      disk.removeTree(`${directory}/${name}`);
-      yield;
-    }
-    removeIfEmpty(directory, disk);
-    yield;
-  }
-  removeIfNameless(path, disk);
-}
-
-/**
- * Real directories in a directory; anything else is removed. A link left by a crash must never be
- * entered: it may lead to a user's files.
- */
-function directoriesIn(directory: string, disk: Disk): string[] {
-  const names: string[] = [];
-  for (const { name } of disk.list(directory)) {
-    const stat = disk.look(`${directory}/${name}`);
-    if (stat?.isDirectory()) names.push(name);
-    else if (name !== NAMES_FILE || !stat?.isFile()) disk.remove(`${directory}/${name}`);
-  }
-  return names;
 }
 
 function noise(lengthBytes: number): Uint8Array {

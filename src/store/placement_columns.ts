@@ -1,7 +1,7 @@
 // What the store answers of entries, as it goes from one thread to another: of files that stand as they
 // should, which may be all of a tree, one buffer of digests, and everything else as it is.
 
-import { DIGEST_BYTES } from "./journal_rows.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { Placement } from "./store.ts";
 
 export interface PlacementColumns {

@@ -6,7 +6,7 @@ import { SftpxError } from "../base/errors.ts";
 import { osCode } from "../base/os_error.ts";
 import { besideOf } from "./commit.ts";
 import type { Disk } from "./disk.ts";
-import { RUN_NAME, SHARD_NAME } from "./part_paths.ts";
+import { namesIn, RUN_NAME, SHARD_NAME } from "./part_paths.ts";
 
 /** What stands in a state and is used by name, and of which kind it must be. */
 const CONTENTS: Readonly<Record<string, "directory" | "file">> = {
@@ -108,14 +108,4 @@ function namesLike(
     if (stat?.isDirectory() === false) refuse("a link or file stands among its parts");
   }
   return names;
-}
-
-/** None where there is nothing: another process may be removing it. */
-function namesIn(directory: string, disk: Disk): readonly string[] {
-  try {
-    return disk.list(directory).map(({ name }) => name);
-  } catch (thrown) {
-    if (osCode(thrown) === "ENOENT") return [];
-    throw thrown;
-  }
 }

@@ -5,10 +5,10 @@
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { formatBytes } from "../base/size.ts";
 import { escapeText } from "../base/text.ts";
 import type { Door } from "./door.ts";
 import type { Journal, JournalReader } from "./journal.ts";
-import { sizeText } from "./room.ts";
 import type { ReceiveTransfer } from "./store.ts";
 
 /** Records looked at in one step, to see whether their files are still there. */
@@ -188,11 +188,9 @@ export class Charge {
     if (fits() && this.#partBytes + this.#heldBytes + moreBytes <= quotaBytes) return;
     const usedBytes = this.#placedBytes() - this.#openBytes + this.#heldBytes;
     const neededBytes = (this.#openBytes || this.#partBytes) + moreBytes;
-    throw new SftpxError(
-      "quota",
-      `Cannot take it: the quota is ${sizeText(quotaBytes)}, ${sizeText(usedBytes)} of it are ` +
-        `used, and ${sizeText(neededBytes)} are needed`,
-    );
+    const [quota, used, needed] = [quotaBytes, usedBytes, neededBytes].map(formatBytes);
+    const found = `the quota is ${quota}, ${used} of it are used, and ${needed} are needed`;
+    throw new SftpxError("quota", `Cannot take it: ${found}`);
   }
 
   /** What is in place once this transfer is, with all that others have under way and held. */
@@ -257,6 +255,7 @@ export function requireFileBound(
   { maxFileBytes }: Pick<ReceiveTransfer, "maxFileBytes">,
 ): void {
   if (maxFileBytes === undefined || sizeBytes <= maxFileBytes) return;
-  const found = `it is larger than the ${sizeText(maxFileBytes)} that the grant allows (max-file)`;
+  const most = formatBytes(maxFileBytes);
+  const found = `it is larger than the ${most} that the grant allows (max-file)`;
   throw new SftpxError("refused", `Cannot place "${escapeText(path)}": ${found}`);
 }

@@ -127,8 +127,7 @@ Deno.test("a quota says what is used and needed of it, and nothing of others", (
       const sources = [{ ...fileSource("f"), sizeBytes: 500 }];
       assert.throws(() => store.begin(charged("x", { sources, mayRead: false })), {
         code: "quota",
-        message:
-          "Cannot take it: the quota is 1.00 kB, 600 bytes of it are used, and 500 bytes are needed",
+        message: "Cannot take it: the quota is 1.00 kB, 600 B of it are used, and 500 B are needed",
       });
     });
   }));
@@ -196,7 +195,7 @@ Deno.test("what a file replaces is given back once it is in place, and not where
       store.register(other, 0, [directoryEntry("a"), fileEntry("a/f", 0)], [0, 0]);
       assert.throws(() => store.register(other, 2, [fileEntry("a/g", 101)], [0]), {
         code: "quota",
-        message: /quota is 1.00 kB, 900 bytes of it are used, and 101 bytes are needed/,
+        message: /quota is 1.00 kB, 900 B of it are used, and 101 B are needed/,
       });
       store.abandon(other);
       assert.equal(put(store, charged("a"), { f: 0 }), "ok");
@@ -350,7 +349,7 @@ Deno.test("a dry run refuses at once what is known to be too large, and counts w
       const sources = [{ ...fileSource("f"), sizeBytes: 500 }];
       const transfer = charged("x", { sources, dryRun: true, mayRead: false });
       const message =
-        "Cannot take it: the quota is 1.00 kB, 600 bytes of it are used, and 500 bytes are needed";
+        "Cannot take it: the quota is 1.00 kB, 600 B of it are used, and 500 B are needed";
       assert.throws(() => store.begin(transfer), { code: "quota", message });
       fs.rmSync(join(root, "a/f"));
       store.abandon(store.begin(transfer).id);

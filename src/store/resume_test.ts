@@ -237,7 +237,7 @@ Deno.test("begin() tells no beginning that cannot be a path, nor one of what is 
       const journal = new Journal(openState(join(root, ".sftpx/state.db")));
       const { key, destination, chunkBytes, peer, given } = transferOf();
       const times = { startedNs: 1n, touchedNs: BigInt(Date.now()) * 1_000_000n };
-      journal.addTransfer({ key, destination, chunkBytes, peer, given, frontier, ...times });
+      journal.transfers.add({ key, destination, chunkBytes, peer, given, frontier, ...times });
       journal.close();
     };
     withStore(root, (store) => {
@@ -387,7 +387,15 @@ Deno.test("begin and register read no more rows of many parts than of what is as
     const frontier = path(1500);
     journal.transaction(() => {
       const times = { startedNs: 1n, touchedNs: 1n };
-      journal.addTransfer({ key, destination, chunkBytes, peer: PEER, given, frontier, ...times });
+      journal.transfers.add({
+        key,
+        destination,
+        chunkBytes,
+        peer: PEER,
+        given,
+        frontier,
+        ...times,
+      });
       for (let i = 0; i < 2000; i++) {
         const sizeBytes = 2 * CHUNK_BYTES;
         const name = `${"0".repeat(16)}/0/${i.toString(16)}`;
@@ -402,7 +410,13 @@ Deno.test("begin and register read no more rows of many parts than of what is as
       const room = new Room(root);
       const context = { root, partsDirectory: parts, journal, hold, room, disk: DISK };
       const quotas = new Quotas();
-      const receiving = new Receiving(transfer, { ...context, names: NAMES, mask: 0, quotas });
+      const receiving = new Receiving(transfer, {
+        ...context,
+        names: NAMES,
+        mask: 0,
+        quotas,
+        nowMs: Date.now,
+      });
       assert.deepEqual([receiving.from, receiving.fresh], [frontier, [false]]);
       assert.ok(rows() - before < 10, `begin read ${rows() - before} rows`);
       const entries = [directoryEntry("d"), fileEntry(frontier, 2 * CHUNK_BYTES)];

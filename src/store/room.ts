@@ -5,6 +5,7 @@
 import * as fs from "node:fs";
 import process from "node:process";
 import { SftpxError } from "../base/errors.ts";
+import { formatBytes } from "../base/size.ts";
 
 /** Left for the journal, and for what the file system itself needs. */
 const RESERVE_BYTES = 256 * 1024;
@@ -74,7 +75,7 @@ export class Room {
   }
 
   #noSpace(neededBytes: number, mayBytes: number): SftpxError {
-    const figures = `${sizeText(neededBytes)} are needed and ${sizeText(mayBytes)} are free`;
+    const figures = `${formatBytes(neededBytes)} are needed and ${formatBytes(mayBytes)} are free`;
     const found = this.#tells ? figures : "there is no room for it";
     return new SftpxError("no_space", `Cannot take it: ${found}`);
   }
@@ -106,14 +107,4 @@ export function freeBytes(directory: string): number | null {
   } catch {
     return null; // Not ours to ask, or nothing there that could be asked.
   }
-}
-
-/** `3.21 GB`: three digits. */
-export function sizeText(bytes: number): string {
-  const units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
-  let value = bytes;
-  let unit = 0;
-  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
-  const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return `${value.toFixed(digits)} ${units[unit]}`;
 }

@@ -63,7 +63,7 @@ for (const [what, [sql, left]] of Object.entries(CHANGES)) {
   Deno.test(`a row is as none when it does not read as it was written: ${what}`, () =>
     inDirectory((root) => {
       const written = new Journal(openState(`${root}/state.db`));
-      written.addTransfer(TRANSFER);
+      written.transfers.add(TRANSFER);
       const part = { path: "f", name: NAME, sizeBytes: 200_000, recordedNs: 1n };
       const id = written.addPart(KEY, { ...part, stamp: stampFor(200_000) });
       written.addPart(digest(2), { ...part, name: `${NAME}1`, stamp: stampFor(200_000) });

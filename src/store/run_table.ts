@@ -4,7 +4,8 @@
 
 import type { Range } from "../base/ranges.ts";
 import type { Statement } from "../runtime/database.ts";
-import { cutRun, DIGEST_BYTES, isTrue, runOf, runSum } from "./journal_rows.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
+import { cutRun, isTrue, runOf, runSum } from "./journal_rows.ts";
 import type { ChunkRun } from "./store.ts";
 
 /** A row of `parts`. The sums of its runs go on from its own: a run of another part is none of it. */

@@ -45,7 +45,7 @@ function noteRun(
   }
   // A transfer that the state does know keeps its chunk size: that of its other parts.
   if (found > 0 && journal.transfer(header.key) === null) {
-    journal.addTransfer({ ...header, touchedNs, frontier: null });
+    journal.transfers.add({ ...header, touchedNs, frontier: null });
   }
 }
 

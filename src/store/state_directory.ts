@@ -116,6 +116,11 @@ export class StateDirectory {
     return this.#options.disk;
   }
 
+  /** The clock. */
+  get nowMs(): () => number {
+    return this.#options.nowMs;
+  }
+
   /** The process's file mask, as a file made here shows it where nothing else tells. */
   get mask(): number {
     return maskAt(besideOf(`${this.#path}/`), { disk: this.#options.disk });

@@ -2,22 +2,20 @@
 // time, since there may be many. It enters no link, and only runs that were there while this process was
 // alone in the state: nobody adds a part, or a row about one, to a run that is not its own.
 
-import { osCode } from "../base/os_error.ts";
-import type { Disk } from "./disk.ts";
 import type { Journal } from "./journal.ts";
-import { NAMES_FILE, PartPaths, removeIfEmpty, removeIfNameless } from "./part_paths.ts";
+import { PartPaths } from "./part_paths.ts";
+import { type PartRunsContext, sweepRun } from "./part_runs.ts";
+import type { Steps } from "./steps.ts";
 
 /** Rows whose names are read at once. */
 const ROWS_A_STEP = 4096;
 
-export interface SweepContext {
-  readonly partsDirectory: string;
+export interface SweepContext extends PartRunsContext {
   readonly journal: Journal;
-  readonly disk: Disk;
 }
 
 export class Sweep {
-  readonly #steps: Generator<void>;
+  readonly #steps: Steps<void>;
   readonly #context: SweepContext;
   readonly #paths: PartPaths;
   /** Parts of transfers that were forgotten. */
@@ -49,7 +47,7 @@ export class Sweep {
       this.#remove(name);
       return true;
     }
-    if (!this.#isDone) this.#isDone = this.#steps.next().done === true;
+    if (!this.#isDone) this.#isDone = this.#steps.next(false).done === true;
     return !this.#isDone;
   }
 
@@ -61,15 +59,10 @@ export class Sweep {
   }
 }
 
-/** Names of the runs of parts there are; whatever else is among them goes. */
-export function runsOfParts(partsDirectory: string, disk: Disk): string[] {
-  return directoriesIn(partsDirectory, { disk, spare: [] });
-}
-
 function* sweep(
   runs: readonly string[],
   { partsDirectory, journal, disk }: SweepContext,
-): Generator<void> {
+): Steps<void> {
   if (runs.length === 0) return;
   const keep = new Set<string>();
   // A row that is replaced meanwhile comes back behind those that were read, with the same name.
@@ -80,51 +73,4 @@ function* sweep(
   }
   for (const name of journal.strayNames()) keep.add(name);
   for (const run of runs) yield* sweepRun(run, { partsDirectory, keep, disk });
-}
-
-function* sweepRun(
-  run: string,
-  { partsDirectory, keep, disk }: {
-    readonly partsDirectory: string;
-    readonly keep: ReadonlySet<string>;
-    readonly disk: Disk;
-  },
-): Generator<void> {
-  const directory = `${partsDirectory}/${run}`;
-  let isEmpty = true;
-  for (const shard of directoriesIn(directory, { disk, spare: [NAMES_FILE] })) {
-    for (const name of namesIn(`${directory}/${shard}`, disk)) {
-      if (keep.has(`${run}/${shard}/${name}`)) continue;
-      disk.removeTree(`${directory}/${shard}/${name}`);
-      yield;
-    }
-    if (!removeIfEmpty(`${directory}/${shard}`, disk)) isEmpty = false;
-    yield;
-  }
-  if (isEmpty) removeIfNameless(directory, disk);
-}
-
-/** Real directories in a directory; anything else is removed, a link itself, but what is spared. */
-function directoriesIn(
-  directory: string,
-  { disk, spare }: { readonly disk: Disk; readonly spare: readonly string[] },
-): string[] {
-  if (!(disk.look(directory)?.isDirectory() ?? false)) return [];
-  const names: string[] = [];
-  for (const name of namesIn(directory, disk)) {
-    const stat = disk.look(`${directory}/${name}`);
-    if (stat?.isDirectory()) names.push(name);
-    else if (!spare.includes(name) || !stat?.isFile()) disk.remove(`${directory}/${name}`);
-  }
-  return names;
-}
-
-/** None where the directory is gone: another process may sweep as well. */
-function namesIn(directory: string, disk: Disk): string[] {
-  try {
-    return disk.list(directory).map(({ name }) => name);
-  } catch (thrown) {
-    if (osCode(thrown) === "ENOENT") return [];
-    throw thrown;
-  }
 }

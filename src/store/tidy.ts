@@ -5,9 +5,9 @@ import type { Database } from "../runtime/database.ts";
 import type { Disk } from "./disk.ts";
 import { Journal } from "./journal.ts";
 import { isTrue, partSum, transferSum } from "./journal_rows.ts";
+import { runsOfParts } from "./part_runs.ts";
 import { dropState, openStateAlone, UnusableState } from "./schema.ts";
 import { salvage } from "./salvage.ts";
-import { runsOfParts } from "./sweep.ts";
 
 /** Stands in a state that was found to be damaged while others were using it. */
 export const DAMAGED_NAME = "damaged";
@@ -54,7 +54,7 @@ export function tidy(path: string, { disk, isLast = false }: TidyOptions): Tidie
     // Who is charged for what stands there is not forgotten with the last transfer.
     const isResumable = journal.hasResumable || hasCharges;
     const isEmpty = !isResumable && !hasRecords;
-    return { isResumable, isEmpty, deadRuns: runsOfParts(parts, disk) };
+    return { isResumable, isEmpty, deadRuns: runsOfParts({ partsDirectory: parts, disk }) };
   } finally {
     journal.close();
   }

@@ -24,9 +24,19 @@ class Failing {
     this.#code = code;
   }
 
-  check(path: string, pattern: RegExp): void {
-    if (!this.fails || !pattern.test(path)) return;
-    throw Object.assign(new Error(`${this.#code}: it failed, '${path}'`), { code: this.#code });
+  /** The disk with one call that may fail. */
+  disk(call: "makeDirectory" | "look" | "list", pattern: RegExp): Disk {
+    const fail = (path: string) => {
+      if (!this.fails || !pattern.test(path)) return;
+      throw Object.assign(new Error(`${this.#code}: it failed, '${path}'`), { code: this.#code });
+    };
+    return {
+      ...DISK,
+      [call]: (path: string, options: never) => {
+        fail(path);
+        return DISK[call](path, options);
+      },
+    };
   }
 }
 
@@ -35,13 +45,7 @@ const PARTS = /\/\.sftpx\/parts\//;
 Deno.test("a file whose part cannot be made fails with what the disk said, and no path of this machine", () =>
   inDirectory((root) => {
     const full = new Failing("ENOSPC");
-    const disk: Disk = {
-      ...DISK,
-      makeDirectory: (path, options) => {
-        full.check(path, PARTS);
-        DISK.makeDirectory(path, options);
-      },
-    };
+    const disk = full.disk("makeDirectory", PARTS);
     withStore(root, (store) => {
       const { id } = store.begin(transferOf());
       full.fails = true;
@@ -54,13 +58,7 @@ Deno.test("a file whose part cannot be made fails with what the disk said, and n
 Deno.test("a dry run tells a failure of the disk as the real one does", () =>
   inDirectory((root) => {
     const broken = new Failing("EIO");
-    const disk: Disk = {
-      ...DISK,
-      look: (path) => {
-        broken.check(path, PARTS);
-        return DISK.look(path);
-      },
-    };
+    const disk = broken.disk("look", PARTS);
     withStore(root, (store) => {
       const first = store.begin(transferOf());
       const entries = [fileEntry("d/f", 5)];
@@ -88,13 +86,7 @@ Deno.test("a dry run tells a failure of the disk as the real one does", () =>
 Deno.test("a link that there is no place to make fails with what the disk said", () =>
   inDirectory((root) => {
     const full = new Failing("ENOSPC");
-    const disk: Disk = {
-      ...DISK,
-      makeDirectory: (path, options) => {
-        full.check(path, PARTS);
-        DISK.makeDirectory(path, options);
-      },
-    };
+    const disk = full.disk("makeDirectory", PARTS);
     withStore(root, (store) => {
       const { id } = store.begin(transferOf());
       store.register(id, 0, [directoryEntry("d"), linkEntry("d/l", "f")], [0, 0]);
@@ -109,13 +101,7 @@ Deno.test("a link that there is no place to make fails with what the disk said",
 Deno.test("removing what is extraneous fails without where it was on this machine", () =>
   inDirectory((root) => {
     const closed = new Failing("EACCES");
-    const disk: Disk = {
-      ...DISK,
-      list: (path) => {
-        closed.check(path, /\/d$/);
-        return DISK.list(path);
-      },
-    };
+    const disk = closed.disk("list", /\/d$/);
     withStore(root, (store) => {
       const { id } = store.begin(transferOf());
       store.register(id, 0, [directoryEntry("d")], [0]);

@@ -2,8 +2,8 @@
 // bring a buffer.
 
 import { concatBytes } from "../base/bytes.ts";
+import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { Stamp } from "../wire/messages.ts";
-import { DIGEST_BYTES } from "./journal_rows.ts";
 import type { WholeFile } from "./store.ts";
 
 export interface WholeColumns {

@@ -6,6 +6,7 @@
 import { utf8Bytes } from "../base/bytes.ts";
 import { LIMITS } from "../base/limits.ts";
 import { CborWriter } from "./cbor_writer.ts";
+import { DIGEST_BYTES } from "./frame.ts";
 import type {
   Entries,
   Entry,
@@ -30,7 +31,6 @@ const MODE_MAX = 0o7777;
 const ENTRY_MAX = LIMITS.entriesPerTransfer - 1;
 const SOURCE_MAX = LIMITS.sourcesPerTransfer - 1;
 const SIZE_MAX = LIMITS.fileBytes;
-const DIGEST_BYTES = 32;
 /** In the place of what could not be read. */
 const NO_ENTRY: Entry = { path: "", kind: "file", sizeBytes: 0, mtimeNs: 0n, mode: 0 };
 

@@ -51,11 +51,14 @@ export class ClaimReader {
     if (log !== null) fs.writeFileSync(`${path}-wal`, log);
     const journal = new Journal(openState(path));
     try {
-      const { key } = this.#tree.transfer;
-      const parts = journal.parts(key).map((row) => {
+      const { transfer: { key }, entries } = this.#tree;
+      const all = { table: "parts", after: "", most: entries.length } as const;
+      const held = journal.heldAfter(key, all);
+      const rows = held.flatMap(({ path }) => journal.part(key, path) ?? []);
+      const parts = rows.map((row) => {
         return { ...row, chunks: journal.held(row.id, chunksOf(row.sizeBytes)) };
       });
-      const committed = this.#tree.entries.flatMap(({ path }) => journal.committed(path) ?? []);
+      const committed = entries.flatMap(({ path }) => journal.committed(path) ?? []);
       return { parts, committed };
     } finally {
       journal.close();

@@ -160,7 +160,7 @@ Deno.test("quota= ends a push, says whose figures, and holds after a restart", a
   const refused = await place.push(["b"], server.remote()).summary;
   assert.equal(codeOf(refused), "quota");
   assert.equal(refused.error?.exit, 14);
-  assert.match(refused.error?.message ?? "", /quota is 1\.00 kB, 700 bytes of it are used/);
+  assert.match(refused.error?.message ?? "", /quota is 1\.00 kB, 700 B of it are used/);
   assert.equal(refused.wireBytes, 0, "before a byte was sent");
   assert.match((await accessOf(server, "quota")).reason ?? "", /quota/);
   await server.stop();
