@@ -39,8 +39,10 @@ export function commitWhole(
   const kept = keep && !file.isStray
     ? keepStanding(entry, file, context)
     : keepEmpty(file, context) ?? keepBegun(file, begins, context);
+  // Of an empty file there are no bytes that a power loss could take.
+  const isSynced = (synced && !keep) || file.sizeBytes === 0;
   const { stamp, changed } = kept ??
-    { stamp: replace(file, { synced: synced && !keep, begins }, context), changed: true };
+    { stamp: replace(file, { synced: isSynced, begins }, context), changed: true };
   const { final: path, mtimeNs } = file;
   const { chunkBytes } = context.transfer;
   const row = { path, digest, chunkBytes, mtimeNs, stamp };

@@ -82,13 +82,23 @@ function deviceOf(path: string): bigint {
   return fs.lstatSync(path, { bigint: true }).dev;
 }
 
-function commit(root: string, { disk, names }: { disk: Disk; names: readonly string[] }): void {
+function commit(
+  root: string,
+  { disk, names, sizeBytes = 3 }: {
+    disk: Disk;
+    names: readonly string[];
+    sizeBytes?: number;
+  },
+): void {
   withStore(root, (store) => {
     const { id, syncsTogether } = store.begin(transferOf());
     assert.equal(syncsTogether, true);
-    const entries = [directoryEntry("d"), ...names.map((name) => fileEntry(`d/${name}`, 3))];
+    const entries = [
+      directoryEntry("d"),
+      ...names.map((name) => fileEntry(`d/${name}`, sizeBytes)),
+    ];
     const placements = store.register(id, 0, entries, entries.map(() => 0));
-    placements.slice(1).forEach((placement) => fillPart(placement, "abc"));
+    if (sizeBytes > 0) placements.slice(1).forEach((placement) => fillPart(placement, "abc"));
     store.placeDirectories(id);
     const { failures } = store.commit(id, names.map((_, i) => wholeFile(i + 1)));
     assert.deepEqual(failures, []);
@@ -101,6 +111,13 @@ Deno.test("small files are durable by one call before any of them is named (I1)"
     const log: string[] = [];
     commit(root, { disk: recorded(log), names: ["a", "b"] });
     assert.deepEqual(ofFiles(log), ["whole", "finish", "rename", "finish", "rename", "let go"]);
+  }));
+
+Deno.test("empty files are not synced: they have no bytes to lose", () =>
+  inDirectory((root) => {
+    const log: string[] = [];
+    commit(root, { disk: recorded(log), names: ["a", "b"], sizeBytes: 0 });
+    assert.deepEqual(ofFiles(log), ["finish", "rename", "finish", "rename", "let go"]);
   }));
 
 Deno.test("fewer files than are worth it are synced one by one", () =>
