@@ -341,7 +341,10 @@ Deno.test("parseCommand() refuses an address that cannot be listened on", () => 
 });
 
 Deno.test("parseCommand() refuses a flag of another command", () => {
-  fails("send a @ --once", /Cannot use "--once" with "send"/);
+  fails("send a @ --once", /Cannot use "--once" with "send"$/);
+  fails("send -r a @", /Cannot use "--recursive" with "send": directories go whole with modes/);
+  fails("get --recursive @/a b", /Cannot use "--recursive" with "get": directories go whole/);
+  fails("status --recursive", /Cannot use "--recursive" with "status"$/);
   fails("serve --fail-if-unchanged", /Cannot use "--fail-if-unchanged" with "serve"/);
 });
 

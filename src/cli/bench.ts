@@ -21,6 +21,7 @@ import { type BenchFacts, type Verdict, verdictsOf } from "./bench_verdict.ts";
 import { benchZstd } from "./bench_zstd.ts";
 import type { BenchLine } from "./json_line.ts";
 import { namedError } from "./named_error.ts";
+import { type ReachedOne, reachOne } from "./reach.ts";
 import { reportPage } from "./report_page.ts";
 import { shown } from "./shown.ts";
 import { benchLine, verdictLines } from "./ui/bench.ts";
@@ -30,7 +31,8 @@ export function benchCommand(workers: WorkerUrls, mainUrl: string): Run<BenchCom
   return async (command: BenchCommand, context: CommandContext) => {
     const { json, stdout, terminal } = context;
     if (command.report !== null) await tryPlace(command.report);
-    const benches = benchesOf(command, { context, workers, mainUrl });
+    const reached = await reachedFirst(command, context);
+    const benches = benchesOf(command, { context, workers, mainUrl, reached });
     const told: BenchLine[] = [];
     let failed = 0;
     let firstCode: ErrorCode = "failed";
@@ -73,6 +75,19 @@ export function benchCommand(workers: WorkerUrls, mainUrl: string): Run<BenchCom
 function known({ transfer }: BenchCommand): Known {
   const { rateBytesPerSecond: limit = null, windowBytes = null } = transfer;
   return { cores: cores(), udp: udpFigures(), hasFfi: hasFfi(), limit, windowBytes };
+}
+
+/**
+ * The way to a ticket's server: a ticket that is missing or wrong is said before minutes of measuring.
+ * It is read this once, as it may come from a pipe. Null without one, and for a URL, whose server may
+ * have to be asked for who it is: that is done at its turn, when the others are measured.
+ */
+async function reachedFirst(
+  { target, transfer }: BenchCommand,
+  context: CommandContext,
+): Promise<ReachedOne | null> {
+  if (target === null || (target.kind === "url" && transfer.ticketFile === null)) return null;
+  return await reachOne(target, { choices: transfer, context });
 }
 
 /** A report that cannot be written is said before minutes of measuring, not after them. */
@@ -129,7 +144,12 @@ interface Measuring {
 
 function benchesOf(
   command: BenchCommand,
-  { context, workers, mainUrl }: { context: CommandContext; workers: WorkerUrls; mainUrl: string },
+  { context, workers, mainUrl, reached }: {
+    context: CommandContext;
+    workers: WorkerUrls;
+    mainUrl: string;
+    reached: ReachedOne | null;
+  },
 ): readonly Measuring[] {
   const { transfer, bytes, directory, target } = command;
   const { signal } = context;
@@ -147,6 +167,6 @@ function benchesOf(
   };
   const own = command.benches.map((bench) => ({ name: bench, rows: () => rowsOf(bench) }));
   if (target === null) return own;
-  const peer = () => benchPeer(target, { transfer, bytes, context });
+  const peer = () => benchPeer(target, { transfer, bytes, context, reached });
   return [...own, { name: "the path to the server", rows: peer }];
 }

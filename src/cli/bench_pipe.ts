@@ -15,7 +15,7 @@ import type { TransferChoices } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import type { BenchLine } from "./json_line.ts";
 import { startOwnServer } from "./own_server.ts";
-import { reachOne, sessionOptions } from "./reach.ts";
+import { type ReachedOne, reachOne, sessionOptions } from "./reach.ts";
 import { shown } from "./shown.ts";
 import type { RemoteTarget } from "./target.ts";
 
@@ -55,12 +55,13 @@ export async function* benchPipe(
   }
 }
 
-/** Rows for the path to a server, as far as its grant lets us measure. */
+/** Rows for the path to a server, as far as its grant lets us measure. `reached` is the way, if known. */
 export async function* benchPeer(
   target: RemoteTarget,
-  { transfer, bytes, context }: PipeOptions,
+  { transfer, bytes, context, reached }: PipeOptions & { readonly reached: ReachedOne | null },
 ): AsyncGenerator<BenchLine, void> {
-  const { remote, contact, session } = await reachOne(target, { choices: transfer, context });
+  const way = reached ?? await reachOne(target, { choices: transfer, context });
+  const { remote, contact, session } = way;
   const path = { remote, transfer, bytes, session };
   const run = (work: () => Promise<Measured>) => contact.during(remote, work);
   yield* rowsOfStacks(path, { bench: "peer", place: null, run });

@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testContext } from "../../tests/command_context.ts";
 import { SftpxError } from "../base/errors.ts";
+import { parseCommand } from "./arguments.ts";
+import { benchCommand } from "./bench.ts";
+import type { BenchCommand } from "./command.ts";
 import { cores } from "../runtime/runtime.ts";
 import { benchDisk } from "./bench_disk.ts";
 import { benchHash, threadCounts } from "./bench_hash.ts";
@@ -143,6 +146,25 @@ Deno.test("benchDisk() says what is wrong with its directory", async () => {
     assert.match(error.message, /Cannot measure the disk at "\/nonexistent\/directory"/);
     return true;
   });
+});
+
+Deno.test("bench says that a ticket is missing or unreadable before it measures anything", async () => {
+  const run = benchCommand({ chunk: HASHING.workerUrl } as Parameters<typeof benchCommand>[0], "");
+  const ticketFile = ["--ticket-file", "/nonexistent/ticket"];
+  const url = `sftpx://${"a".repeat(51)}q@192.0.2.1/`;
+  for (
+    const [args, message] of [
+      [["@"], /^Cannot use "@": neither/],
+      [["@", ...ticketFile], /^Cannot load ticket file/],
+      [[url, ...ticketFile], /^Cannot use "--ticket-file"/],
+    ] as const
+  ) {
+    const words = ["bench", ...args, "disk", "--bytes", "1MiB", "--directory", tmpdir()];
+    const command = parseCommand(words) as BenchCommand;
+    const { context, stdout } = testContext("home");
+    await assert.rejects(async () => await run(command, context), { code: "usage", message });
+    assert.equal(stdout.text, "");
+  }
 });
 
 Deno.test("benchLine() stands in columns, and says when a grant forbids a direction", () => {

@@ -2,8 +2,11 @@
 
 import { parseMoment, RestrictionProblem } from "../trust/restrictions.ts";
 import { shown } from "./shown.ts";
-import { parseDuration } from "./units.ts";
+import { DURATION_WORDS, parseDuration } from "./units.ts";
 import { usageError } from "./usage_error.ts";
+
+/** What may be written, as an error names it. */
+const UNITS = `${DURATION_WORDS}, or the last day as YYYY-MM-DD`;
 
 /** So long from now, or at a moment since 1970. */
 export type Expiry = { readonly kind: "after" | "at"; readonly ms: number };
@@ -13,7 +16,9 @@ export function parseExpiry(
   text: string,
   attempt: string = `use "--expires ${shown(text)}"`,
 ): Expiry {
-  if (!/^\d{4}-/.test(text)) return { kind: "after", ms: parseDuration(text, attempt) };
+  if (!/^\d{4}-/.test(text)) {
+    return { kind: "after", ms: parseDuration(text, attempt, { units: UNITS }) };
+  }
   try {
     return { kind: "at", ms: parseMoment(text) };
   } catch (thrown) {

@@ -5,7 +5,9 @@
 import type { SftpxError } from "../base/errors.ts";
 // @ts-types="./parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
-import type { FlagSpec } from "./flag_spec.ts";
+import { type CommandName, isCommandName } from "./commands.ts";
+import { familiarHint } from "./familiar_flags.ts";
+import { acceptsFlag, type FlagSpec } from "./flag_spec.ts";
 import { type FlagName, FLAGS } from "./flags.ts";
 import { nearest } from "./nearest.ts";
 import { shown } from "./shown.ts";
@@ -43,7 +45,8 @@ export function parseRaw(args: readonly string[]): RawArguments {
   const end = args.indexOf("--");
   const before = end === -1 ? args : args.slice(0, end);
   const literal = end === -1 ? [] : args.slice(end + 1);
-  for (const arg of before) checkForm(arg);
+  const command = before.find(isCommandName) ?? null;
+  for (const arg of before) checkForm(arg, command);
   const parsed = parseArgs(before.map(guard), {
     boolean: TABLE.filter(isBoolean).map((flag) => flag.name),
     string: [...TABLE.filter((flag) => !isBoolean(flag)).map((flag) => flag.name), "_"],
@@ -51,12 +54,12 @@ export function parseRaw(args: readonly string[]): RawArguments {
     alias: Object.fromEntries(
       TABLE.flatMap((flag) => flag.short === undefined ? [] : [[flag.short, flag.name]]),
     ),
-    unknown: (arg, key) => key === undefined ? true : refuseUnknown(arg),
+    unknown: (arg, key) => key === undefined ? true : refuseUnknown(arg, command),
   });
   const flags = new Map<FlagName, readonly string[]>();
   const filters: (Placed & { readonly flag: FlagName })[] = [];
   for (const flag of TABLE) {
-    const values = valuesOf(flag, parsed[flag.name]);
+    const values = valuesOf(flag, parsed[flag.name], command);
     if (values === null) continue;
     flags.set(flag.name, values.map(({ text }) => text));
     if (flag.filter === true) {
@@ -77,13 +80,17 @@ export function wantsJson(args: readonly string[]): boolean {
   return (end === -1 ? args : args.slice(0, end)).some((arg) => /^--json(=|$)/.test(arg));
 }
 
-function valuesOf(flag: FlagSpec, value: unknown): readonly Placed[] | null {
+function valuesOf(
+  flag: FlagSpec,
+  value: unknown,
+  command: CommandName | null,
+): readonly Placed[] | null {
   const given = Array.isArray(value) ? value : value === undefined ? [] : [value];
   if (given.length === 0) return null;
   if (isBoolean(flag)) {
     for (const item of given) {
       if (typeof item !== "boolean") {
-        throw unknownFlag(`-${flag.short ?? ""}${unguard(`${item}`).text}`);
+        throw unknownFlag(`-${flag.short ?? ""}${unguard(`${item}`).text}`, command);
       }
     }
     return [];
@@ -99,10 +106,10 @@ function valuesOf(flag: FlagSpec, value: unknown): readonly Placed[] | null {
   return values;
 }
 
-function checkForm(arg: string): void {
+function checkForm(arg: string, command: CommandName | null): void {
   // `_` is where the parser keeps positional arguments; as a flag it would overwrite them.
-  if (/^--_(=|$)|^-[^-=]*_/.test(arg)) throw unknownFlag(arg);
-  if (/^-[^-]/.test(arg) && arg.length > MAX_CLUSTER) throw unknownFlag(arg);
+  if (/^--_(=|$)|^-[^-=]*_/.test(arg)) throw unknownFlag(arg, command);
+  if (/^-[^-]/.test(arg) && arg.length > MAX_CLUSTER) throw unknownFlag(arg, command);
   const match = /^--([^=]+)=/.exec(arg);
   const flag = match && TABLE.find((item) => item.name === match[1]);
   if (flag && isBoolean(flag)) {
@@ -110,17 +117,22 @@ function checkForm(arg: string): void {
   }
 }
 
-function refuseUnknown(arg: string): never {
-  throw unknownFlag(arg.split("=")[0] ?? arg);
+function refuseUnknown(arg: string, command: CommandName | null): never {
+  throw unknownFlag(arg.split("=")[0] ?? arg, command);
 }
 
-function unknownFlag(written: string): SftpxError {
-  const names = TABLE.map((flag) => flag.name);
+function unknownFlag(written: string, command: CommandName | null): SftpxError {
+  const attempt = `read "${shown(written)}"`;
+  const familiar = familiarHint(written, command);
+  if (familiar !== null) return usageError(attempt, `no flag has that name, ${familiar}`);
+  // What another command has would be refused as well.
+  const names = TABLE.filter((flag) => command === null || acceptsFlag(command, flag))
+    .map((flag) => flag.name);
   const near = nearest(written.replace(/^-+/, ""), names);
   const hint = near === null
     ? 'a name that begins with "-" goes after "--"'
     : `did you mean "--${near}"`;
-  return usageError(`read "${shown(written)}"`, `no flag has that name, ${hint}`);
+  return usageError(attempt, `no flag has that name, ${hint}`);
 }
 
 function isBoolean(flag: FlagSpec): boolean {

@@ -66,6 +66,26 @@ Deno.test("parseRaw() refuses an unknown flag and names the nearest", () => {
   assert.throws(() => parseRaw(["--no-json"]), usage(/"--no-json"/));
 });
 
+Deno.test("parseRaw() suggests no flag that the command does not have", () => {
+  assert.throws(() => parseRaw(["send", "--frob"]), usage(/"--frob": .*goes after "--"$/));
+  assert.throws(() => parseRaw(["keys", "--frob"]), usage(/did you mean "--from"/));
+  assert.throws(() => parseRaw(["--frob"]), usage(/did you mean "--from"/));
+  assert.throws(() => parseRaw(["send", "--josn"]), usage(/did you mean "--json"/));
+});
+
+Deno.test("parseRaw() says to users of scp and rsync what is so without a flag", () => {
+  for (const written of ["-a", "-av", "-p", "--archive"]) {
+    const text = new RegExp(
+      `"${written}": .*name, directories go whole with modes and times, with`,
+    );
+    assert.throws(() => parseRaw(["send", written, "d", "@"]), usage(text));
+  }
+  const both = /"-avz": .*times and what shrinks is compressed, without a flag$/;
+  assert.throws(() => parseRaw(["get", "-avz", "@", "d"]), usage(both));
+  assert.throws(() => parseRaw(["send", "--progress"]), usage(/progress is shown, without/));
+  assert.throws(() => parseRaw(["send", "-P"]), usage(/is shown and a port stands in the URL/));
+});
+
 Deno.test("parseRaw() refuses names that reach into objects", () => {
   for (
     const arg of [

@@ -42,11 +42,14 @@ export async function reach(
   return { remotes, contact, session: await sessionOptions(choices, { context, onEvent: told }) };
 }
 
+/** The one server that may be reached. */
+export type ReachedOne = Omit<Reach, "remotes"> & { readonly remote: Remote };
+
 /** {@linkcode reach} for one server, by a command that is no transfer: what it tells on the way. */
 export async function reachOne(
   target: RemoteTarget,
   { choices, context }: { readonly choices: TransferChoices; readonly context: CommandContext },
-): Promise<Omit<Reach, "remotes"> & { readonly remote: Remote }> {
+): Promise<ReachedOne> {
   const { terminal, json } = context;
   const onEvent = (event: SessionEvent) => {
     if (event.kind === "notice") terminal.warning(event.message);

@@ -6,6 +6,7 @@ import { SftpxError } from "../base/errors.ts";
 import type { FilterChoice, OutputChoices } from "./command.ts";
 import type { CommandName } from "./commands.ts";
 import { checkValue, echo, parseBoolean } from "./flag_values.ts";
+import { familiarHint } from "./familiar_flags.ts";
 import { acceptsFlag, type FlagSpec } from "./flag_spec.ts";
 import { findFlag, type FlagName } from "./flags.ts";
 import { type Given, type GivenFilter, type Layer, type Origin, written } from "./layer.ts";
@@ -91,7 +92,9 @@ export class Settings {
     for (const [name, given] of this.#layers.typed.values) {
       const flag = specOf(name);
       if (!acceptsFlag(command, flag)) {
-        throw new SftpxError("usage", `Cannot use "--${name}" with "${command}"`);
+        const hint = familiarHint(`--${name}`, command);
+        const found = hint === null ? "" : `: ${hint}`;
+        throw new SftpxError("usage", `Cannot use "--${name}" with "${command}"${found}`);
       }
       checkGiven(flag, given);
     }

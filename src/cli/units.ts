@@ -14,6 +14,9 @@ const BIT_UNITS: Readonly<Record<string, number | undefined>> = {
   gbit: 1e9 / 8,
 };
 
+/** The units of a duration, as an error names them. */
+export const DURATION_WORDS = "ms, s, m, h or d";
+
 const DURATION_UNITS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,
@@ -48,11 +51,18 @@ export function parseRate(text: string, attempt: string = reading("rate", text))
   });
 }
 
-/** Milliseconds of `500ms`, `3s`, `10m`, `24h`, `7d`; errors as {@linkcode parseSize}. */
-export function parseDuration(text: string, attempt: string = reading("duration", text)): number {
+/**
+ * Milliseconds of `500ms`, `3s`, `10m`, `24h`, `7d`; errors as {@linkcode parseSize}. `units` is what they
+ * say may be written.
+ */
+export function parseDuration(
+  text: string,
+  attempt: string = reading("duration", text),
+  { units = DURATION_WORDS }: { readonly units?: string } = {},
+): number {
   return parseQuantity(text, {
     attempt,
-    units: "ms, s, m, h or d",
+    units,
     factor: (unit) => DURATION_UNITS[unit],
   });
 }

@@ -6,7 +6,7 @@ import { sourceOf } from "../../base/address.ts";
 import { toSftpxError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { formatAddress } from "../addresses.ts";
-import { closeCode, closeNumber, foreignText, lost, streamGone } from "../quic_errors.ts";
+import { closeCode, closeNumber, lost, streamGone } from "../quic_errors.ts";
 import {
   type CloseInfo,
   type Connection,
@@ -20,7 +20,7 @@ import {
 import type { ByteChannel } from "./channel.ts";
 import { Mux } from "./mux.ts";
 import { Openings } from "./openings.ts";
-import { isSocketOver } from "./tls_errors.ts";
+import { ENDED, endText, isSocketOver } from "./tls_errors.ts";
 import type { WindowBudget } from "./window_budget.ts";
 
 /** What its stack is called. */
@@ -114,7 +114,7 @@ export class TlsConnection implements Connection {
       this.#protocol = PROTOCOLS.find((protocol) => protocol === agreed) ?? null;
     } catch (thrown) {
       this.#isAtEnd ||= isSocketOver(thrown);
-      this.#breakOff(silent(foreignText(thrown)));
+      this.#breakOff(silent(endText(thrown)));
       throw thrown;
     }
     if (this.#protocol === null) this.#breakOff(silent("no protocol was agreed on"));
@@ -160,7 +160,7 @@ export class TlsConnection implements Connection {
 
   /** Reads for as long as there is a connection: a peer that is told goodbye is heard till it leaves. */
   async #receive(): Promise<void> {
-    let found = "its TCP connection ended without a word";
+    let found = ENDED;
     try {
       // One loop, and nothing of ours to wait for in it: Deno's TLS hands out single records.
       for (;;) {
@@ -173,7 +173,7 @@ export class TlsConnection implements Connection {
       }
     } catch (thrown) {
       this.#isAtEnd ||= isSocketOver(thrown);
-      found = foreignText(thrown);
+      found = endText(thrown);
     }
     if (this.#ending === null) this.#end(silent(found));
     else if (!this.#ending.remote) await this.#sending;

@@ -65,6 +65,30 @@ Deno.test("a runtime that reads nothing ends the connection, instead of being as
   assert.equal(asked, 1);
 });
 
+Deno.test("a stack's own text of an end is said in our words, and one of none as it is", async () => {
+  const ended = "its TCP connection ended without a word";
+  for (
+    const [text, reason] of [
+      ["peer closed connection without sending TLS close_notify: https://docs.rs/rustls/x", ended],
+      ["error:0A000126:SSL routines::unexpected eof while reading", ended],
+      ["received corrupt message of type InvalidContentType", "what came on it is no TLS"],
+      [
+        "error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER",
+        "what came on it is no TLS",
+      ],
+      ["Connection reset by peer (os error 104)", "Connection reset by peer (os error 104)"],
+    ] as const
+  ) {
+    const fail = () => Promise.reject(new Error(text));
+    const reading = channelOf({ read: fail });
+    await reading.connection.shake();
+    assert.equal((await reading.connection.closed).reason, reason);
+    const shaking = channelOf({ handshake: fail });
+    await assert.rejects(shaking.connection.shake());
+    assert.equal((await shaking.connection.closed).reason, reason);
+  }
+});
+
 /** What a peer says that opens two lanes and has a frame for the first: its header, and so many zeros. */
 function laneThatBrings(bytes: number): readonly Uint8Array[] {
   const frames: readonly MuxFrame[] = [

@@ -30,6 +30,13 @@ const HUNG_UP = new RegExp(
   "i",
 );
 const REFUSED = /refused/i;
+/** What came is none of TLS's records: rustls, OpenSSL and BoringSSL. */
+const NO_TLS = /corrupt message|wrong.version.number|packet.length.too.long|http.request/i;
+/** The peer's program ended, or was killed, and TLS was told no end. */
+const CUT_OFF = /without sending TLS close_notify|unexpected eof/i;
+
+/** What is said of a connection that ended, whether or not the stack has words for it. */
+export const ENDED = "its TCP connection ended without a word";
 
 export interface DialAttempt {
   readonly shown: string;
@@ -41,6 +48,13 @@ export interface DialAttempt {
 export function isSocketOver(thrown: unknown): boolean {
   return thrown instanceof Error &&
     /^(?:ConnectionReset|ConnectionAborted|BrokenPipe|NotConnected)$/.test(thrown.name);
+}
+
+/** Why a connection that stood is over: the stack's own text is none for a person. */
+export function endText(thrown: unknown): string {
+  const text = foreignText(thrown);
+  if (CUT_OFF.test(text)) return ENDED;
+  return NO_TLS.test(text) ? "what came on it is no TLS" : text;
 }
 
 /** What a failed attempt means. */
@@ -67,8 +81,11 @@ export function dialError(thrown: unknown, { shown, timedOut }: DialAttempt): Sf
   if (REFUSED.test(text)) {
     return new SftpxError("unreachable", `${action}: nothing listens on that TCP port`, cause);
   }
+  if (NO_TLS.test(text)) {
+    return new SftpxError("unreachable", `${action}: what answers there speaks no TLS`, cause);
+  }
   if (HUNG_UP.test(text)) return turnedAway(shown, thrown);
-  return new SftpxError("unreachable", `${action}: ${foreignText(thrown)}`, cause);
+  return new SftpxError("unreachable", `${action}: ${endText(thrown)}`, cause);
 }
 
 /** It hung up before a word for so long that it is no server whose door is full. */

@@ -134,18 +134,21 @@ Deno.test("a server that names no protocol is of another version", async () => {
 });
 
 Deno.test("what speaks no TLS at the port is unreachable, and says so at once", async () => {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {});
-    socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"));
-  });
-  const port = await portOf(server);
-  const { anchorPem } = await issue();
-  const error = await failureOf(tlsTransport().connect({ hostname: HERE, port, anchorPem }));
-  assert.equal(error.code, "unreachable", error.message);
-  for (const socket of sockets) socket.destroy();
-  await closed(server);
+  for (const text of ["HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.6\r\n"]) {
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.once("data", () => socket.end(text));
+    });
+    const port = await portOf(server);
+    const { anchorPem } = await issue();
+    const error = await failureOf(tlsTransport().connect({ hostname: HERE, port, anchorPem }));
+    assert.equal(error.code, "unreachable", error.message);
+    assert.match(error.message, /: what answers there speaks no TLS$/);
+    for (const socket of sockets) socket.destroy();
+    await closed(server);
+  }
 });
 
 Deno.test("an answer is waited for as long as a dial's caller does", async () => {
