@@ -1,6 +1,7 @@
 // `sftpx serve [ROOT]` and `sftpx recv [ROOT]`: a server in a terminal, or a service that tells its
 // manager how it is doing. Its keys are read anew on SIGHUP, and by themselves once their file changed.
 
+import { existsSync } from "node:fs";
 import process from "node:process";
 import { isatty } from "node:tty";
 import { SftpxError } from "../base/errors.ts";
@@ -15,9 +16,10 @@ import { wantedOf } from "../transport/transport.ts";
 import type { ServeCommand } from "./command.ts";
 import type { CommandContext, Run } from "./context.ts";
 import { exitOfSummary } from "./exit.ts";
-import { identityFile } from "./home.ts";
+import { type Environment, identityFile, userFiles } from "./home.ts";
 import { ReadyFile } from "./ready.ts";
 import { ServeReport } from "./serve_report.ts";
+import { ownFilesWarning } from "./served_files.ts";
 import { formatHostPort } from "./target.ts";
 import type { Terminal } from "./ui/terminal.ts";
 
@@ -112,6 +114,8 @@ async function attend(
       { address: address.hostname, port: address.port, identity },
     );
     report.listening(handle, { access: command.access });
+    const own = ownFilesWarning(command.root, ownFiles(command, context.env));
+    if (own !== null) terminal.warning(own);
     await manager?.tell("ready", status);
     if (signal.aborted) stopping();
     signal.addEventListener("abort", stopping);
@@ -121,6 +125,25 @@ async function attend(
   } finally {
     signal.removeEventListener("abort", stopping);
     manager?.close();
+  }
+}
+
+/** What says who this server is and whom it lets in, and where a user keeps the like. */
+function ownFiles(
+  { transfer, authorizedKeysPath }: ServeCommand,
+  env: Environment,
+): (string | null)[] {
+  const { identityPath } = transfer;
+  return [userDirectory(env), identityFile(identityPath, env), authorizedKeysPath];
+}
+
+/** Null where there is none, or nothing says where: then an identity was named. */
+function userDirectory(env: Environment): string | null {
+  try {
+    const { directory } = userFiles(env);
+    return existsSync(directory) ? directory : null;
+  } catch {
+    return null;
   }
 }
 

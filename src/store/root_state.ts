@@ -5,7 +5,7 @@
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { isDamage, isDiskFailure, osCode, osError } from "../base/os_error.ts";
 import { besideOf } from "./commit.ts";
-import { DISK } from "./disk.ts";
+import { DISK, lookAt } from "./disk.ts";
 import { StandingState } from "./standing_state.ts";
 import { StateDirectory, type StateOptions } from "./state_directory.ts";
 import type { Steps } from "./steps.ts";
@@ -92,6 +92,10 @@ export class RootState {
       this.#state.markDamaged();
     }
     const { root, disk = DISK } = this.#options;
+    if (osCode(cause) === "ENOENT" && isGone(root)) {
+      const found = "the receiving directory does not exist any more";
+      return new SftpxError("io", `Cannot ${attempted}: ${found}`, { cause: thrown });
+    }
     const trouble = isDiskFailure(cause) ? troubleAt(besideOf(`${root}/`), disk) : null;
     return osError(trouble ?? thrown, attempted);
   }
@@ -100,6 +104,15 @@ export class RootState {
 /** A programmer's, which no disk and no database made: those have a code. */
 function isMistake(thrown: unknown): thrown is Error {
   return (thrown instanceof TypeError || thrown instanceof RangeError) && osCode(thrown) === "";
+}
+
+/** Whether nothing stands where a root was, as far as one can look. */
+function isGone(root: string): boolean {
+  try {
+    return lookAt(root) === null;
+  } catch {
+    return false;
+  }
 }
 
 function openAt(options: RootStateOptions): StateDirectory | StandingState {

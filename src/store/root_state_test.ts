@@ -130,3 +130,17 @@ Deno.test("RootState names its root when it is made, and to no peer later", () =
       assert.equal(state.writable().root, root);
     }, { disk });
   }));
+
+Deno.test("RootState says that its root is gone, without its path, and only where it is", () =>
+  inDirectory((above) => {
+    const root = join(above, "served");
+    fs.mkdirSync(root);
+    const state = new RootState({ root });
+    const missing = Object.assign(new Error(`ENOENT, open '${root}'`), { code: "ENOENT" });
+    const begin = () => state.attempt("begin the transfer", failing(missing));
+    assert.throws(begin, { message: "Cannot begin the transfer: it does not exist" });
+    fs.rmSync(root, { recursive: true });
+    const message = "Cannot begin the transfer: the receiving directory does not exist any more";
+    assert.throws(begin, { code: "io", message });
+    state.close({ keep: true });
+  }));

@@ -1,8 +1,8 @@
 // Walks sources into manifest entries, in strictly ascending order of their full paths' UTF-8
 // bytes (with `from` in two such sections), holding no more than the directories it stands in (I8), and
 // so much at a step that others get their turn. Links are kept and not followed, also where one takes
-// the place of a directory meanwhile (I5); special files are left out with a notice, and `.sftpx` is
-// never seen.
+// the place of a directory meanwhile (I5); special files are left out with a notice, and so are names
+// reserved for sftpx, unless they are its own: those are never seen.
 
 import type { BigIntStats } from "node:fs";
 import type { ErrorCode } from "../base/errors.ts";
@@ -13,11 +13,12 @@ import { escapeText, REPLACEMENT } from "../base/text.ts";
 import { osCode } from "../base/os_error.ts";
 import { type PathTree, pathTree } from "./path_tree.ts";
 import { BatchInTheMaking } from "./walk_batch.ts";
-import { entryOf, nameProblem, notRead, notSent, skippedLinks } from "./walk_entry.ts";
+import { entryOf, nameProblem, notRead, notSent } from "./walk_entry.ts";
 import { add, insert, type Item, type Origin, sorted } from "./walk_items.ts";
 import { WalkReader } from "./walk_reader.ts";
 import { WalkSections } from "./walk_sections.ts";
-import { sourceError, statAt } from "./walk_source.ts";
+import { isOwn, WalkSkipped } from "./walk_skipped.ts";
+import { isDirectoryAt, sourceError, statAt } from "./walk_source.ts";
 import type { WalkBatch, WalkOptions, WalkSource } from "./store.ts";
 
 /** Walks all sources; each batch is made when it is asked for, and empty when its time was up first. */
@@ -59,8 +60,7 @@ class Walker implements Disposable {
   readonly #listed: PathTree | null;
   readonly #recursive: boolean;
   readonly #links: boolean;
-  /** Links left out, told of once at the end: a tree may have thousands. */
-  #skipped = { count: 0, first: "" };
+  readonly #skipped = new WalkSkipped();
   readonly #nowMs: () => number;
   readonly #sections: WalkSections;
   #stepBeganMs: number;
@@ -117,7 +117,7 @@ class Walker implements Disposable {
       yield this.#tops(read).level;
       for (const directory of this.#sections.above) yield this.children(directory);
     }
-    if (this.#skipped.count > 0) this.#batch.note(skippedLinks(this.#skipped));
+    for (const notice of this.#skipped.notices()) this.#batch.note(notice);
   }
 
   /** The sources' own items, merged with the children of `contents` sources; last one first. */
@@ -179,12 +179,7 @@ class Walker implements Disposable {
   visit(item: Item, level: Item[]): void {
     const { path, listed } = item;
     const name = path.slice(path.lastIndexOf("/") + 1);
-    if (isReservedName(name)) {
-      for (const named of listed?.namedFrom(path) ?? []) {
-        this.#refuse(named, "bad_name", "its name is reserved for sftpx");
-      }
-      return;
-    }
+    if (isReservedName(name)) return this.#leaveReserved(item, name);
     const problem = nameProblem(name, path);
     if (problem !== null) {
       if (this.#isExcluded(item)) return;
@@ -214,6 +209,16 @@ class Walker implements Disposable {
     if (origins.length > 0) insert(level, { path, origins, contents: true, listed });
   }
 
+  /** Says so of what was listed, and once of the rest; nothing of what is sftpx's own. */
+  #leaveReserved(item: Item, name: string): void {
+    const { path, listed, origins } = item;
+    for (const named of listed?.namedFrom(path) ?? []) {
+      this.#refuse(named, "bad_name", "its name is reserved for sftpx");
+    }
+    if (listed !== null || origins.every((origin) => isOwn(name, origin))) return;
+    if (!this.#isExcluded(item)) this.#skipped.reserved(path);
+  }
+
   /** What filters say of a path, asked once for all its origins. */
   #exclusionOf(path: string): (isDirectory: boolean) => boolean {
     const known = new Map<boolean, boolean>();
@@ -232,15 +237,7 @@ class Walker implements Disposable {
 
   /** Whether filters leave out an item whose name cannot travel anyway. */
   #isExcluded({ path, origins }: Item): boolean {
-    return origins.every((origin) => {
-      let isDirectory = false;
-      try {
-        isDirectory = origin.disk.look(origin.path)?.isDirectory() ?? false;
-      } catch {
-        // What cannot even be looked at is no directory to the filter.
-      }
-      return this.#filter.excludes(path, isDirectory);
-    });
+    return origins.every((origin) => this.#filter.excludes(path, isDirectoryAt(origin)));
   }
 
   /** Refuses what was listed below a thing that is no directory; whether that was all of it. */
@@ -279,8 +276,7 @@ class Walker implements Disposable {
   /** Takes one found thing into the batch; false when it was left out. */
   #emit(path: string, origin: Origin, stat: BigIntStats): boolean {
     if (!this.#links && stat.isSymbolicLink()) {
-      const { count, first } = this.#skipped;
-      this.#skipped = { count: count + 1, first: count === 0 ? path : first };
+      this.#skipped.link(path);
       return false;
     }
     const { entry, notice } = entryOf(path, origin, stat);

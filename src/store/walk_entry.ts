@@ -57,13 +57,6 @@ export function notRead(path: string, code: ErrorCode, thrown: unknown): WalkNot
   return { path, code, message };
 }
 
-/** What is said once of all links that were left out. */
-export function skippedLinks({ count, first }: { count: number; first: string }): WalkNotice {
-  const others = count === 1 ? "" : ` and ${count - 1} more`;
-  const message = `Skipped link "${escapeText(first)}"${others}: no links are sent`;
-  return { path: first, code: null, message };
-}
-
 /**
  * Why a path cannot travel, or null. The components above were checked when they were visited; only
  * lengths add up.

@@ -214,6 +214,18 @@ Deno.test("walk() takes a list of a hundred thousand paths without going over it
     assert.deepEqual([paths, notices.length], [["d", "d/there"], files.length]);
   }));
 
+Deno.test("walk() says nothing of a reserved name that filters exclude, or that was listed", () =>
+  inDirectory((root) => {
+    makeTree(root, ["d/.sftpx-a", "d/.sftpx-b/x", "d/f"]);
+    const told = (options: WalkOptions) => walked([contentsOf(join(root, "d"))], options).notices;
+    assert.deepEqual(told({}), [[".sftpx-a", null]]);
+    assert.deepEqual(told(without(".sftpx-a")), [[".sftpx-b", null]]);
+    assert.deepEqual(told(without(".sftpx-a", ".sftpx-b/")), []);
+    assert.deepEqual(told({ files: [".sftpx-a"] }), [[".sftpx-a", "bad_name"]]);
+    assert.deepEqual(told({ files: ["f"] }), []);
+    assert.deepEqual(told({ from: "f" }), [[".sftpx-a", null]], "once in both sections");
+  }));
+
 Deno.test("walk() passes over links where it is told to, and says so once", () =>
   inDirectory((root) => {
     makeTree(root, ["d/f", "d/l->f", "m->d", "o->/etc"]);

@@ -36,6 +36,15 @@ export function statAt({ path, disk }: FoundAt): fs.BigIntStats {
   return stat;
 }
 
+/** Whether a directory stands at a path; what cannot even be looked at is none to a filter. */
+export function isDirectoryAt({ path, disk }: FoundAt): boolean {
+  try {
+    return disk.look(path)?.isDirectory() ?? false;
+  } catch {
+    return false;
+  }
+}
+
 /** What was thrown when a source was looked at or read, as what its user is told. */
 export function sourceError(source: WalkSource, thrown: unknown): SftpxError {
   if (thrown instanceof SftpxError) return thrown;

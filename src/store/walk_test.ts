@@ -146,12 +146,29 @@ Deno.test("walk() takes a link as a link, and follows it only when asked", () =>
     assert.deepEqual(pathsOf(inside), ["f"]);
   }));
 
-Deno.test("walk() never sees .sftpx, at any level and in any spelling", () =>
+Deno.test("walk() takes no reserved name, at any level and in any spelling, and says so once", () =>
   inDirectory((root) => {
     makeTree(root, [".sftpx/state.db", "a/.SFTPX/x", "a/.sftpx-1f", "a/.sftpxy"]);
     const walked = all([contentsOf(root)]);
     assert.deepEqual(pathsOf(walked), ["a", "a/.sftpxy"]);
-    assert.deepEqual(walked.notices, []);
+    assert.deepEqual(walked.notices, [{
+      path: "a/.SFTPX",
+      code: null,
+      message: 'Skipped "a/.SFTPX" and 1 more: their names are reserved for sftpx',
+    }]);
+  }));
+
+Deno.test("walk() says nothing of what sftpx itself keeps in a root, or puts beside a file", () =>
+  inDirectory((root) => {
+    const own = [".sftpx/state.db", "d/.sftpx/state.db", "d/.sftpx-0123456789abcdef"];
+    makeTree(root, [...own, "d/f"]);
+    assert.deepEqual(all([contentsOf(root)]).notices, []);
+    assert.deepEqual(all([named(join(root, "d"))]).notices, []);
+    makeTree(root, ["e/.sftpx/mine"]);
+    const [notice, ...more] = all([named(join(root, "e"), "e")]).notices;
+    assert.equal(notice?.message, 'Skipped "e/.sftpx": its name is reserved for sftpx');
+    assert.deepEqual(more, []);
+    assert.equal(all([named(join(root, "e/.sftpx"), ".sftpx")]).notices[0]?.path, ".sftpx");
   }));
 
 Deno.test("walk() leaves special files out with a notice that is no failure", () =>

@@ -136,3 +136,41 @@ Deno.test("a ticket outlives a killed server, and not one that was stopped", asy
   await scratch.serve("root", [], { listen });
   assert.equal((await scratch.transfer(["send", "f", first.ticket])).code, 12);
 });
+
+Deno.test("serve warns when its root holds its own identity, and serves", async () => {
+  await using scratch = await Scratch.open();
+  const warning = /holds sftpx's own ".*\/home": who may read there gets the identity/;
+  const open = await scratch.serve("");
+  const beside = await scratch.serve("root");
+  const { stderr } = await open.stop();
+  assert.match(stderr, warning);
+  assert.doesNotMatch((await beside.stop()).stderr, /own/);
+});
+
+Deno.test("a client hears that the served directory is gone, and no path of the server", async () => {
+  await using scratch = await Scratch.open();
+  await makeFile(scratch.path("f"), "f");
+  const server = await scratch.serve("root");
+  await fs.rm(server.root, { recursive: true });
+  const { code, stderr } = await scratch.run(["send", "f", server.ticket]);
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /: the receiving directory does not exist any more/);
+  assert.doesNotMatch(stderr, new RegExp(scratch.directory));
+});
+
+Deno.test("a name reserved for sftpx is told of by who sends it, a served root's state is not", async () => {
+  await using scratch = await Scratch.open();
+  await makeTree(scratch.path("root"), { "d/f": file("f"), "d/.sftpx-mine": file("m") });
+  const server = await scratch.serve("root");
+  const told = /Skipped "d\/\.sftpx-mine": its name is reserved for sftpx/;
+  const got = await scratch.run(["get", server.ticket, "got"]);
+  assert.equal(got.code, 0, got.stderr);
+  assert.doesNotMatch(got.stderr, /"\.sftpx"/);
+  const sent = await scratch.run(["send", `${server.root}/`, `${server.ticket}/copy`]);
+  assert.equal(sent.code, 0, sent.stderr);
+  assert.match(sent.stderr, told);
+  assert.doesNotMatch(sent.stderr, / more|"\.sftpx"/);
+  const served = await server.stop();
+  assert.match(served.stderr, told);
+  assert.doesNotMatch(served.stderr, / more|"\.sftpx"/);
+});
