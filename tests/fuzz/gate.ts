@@ -5,7 +5,7 @@ import process from "node:process";
 import { anySeed, findingLines, fuzz } from "./fuzzing.ts";
 import type { Target } from "./target.ts";
 
-const DEFAULT_SECONDS = 40;
+const DEFAULT_SECONDS = 25;
 
 /** Declares a test for each target; `share` is of the whole time, for all of these together. */
 export function fuzzTests(targets: readonly Target[], { share }: { readonly share: number }): void {
