@@ -4,7 +4,8 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, rmSync } from "node:fs";
 import { loadHash } from "../../src/codec/hash.ts";
 import { DirectWriter } from "../../src/pool/direct.ts";
-import { openToRead, readWhole, writeWhole } from "../../src/pool/files.ts";
+import { openToRead } from "../../src/pool/files.ts";
+import { readWhole, writeWhole } from "../../src/runtime/whole_io.ts";
 import { processCost } from "./process.ts";
 import type { StageCost, StageCosts, StagesJob } from "./stages.ts";
 

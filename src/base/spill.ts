@@ -31,6 +31,9 @@ export interface SpillOptions {
   readonly limitBytes?: number;
 }
 
+/** For what is kept in such things: where the rest may go. */
+export type Spilling = Pick<SpillOptions, "spill">;
+
 /** A file that is made with the first thing to be put there; after a failure nothing more is. */
 class Outside {
   readonly #open: OpenSpill;

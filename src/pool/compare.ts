@@ -4,7 +4,8 @@
 
 import { closeSync, fstatSync } from "node:fs";
 import { equalBytes } from "../base/bytes.ts";
-import { openToRead, readWhole, sameStamp, stampOf } from "./files.ts";
+import { readWhole } from "../runtime/whole_io.ts";
+import { openToRead, sameStamp, stampOf } from "./files.ts";
 import type { Compared, CompareJob } from "./messages.ts";
 
 /** Bytes of each file in memory at once. */

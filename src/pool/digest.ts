@@ -4,17 +4,10 @@
 import { closeSync, fstatSync } from "node:fs";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { readWhole } from "../runtime/whole_io.ts";
 import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { Codecs } from "./codecs.ts";
-import {
-  openToRead,
-  readError,
-  readWhole,
-  sameStamp,
-  sourceChanged,
-  stampIn,
-  stampOf,
-} from "./files.ts";
+import { openToRead, readError, sameStamp, sourceChanged, stampIn, stampOf } from "./files.ts";
 import type { Digested, DigestJob, FileDigests, FileToDigest } from "./messages.ts";
 
 /** Hashes files one after the other, with memory it keeps. */

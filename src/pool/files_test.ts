@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { constants } from "node:os";
 import { SftpxError } from "../base/errors.ts";
-import { readError, sameStamp, systemCode, writeError, writeWhole } from "./files.ts";
+import { writeWhole } from "../runtime/whole_io.ts";
+import { readError, sameStamp, systemCode, writeError } from "./files.ts";
 
 Deno.test("a full disk is told as no_space", () => {
   const fd = fs.openSync("/dev/full", fs.constants.O_WRONLY);

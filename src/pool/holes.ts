@@ -3,7 +3,7 @@
 // for other workers on the same part alike; reading a hole touches no disk.
 
 import { LIMITS } from "../base/limits.ts";
-import { readWhole, writeWhole } from "./files.ts";
+import { readWhole, writeWhole } from "../runtime/whole_io.ts";
 
 /** Writes `bytes` to a part already extended over them, leaving holes where it can. */
 export function writeAroundHoles(fd: number, bytes: Uint8Array, offsetBytes: number): void {

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { equalBytes } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import { readWhole, writeWhole } from "../runtime/whole_io.ts";
 import { type ChunkRecord, decodeRecords, RECORD_BYTES } from "../wire/frame.ts";
 import type { Codecs } from "./codecs.ts";
 import { DirectWriter } from "./direct.ts";
@@ -15,12 +16,10 @@ import {
   openToRead,
   type PartOpener,
   readError,
-  readWhole,
   sameFile,
   sourceChanged,
   stampOf,
   writeError,
-  writeWhole,
 } from "./files.ts";
 import { writeAroundHoles } from "./holes.ts";
 import {

@@ -5,6 +5,7 @@
 import { closeSync } from "node:fs";
 import { equalBytes } from "../base/bytes.ts";
 import { LEAST_SAVING, SAMPLED_BYTES, sampledRatio, SampleScratch } from "../codec/sample.ts";
+import { readWhole } from "../runtime/whole_io.ts";
 import type { Stamp } from "../wire/messages.ts";
 import {
   type ChunkRecord,
@@ -15,7 +16,7 @@ import {
   writeRecord,
 } from "../wire/frame.ts";
 import type { Codecs } from "./codecs.ts";
-import { openToRead, readError, readWhole, sameStamp, sourceChanged, stampOf } from "./files.ts";
+import { openToRead, readError, sameStamp, sourceChanged, stampOf } from "./files.ts";
 import type {
   ChunkFailure,
   ChunkToPack,

@@ -3,10 +3,11 @@
 // memory at a time. A file that cannot be read whole is answered with nothing; why is no peer's matter.
 
 import { closeSync, fdatasyncSync, fstatSync } from "node:fs";
+import { readWhole } from "../runtime/whole_io.ts";
 import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { Codecs } from "./codecs.ts";
 import { DirectReader } from "./direct_read.ts";
-import { openToRead, readWhole } from "./files.ts";
+import { openToRead } from "./files.ts";
 import type { FileToReread, Reread, RereadJob } from "./messages.ts";
 
 /** Reads files one after the other, with memory it keeps. */

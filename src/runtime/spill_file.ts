@@ -8,6 +8,7 @@ import { toHex } from "../base/bytes.ts";
 import type { SpillFile } from "../base/spill.ts";
 import { mayReadBelow, mayWriteBelow } from "./place_permission.ts";
 import { env } from "./runtime.ts";
+import { readWhole, writeWhole } from "./whole_io.ts";
 
 /** One that somebody else could have made before is not used. */
 const FLAGS = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL;
@@ -84,9 +85,7 @@ class NamelessFile implements SpillFile, Disposable {
     const fd = this.#fd;
     if (fd === null) return false;
     try {
-      for (let done = 0; done < bytes.byteLength;) {
-        done += fs.writeSync(fd, bytes, done, bytes.byteLength - done, at + done);
-      }
+      writeWhole(fd, bytes, at);
       return true;
     } catch {
       return false;
@@ -96,13 +95,7 @@ class NamelessFile implements SpillFile, Disposable {
   read(into: Uint8Array, at: number): number {
     const fd = this.#fd;
     if (fd === null) throw new TypeError("the transfer is over");
-    let done = 0;
-    while (done < into.byteLength) {
-      const got = fs.readSync(fd, into, done, into.byteLength - done, at + done);
-      if (got === 0) break;
-      done += got;
-    }
-    return done;
+    return readWhole(fd, into, at);
   }
 
   [Symbol.dispose](): void {

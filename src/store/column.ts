@@ -1,5 +1,5 @@
 // A number for each of so many things, in as little room as they need: none while all have the same, four
-// bytes each while they are near the first, and eight else. What a page of files is kept in (I8), in slabs.
+// bytes each while they are near the first, and eight else. What directories and links are kept in (I8), in slabs.
 
 import type { Slabs } from "../base/slabs.ts";
 

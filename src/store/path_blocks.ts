@@ -3,7 +3,7 @@
 
 import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
 import { comparePaths } from "../base/path.ts";
-import { type OpenSpill, SpilledTexts } from "../base/spill.ts";
+import { SpilledTexts, type Spilling } from "../base/spill.ts";
 
 /** Paths in a block: few enough to unpack at once, many enough to share what they begin with. */
 const BLOCK_PATHS = 128;
@@ -29,7 +29,7 @@ export class PathBlocks {
   /** By block, the oldest first. */
   readonly #unpacked = new Map<number, readonly string[]>();
 
-  constructor({ spill }: { readonly spill?: OpenSpill | undefined } = {}) {
+  constructor({ spill }: Spilling = {}) {
     this.#packed = new SpilledTexts({ spill });
   }
 

@@ -3,7 +3,7 @@
 // filled in ascending order, begun anew at most once, and then does not know what is among them.
 
 import { comparePaths, foldPath } from "../base/path.ts";
-import type { OpenSpill } from "../base/spill.ts";
+import type { Spilling } from "../base/spill.ts";
 import { END, PathBlocks } from "./path_blocks.ts";
 
 /** Sections a manifest has at most, each in ascending order. */
@@ -18,7 +18,7 @@ export class PathList {
   /** Folded path to a spelling of it; made when it is first asked for. */
   #folded: Map<string, string> | null = null;
 
-  constructor(options: { readonly spill?: OpenSpill | undefined } = {}) {
+  constructor(options: Spilling = {}) {
     this.#blocks = new PathBlocks(options);
   }
 

@@ -2,7 +2,7 @@
 // names, for none is put in place before that is closed (I1). Kept in columns, by blocks of which some MiB
 // stay in memory (I8); a file as an object is a view, alive as long as somebody uses it.
 
-import { type OpenSpill, SpilledBlocks } from "../base/spill.ts";
+import { SpilledBlocks, type Spilling } from "../base/spill.ts";
 import type { Stamp } from "../wire/messages.ts";
 import type { OpenFile } from "./chunk_journal.ts";
 import { COLUMNS_BYTES, FileColumns } from "./file_columns.ts";
@@ -22,10 +22,6 @@ export interface RegisteredNames {
 type RunNumber = number;
 /** The name of the part is kept as it is. */
 const ODD_RUN: RunNumber = 0xffff;
-
-export interface RegisteredFilesOptions {
-  readonly spill?: OpenSpill | undefined;
-}
 
 /** Files whose columns are one block. */
 const BLOCK_BITS = 9;
@@ -56,7 +52,7 @@ export class RegisteredFiles {
   readonly #kept: Kept;
   #size = 0;
 
-  constructor(names: RegisteredNames, { spill }: RegisteredFilesOptions = {}) {
+  constructor(names: RegisteredNames, { spill }: Spilling = {}) {
     const blocks = new SpilledBlocks({
       blockBytes: COLUMNS_BYTES * BLOCK_FILES,
       view: (memory) => new FileColumns(memory, BLOCK_FILES),

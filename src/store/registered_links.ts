@@ -2,7 +2,7 @@
 // Kept as columns, and their targets as what differs from the one before (I8).
 
 import { Slabs } from "../base/slabs.ts";
-import type { OpenSpill } from "../base/spill.ts";
+import type { Spilling } from "../base/spill.ts";
 import { Ascending } from "./ascending.ts";
 import { Column, TIMES } from "./column.ts";
 import { END, PathBlocks } from "./path_blocks.ts";
@@ -33,7 +33,7 @@ export class RegisteredLinks {
   /** `final` says where an entry goes, always the same. */
   constructor(
     final: (entry: number) => string,
-    options: { readonly spill?: OpenSpill | undefined } = {},
+    options: Spilling = {},
   ) {
     this.#final = final;
     this.#targets = new PathBlocks(options);

@@ -2,7 +2,7 @@
 // may have got other modes as a whole. Kept in columns, by blocks of which some stay in memory (I8).
 
 import { Slabs } from "../base/slabs.ts";
-import { type OpenSpill, SpilledBlocks } from "../base/spill.ts";
+import { SpilledBlocks, type Spilling } from "../base/spill.ts";
 import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { Stamp } from "../wire/messages.ts";
 import { Ascending } from "./ascending.ts";
@@ -50,7 +50,7 @@ export class RegisteredModes {
   /** `final` says where an entry goes, always the same. */
   constructor(
     final: (entry: number) => string,
-    { spill }: { readonly spill?: OpenSpill | undefined } = {},
+    { spill }: Spilling = {},
   ) {
     this.#final = final;
     const view = (memory: Uint8Array) => new Block(memory);
