@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { descriptorsTo } from "../../tests/descriptors.ts";
 import { doorName } from "../runtime/beneath.ts";
 import type { OpenedPart } from "./files.ts";
 import { PartFiles } from "./part_files.ts";
@@ -204,10 +205,7 @@ Deno.test({
     using scratch = new Scratch();
     const directory = fs.realpathSync(scratch.path);
     const { shard } = new Ground(directory);
-    const held = () =>
-      fs.readdirSync("/proc/self/fd").flatMap((fd) => leadsTo(fd)).filter((path) =>
-        path.startsWith(directory)
-      );
+    const held = () => descriptorsTo((path) => path.startsWith(directory)).map(({ path }) => path);
     const parts = new PartFiles();
     for (const name of ["a", "b"]) closed(parts.open(join(shard, name), true));
     assert.throws(() => parts.open(join(shard, "absent/b"), true));
@@ -231,14 +229,5 @@ function attempt(body: () => void): unknown {
     return null;
   } catch (thrown) {
     return (thrown as { code?: unknown }).code;
-  }
-}
-
-/** Where a descriptor leads, if it is still open. */
-function leadsTo(fd: string): string[] {
-  try {
-    return [fs.readlinkSync(`/proc/self/fd/${fd}`)];
-  } catch {
-    return [];
   }
 }

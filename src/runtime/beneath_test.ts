@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { descriptorsTo } from "../../tests/descriptors.ts";
 import { Beneath, doorName, mayHold } from "./beneath.ts";
 import { Kernel } from "./kernel.ts";
 
@@ -159,14 +160,8 @@ Deno.test("Kernel.open() leaves nothing behind where it is closed", () => {
 
 /** Directories below a root that this process has open. */
 function openBelow(root: string): string[] {
-  return fs.readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      const path = fs.readlinkSync(`/proc/self/fd/${fd}`);
-      return path.startsWith(`${root}/`) ? [path.slice(root.length + 1)] : [];
-    } catch {
-      return []; // Closed meanwhile.
-    }
-  });
+  const below = descriptorsTo((path) => path.startsWith(`${root}/`));
+  return below.map(({ path }) => path.slice(root.length + 1));
 }
 
 held(

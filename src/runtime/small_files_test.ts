@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { descriptorsTo } from "../../tests/descriptors.ts";
 import { doorName } from "./beneath.ts";
 import type { SeenStamp } from "./beneath_stats.ts";
 import { Kernel } from "./kernel.ts";
@@ -66,7 +67,7 @@ reading("a file that the kernel tells nothing of by then is left to another way"
   const seen = seenAt(path);
   const into = new Meddler(TEXT.length);
   using kernel = Kernel.open();
-  into.meddle = () => kernel?.call("close", descriptorOf(path));
+  into.meddle = () => kernel?.call("close", openOn(path)[0]);
   assert.equal(files.read(path, { seen, into }), "unread");
 });
 
@@ -98,12 +99,10 @@ reading("what is gone, shorter, or large is left to another way", (files, path, 
 reading("no descriptor stays open, whatever comes of a file", (files, path) => {
   const into = new Uint8Array(TEXT.length);
   const seen = seenAt(path);
-  const open = () => fs.readdirSync("/proc/self/fd").length;
-  const before = open();
   files.read(path, { seen, into });
   files.read(path, { seen: { ...seen, inode: 0n }, into });
   files.read(path, { seen, into: new Uint8Array(TEXT.length + 1) });
-  assert.equal(open(), before);
+  assert.deepEqual(openOn(path), []);
 });
 
 Deno.test("open() has none where it is to be left out", () => {
@@ -116,16 +115,9 @@ function seenAt(path: string): SeenStamp {
   return { device: dev, inode: ino, sizeBytes: Number(size), mtimeNs, ctimeNs };
 }
 
-/** The one that is open on a file here. */
-function descriptorOf(path: string): number {
-  const isIt = (name: string) => {
-    try {
-      return fs.readlinkSync(`/proc/self/fd/${name}`) === path;
-    } catch {
-      return false; // Closed meanwhile.
-    }
-  };
-  return Number(fs.readdirSync("/proc/self/fd").find(isIt));
+/** Descriptors that are open on a file. */
+function openOn(path: string): number[] {
+  return descriptorsTo((target) => target === path).map(({ fd }) => fd);
 }
 
 /** Room for bytes that something happens beside, when they come. */

@@ -3,6 +3,8 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { descriptorsTo } from "../../tests/descriptors.ts";
+import { printedBy } from "../../tests/own_process.ts";
 import { SpilledBlocks } from "../base/spill.ts";
 import { SpillFiles } from "./spill_file.ts";
 
@@ -46,23 +48,12 @@ Deno.test("a spill file takes and fills the memory that blocks lie in", () => {
 
 Deno.test("a spill file is the user's alone", { ignore: process.platform !== "linux" }, () => {
   using directory = scratch();
-  const mask = process.umask(0);
-  try {
-    using files = new SpillFiles([directory.path]);
-    const file = files.make()!;
-    assert.ok(file.write(Uint8Array.of(1), 0));
-    const modes = fs.readdirSync("/proc/self/fd").flatMap((fd) => {
-      try {
-        const target = fs.readlinkSync(`/proc/self/fd/${fd}`);
-        return target.startsWith(directory.path) ? [fs.fstatSync(Number(fd)).mode & 0o7777] : [];
-      } catch {
-        return []; // The one that lists them.
-      }
-    });
-    assert.deepEqual(modes, [0o600]);
-  } finally {
-    process.umask(mask);
-  }
+  using files = new SpillFiles([directory.path]);
+  const file = files.make()!;
+  assert.ok(file.write(Uint8Array.of(1), 0));
+  const modes = descriptorsTo((path) => path.startsWith(`${directory.path}/`))
+    .map(({ fd }) => fs.fstatSync(fd).mode & 0o7777);
+  assert.deepEqual(modes, [0o600]);
 });
 
 Deno.test("files are made in the first directory that takes them, or not at all", () => {
@@ -104,20 +95,14 @@ Deno.test({
 
 Deno.test("TMPDIR says where, else a directory of the system's", () => {
   using directory = scratch();
-  const before = process.env.TMPDIR;
-  try {
-    for (
-      const [chosen, expected] of [[directory.path, true], ["/nowhere/at/all", false]] as const
-    ) {
-      process.env.TMPDIR = chosen;
-      using files = new SpillFiles();
-      assert.equal(files.make() !== null, expected);
-    }
-    delete process.env.TMPDIR;
-    using files = new SpillFiles();
-    assert.ok(files.make() !== null);
-  } finally {
-    if (before !== undefined) process.env.TMPDIR = before;
-    else delete process.env.TMPDIR;
-  }
+  const url = JSON.stringify(new URL("./spill_file.ts", import.meta.url).href);
+  const script = `import { SpillFiles } from ${url};
+    console.log(new SpillFiles().make() !== null);`;
+  for (
+    const [TMPDIR, expected] of [
+      [directory.path, "true"],
+      ["/nowhere/at/all", "false"],
+      [undefined, "true"],
+    ] as const
+  ) assert.equal(printedBy(script, { TMPDIR }), expected);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { printedBy } from "../../tests/own_process.ts";
 import type { OfferedSource } from "../wire/messages.ts";
 import { isCode, offerOf } from "./_fixture.ts";
 import type { PullOptions } from "./options.ts";
@@ -119,24 +120,25 @@ Deno.test("nothing is ever deleted in the file system's root", async () => {
 });
 
 Deno.test("nothing is ever deleted in the home directory itself, however it is written", async () => {
-  await scene(async ({ top, place }) => {
-    const home = Deno.env.get("HOME");
+  const url = JSON.stringify(new URL("./pull_place.ts", import.meta.url).href);
+  const offer = { sources: [TREE] };
+  await scene(async ({ top }) => {
     await fs.symlink("dir", join(top, "link"));
-    try {
-      Deno.env.set("HOME", join(top, "link"));
-      for (const dryRun of [true, false]) {
-        const more = { sources: [TREE], dryRun, delete: true };
-        await assert.rejects(place("dir", more), isCode("usage"));
-        await assert.rejects(place("link/", more), isCode("usage"));
-        await place("dir/below", more);
-      }
-      await place("dir", { sources: [TREE] });
-      Deno.env.set("HOME", join(top, "nowhere"));
-      await place("dir", { sources: [TREE], delete: true });
-    } finally {
-      if (home === undefined) Deno.env.delete("HOME");
-      else Deno.env.set("HOME", home);
+    const found = (home: string, given: string, more: { delete: boolean; dryRun?: boolean }) => {
+      const options = { destination: join(top, given), dryRun: false, remotes: [""], ...more };
+      const script = `import { localPlace } from ${url};
+        const found = localPlace(${JSON.stringify(options)}, ${JSON.stringify(offer)});
+        console.log(await found.then(() => "found", (error) => error.code));`;
+      return printedBy(script, { HOME: join(top, home) });
+    };
+    for (const dryRun of [true, false]) {
+      const more = { dryRun, delete: true };
+      assert.equal(found("link", "dir", more), "usage");
+      assert.equal(found("link", "link/", more), "usage");
+      assert.equal(found("link", "dir/below", more), "found");
     }
+    assert.equal(found("link", "dir", { delete: false }), "found");
+    assert.equal(found("nowhere", "dir", { delete: true }), "found");
   });
 });
 

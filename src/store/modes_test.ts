@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import fc from "fast-check";
+import { printedBy } from "../../tests/own_process.ts";
 import {
   directoryEntry,
   fileEntry,
@@ -194,15 +195,15 @@ Deno.test({
   ignore: isWindows,
   fn: () =>
     inDirectory((root) => {
-      const before = Deno.umask(0o027);
-      try {
-        const path = join(root, "probe");
-        assert.equal(maskAt(path, { disk: DISK, known: null }), 0o027);
-        if (process.platform === "linux") assert.equal(maskAt(path, { disk: DISK }), 0o027);
-        assert.equal(maskAt(join(root, "none/probe"), { disk: DISK, known: null }), 0);
-        assert.deepEqual(fs.readdirSync(root), [], "and takes it away");
-      } finally {
-        Deno.umask(before);
-      }
+      const url = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+      const script = `import process from "node:process";
+        import { DISK } from ${url("./disk.ts")};
+        import { maskAt } from ${url("./modes.ts")};
+        process.umask(0o027);
+        const path = ${JSON.stringify(join(root, "probe"))};
+        console.log(maskAt(path, { disk: DISK, known: null }), maskAt(path, { disk: DISK }));`;
+      assert.equal(printedBy(script), `${0o027} ${0o027}`);
+      assert.equal(maskAt(join(root, "none/probe"), { disk: DISK, known: null }), 0);
+      assert.deepEqual(fs.readdirSync(root), [], "and takes it away");
     }),
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { descriptorsTo } from "../../tests/descriptors.ts";
 import { Beneath, doorName } from "../runtime/beneath.ts";
 import { inDirectory, listTree, makeTree } from "./_fixture.ts";
 import { BeneathDisk } from "./beneath_disk.ts";
@@ -301,18 +302,9 @@ Deno.test("openRootDisk() gives back what it holds, and refuses a root that beca
     assert.equal(openDescriptors(directory), 0);
   }));
 
-/** Descriptors of what lies in a directory; other tests of this process have their own. */
+/** Descriptors of what lies in a directory. */
 function openDescriptors(directory: string): number {
-  if (!fs.existsSync("/proc/self/fd")) return 0;
-  return fs.readdirSync("/proc/self/fd").filter((fd) => targetOf(fd).startsWith(directory)).length;
-}
-
-function targetOf(fd: string): string {
-  try {
-    return fs.readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return ""; // Closed meanwhile.
-  }
+  return descriptorsTo((path) => path.startsWith(directory)).length;
 }
 
 /** Everything in a directory, with what may be changed of it. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { descriptorsTo } from "../../tests/descriptors.ts";
 import { inDirectory, makeTree } from "./_fixture.ts";
 import { DISK } from "./disk.ts";
 import { WalkDisks } from "./walk_disks.ts";
@@ -46,14 +47,7 @@ Deno.test({
   ignore: doorName() !== "openat2",
   fn: () =>
     inDirectory((root) => {
-      const descriptors = () => fs.readdirSync("/proc/self/fd").filter(isRoot).length;
-      const isRoot = (fd: string) => {
-        try {
-          return fs.readlinkSync(`/proc/self/fd/${fd}`) === root;
-        } catch {
-          return false; // Another test's, closed meanwhile.
-        }
-      };
+      const descriptors = () => descriptorsTo((path) => path === root).length;
       const disks = new WalkDisks();
       const first = disks.of({ ...SOURCE, path: root, root });
       assert.equal(disks.of({ ...SOURCE, path: root, root }), first);

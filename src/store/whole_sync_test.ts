@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { descriptorsTo } from "../../tests/descriptors.ts";
 import {
   directoryEntry,
   fileEntry,
@@ -281,14 +282,7 @@ Deno.test({
     }),
 });
 
-/** Descriptors open on a directory; other tests of this process have their own. */
+/** Descriptors open on a directory. */
 function descriptorsOf(directory: string): number {
-  const isIt = (name: string) => {
-    try {
-      return fs.readlinkSync(`/proc/self/fd/${name}`) === directory;
-    } catch {
-      return false; // Closed meanwhile.
-    }
-  };
-  return fs.readdirSync("/proc/self/fd").filter(isIt).length;
+  return descriptorsTo((path) => path === directory).length;
 }
