@@ -36,13 +36,15 @@ export class DurabilityLedger {
   }
 
   /**
-   * As much is stored and not durable as may be: two intervals, one with the disk and one behind it.
-   * It ends by itself, for nothing that makes it durable waits for more to come: a write is under way
-   * or due, or files await nothing but their commit.
+   * As much is stored and not durable as may be: two intervals of what is journalled, one with the disk
+   * and one behind it, and two of what awaits its commit, which takes none of the other's room. It ends
+   * by itself, for nothing that makes it durable waits for more to come: a write is under way or due, or
+   * files await nothing but their commit.
    */
   get isFull(): boolean {
-    const undurable = this.#dirtyBytes + this.#committingBytes + (this.#writing?.bytes ?? 0);
-    return undurable >= 2 * this.#intervalBytes;
+    const most = 2 * this.#intervalBytes;
+    const journallingBytes = this.#dirtyBytes + (this.#writing?.bytes ?? 0);
+    return journallingBytes >= most || this.#committingBytes >= most;
   }
 
   tick(nowMs: number): void {

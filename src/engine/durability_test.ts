@@ -225,6 +225,19 @@ Deno.test("what waits for a commit is not durable before it, and is written at t
   assert.deepEqual(ledger.takeRest().map(({ entry }) => entry), [0]);
 });
 
+Deno.test("what waits for a commit takes no room of what is journalled", () => {
+  const ledger = new DurabilityLedger({ intervalBytes: 8 });
+  const [soon, other] = [fileOf(0), fileOf(1)];
+  store(ledger, soon, { frame: 0, chunk: 0, bytes: 15 });
+  assert.equal(ledger.takeDue(() => true), null);
+  store(ledger, other, { frame: 1, chunk: 0, bytes: 15 });
+  assert.equal(ledger.isFull, false);
+  assert.ok(ledger.takeDue(NONE));
+  assert.equal(ledger.isFull, false);
+  store(ledger, other, { frame: 2, chunk: 1, bytes: 1 });
+  assert.equal(ledger.isFull, true);
+});
+
 Deno.test("bytes of a file that is settled count no more", () => {
   const ledger = new DurabilityLedger({ intervalBytes: 8 });
   const [file, other] = [fileOf(0), fileOf(1)];

@@ -71,6 +71,11 @@ export class ReceivedEntries {
     };
   }
 
+  /** Whole files that may be committed. */
+  get queued(): number {
+    return this.#whole.queued;
+  }
+
   /** Files are neither whole nor failed. */
   get hasOpenFiles(): boolean {
     return this.#open.size > 0;

@@ -16,6 +16,8 @@ import { violation } from "./violation.ts";
 
 /** Files one store call commits: large enough for one sync and one SQLite transaction to be cheap. */
 const COMMIT_BATCH = 1024;
+/** A batch of files no larger is what is stored before the journal is written, at most. */
+const SMALL_BYTES = LIMITS.journalBytes / COMMIT_BATCH;
 
 /** `placed` is left for each commit to come, and for the removal of what is extraneous. */
 type Stage =
@@ -72,9 +74,14 @@ export class Settlement {
     return this.#stage === "confirmed" ? this.#result : null;
   }
 
-  /** A whole file whose commit is near needs no journal entry before it. */
+  /**
+   * A whole file whose commit is near needs no journal entry before it. Behind more than a batch no large
+   * one waits for it: so much is not to be lost, and no more would be taken in meanwhile.
+   */
   commitsSoon(index: number): boolean {
-    return this.#stage === "placed" && this.entries.isWhole(index);
+    const { entries } = this;
+    if (this.#stage !== "placed" || !entries.isWhole(index)) return false;
+    return entries.queued <= COMMIT_BATCH || entries.sizeBytes(index) <= SMALL_BYTES;
   }
 
   /** Something asked for never became an entry. */

@@ -395,23 +395,27 @@ Deno.test("confirm() is refused before the receipt is signed", () => {
   assertThrows(() => settlement.confirm(), "protocol", /before its receipt/);
 });
 
-Deno.test("commits go in batches", () => {
+/** Files that may be put in place and are all whole. */
+function wholeFiles(sizes: readonly number[]): Settlement {
   const settlement = new Settlement({ hashing: HASHING, atomic: false });
-  const count = 1100;
-  for (let index = 0; index < count; index++) {
-    settlement.entries.add(fileEntry(`${1000 + index}`, 4));
-  }
-  const end = { ...END, entries: count, files: count, bytes: 4 * count };
-  settlement.entries.closeManifest(end);
+  const entries = sizes.map((bytes, index) => fileEntry(`${10_000 + index}`, bytes));
+  for (const entry of entries) settlement.entries.add(entry);
+  const [count, bytes] = [sizes.length, sizes.reduce((sum, size) => sum + size, 0)];
+  settlement.entries.closeManifest({ ...END, entries: count, files: count, bytes });
   settlement.poll();
   settlement.placed();
-  for (let index = 0; index < count; index++) {
-    const entry = fileEntry(`${1000 + index}`, 4);
+  for (const [index, entry] of entries.entries()) {
     const file = new ReceiveFile(index, { entry, chunks: 1, fresh: true });
     file.sealed = { entry: index, digest: digest(1), kept: false };
     settlement.entries.seal(index, digest(1));
     settlement.entries.whole(file);
   }
+  return settlement;
+}
+
+Deno.test("commits go in batches", () => {
+  const count = 1100;
+  const settlement = wholeFiles(Array(count).fill(4));
   const first = committedIn(settlement.poll());
   assert.equal(first.length, 1024);
   settlement.commitEnded();
@@ -446,6 +450,16 @@ Deno.test("commitsSoon() holds for a whole file once directories are placed", ()
   settlement.placed();
   assert.equal(settlement.commitsSoon(1), true);
   assert.equal(settlement.commitsSoon(2), false);
+});
+
+Deno.test("commitsSoon() holds for no large file while more than a batch is to be committed", () => {
+  const settlement = wholeFiles([...Array(3000).fill(4), 65_536, 65_537]);
+  const soon = () => [0, 3000, 3001].map((index) => settlement.commitsSoon(index));
+  for (const expected of [[true, true, false], [true, true, true]]) {
+    assert.equal(committedIn(settlement.poll()).length, 1024);
+    settlement.commitEnded();
+    assert.deepEqual(soon(), expected);
+  }
 });
 
 /** A settlement with a pruning, whose files are whole and whose sender finished. */

@@ -21,6 +21,7 @@ export class WholeEntries {
   /** Entries that may be committed; and of the run that is being taken, what is left. */
   readonly #queued = new RangeSet();
   #run = { next: 0, end: 0 };
+  #queuedCount = 0;
   readonly #files = new Map<number, ReceiveFile>();
 
   /** `log` knows the digest that each was sealed with. */
@@ -31,6 +32,11 @@ export class WholeEntries {
   /** How many are held in full. */
   get held(): number {
     return this.#files.size;
+  }
+
+  /** How many may be committed. */
+  get queued(): number {
+    return this.#queuedCount;
   }
 
   has(index: number): boolean {
@@ -70,6 +76,7 @@ export class WholeEntries {
   /** It may be committed. */
   queue(index: number): void {
     this.#queued.add(index);
+    this.#queuedCount++;
   }
 
   /**
@@ -83,6 +90,7 @@ export class WholeEntries {
       if (index === null) break;
       indexes.push(index);
     }
+    this.#queuedCount -= indexes.length;
     // One buffer for all of them: each would be one to make and to collect.
     const digests = new Uint8Array(indexes.length * DIGEST_BYTES);
     return indexes.map((index, at) => {

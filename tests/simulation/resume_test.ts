@@ -232,8 +232,9 @@ Deno.test("each end knows to the byte what it moved before it broke off", () => 
 
 Deno.test("a slow journal or a slow commit holds back what a crash would lose", () => {
   const journalChunks = 3;
-  // Chunks with the workers when the last room is taken come on top.
-  const boundChunks = 2 * journalChunks + 8;
+  // Two intervals each: of what is journalled and of what awaits its commit. Chunks with the workers when
+  // the last room is taken come on top.
+  const boundChunks = 2 * 2 * journalChunks + 8;
   let slowest = 0;
   for (const slowMs of [{ journal: 700 }, { commit: 700 }, { journal: 300, commit: 300 }]) {
     forSeeds(60, (seed) => {
