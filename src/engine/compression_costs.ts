@@ -45,8 +45,12 @@ export class Economics {
     this.workers = workers;
   }
 
-  /** Takes in what one frame took: by its bytes, for a small one tells little of a large one. */
+  /**
+   * Takes in what one frame took: by its bytes, for a small one tells little of a large one. Zeros do not
+   * count: what there is beside them is `rawBytes`.
+   */
   add(way: Way, { rawBytes, work }: { rawBytes: number; work: PackWork }): void {
+    if (rawBytes === 0) return;
     const { busyMs, sampledBytes, triedBytes, keptBytes, sampleBytes, triedMs } = work;
     this.#baseMsPerByte.add(busyMs - triedMs, { of: rawBytes, bytes: rawBytes });
     this.#triedShare.add(triedBytes, { of: sampledBytes, bytes: sampledBytes });

@@ -12,6 +12,7 @@ function tried(): Economics {
   const costs = new Economics(2);
   const work = {
     busyMs: 21,
+    zeroBytes: 0,
     sampledBytes: CHUNK,
     triedBytes: CHUNK,
     keptBytes: FRAME,

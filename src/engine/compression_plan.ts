@@ -13,7 +13,7 @@ import { Stretch } from "./compression_stretch.ts";
 
 /** What a job does with its chunks. */
 export type Decision =
-  | { readonly kind: "none" }
+  | { readonly kind: "zeros" }
   /** zstd where a sample of the chunk shrinks by so much of itself. */
   | { readonly kind: "auto"; readonly level: number; readonly leastSaving: number };
 
@@ -42,7 +42,8 @@ const SAME_PATH = { least: 0.7, most: 1.4 } as const;
 
 interface Frame {
   readonly way: Way;
-  readonly rawBytes: number;
+  /** But for zeros, once it was packed: they are sent at no cost whatever the way, and tell nothing of any. */
+  rawBytes: number;
   /** Bytes on the wire, once it was packed. */
   wire: number;
   isWritten: boolean;
@@ -111,7 +112,7 @@ export class CompressionPlan {
       this.#frames.set(frame, { way, rawBytes, wire: 0, isWritten: false });
     }
     this.#stretch.toWorkers(frames.length, nowMs);
-    if (way === 0) return { kind: "none" };
+    if (way === 0) return { kind: "zeros" };
     const leastSaving = this.#isIdle ? LEAST_SAVING.idle : LEAST_SAVING.busy;
     return { kind: "auto", level: way, leastSaving };
   }
@@ -124,7 +125,8 @@ export class CompressionPlan {
     const known = this.#frames.get(frame);
     if (known === undefined) return;
     known.wire = frameBytes;
-    const { way, rawBytes } = known;
+    const { way } = known;
+    const rawBytes = known.rawBytes -= work.zeroBytes;
     this.#costs.add(way, { rawBytes, work });
     this.#opening?.packed(frameBytes, nowMs);
     this.#stretch.packed({ busyMs: work.busyMs, goesOn: frameBytes > 0 }, nowMs);
@@ -164,6 +166,7 @@ export class CompressionPlan {
     this.#wireBytes += known.wire;
     if (this.#lookedMs === Infinity) this.#lookedMs = nowMs - LOOK_MS + FIRST_LOOK_MS;
     this.#opening?.stored(known.wire, nowMs);
+    if (known.rawBytes === 0) return;
     this.#stretch.stored(known, nowMs);
     if (this.#stretch.isOver(nowMs)) this.#decide(nowMs);
   }

@@ -11,6 +11,7 @@ const CHUNK = 2 << 20;
 function work(triedMs: number, kept = 0.3): PackWork {
   return {
     busyMs: triedMs + 1,
+    zeroBytes: 0,
     sampledBytes: CHUNK,
     triedBytes: CHUNK,
     keptBytes: CHUNK * kept,
@@ -22,6 +23,7 @@ function work(triedMs: number, kept = 0.3): PackWork {
 /** What was not compressed. */
 const PLAIN: PackWork = {
   busyMs: 1,
+  zeroBytes: 0,
   sampledBytes: 0,
   triedBytes: 0,
   keptBytes: 0,
@@ -66,6 +68,19 @@ class Run {
     }
   }
 
+  /** Frames of nothing but zeros, at a path that takes one so often. */
+  zeros(frames: number, { everyMs }: { everyMs: number }): void {
+    const waiting: number[] = [];
+    for (let count = 0; count < frames; count++) {
+      while (waiting.length < Math.min(16, frames - count)) waiting.push(this.#choose());
+      const frame = waiting.shift()!;
+      const packing = { ...PLAIN, busyMs: 10, zeroBytes: CHUNK };
+      this.plan.packed(frame, { work: packing, frameBytes: 150, nowMs: this.nowMs });
+      this.nowMs += everyMs;
+      this.#arrived(frame);
+    }
+  }
+
   #arrived(frame: number): void {
     if (!this.isToldLate) this.plan.written(frame, this.nowMs);
     this.plan.stored([[frame, 1]], this.nowMs);
@@ -104,6 +119,20 @@ Deno.test("a path that is slow gets a higher level, and less of a saving pays", 
   assert.ok(decision.kind === "auto" && decision.leastSaving < 1 / 8);
 });
 
+Deno.test("zeros say nothing of what a level costs, nor of how fast a path is", () => {
+  const [slow, fast] = [new Run(), new Run()];
+  slow.zeros(1000, { everyMs: 5 });
+  assert.equal(slow.plan.level, LIMITS.defaultZstdLevel);
+  slow.slowPath(12, { everyMs: 200, packMs: 5 });
+  assert.ok(slow.plan.level > LIMITS.defaultZstdLevel, `${slow.plan.level}`);
+  fast.fastPath(72, { packMs: 40 });
+  assert.equal(fast.plan.level, 0);
+  for (let count = 0; count < 1000; count++) {
+    fast.zeros(1, { everyMs: 5 });
+    assert.equal(fast.plan.level, 0);
+  }
+});
+
 Deno.test("a path that waits for the workers gets plain chunks, once it has begun", () => {
   const run = new Run();
   // Before 8 MiB came through it may have only begun.
@@ -127,7 +156,7 @@ Deno.test("within one machine nothing is tried before a rate is known, however l
     plan.packed(frame, { work: PLAIN, frameBytes: CHUNK, nowMs });
     if (nowMs >= 300) plan.stored([[frame - 30, 1]], nowMs);
   }
-  assert.deepEqual(new Set(kinds), new Set(["none"]));
+  assert.deepEqual(new Set(kinds), new Set(["zeros"]));
 });
 
 Deno.test("that a frame is stored may be known before its lane is done with it", () => {

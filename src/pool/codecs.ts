@@ -3,6 +3,7 @@
 import { type Blake3, loadHash } from "../codec/hash.ts";
 import { loadZstd, type Zstd } from "../codec/compress.ts";
 import type { Ready } from "./messages.ts";
+import { knowingZeros } from "./zeros.ts";
 
 /** A worker's hash and zstd. */
 export interface Codecs {
@@ -13,7 +14,7 @@ export interface Codecs {
 /** Loads the fastest of each that is not named in `without`. */
 export async function loadCodecs(options: { without: readonly string[] }): Promise<Codecs> {
   const [hash, zstd] = await Promise.all([loadHash(options), loadZstd(options)]);
-  return { hash, zstd };
+  return { hash: knowingZeros(hash), zstd };
 }
 
 /** Their names, for `--version --verbose`. */

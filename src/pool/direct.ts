@@ -8,6 +8,8 @@ import * as fs from "node:fs";
 import { LIMITS } from "../base/limits.ts";
 import { isSameOpen, systemCode } from "./files.ts";
 
+/** What leaves it out, and direct reads. */
+export const DIRECT_NAME = "direct-io";
 /** What every file system with direct writes accepts as unit of offset and length. */
 export const BLOCK_BYTES = 4096;
 /** Memory must begin at a multiple of this; a device may ask for less. */
@@ -53,7 +55,7 @@ export class DirectWriter {
   #start: number | null = null;
   #misfits = 0;
 
-  /** `without` may name `direct-io`, to leave it out. */
+  /** `without` may name it, to leave it out. */
   constructor(
     { files = SYSTEM, without = [] }: {
       readonly files?: DirectFiles;
@@ -61,7 +63,7 @@ export class DirectWriter {
     } = {},
   ) {
     this.#files = files;
-    this.#usable = (O_DIRECT !== 0 || files !== SYSTEM) && !without.includes("direct-io");
+    this.#usable = (O_DIRECT !== 0 || files !== SYSTEM) && !without.includes(DIRECT_NAME);
   }
 
   /** Whether such a chunk is worth it and can be written so. */

@@ -2,7 +2,7 @@
 // machine's memory remembers of a write. Where it is refused the caller reads as usual.
 
 import * as fs from "node:fs";
-import { ALIGNMENT_BYTES, BLOCK_BYTES, starts } from "./direct.ts";
+import { ALIGNMENT_BYTES, BLOCK_BYTES, DIRECT_NAME, starts } from "./direct.ts";
 import { systemCode } from "./files.ts";
 import type { Reading } from "./reread.ts";
 
@@ -30,7 +30,7 @@ export class DirectReader {
   /** Where in the buffer aligned memory begins. */
   #start = 0;
 
-  /** `without` may name `direct-io`, to leave it out. */
+  /** `without` may name it, to leave it out. */
   constructor(
     { source = SYSTEM, without = [] }: {
       readonly source?: DirectSource;
@@ -38,7 +38,7 @@ export class DirectReader {
     } = {},
   ) {
     this.#source = source;
-    this.#usable = (O_DIRECT !== 0 || source !== SYSTEM) && !without.includes("direct-io");
+    this.#usable = (O_DIRECT !== 0 || source !== SYSTEM) && !without.includes(DIRECT_NAME);
   }
 
   /**

@@ -4,6 +4,7 @@
 
 import { LIMITS } from "../base/limits.ts";
 import { readWhole, writeWhole } from "../runtime/whole_io.ts";
+import { isZero } from "./zeros.ts";
 
 /** Writes `bytes` to a part already extended over them, leaving holes where it can. */
 export function writeAroundHoles(fd: number, bytes: Uint8Array, offsetBytes: number): void {
@@ -25,17 +26,4 @@ function* blocksOf(length: number, offsetBytes: number): Generator<{ start: numb
   const size = LIMITS.holeBytes;
   const first = (size - offsetBytes % size) % size;
   for (let start = first; start + size <= length; start += size) yield { start, end: start + size };
-}
-
-/** Whether every byte is zero; looks at eight at a time where memory is aligned. */
-export function isZero(bytes: Uint8Array): boolean {
-  const head = Math.min(bytes.length, (8 - bytes.byteOffset % 8) % 8);
-  const words = (bytes.length - head) >> 3;
-  for (let at = 0; at < head; at++) if (bytes[at] !== 0) return false;
-  if (words > 0) {
-    const middle = new BigUint64Array(bytes.buffer, bytes.byteOffset + head, words);
-    for (let at = 0; at < words; at++) if (middle[at] !== 0n) return false;
-  }
-  for (let at = head + words * 8; at < bytes.length; at++) if (bytes[at] !== 0) return false;
-  return true;
 }

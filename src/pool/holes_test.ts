@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { LIMITS } from "../base/limits.ts";
-import { isZero, writeAroundHoles } from "./holes.ts";
+import { writeAroundHoles } from "./holes.ts";
 import { noise, openToWrite, Scratch } from "./testing/fixture.ts";
 
 const HOLE = LIMITS.holeBytes;
@@ -59,23 +59,6 @@ Deno.test("whatever stood there, what is written is what reads back", () => {
     }),
     { numRuns: 40 },
   );
-});
-
-Deno.test("isZero() sees one byte anywhere, at any alignment", () => {
-  const memory = new Uint8Array(80);
-  for (let start = 0; start < 9; start++) {
-    for (let length = 0; length < 40; length++) {
-      const bytes = memory.subarray(start, start + length);
-      memory.fill(0xff);
-      bytes.fill(0);
-      assert.equal(isZero(bytes), true, `${start}+${length}`);
-      for (let at = 0; at < length; at++) {
-        bytes[at] = 1;
-        assert.equal(isZero(bytes), false, `${start}+${length} at ${at}`);
-        bytes[at] = 0;
-      }
-    }
-  }
 });
 
 function part(scratch: Scratch, fileBytes: number): { path: string; fd: number } {

@@ -8,6 +8,8 @@ import type { ChunkRecord } from "../wire/frame.ts";
 /** How a worker compresses the chunks of a job. */
 export type Compression =
   | { readonly kind: "none" }
+  /** Chunks of nothing but zeros alone, which cost nothing: as all below do with them. */
+  | { readonly kind: "zeros" }
   /** zstd where a sample of the chunk shrinks: by an eighth, or by this share of it. */
   | { readonly kind: "auto"; readonly level: number; readonly leastSaving?: number }
   /** zstd always, kept only where the result is smaller. */
@@ -147,6 +149,8 @@ export interface ChunkFailure {
 export interface PackWork {
   /** All of it: reading, hashing, sampling, compressing. */
   readonly busyMs: number;
+  /** Raw bytes of chunks of nothing but zeros: of them nothing else is told. */
+  readonly zeroBytes: number;
   /** Raw bytes of chunks that were sampled, or compressed at once. */
   readonly sampledBytes: number;
   /** Of these, those of chunks that were compressed. */

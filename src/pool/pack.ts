@@ -27,6 +27,7 @@ import type {
   PackJob,
   PackWork,
 } from "./messages.ts";
+import { isZero, PackedZeros } from "./zeros.ts";
 
 /** What reads a small file whole, if it is the one that was seen; "unread" where `node:fs` is to say why not. */
 export interface SmallSources {
@@ -41,12 +42,14 @@ export class Packer {
   readonly #codecs: Codecs;
   readonly #small: SmallSources | null;
   readonly #scratch = new SampleScratch();
+  readonly #zeros: PackedZeros;
   /** Of the frame it is at. */
   #work = new Work();
 
   /** `small` reads small files in fewer calls; null to open each of them by `node:fs`. */
   constructor(codecs: Codecs, { small = null }: { readonly small?: SmallSources | null } = {}) {
     this.#codecs = codecs;
+    this.#zeros = new PackedZeros(codecs.zstd);
     this.#small = small;
   }
 
@@ -121,14 +124,22 @@ export class Packer {
 
   #compress(bytes: Uint8Array, compression: Compression): Uint8Array | null {
     const { zstd } = this.#codecs;
+    if (compression.kind !== "none" && isZero(bytes)) return this.#packZeros(bytes);
     switch (compression.kind) {
       case "none":
+      case "zeros":
         return null;
       case "auto":
         return this.#compressIfShrinks(bytes, compression);
       case "zstd":
         return zstd.compress(bytes, compression.level);
     }
+  }
+
+  #packZeros(bytes: Uint8Array): Uint8Array | null {
+    const packed = this.#zeros.of(bytes);
+    if (packed !== null) this.#work.zeroBytes += bytes.length;
+    return packed;
   }
 
   #compressIfShrinks(
@@ -154,6 +165,7 @@ export class Packer {
 
 /** What compressing took, but for all the rest. */
 class Work implements Omit<PackWork, "busyMs"> {
+  zeroBytes = 0;
   sampledBytes = 0;
   triedBytes = 0;
   keptBytes = 0;

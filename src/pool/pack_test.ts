@@ -104,6 +104,36 @@ Deno.test("compression none leaves everything raw", async () => {
   assert.equal(records[0]!.encoding, "raw");
 });
 
+Deno.test("zeros take next to nothing whatever is compressed besides, but for none at all", async () => {
+  using scratch = new Scratch();
+  const contents = [new Uint8Array(100_000), prose(100_000), new Uint8Array(300_000)];
+  const files = contents.map((bytes, index) => walked(scratch.file(`${index}`, bytes)));
+  const codecs = await testCodecs();
+  const expected = { none: ["raw", "raw"], zeros: ["zstd", "raw"] };
+  for (const compression of [NONE, { kind: "zeros" }, AUTO, ALWAYS] as const) {
+    const packed = packOne(codecs, files, wholes(contents), compression);
+    const { records, stored } = opened(packed);
+    const encodings = records.map(({ encoding }) => encoding);
+    const [zeros, text] = {
+      auto: ["zstd", "zstd"],
+      zstd: ["zstd", "zstd"],
+      ...expected,
+    }[compression.kind]!;
+    assert.deepEqual(encodings, [zeros, text, zeros], compression.kind);
+    assert.deepEqual(records[2]!.digest, codecs.hash.digest(contents[2]!));
+    const isNone = compression.kind === "none";
+    assert.equal(packed.work.zeroBytes, isNone ? 0 : 400_000);
+    // They tell nothing of what a level comes to.
+    const tried = compression.kind === "auto" ? 100_000 : 0;
+    assert.deepEqual([packed.work.sampledBytes, packed.work.triedBytes], [tried, tried]);
+    if (isNone) continue;
+    const [first, , last] = stored;
+    assert.ok(first!.length + last!.length < 200, `${first!.length} and ${last!.length}`);
+    const raw = codecs.zstd.decompress(last!, { rawBytes: 300_000 });
+    assert.deepEqual(Uint8Array.from(raw), contents[2]);
+  }
+});
+
 Deno.test("a chunk the receiver holds carries no bytes; one it holds differently does", async () => {
   using scratch = new Scratch();
   const contents = [noise(5000, 1), noise(5000, 2), noise(5000, 3)];

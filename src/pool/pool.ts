@@ -240,7 +240,7 @@ function isQuick(job: ChunkJob): boolean {
     case "land":
       return job.frames.every(({ chunks }) => chunks.length <= QUICK_CHUNKS);
     case "pack":
-      return job.compression.kind === "none";
+      return job.compression.kind === "none" || job.compression.kind === "zeros";
     case "digest":
     case "reread":
     case "compare":

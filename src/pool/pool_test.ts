@@ -287,6 +287,17 @@ Deno.test("workers that may write make themselves ready to land, others do not",
   assert.equal(await ready([]), "none");
 });
 
+Deno.test("frames of which only zeros are compressed go where those do of which nothing is", async () => {
+  for (const kind of ["none", "zeros"] as const) {
+    await using pool = await started({ workerUrl: BROKEN_WORKER, count: 2 });
+    const job: PoolJob = { kind: "pack", files: [], frames: [], compression: { kind } };
+    const settled = [job, job].map((each) => assert.rejects(run(pool, each)));
+    assert.equal(pool.busy, 1);
+    await pool.close();
+    await Promise.all(settled);
+  }
+});
+
 Deno.test("frames go to a worker that is at it while it has room, other jobs to one that is idle", async () => {
   await using pool = await started({ workerUrl: BROKEN_WORKER, count: 4 });
   const busy = [];

@@ -81,7 +81,7 @@ export class SendScene implements AsyncDisposable {
 
   get levels(): readonly number[] {
     return this.jobs.map(({ job: { compression } }) =>
-      compression.kind === "none" ? 0 : compression.level
+      "level" in compression ? compression.level : 0
     );
   }
 
@@ -121,7 +121,7 @@ export class SendScene implements AsyncDisposable {
         return { entry, chunk, rawBytes, storedBytes: FRAME, encoding: "zstd" as const, digest };
       });
       const tried = { triedBytes: CHUNK, keptBytes: FRAME, triedMs, sampleBytes: FRAME };
-      const work = { busyMs: triedMs + 0.01, sampledBytes: CHUNK, ...tried };
+      const work = { busyMs: triedMs + 0.01, zeroBytes: 0, sampledBytes: CHUNK, ...tried };
       const packed = { kind: "packed", job: 0, frame, buffer, records, failures: [] } as const;
       onReply({ ...packed, frameBytes: FRAME, work });
     }

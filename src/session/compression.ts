@@ -6,7 +6,7 @@ import type { Compression } from "../pool/messages.ts";
 
 /** What a user asks for: one way for every chunk, or what pays at the time. */
 export type CompressionChoice =
-  | Compression
+  | Exclude<Compression, { readonly kind: "zeros" }>
   /** None or a level for each job, as the path and the cores allow; see engine/compression_plan. */
   | { readonly kind: "adaptive" };
 

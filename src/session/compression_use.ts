@@ -15,7 +15,7 @@ export class CompressionUse {
 
   /** Chunks go to be packed. */
   chose(choice: Compression, rawBytes: number): void {
-    if (choice.kind === "none") return;
+    if (choice.kind === "none" || choice.kind === "zeros") return;
     this.#bytesAt.set(choice.level, (this.#bytesAt.get(choice.level) ?? 0) + rawBytes);
   }
 

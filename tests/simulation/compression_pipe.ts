@@ -13,6 +13,8 @@ export interface Material {
   readonly sizes: readonly number[];
   /** What a sample shrinks to. */
   readonly sample: number;
+  /** Nothing but zeros: they are sent as next to nothing, whatever the level. */
+  readonly isZero?: boolean;
   /** Raw bytes of a frame; a chunk where absent. */
   readonly frameBytes?: number;
   /** What a frame takes beside its bytes, and what it takes more where it is tried: of many small files. */
@@ -51,6 +53,8 @@ const CHUNK = 2 << 20;
 const SLOTS = 16;
 const LANES = 8;
 const JOB_FRAMES = 4;
+/** What a chunk of zeros is on the wire. */
+const ZEROS_BYTES = 200;
 /** Of a lane, whatever the path. */
 const LEAST_LANE_BYTES = 64 << 10;
 /** Reading and hashing. */
@@ -96,7 +100,7 @@ export function runPipe(pipe: Pipe): { readonly ms: number; readonly levels: rea
       const frames = Array.from({ length: count }, () => ({ frame: next++, rawBytes }));
       const decision = plan?.choose(frames, nowMs) ?? fixed(pipe.level!);
       jobs.push(frames.map((frame) => begun(frame, { decision, material })));
-      for (const _ of frames) levels.push(decision.kind === "none" ? 0 : decision.level);
+      for (const _ of frames) levels.push(decision.kind === "zeros" ? 0 : decision.level);
       planned += count * rawBytes;
       slots -= count;
       packing += count;
@@ -210,18 +214,20 @@ class Lanes {
 }
 
 function fixed(level: number): Decision {
-  return level === 0 ? { kind: "none" } : { kind: "auto", level, leastSaving: 1 / 8 };
+  return level === 0 ? { kind: "zeros" } : { kind: "auto", level, leastSaving: 1 / 8 };
 }
 
 function begun(
   { frame, rawBytes }: { frame: number; rawBytes: number },
   { decision, material }: { decision: Decision; material: Material },
 ): Frame {
-  const isTried = decision.kind === "auto" && material.sample <= 1 - decision.leastSaving;
+  const isTried = !material.isZero && decision.kind === "auto" &&
+    material.sample <= 1 - decision.leastSaving;
   const level = isTried ? decision.level : 0;
   const { frameMs = 0, triedFrameMs = 0 } = material;
   const packMs = level === 0 ? 0 : triedFrameMs + rawBytes / 1e3 / material.rates[level - 1]!;
-  const wire = level === 0 ? rawBytes : Math.round(rawBytes * material.sizes[level - 1]!);
+  const plain = material.isZero ? ZEROS_BYTES : rawBytes;
+  const wire = level === 0 ? plain : Math.round(rawBytes * material.sizes[level - 1]!);
   const baseMs = frameMs + rawBytes * BASE_NS / 1e6;
   const costMs = baseMs + packMs;
   const moved = { wire, toWrite: wire, toCarry: wire, isWritten: false };
@@ -231,11 +237,13 @@ function begun(
 /** Wall time, as a worker measures it. */
 function workOf(frame: Frame): PackWork {
   const { rawBytes, decision, material, costMs, tookMs, wire } = frame;
-  const isTried = wire !== rawBytes;
+  const zeroBytes = material.isZero ? rawBytes : 0;
+  const isTried = zeroBytes === 0 && wire !== rawBytes;
   const baseMs = frame.baseMs * (tookMs / costMs);
   return {
     busyMs: tookMs,
-    sampledBytes: decision.kind === "auto" ? rawBytes : 0,
+    zeroBytes,
+    sampledBytes: decision.kind === "auto" ? rawBytes - zeroBytes : 0,
     triedBytes: isTried ? rawBytes : 0,
     keptBytes: isTried ? wire : 0,
     triedMs: isTried ? tookMs - baseMs : 0,

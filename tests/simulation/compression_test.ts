@@ -17,6 +17,8 @@ const WORDS: Material = {
 };
 const NOISE: Material = { rates: Array(9).fill(900), sizes: Array(9).fill(1), sample: 1 };
 
+const ZEROS: Material = { rates: [], sizes: [], sample: 0, isZero: true };
+
 const MBIT = 125;
 const LINKS: Readonly<Record<string, Pipe["path"]>> = {
   "20 Mbit/s": { rates: [[0, 20 * MBIT]], laneBytes: 1e6, rttMs: 10 },
@@ -187,6 +189,18 @@ Deno.test("a tree of small files does not mislead the level of the text behind i
       const bytes = path.rates[0]![1] * 16e3;
       within(most, { ...HERE, path, bytes, material: (at) => at < 4e6 ? small : text });
     }
+  }
+});
+
+Deno.test("runs of zeros do not mislead the level of the text between them", () => {
+  for (
+    const [text, link, runBytes] of [
+      [SOURCES, "a loopback that costs its cores 8 s/GB", 64 << 20],
+      [WORDS, "a loopback that costs its cores 2 s/GB", 16 << 20],
+    ] as const
+  ) {
+    const material = (at: number) => Math.floor(at / runBytes) % 2 === 1 ? ZEROS : text;
+    within(1.2, { ...HERE, path: LINKS[link]!, bytes: 4e9, material });
   }
 });
 

@@ -40,7 +40,14 @@ port.receive((message) => {
 
 /** A frame that nobody packed. */
 function post(job: number, { buffer, byteLength }: Uint8Array<ArrayBuffer>): void {
-  const none = { busyMs: 0, sampledBytes: 0, triedBytes: 0, keptBytes: 0, triedMs: 0 };
+  const none = {
+    busyMs: 0,
+    zeroBytes: 0,
+    sampledBytes: 0,
+    triedBytes: 0,
+    keptBytes: 0,
+    triedMs: 0,
+  };
   const packed: Packed = {
     kind: "packed",
     job,
