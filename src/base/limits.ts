@@ -149,6 +149,12 @@ export const LIMITS = {
   /** What of it is in memory, some 55 bytes an entry, where no file can be had for the rest. */
   heldManifestBytes: 256 * MiB,
   /**
+   * What all transfers of one thread put into files because of their manifests. One never has more of it than
+   * is left: the largest that `entriesPerTransfer` and `manifestBytes` allow comes to some 3 GiB in the store,
+   * to 1.4 in the engine, and one more that is as large finds room beside it; who begins many leaves others some.
+   */
+  spilledBytes: 8 * 1024 * MiB,
+  /**
    * Files announced by the sender and not yet whole at the receiver. Measured: 221 bytes there until a chunk is
    * stored and 566 then, some 440 at the sender, and their paths.
    */
@@ -337,6 +343,12 @@ export const LIMITS = {
    */
   quicSilenceMs: 1_250,
   mostQuicSilenceMs: 2_500,
+  /**
+   * How long QUIC is waited for where TCP was refused. Its first packet is repeated after 1, 3, 7 and 15
+   * seconds: the one after 7 has three to be answered in, and the next would be waited for in vain by
+   * nearly all, who named a port where nothing listens.
+   */
+  quicAloneMs: 10_000,
   /** Numbers tried that are free for UDP, until one of them is free for TCP as well. */
   portsTried: 16,
   /** Addresses of one host name that are tried. */

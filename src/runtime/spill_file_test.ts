@@ -5,8 +5,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { descriptorsTo } from "../../tests/descriptors.ts";
 import { printedBy } from "../../tests/own_process.ts";
-import { SpilledBlocks } from "../base/spill.ts";
-import { SpillFiles } from "./spill_file.ts";
+import { SpilledBlocks, SpilledTexts } from "../base/spill.ts";
+import { SpillBudget, SpillFiles } from "./spill_file.ts";
 
 /** An empty directory that goes with its block. */
 function scratch(): { readonly path: string } & Disposable {
@@ -81,6 +81,48 @@ Deno.test("files go with their transfer, and none is made behind it", () => {
     fs.closeSync(fd);
   }
   assert.equal(files.make(), null);
+});
+
+Deno.test("no transfer puts more aside than is left for all others, until one of them ends", () => {
+  using directory = scratch();
+  const budget = new SpillBudget(100);
+  const files = () => new SpillFiles([directory.path], { budget });
+  using one = files();
+  const [first, second] = [one.make()!, one.make()!];
+  const isBusy = { code: "busy" };
+  assert.ok(first.write(new Uint8Array(30), 0));
+  assert.ok(first.write(new Uint8Array(10), 0), "written again it takes no more");
+  assert.ok(second.write(new Uint8Array(20), 0));
+  assert.throws(() => second.write(new Uint8Array(1), 20), isBusy);
+  const others = [files(), files()];
+  const [third, fourth] = others.map((each) => each.make()!);
+  assert.ok(third!.write(new Uint8Array(25), 0));
+  assert.throws(() => fourth!.write(new Uint8Array(13), 0), isBusy);
+  assert.ok(fourth!.write(new Uint8Array(12), 0));
+  for (const each of others) each[Symbol.dispose]();
+  others[0]![Symbol.dispose](); // It gives back what it has, once.
+  using last = files();
+  const fifth = last.make()!;
+  assert.ok(fifth.write(new Uint8Array(25), 0));
+  assert.throws(() => fifth.write(new Uint8Array(1), 25), isBusy);
+});
+
+Deno.test("what is not put aside for want of room does not stay in memory instead", () => {
+  using directory = scratch();
+  using files = new SpillFiles([directory.path], { budget: new SpillBudget(100) });
+  const texts = new SpilledTexts({ spill: files.make, heldBytes: 20 });
+  const fill = () => {
+    for (let count = 0; count < 100; count++) texts.add(new Uint8Array(10));
+  };
+  assert.throws(fill, { code: "busy" });
+  assert.ok(texts.heldBytes < 50);
+  const blocks = new SpilledBlocks({
+    blockBytes: 16,
+    view: (memory) => memory,
+    spill: files.make,
+    heldBytes: 32,
+  });
+  assert.throws(() => [1, 2, 3].forEach((number) => blocks.change(number)), { code: "busy" });
 });
 
 Deno.test({

@@ -114,7 +114,8 @@ export class Packing {
   }
 
   #take(reply: JobReply): void {
-    if (reply.kind !== "packed") return;
+    // The run may be over by now: then nobody waits for it, and no engine is asked.
+    if (reply.kind !== "packed" || this.#options.signal.aborted) return;
     const { frame, frameBytes, work } = reply;
     this.#frames--;
     this.#batch.took(work.busyMs);

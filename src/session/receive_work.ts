@@ -1,5 +1,6 @@
 // What the receiving engine asks for is done here, by the store and the workers, and each answer handed
-// back to it. Decides nothing: what to do, and when, is the engine's; what a failure means, the run's.
+// back to it. Decides nothing: what to do, and when, is the engine's; what a failure means, the run's. After
+// the run's end nothing more is asked for, and the engine hears only of what was put in place: it counts.
 
 import type { Receiver, ReceiverAction } from "../engine/receiver.ts";
 import { DigestDesk } from "../pool/digest_desk.ts";
@@ -52,14 +53,14 @@ export class ReceiveWork {
     this.#digests = new DigestDesk({ pool, chunkBytes, signal });
   }
 
-  /** Does it; settles when the engine has its answer. */
+  /** Does it; settles when the engine has its answer, and rejects where the run is over by then. */
   async carryOut(action: ReceiverWork): Promise<void> {
     const { receiver, store, begun, landing, movement } = this.#options;
     using _work = movement?.work();
     switch (action.kind) {
       case "register": {
         const placed = this.#register(action);
-        return receiver.registered(action.first, await placed);
+        return receiver.registered(action.first, await this.#inTime(placed));
       }
       case "digest":
         return await this.#digest(action);
@@ -74,7 +75,7 @@ export class ReceiveWork {
         });
       }
       case "forget":
-        await store.forget(begun.id, action.chunks);
+        await this.#inTime(store.forget(begun.id, action.chunks));
         return receiver.forgotten();
       case "reread":
         return await this.#reread(action.files);
@@ -82,12 +83,12 @@ export class ReceiveWork {
         await store.forget(begun.id, action.chunks);
         return;
       case "journal":
-        await store.journal(begun.id, action.runs, action.leaveOut);
+        await this.#inTime(store.journal(begun.id, action.runs, action.leaveOut));
         return receiver.journalled();
       case "place":
         this.#options.onMoved?.();
         // Directories and links at the end of a manifest are nothing that the engine waits for.
-        await this.#registering.at(-1);
+        await this.#inTime(this.#registering.at(-1));
         return receiver.directoriesPlaced(await store.placeDirectories(begun.id, action.leaveOut));
       case "commit":
         return receiver.committed(await this.#commit(action));
@@ -96,6 +97,17 @@ export class ReceiveWork {
       case "finish":
         return receiver.storeFinished(await store.finish(begun.id, action.leaveOut));
     }
+  }
+
+  /** What it comes to; throws where the run was over before. */
+  async #inTime<T>(work: T | Promise<T>): Promise<T> {
+    const found = await work;
+    this.#requireRun();
+    return found;
+  }
+
+  #requireRun(): void {
+    this.#options.signal.throwIfAborted();
   }
 
   /**
@@ -107,7 +119,7 @@ export class ReceiveWork {
     const before = this.#registering.at(-REGISTERED_AT_ONCE) ?? null;
     const packed = new PackedEntries(packEntries(entries));
     const ask = () => store.register(begun.id, first, packed, sources, refused);
-    const placed = before === null ? ask() : before.then(ask);
+    const placed = before === null ? ask() : this.#inTime(before).then(ask);
     this.#registering = [...this.#registering, placed].slice(-REGISTERED_AT_ONCE);
     return placed;
   }
@@ -116,8 +128,9 @@ export class ReceiveWork {
   async #commit({ files, leaveOut }: Work<"commit">): Promise<Outcome> {
     const { store, begun, equipment: { pool }, signal } = this.#options;
     const outcome = await store.commit(begun.id, files, leaveOut);
-    if (outcome.compare === undefined) return outcome;
+    if (outcome.compare === undefined || signal.aborted) return outcome;
     const begins = await comparedWith(pool, outcome.compare, signal);
+    if (signal.aborted) return outcome;
     const rest = files.flatMap((file) => {
       const seen = begins.get(file.entry);
       return seen === undefined ? [] : [{ ...file, begins: seen }];
@@ -127,16 +140,16 @@ export class ReceiveWork {
 
   /** Some of it: no faster than a peer takes what it is told of it (I8). */
   async #prune(): Promise<void> {
-    const { receiver, store, begun, spared, told, onPruned, signal } = this.#options;
-    await told();
-    if (signal.aborted) return;
+    const { receiver, store, begun, spared, told, onPruned } = this.#options;
+    await this.#inTime(told());
     const pruned = await store.prune(begun.id, spared);
-    onPruned(pruned.deleted.length);
+    onPruned(pruned.deleted.length); // They are gone, whatever became of the run.
+    this.#requireRun();
     receiver.pruned(pruned);
   }
 
   async #digest({ entry, path, stamp }: Work<"digest">): Promise<void> {
-    const { digests } = await this.#digests.digest({ path, stamp });
+    const { digests } = await this.#inTime(this.#digests.digest({ path, stamp }));
     this.#options.receiver.digested(entry, digests);
   }
 

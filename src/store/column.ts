@@ -34,9 +34,6 @@ export const TIMES: Kind<bigint> = {
   make: (...memory) => new BigInt64Array(...memory),
 };
 
-/** What file systems number things with: 64 bits without one. */
-export const IDS: Kind<bigint> = { ...TIMES, make: (...memory) => new BigUint64Array(...memory) };
-
 const NEAR_BYTES = 4;
 const FAR_BYTES = 8;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Slabs } from "../base/slabs.ts";
-import { Column, IDS, type Kind, NUMBERS, TIMES } from "./column.ts";
+import { Column, type Kind, NUMBERS, TIMES } from "./column.ts";
 
 const COUNT = 16;
 
@@ -26,8 +26,6 @@ Deno.test("a column gives back what was set last, near the first value and far f
   holds(NUMBERS, fc.oneof(near, edge));
   const times = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
   holds(TIMES, fc.oneof(near.map(BigInt), edge.map(BigInt), times));
-  const ids = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
-  holds(IDS, fc.oneof(fc.bigInt({ min: 0n, max: 9n }), fc.constant(2n ** 64n - 1n), ids));
 });
 
 Deno.test("a column takes no room for what all have, four bytes for what is near, and eight else", () => {

@@ -60,8 +60,7 @@ export class DiskStore {
   }
 
   #begin(transfer: ReceiveTransfer): Begun {
-    const isIdle = this.#transfers.size + this.#plans.size === 0;
-    const state = this.#state.sound({ isIdle });
+    const state = this.#state.sound({ isIdle: this.#isIdle });
     const key = toHex(transfer.key);
     if (this.#keys.has(key)) {
       throw new SftpxError("busy", "Cannot begin the transfer: it is being received already");
@@ -187,7 +186,8 @@ export class DiskStore {
   }
 
   abandon(id: number): void {
-    if (this.#plans.delete(id)) return;
+    using planning = this.#plans.get(id);
+    if (planning !== undefined) return void this.#plans.delete(id);
     const receiving = this.#transfer(id);
     try {
       this.#state.attempt("put a transfer aside", () => receiving.abandon());
@@ -217,15 +217,16 @@ export class DiskStore {
 
   close(): void {
     try {
-      for (const id of [...this.#transfers.keys()]) this.abandon(id);
+      for (const id of [...this.#transfers.keys(), ...this.#plans.keys()]) this.abandon(id);
     } finally {
       this.#state.close({ keep: this.#options.keep });
     }
   }
 
   #beginDry(transfer: ReceiveTransfer): Begun {
-    const { root, partsDirectory, disk, reader: journal, names } = this.#state.opened();
     return this.#state.attempt("begin the transfer", () => {
+      this.#state.takeUp({ isIdle: this.#isIdle });
+      const { root, partsDirectory, disk, reader: journal, names } = this.#state.opened();
       // Nothing may be made to find it out.
       const mask = this.#mask ?? this.#options.mask ?? fileMask() ?? 0;
       const context = { root, partsDirectory, disk, journal, names, mask };
@@ -235,6 +236,10 @@ export class DiskStore {
       const { fresh, chunkBytes } = planning;
       return { id, fresh, chunkBytes, from: null };
     });
+  }
+
+  get #isIdle(): boolean {
+    return this.#transfers.size + this.#plans.size === 0;
   }
 
   #transfer(id: number): Receiving {

@@ -4,6 +4,9 @@
 import type { Stamp } from "../wire/messages.ts";
 import type { OpenFile } from "./chunk_journal.ts";
 
+/** Files whose columns are one block, by number. */
+export const BLOCK_BITS = 9;
+export const BLOCK_FILES: number = 1 << BLOCK_BITS;
 /** A stamp, in five columns. */
 export const STAMP_BYTES: number = 5 * 8;
 /** Bytes of a file: two stamps, five numbers, a time, a mode, its part and flags. */

@@ -12,6 +12,7 @@ import { hasModeAndTime, isSameEmptyFile, sameTime } from "./disk.ts";
 import type { Disk } from "./disk.ts";
 import { isDamage, LINK_REFUSAL, osError } from "../base/os_error.ts";
 import { mayMakeLinks } from "../runtime/runtime.ts";
+import { SpillFiles } from "../runtime/spill_file.ts";
 import { Door } from "./door.ts";
 import type { JournalReader } from "./journal.ts";
 import { checkLink, LinkNames, type LinkRules, linkRulesOf } from "./links.ts";
@@ -44,7 +45,7 @@ export interface PlanContext {
 /** Names and paths this long may be more than a file system holds; all we know hold shorter ones. */
 const LONG_BYTES = 100;
 
-export class Planning {
+export class Planning implements Disposable {
   readonly #context: PlanContext;
   readonly #door: Door;
   readonly #parts: PartPaths;
@@ -53,7 +54,9 @@ export class Planning {
   readonly #names: NameRules;
   readonly #linkRules: LinkRules;
   readonly #linkNames = new LinkNames();
-  readonly #paths = new PathList();
+  /** Not in the root, where nothing is to be made. */
+  readonly #spill = new SpillFiles();
+  readonly #paths = new PathList({ spill: this.#spill.make });
   /** What the peer would be charged for; null where nobody bounds it. */
   readonly #charge: Charge | null;
   #next = 0;
@@ -70,6 +73,10 @@ export class Planning {
     this.#linkRules = linkRulesOf(transfer, this.#names);
     this.#charge = foreseenCharge(transfer, { journal: context.journal, door: this.#door });
     this.#charge?.foresee(this.#beginning.neededBytes);
+  }
+
+  [Symbol.dispose](): void {
+    this.#spill[Symbol.dispose]();
   }
 
   get fresh(): readonly boolean[] {
@@ -113,9 +120,9 @@ export class Planning {
       const isTold = transfer.mayRead || action === "resume" || action === "skip";
       return { action: isTold ? action : "create" };
     } catch (thrown) {
-      // As in the real transfer: not the entry's fault.
-      if (isDamage(thrown)) throw thrown;
       const { code, message } = osError(thrown, `place "${escapeText(entry.path)}"`);
+      // As in the real transfer: not the entry's fault.
+      if (isDamage(thrown) || code === "busy") throw thrown;
       return { action: "fail", code, message };
     }
   }

@@ -21,6 +21,7 @@ import {
   transferOf,
   withStore,
 } from "./_fixture.ts";
+import { printedBy } from "../../tests/own_process.ts";
 import { openDatabase } from "../runtime/database.ts";
 import { DiskStore } from "./disk_store.ts";
 
@@ -441,3 +442,38 @@ Deno.test("plan() looks anew at what it looked through before: a link may stand 
       store.abandon(id);
     }, READ_ONLY);
   }));
+
+Deno.test("paths of a dry run go outside of memory, not into its root, and with it", {
+  ignore: process.platform !== "linux",
+}, () =>
+  inDirectory((root) =>
+    inDirectory((TMPDIR) => {
+      const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+      const script = `
+        import { descriptorsTo } from ${url("../../tests/descriptors.ts")};
+        import { fileEntry, transferOf } from ${url("./_fixture.ts")};
+        import { DiskStore } from ${url("./disk_store.ts")};
+        const aside = () => descriptorsTo((path) => path.startsWith(${JSON.stringify(TMPDIR)}));
+        const store = new DiskStore({ root: ${JSON.stringify(root)}, keep: false, readOnly: true });
+        const plan = () => {
+          const { id } = store.begin(transferOf({ dryRun: true }));
+          for (let first = 0; first < 12_000; first += 500) {
+            const entries = Array.from({ length: 500 }, (_, at) => {
+              const number = String(first + at).padStart(5, "0");
+              return fileEntry(\`d/\${number.repeat(50)}\`, 1);
+            });
+            store.plan(id, first, entries, entries.map(() => 0));
+          }
+          return id;
+        };
+        const first = plan();
+        const during = aside().length;
+        store.abandon(first);
+        const behind = aside().length;
+        plan();
+        store.close();
+        console.log(during, behind, aside().length);`;
+      assert.equal(printedBy(script, { TMPDIR }), "1 0 0");
+      assert.deepEqual(listTree(root), []);
+    })
+  ));

@@ -189,9 +189,9 @@ export class Register {
       if (entry.kind !== "file") return this.#later(number, entry, final);
       return this.#opening.open(number, entry, { final, isFree: free[source] ?? false, stale });
     } catch (thrown) {
-      // Not the entry's fault, and no other one would fare better.
-      if (isDamage(thrown)) throw thrown;
       const { code, message } = osError(thrown, `place "${escapeText(entry.path)}"`);
+      // Not the entry's fault, and no other one would fare better.
+      if (isDamage(thrown) || code === "busy") throw thrown;
       return { kind: "failed", code, message };
     }
   }

@@ -5,7 +5,7 @@
 import { SpilledBlocks, type Spilling } from "../base/spill.ts";
 import type { Stamp } from "../wire/messages.ts";
 import type { OpenFile } from "./chunk_journal.ts";
-import { COLUMNS_BYTES, FileColumns } from "./file_columns.ts";
+import { BLOCK_BITS, BLOCK_FILES, COLUMNS_BYTES, FileColumns } from "./file_columns.ts";
 import { partNameOf, splitPartName } from "./part_paths.ts";
 
 /** What follows from an entry's number, always the same. */
@@ -23,9 +23,6 @@ type RunNumber = number;
 /** The name of the part is kept as it is. */
 const ODD_RUN: RunNumber = 0xffff;
 
-/** Files whose columns are one block. */
-const BLOCK_BITS = 9;
-const BLOCK_FILES = 1 << BLOCK_BITS;
 /** Of more files than may be on their way at once, `LIMITS.openEntries`. */
 const HELD_BYTES = 6 * 2 ** 20;
 

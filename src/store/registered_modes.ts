@@ -6,7 +6,7 @@ import { SpilledBlocks, type Spilling } from "../base/spill.ts";
 import { DIGEST_BYTES } from "../wire/frame.ts";
 import type { Stamp } from "../wire/messages.ts";
 import { Ascending } from "./ascending.ts";
-import { ColumnsOf, STAMP_BYTES, StampColumns } from "./file_columns.ts";
+import { BLOCK_BITS, BLOCK_FILES, ColumnsOf, STAMP_BYTES, StampColumns } from "./file_columns.ts";
 
 /** A file in place whose mode is not the manifest's. */
 export interface ModeChange {
@@ -18,9 +18,6 @@ export interface ModeChange {
   readonly standing: Stamp;
 }
 
-/** Changes whose columns are one block. */
-const BLOCK_BITS = 9;
-const BLOCK_FILES = 1 << BLOCK_BITS;
 /** A stamp, a time, a mode, a digest and whether it is left out. */
 const BLOCK_BYTES = BLOCK_FILES * (STAMP_BYTES + 8 + 4 + DIGEST_BYTES + 1);
 
