@@ -70,6 +70,25 @@ export function mayIgnoreForm(): boolean {
   return process.platform === "darwin";
 }
 
+/** Whether the directory of a path finds the same thing under another spelling of its name. */
+export function isFolded(
+  final: string,
+  { door, stat }: { readonly door: Door; readonly stat: fs.BigIntStats },
+): boolean {
+  const name = final.slice(final.lastIndexOf("/") + 1);
+  const spellings = [
+    name.toUpperCase(),
+    name.toLowerCase(),
+    name.normalize("NFC"),
+    name.normalize("NFD"),
+  ];
+  return spellings.some((spelling) => {
+    if (spelling === name) return false;
+    const found = door.lookSpelled(final, spelling);
+    return found !== null && found.dev === stat.dev && found.ino === stat.ino;
+  });
+}
+
 /**
  * Whether a directory finds one of its names, or its own, spelled in the other case too. Inode numbers
  * do not tell: not every file system gives a file the same one under each spelling.

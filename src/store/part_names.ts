@@ -174,7 +174,7 @@ function jsonOf(line: string): unknown {
 }
 
 /** Lines of a file that is no link; none of one that is too long, or not whole. */
-function* linesOf(path: string): Generator<string, undefined> {
+export function* linesOf(path: string): Generator<string, undefined> {
   const fd = openRegular(path);
   if (fd === null) return;
   try {

@@ -14,6 +14,8 @@ import { type Disk, specialName } from "./disk.ts";
 import { isDamage, osCode, osError } from "../base/os_error.ts";
 import type { Door } from "./door.ts";
 import type { PrunedSome } from "./messages.ts";
+import { isFolded } from "./names.ts";
+import type { Opening } from "./opened_up.ts";
 import type { PathList } from "./path_list.ts";
 import type { WalkNotice } from "./store.ts";
 import { OWNER_ALL } from "./tree.ts";
@@ -34,6 +36,8 @@ export interface PruneContext {
   readonly filter: Filter;
   /** Two names that differ in case only are one file here. */
   readonly ignoresCase: boolean;
+  /** Hears of a directory before it is opened up, to be emptied. */
+  readonly onOpening?: (opening: Opening) => void;
   /** Hears of directories that stay and have lost a name, by absolute path: they are to be synced. */
   readonly onLost: (directory: string) => void;
   /** The process's own clock by default. */
@@ -93,6 +97,11 @@ export class Pruner {
       if (nowMs() >= endMs) break;
     }
     return { deleted: this.#deleted, failures: this.#failures, finals: this.#finals, more };
+  }
+
+  /** Leaves it where it is, in the middle perhaps: what was opened up is closed again. */
+  leave(): void {
+    for (const frame of this.#stack.splice(0).reverse()) this.#close(frame, undefined);
   }
 
   /** Looks at one name; false when there is none left. */
@@ -189,6 +198,7 @@ export class Pruner {
     let closedMode: number | null = null;
     if (!frame.stays && disk !== null && (Number(stat.mode) & OWNER_ALL) !== OWNER_ALL) {
       closedMode = Number(stat.mode & 0o7777n);
+      this.#context.onOpening?.({ final: frame.final, stat });
       disk.setMode(directory, closedMode | OWNER_ALL);
     }
     try {
@@ -266,25 +276,6 @@ function topsOf({ sources, destination }: PruneContext) {
     path: source.name,
     final: destination.top(source),
   }));
-}
-
-/** Whether the directory of a path finds the same thing under another spelling of its name. */
-function isFolded(
-  final: string,
-  { door, stat }: { readonly door: Door; readonly stat: BigIntStats },
-): boolean {
-  const name = final.slice(final.lastIndexOf("/") + 1);
-  const spellings = [
-    name.toUpperCase(),
-    name.toLowerCase(),
-    name.normalize("NFC"),
-    name.normalize("NFD"),
-  ];
-  return spellings.some((spelling) => {
-    if (spelling === name) return false;
-    const found = door.lookSpelled(final, spelling);
-    return found !== null && found.dev === stat.dev && found.ino === stat.ino;
-  });
 }
 
 function directoryError(shown: string, thrown: unknown): SftpxError {

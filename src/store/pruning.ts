@@ -1,19 +1,73 @@
 // Removal as a transfer, dry or not, begins it: of its own sources and destination. Refused under a
-// write-once grant. Of what was removed, the records go.
+// write-once grant. Of what was removed, the records go; what was opened up for it is closed in any case.
 
+import { dirname } from "node:path";
 import { SftpxError } from "../base/errors.ts";
 import { Filter } from "../base/filter.ts";
 import { osError } from "../base/os_error.ts";
 import type { FilterRule } from "../wire/messages.ts";
 import type { Beginning } from "./beginning.ts";
+import type { Disk } from "./disk.ts";
 import type { Journal } from "./journal.ts";
+import type { PrunedSome } from "./messages.ts";
+import { OpenedUp } from "./opened_up.ts";
 import { type PruneContext, Pruner } from "./prune.ts";
 import type { Quotas } from "./quota.ts";
+
+/** What a transfer's beginning says of it, and its rules. */
+type PruneParts = "sources" | "destination" | "goesOn" | "filter";
+
+interface PruningContext extends Omit<PruneContext, PruneParts | "disk" | "onOpening"> {
+  readonly rules: readonly FilterRule[];
+  readonly disk: Disk;
+  readonly journal: Journal;
+  readonly quotas: Quotas;
+  readonly partsDirectory: string;
+  /** Has the journal know of the transfer. */
+  readonly note: () => void;
+}
+
+/** The removal of one transfer that is not dry. */
+export class Pruning {
+  readonly #context: PruningContext;
+  readonly #opened: OpenedUp;
+  readonly #begin: () => Pruner;
+  #pruner: Pruner | null = null;
+
+  constructor(beginning: Beginning, context: PruningContext) {
+    const { disk, journal, note, partsDirectory, rules, door, paths, ignoresCase, onLost } =
+      context;
+    this.#context = context;
+    const opened = this.#opened = new OpenedUp(dirname(partsDirectory), disk);
+    this.#begin = () =>
+      prunerOf(beginning, {
+        ...{ rules, door, paths, ignoresCase, onLost },
+        disk: noting(disk, () => journal.transaction(note)),
+        onOpening: (opening) => opened.note(opening),
+      });
+  }
+
+  /** Goes on for a while. */
+  next(): PrunedSome {
+    this.#pruner ??= this.#begin();
+    const { finals, ...some } = this.#pruner.next();
+    if (!some.more) this.leave();
+    recordRemoved(finals, this.#context);
+    return some;
+  }
+
+  /** Ends it, in the middle perhaps: nothing stays open. */
+  leave(): void {
+    this.#pruner?.leave();
+    this.#pruner = null;
+    this.#opened.discard();
+  }
+}
 
 /** What would remove, below a transfer's destination, all that its manifest and the rules let go. */
 export function prunerOf(
   { transfer, destination, goesOn }: Beginning,
-  { rules, ...context }: Omit<PruneContext, "sources" | "destination" | "goesOn" | "filter"> & {
+  { rules, ...context }: Omit<PruneContext, PruneParts> & {
     /** What they exclude stays. */
     readonly rules: readonly FilterRule[];
   },
@@ -53,7 +107,7 @@ export function noting(
 }
 
 /** Drops what was recorded of files that are gone. */
-export function recordRemoved(
+function recordRemoved(
   finals: readonly string[],
   { journal, quotas }: { readonly journal: Journal; readonly quotas: Quotas },
 ): void {

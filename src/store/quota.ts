@@ -102,6 +102,8 @@ export class Charge {
   #partBytes = 0;
   /** Parts of an attempt before that are not registered yet. */
   #heldBytes: number;
+  /** Of both, what was found to fit: of two that come at once, what is yet to be looked at hinders nobody. */
+  #fittingBytes: number;
   /** Files that were found to be gone and whose records stay, for this one is dry. */
   readonly #gone = new Set<string>();
   /** Files of the holder's own that are being replaced: they are counted as theirs until then. */
@@ -111,14 +113,16 @@ export class Charge {
     this.#account = account;
     this.#context = context;
     this.#heldBytes = context.journal.accounts.heldBytes(context.key);
+    this.#fittingBytes = this.#heldBytes;
   }
 
   get key(): Uint8Array {
     return this.#context.key;
   }
 
+  /** What others have to leave to it. */
   get bytes(): number {
-    return this.#openBytes + this.#heldBytes;
+    return this.#fittingBytes;
   }
 
   isReplacing(path: string): boolean {
@@ -154,6 +158,7 @@ export class Charge {
   /** Throws `quota` when what was counted is more than the quota. */
   check(): void {
     this.#require(0);
+    this.#fittingBytes = this.#openBytes + this.#heldBytes;
   }
 
   /** A file is in place, or what stood there was kept: it is no longer under way. */
@@ -162,6 +167,7 @@ export class Charge {
     { isPut }: { readonly isPut: boolean },
   ): void {
     this.#openBytes -= Math.max(0, chargedBytes);
+    this.#fittingBytes -= Math.max(0, chargedBytes);
     this.#partBytes -= sizeBytes;
     if (isPut) this.#account.usedBytes += chargedBytes;
   }

@@ -181,6 +181,51 @@ Deno.test("transfers of one account that run at once never pass its quota togeth
     });
   }));
 
+Deno.test("of transfers that are registered in turns the first one that is done fits, and no other counts", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const begin = (name: string) => {
+        const { id } = store.begin(charged(name));
+        const entries = [directoryEntry(name), fileEntry(`${name}/f`, 600)];
+        const steps = store.registering(id, 0, entries, [0, 0]);
+        // As where another one has its turn after each entry.
+        for (let n = 0; n < entries.length; n++) assert.equal(steps.next(true).done, false);
+        return { id, end: () => steps.next(true) };
+      };
+      const [one, two, three] = ["a", "b", "c"].map(begin);
+      assert.equal(two!.end().done, true);
+      assert.throws(one!.end, { code: "quota" });
+      assert.throws(three!.end, { code: "quota" }, "though the first one is there still");
+      for (const { id } of [one!, two!, three!]) store.abandon(id);
+      assert.equal(put(store, charged("d"), { f: 1000 }), "ok", "nothing is left of them");
+    });
+  }));
+
+Deno.test("what is held of a transfer counts for others in every moment that it is gone on with", () =>
+  inDirectory((root) => {
+    withStore(root, (store) => {
+      const entries = [directoryEntry("a"), fileEntry("a/f", 600)];
+      const first = store.begin(charged("a")).id;
+      fillPart(store.register(first, 0, entries, [0, 0])[1], "x".repeat(600));
+      store.journal(first, [{ entry: 1, first: 0, digests: digest(1), synced: true }]);
+      store.abandon(first);
+      const { id } = store.begin(charged("a"));
+      const steps = store.registering(id, 0, entries, [0, 0]);
+      for (let n = 0; n <= entries.length; n++) {
+        assert.equal(steps.next(true).done, n === entries.length);
+        for (const [sizeBytes, kind] of [[400, "new"], [401, "quota"]] as const) {
+          const other = store.begin(charged("b")).id;
+          const given = [directoryEntry("b"), fileEntry("b/f", sizeBytes)];
+          const register = () => store.register(other, 0, given, [0, 0]);
+          if (kind === "new") assert.equal(register()[1]?.kind, kind);
+          else assert.throws(register, { code: kind });
+          store.abandon(other);
+        }
+      }
+      store.abandon(id);
+    });
+  }));
+
 Deno.test("what a file replaces is given back once it is in place, and not where it fails", () =>
   inDirectory((root) => {
     withStore(root, (store) => {

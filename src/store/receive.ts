@@ -21,8 +21,7 @@ import type { PrunedSome } from "./messages.ts";
 import { type PlacingContext, placingDirectories } from "./placing.ts";
 import { type NameRules, namesAt } from "./names.ts";
 import { PartsRun } from "./parts.ts";
-import type { Pruner } from "./prune.ts";
-import { noting, prunerOf, recordRemoved } from "./pruning.ts";
+import { Pruning } from "./pruning.ts";
 import type { Charge, Quotas } from "./quota.ts";
 import { Register, type RegisterRest } from "./register.ts";
 import type { Room } from "./room.ts";
@@ -68,7 +67,7 @@ export class Receiving {
   readonly #whole: WholeSync | null;
   /** Of what is kept of very many entries, what is not in memory. */
   readonly #spill: SpillFiles;
-  #pruner: Pruner | null = null;
+  #pruning: Pruning | null = null;
 
   constructor(transfer: ReceiveTransfer, context: ReceiveContext) {
     this.#context = context;
@@ -209,19 +208,16 @@ export class Receiving {
       throw new TypeError("Cannot remove what is extraneous: directories are not placed yet");
     }
     this.#lookAnew();
-    const { disk, journal } = this.#context;
-    this.#pruner ??= prunerOf(this.#beginning, {
+    this.#pruning ??= new Pruning(this.#beginning, {
+      ...this.#context,
       rules,
       door: this.#door,
-      disk: noting(disk, () => journal.transaction(() => this.#chunks.touch())),
+      note: () => this.#chunks.touch(),
       paths: this.#register.paths,
       ignoresCase: this.#names.ignoresCase,
       onLost: (directory) => this.#register.touched.add(directory),
     });
-    const { finals, ...some } = this.#pruner.next();
-    if (!some.more) this.#pruner = null;
-    recordRemoved(finals, this.#context);
-    return some;
+    return this.#pruning.next();
   }
 
   *finishing(leaveOut: readonly number[]): Steps<Outcome> {
@@ -243,6 +239,7 @@ export class Receiving {
   abandon(): void {
     this.#lookAnew();
     try {
+      this.#pruning?.leave();
       this.#run.sweep(this.#register.journalledParts);
     } catch (thrown) {
       throw osError(thrown, "put a transfer aside");

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { descriptorsTo } from "../../tests/descriptors.ts";
 import { Beneath, doorName } from "../runtime/beneath.ts";
 import { inDirectory, listTree, makeTree } from "./_fixture.ts";
 import { BeneathDisk } from "./beneath_disk.ts";
 import { CheckedDisk } from "./checked_disk.ts";
 import { DISK, type Disk, sameStamp, stampOf } from "./disk.ts";
-import { openRootDisk } from "./root_disk.ts";
+import { openRootByPath, openRootDisk, removalOf } from "./root_disk.ts";
 import { StateDirectory } from "./state_directory.ts";
 
 /** Every disk that a root is used through; the one that is held where this system has it. */
@@ -322,4 +323,36 @@ onEach("what is no file is not finished as one, whatever size it has", (disk, ro
   fs.mkdirSync(path);
   const sizeBytes = Number(fs.lstatSync(path).size);
   assert.equal(disk.finish(path, { mode: 0o700, mtimeNs: 0n, sync: false, sizeBytes }), false);
+});
+
+for (const open of [openRootDisk, openRootByPath]) {
+  Deno.test(`${open.name}() tells that a root was removed, and not of one that was moved`, () =>
+    inDirectory((above) => {
+      if (process.platform === "win32") return;
+      makeTree(above, ["in/"]);
+      const root = join(above, "in");
+      const held = open(root);
+      try {
+        assert.equal(held.isRemoved, false);
+        fs.renameSync(root, `${root}-moved`);
+        makeTree(above, ["in/f"]);
+        assert.equal(held.isRemoved, false);
+        fs.rmdirSync(`${root}-moved`);
+        assert.equal(held.isRemoved, true);
+      } finally {
+        held[Symbol.dispose]();
+      }
+      assert.deepEqual(descriptorsTo((path) => path.startsWith(root)), []);
+    }));
+}
+
+Deno.test("removalOf() takes a file system that counts no links at its word for nothing", () => {
+  let links = 0;
+  const uncounted = removalOf(() => links);
+  assert.equal(uncounted(), false);
+  links = 1;
+  const counted = removalOf(() => links);
+  assert.equal(counted(), false);
+  links = 0;
+  assert.deepEqual([counted(), uncounted()], [true, false]);
 });

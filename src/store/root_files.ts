@@ -3,9 +3,12 @@
 
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import type { FileLock } from "../runtime/database.ts";
+import { SftpxError } from "../base/errors.ts";
+import { osCode } from "../base/os_error.ts";
+import { FileLock } from "../runtime/database.ts";
 import { besideOf } from "./commit.ts";
-import type { Disk } from "./disk.ts";
+import { type Disk, lookAt } from "./disk.ts";
+import { refusePlanted } from "./planted.ts";
 
 /** Less than a state takes when it is new. */
 const STATE_BYTES = 128 * 1024;
@@ -20,6 +23,19 @@ export function makeRoot(root: string, disk: Disk): void {
   for (let path = root; !fs.existsSync(path); path = dirname(path)) made.push(path);
   disk.makeDirectory(root, { recursive: true });
   for (const path of made) disk.syncDirectory(dirname(path));
+}
+
+/** Makes the directory and opens its lock; null when it was removed in between. */
+export function openLock(path: string, disk: Disk): FileLock | null {
+  try {
+    if (disk.look(path) === null) disk.makeDirectory(path, { recursive: true, mode: 0o700 });
+    refusePlanted(path, disk);
+    return new FileLock(`${path}/lock`);
+  } catch (thrown) {
+    if (thrown instanceof SftpxError || lookAt(`${path}/lock`) !== null) throw thrown;
+    if (osCode(thrown) === "ENOENT" || osCode(thrown) === "ERR_SQLITE_ERROR") return null;
+    throw thrown;
+  }
 }
 
 /** In one step, so that whoever opens it next finds all of it or nothing. */

@@ -9,17 +9,17 @@ import { BrokenOff } from "./broken_off.ts";
 import { type Claimant, Hold } from "./claims.ts";
 import { DISK, type Disk, lookAt } from "./disk.ts";
 import { besideOf } from "./commit.ts";
-import { isDiskFailure, osCode, osError } from "../base/os_error.ts";
+import { isDiskFailure, osError } from "../base/os_error.ts";
 import type { Interrupted } from "./interrupted.ts";
 import { Journal, type JournalReader } from "./journal.ts";
 import { isLocked, lockKey } from "./key_locks.ts";
 import { maskAt } from "./modes.ts";
 import { doesIgnoreForm, type NameRules, nameRules } from "./names.ts";
-import { refusePlanted } from "./planted.ts";
-import { openRootDisk, ownDisk, type RootDisk } from "./root_disk.ts";
+import { type KnownRoot, openRootDisk, ownDisk, refuseOther, type RootDisk } from "./root_disk.ts";
 import {
   hasRoom,
   makeRoot,
+  openLock,
   removeEmptyState,
   removeLeftovers,
   removeState,
@@ -45,6 +45,8 @@ export interface StateOptions {
   readonly disk?: Disk;
   /** The clock; the system's by default. */
   readonly nowMs?: () => number;
+  /** The root was open before: it is not made, and no other one is opened. */
+  readonly known?: KnownRoot | undefined;
 }
 
 /** With the disk that is given back when the state is closed. */
@@ -94,12 +96,12 @@ export class StateDirectory {
 
   /** Opens the state of a root; makes both if need be. */
   static open(root: string, options: StateOptions = {}): StateDirectory {
-    const { keepForMs = LIMITS.keepForMs, disk = DISK, nowMs = Date.now } = options;
+    const { keepForMs = LIMITS.keepForMs, disk = DISK, nowMs = Date.now, known } = options;
     try {
-      makeRoot(root, disk);
+      if (known === undefined) makeRoot(root, disk);
       const real = fs.realpathSync(root);
       const held = options.disk === undefined ? openRootDisk(real) : ownDisk(disk);
-      const state = StateDirectory.#open(real, { keepForMs, disk: held.disk, nowMs, held });
+      const state = StateDirectory.#open(real, { keepForMs, disk: held.disk, nowMs, held, known });
       if (state !== null) return state;
     } catch (thrown) {
       const attempted = `open the state in "${root}"`;
@@ -109,6 +111,11 @@ export class StateDirectory {
       throw new SftpxError("no_space", `Cannot ${attempted}: the disk is full`, { cause: thrown });
     }
     throw new SftpxError("busy", `Cannot open the state in "${root}": others keep removing it`);
+  }
+
+  /** The root has no name any more: what is done in it is lost. */
+  get isRemoved(): boolean {
+    return this.#options.held.isRemoved;
   }
 
   /** What the root is used through. */
@@ -204,7 +211,7 @@ export class StateDirectory {
       this.journal.close();
       this.#lock.release();
       if (this.#lock.tryExclusive() && this.#lock.isCurrent) {
-        const { isResumable, isEmpty } = tidy(this.#path, { ...this.#options, isLast: true });
+        const { isResumable, isEmpty } = tidy(this.#path, { root: this.root, disk, isLast: true });
         if (this.#cleansRoot) removeLeftovers(this.root, { disk, nowMs });
         const goes = options.keep ? this.#cleansRoot && isEmpty : !isResumable;
         if (goes) removeState(this.#path, disk);
@@ -237,8 +244,10 @@ export class StateDirectory {
 
   /** Null where others keep removing it; then, as where it fails, nothing is held. */
   static #open(root: string, options: OpenOptions): StateDirectory | null {
+    const { known } = options;
     let opened: StateDirectory | null = null;
     try {
+      if (known !== undefined) refuseOther(root, { disk: options.disk, known });
       for (let attempt = 0; attempt < OPEN_ATTEMPTS && opened === null; attempt++) {
         opened = StateDirectory.#tryOpen(root, options);
       }
@@ -264,7 +273,9 @@ export class StateDirectory {
     try {
       let deadRuns: readonly string[] = [];
       // SQLite cannot turn an exclusive lock into a shared one, so tidying is a turn of its own.
-      if (lock.tryExclusive() && lock.isCurrent) deadRuns = tidy(path, options).deadRuns;
+      if (lock.tryExclusive() && lock.isCurrent) {
+        deadRuns = tidy(path, { root, ...options }).deadRuns;
+      }
       if (lock.tryShared(TIDY_WAIT_MS) && lock.isCurrent) {
         return new StateDirectory(root, path, { lock, deadRuns, options });
       }
@@ -277,18 +288,5 @@ export class StateDirectory {
     lock.close();
     if (wasRemoved) return null;
     throw new SftpxError("busy", `Cannot use "${path}": another process is tidying it`);
-  }
-}
-
-/** Makes the directory and opens its lock; null when it was removed in between. */
-function openLock(path: string, disk: Disk): FileLock | null {
-  try {
-    if (disk.look(path) === null) disk.makeDirectory(path, { recursive: true, mode: 0o700 });
-    refusePlanted(path, disk);
-    return new FileLock(`${path}/lock`);
-  } catch (thrown) {
-    if (thrown instanceof SftpxError || lookAt(`${path}/lock`) !== null) throw thrown;
-    if (osCode(thrown) === "ENOENT" || osCode(thrown) === "ERR_SQLITE_ERROR") return null;
-    throw thrown;
   }
 }

@@ -1,8 +1,10 @@
 // What is done in `.sftpx` by a process that is alone in it: a damaged state is dropped and its parts
-// salvaged, locks, claims and probes of the dead go, and a file that many rows left empty shrinks.
+// salvaged, locks, claims and probes of the dead go, what they left open is closed, and a file that many
+// rows left empty shrinks.
 
 import type { Database } from "../runtime/database.ts";
 import type { Disk } from "./disk.ts";
+import { closeLeftOpen } from "./opened_up.ts";
 import { Journal } from "./journal.ts";
 import { isTrue, partSum, transferSum } from "./journal_rows.ts";
 import { runsOfParts } from "./part_runs.ts";
@@ -21,6 +23,8 @@ const PROBE_NAME = /^\.sftpx-[0-9a-f]{16}/;
 const MANY_PAGES = 1024;
 
 export interface TidyOptions {
+  /** That the state is of. */
+  readonly root: string;
   readonly disk: Disk;
   /** It is closed, not opened: what takes long may be done. */
   readonly isLast?: boolean;
@@ -34,7 +38,7 @@ export interface Tidied {
   readonly deadRuns: readonly string[];
 }
 
-export function tidy(path: string, { disk, isLast = false }: TidyOptions): Tidied {
+export function tidy(path: string, { root, disk, isLast = false }: TidyOptions): Tidied {
   const state = `${path}/state.db`;
   const parts = `${path}/parts`;
   if (disk.look(`${path}/${DAMAGED_NAME}`) !== null) {
@@ -48,6 +52,7 @@ export function tidy(path: string, { disk, isLast = false }: TidyOptions): Tidie
     database.exec("DELETE FROM claims");
     disk.removeTree(`${path}/locks`);
     removeProbes(path, disk);
+    closeLeftOpen(path, { root, disk });
     shrink(database);
     const { hasRecords } = journal;
     const hasCharges = journal.accounts.isUsed;

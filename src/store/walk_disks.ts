@@ -6,7 +6,7 @@ import type { BigIntStats } from "node:fs";
 import { Beneath } from "../runtime/beneath.ts";
 import { BeneathDisk } from "./beneath_disk.ts";
 import { DISK, type Disk } from "./disk.ts";
-import { openRootDisk, type RootDisk } from "./root_disk.ts";
+import { openRootDisk, ownDisk, type RootDisk } from "./root_disk.ts";
 import type { WalkSource } from "./store.ts";
 
 /** A user's own directories that are held: descriptors are few, sources may be many. */
@@ -30,7 +30,7 @@ export class WalkDisks implements Disposable {
     const beneath = heldOrNone(path);
     if (beneath === null) return DISK;
     const disk = new OwnDisk(path, beneath);
-    this.#held.set(path, { disk, [Symbol.dispose]: () => beneath[Symbol.dispose]() });
+    this.#held.set(path, { ...ownDisk(disk), [Symbol.dispose]: () => beneath[Symbol.dispose]() });
     return disk;
   }
 
