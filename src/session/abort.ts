@@ -1,13 +1,23 @@
 // How a transfer that goes wrong at this end ends: what its signal stops, and its last word.
 
-import { type SftpxError, toSftpxError } from "../base/errors.ts";
+import { type ErrorCode, type SftpxError, toSftpxError } from "../base/errors.ts";
 import type { TransferChannel } from "./hub.ts";
+
+/** Failures whose words are not ours: a runtime's may name any path of this machine. */
+const UNWORDED: ReadonlySet<ErrorCode> = new Set(["internal", "worker"]);
+
+/** What a peer hears of a failure at this end; whoever runs this end is told all of it. */
+export function toldPeer(
+  { code, message }: SftpxError,
+): { readonly code: ErrorCode; readonly message: string } {
+  const told = UNWORDED.has(code) ? "Cannot go on: the peer's own program failed" : message;
+  return { code, message: told };
+}
 
 /** Tells the peer why a transfer ends here; one that is gone learns of it by that. */
 export function sayAbort(channel: TransferChannel, error: SftpxError): void {
   try {
-    const { code, message } = error;
-    channel.send({ type: "abort", transfer: channel.transfer, code, message });
+    channel.send({ type: "abort", transfer: channel.transfer, ...toldPeer(error) });
   } catch {
     // The control stream is gone.
   }

@@ -3,7 +3,7 @@
 // is told to and when their file is seen to have changed; the tickets are looked up each time, because
 // other processes make and revoke them too.
 
-import { SftpxError } from "../base/errors.ts";
+import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { fromHex } from "../base/bytes.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type AuthorizedKeys, keyRefusal, loadAuthorizedKeys } from "../trust/authorized_keys.ts";
@@ -92,7 +92,8 @@ export class Admissions {
     const { root, access } = this.#options;
     const most = grantOfAccess(access);
     if (ticket !== null) {
-      const { id, grant } = this.#book.redeem(ticket, { root, identity, nowMs: this.#nowMs() });
+      const bearer = { root, identity, nowMs: this.#nowMs() };
+      const { id, grant } = lookedUp(() => this.#book.redeem(ticket, bearer));
       return { grant: narrowGrant(most, grant), by: "ticket", account: fromHex(id) };
     }
     const key = this.#keys?.find(identity) ?? null;
@@ -113,8 +114,10 @@ export class Admissions {
     if (ticket === null) return null;
     const bearer = { identity, nowMs: this.#nowMs() };
     const { root } = this.#options;
-    const { id } = this.#book.redeem(ticket, { root, ...bearer });
-    return this.#book.begin(id, { ...bearer, purpose });
+    return lookedUp(() => {
+      const { id } = this.#book.redeem(ticket, { root, ...bearer });
+      return this.#book.begin(id, { ...bearer, purpose });
+    });
   }
 
   /** Whether a key is among the authorized ones, whatever it may do now. */
@@ -160,5 +163,17 @@ export class Admissions {
   /** The server never began: nothing ends, nothing is kept. */
   close(): void {
     this.#book.close();
+  }
+}
+
+/** What the book says of a ticket. Where it lies is no matter of whoever shows one, should it fail. */
+function lookedUp<T>(look: () => T): T {
+  try {
+    return look();
+  } catch (thrown) {
+    const { code, cause } = toSftpxError(thrown);
+    if (thrown instanceof SftpxError && cause === undefined) throw thrown;
+    const found = "the server's ticket book cannot be used";
+    throw new SftpxError(code, `Cannot take the client in: ${found}`, { cause: thrown });
   }
 }

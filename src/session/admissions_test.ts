@@ -3,6 +3,7 @@ import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateIdentity, type Identity } from "../trust/identity.ts";
+import { openDatabase } from "../runtime/database.ts";
 import { TicketBook, ticketBookPath } from "../trust/ticket_book.ts";
 import { isCode } from "./_fixture.ts";
 import { Admissions, type AdmissionsOptions } from "./admissions.ts";
@@ -181,6 +182,22 @@ Deno.test("a ticket of an earlier day gives no more than the server's access now
       quotaBytes: 5,
       root: "a",
     });
+    return Promise.resolve();
+  });
+});
+
+Deno.test("a client hears that the ticket book fails, and not where it lies", async () => {
+  await withAdmissions({}, ({ admissions, options, one }) => {
+    const caller = { identity: one.publicKey, ticket: admissions.mint({ once: true }) };
+    const book = openDatabase(ticketBookPath(options.identityPath));
+    book.exec("ALTER TABLE tickets RENAME TO others");
+    book.close();
+    const asked = [
+      () => admissions.grantOf(caller, ADDRESS),
+      () => admissions.claimTicket(caller, PURPOSE),
+    ];
+    const message = "Cannot take the client in: the server's ticket book cannot be used";
+    for (const ask of asked) assert.throws(ask, { code: "failed", message });
     return Promise.resolve();
   });
 });

@@ -64,7 +64,9 @@ export class LaneReader {
     for (;;) {
       const lane = await this.#options.channel.lanes.take();
       if (lane === null) return;
-      this.#read(pacedIncoming(lane, this.#limit)).catch(this.#options.onError);
+      // Nobody gives a buffer back that it could wait for.
+      if (this.#isHalted) lane.stream.cancel();
+      else this.#read(pacedIncoming(lane, this.#limit)).catch(this.#options.onError);
     }
   }
 
@@ -97,7 +99,7 @@ export class LaneReader {
           return;
         }
         const body = await this.#readBody(lane, header);
-        if (body === null) return;
+        if (body === null || this.#isHalted) return;
         const records = decodeRecords(body, header.records, chunkBytes);
         await onFrame({ frame: header.frame, records, body }, lane);
         const next = await readExactly(lane.stream, opening.buffer, { bytes: FRAME_HEADER_BYTES });

@@ -39,6 +39,30 @@ Deno.test("a transfer that is over gives the memory of its frames back, each as 
   assert.ok(buffers.every((buffer) => buffer.detached));
 });
 
+Deno.test("a lane that comes when its transfer is over is cancelled, and nothing more is read", async () => {
+  const scene = new Scene();
+  const before = scene.addLane();
+  await scene.quiet();
+  scene.reader.halt();
+  const [done] = scene.arrived;
+  const { readBytes } = before;
+  // A frame is done with late, and whoever waits for a buffer from then on would wait for ever.
+  scene.reader.giveBack(done!.body.buffer);
+  const late = [scene.addLane(), scene.addLane()];
+  await scene.quiet();
+  assert.deepEqual([before, ...late].map(({ isCancelled }) => isCancelled), [true, true, true]);
+  assert.deepEqual(late.map(({ readBytes }) => readBytes), [0, 0]);
+  assert.deepEqual([before.readBytes, scene.arrived.length], [readBytes, SLOTS]);
+});
+
+Deno.test("a frame that is whole when its transfer is over goes nowhere", async () => {
+  const scene = new Scene();
+  const lane = scene.addLane();
+  lane.onBody = () => scene.reader.halt();
+  await scene.quiet();
+  assert.deepEqual([lane.bodies, scene.arrived.length, lane.isCancelled], [1, 0, true]);
+});
+
 Deno.test("a chunk alone in its frame lies behind its record, where it can be written from", async () => {
   const scene = new Scene();
   scene.addLane();
@@ -109,10 +133,15 @@ class EndlessLane implements ReceiveStream {
   /** Times that a body, or a part of it, was asked for. */
   bodies = 0;
   readBytes = 0;
+  isCancelled = false;
+  onBody = () => {};
   #at = FRAME_HEADER_BYTES;
 
   read(into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#at >= FRAME_HEADER_BYTES) this.bodies++;
+    if (this.#at >= FRAME_HEADER_BYTES) {
+      this.bodies++;
+      this.onBody();
+    }
     const { byteOffset, byteLength } = into;
     this.readBytes += byteLength;
     const view = new Uint8Array(into.buffer.transfer(), byteOffset, byteLength);
@@ -121,7 +150,9 @@ class EndlessLane implements ReceiveStream {
     return Promise.resolve(view);
   }
 
-  cancel(): void {}
+  cancel(): void {
+    this.isCancelled = true;
+  }
 }
 
 function frameOf(): Uint8Array<ArrayBuffer> {

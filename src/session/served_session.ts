@@ -115,7 +115,8 @@ export class ServedSession implements OpenSession {
   readonly #openPorts = () => {
     const { hub, openPorts } = this.#options;
     hub.onPorts = () => {};
-    openPorts?.().then((ports) => hub.tellPorts(ports));
+    // A client that reads nothing any more is none to tell, and no reason for anybody else to go down.
+    openPorts?.().then((ports) => hub.tellPorts(ports)).catch(() => {});
   };
 
   /** Settles when running transfers have ended and the client had its time to leave. */

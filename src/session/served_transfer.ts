@@ -83,7 +83,8 @@ export async function servePull(
   const options: WalkOptions = files === undefined ? { filters } : { filters, files };
   const walk = { store, sources: sources.map((source) => source.walk), options };
   const sending = { channel, offer, walk, missing, onEvent, signal };
-  if (dryRun) return await runPlanSend({ ...sending, tellLines: false });
+  // What may not be read here is met by a real run: none of it is opened by its path (I5).
+  if (dryRun) return await runPlanSend({ ...sending, isOwn: false, tellLines: false });
   return await runSend({
     ...sending,
     equipment,

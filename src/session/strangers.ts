@@ -6,6 +6,7 @@ import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { Places } from "../base/places.ts";
 import type { Connection, ReceiveStream } from "../transport/transport.ts";
+import { toldPeer } from "./abort.ts";
 import type { ControlChannel } from "./control_channel.ts";
 import { atMost } from "./patience.ts";
 
@@ -142,7 +143,7 @@ export async function sayRefusal(
   error: SftpxError,
 ): Promise<void> {
   try {
-    control.send({ type: "refuse", code: error.code, message: error.message });
+    control.send({ type: "refuse", ...toldPeer(error) });
     await control.flushed();
     await control.close();
     await atMost(connection.closed, LIMITS.refusalMs);

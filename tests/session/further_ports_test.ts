@@ -200,3 +200,20 @@ function silence(signal: AbortSignal | undefined): Promise<never> {
     signal?.addEventListener("abort", () => reject(signal.reason));
   });
 }
+
+Deno.test("a client that asks for further ports and reads no answer takes nobody down", async () => {
+  await loaded();
+  await using place = await Place.open();
+  const server = await serving(place, 1);
+  const client = await rawClient(QUIC, server.remote());
+  client.stream.cancel();
+  // One answer that nobody takes, while the ports are being opened: the next one cannot be sent.
+  client.send({ type: "ports", ports: [] });
+  client.send({ type: "ping", token: 1 });
+  const another = await rawClient(QUIC, server.remote());
+  another.send({ type: "ports", ports: [] });
+  assert.equal((await another.take("ports")).ports.length, 1, "the other one was told before");
+  for (const { connection } of [client, another]) connection.close("none", "");
+  assertDone(await place.push(["f"], server.remote(), { transport: QUIC }).summary);
+  await assertThere(server);
+});

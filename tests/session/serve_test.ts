@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, realpath, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { LIMITS } from "../../src/base/limits.ts";
 import { ControlChannel } from "../../src/session/control_channel.ts";
 import { clientGreeting, clientJoin } from "../../src/session/handshake.ts";
@@ -397,4 +397,29 @@ async function join(
     throw error;
   }
   return further;
+}
+
+Deno.test("a server takes pushes again once its root, which somebody removed, is made again", async () => {
+  await using place = await Place.open();
+  const server = await place.serve();
+  await writeFile(place.path("f"), "f");
+  const push = () => place.push(["f"], server.remote()).summary;
+  assertDone(await push());
+  await rm(server.root, { recursive: true });
+  const { error } = await push();
+  assert.equal(error?.code, "io");
+  assert.match(error.message, /: the receiving directory does not exist any more$/);
+  await mkdir(server.root);
+  assertDone(await push());
+  assert.equal(await readFile(`${server.root}/f`, "utf8"), "f");
+  await makeFiles(server.root);
+  assertDone(await place.pull([server.remote("many/")], "back").summary);
+  assert.deepEqual((await readdir(place.path("back"))).length, 20);
+  await server.stop();
+  assert.ok((await readdir(`${server.root}/.sftpx`)).includes("state.db"));
+});
+
+async function makeFiles(root: string): Promise<void> {
+  await mkdir(`${root}/many`);
+  await Promise.all(Array.from({ length: 20 }, (_, i) => writeFile(`${root}/many/${i}`, `${i}`)));
 }
