@@ -342,7 +342,11 @@ Deno.test("parseCommand() refuses an address that cannot be listened on", () => 
 
 Deno.test("parseCommand() refuses a flag of another command", () => {
   fails("send a @ --once", /Cannot use "--once" with "send"$/);
-  fails("send -r a @", /Cannot use "--recursive" with "send": directories go whole with modes/);
+  fails("send -l a @", /Cannot use "-l" with "send": links stay links, without a flag$/);
+  fails("send --long a @", /Cannot use "--long" with "send"$/);
+  fails("send -vl a @", /Cannot use "-l" with "send"/);
+  fails("send -l --long a @", /Cannot use "--long" with "send"$/);
+  fails("send -r a @", /Cannot use "-r" with "send": directories go whole with modes/);
   fails("get --recursive @/a b", /Cannot use "--recursive" with "get": directories go whole/);
   fails("status --recursive", /Cannot use "--recursive" with "status"$/);
   fails("serve --fail-if-unchanged", /Cannot use "--fail-if-unchanged" with "serve"/);
@@ -395,8 +399,12 @@ Deno.test("parseCommand() reads what is taken of links and modes where something
 
 Deno.test("parseCommand() lets a sender skip links, and leaves the rest to the receiving side", () => {
   assert.equal(send("--links skip").transfer.policy.links, "skip");
-  assert.equal(send("--links keep").transfer.policy.links, "keep");
-  fails("send a @ --links refuse", /the receiving side says which it takes/);
+  for (const links of ["keep", "refuse"]) {
+    fails(`send a @ --links ${links}`, /the receiving side says which it makes; --links skip/);
+    // What stands there for all commands is for those that it means something to.
+    const env = (name: string) => name === "SFTPX_LINKS" ? links : undefined;
+    assert.equal(parseCommand(["send", "a", "@"], { env }).name, "send");
+  }
   fails("send a @ --modes exact", /Cannot use "--modes" with "send"/);
   fails("send a @ --paranoid", /Cannot use "--paranoid" with "send"/);
 });

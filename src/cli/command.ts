@@ -155,6 +155,8 @@ export type TicketAction =
   }
   /** Null lists those of every ROOT. */
   | { readonly kind: "list"; readonly root: string | null }
+  /** Null forgets those of every ROOT that open nothing any more. */
+  | { readonly kind: "prune"; readonly root: string | null }
   /** First characters of its id, as `list` shows it. */
   | { readonly kind: "revoke"; readonly id: string };
 

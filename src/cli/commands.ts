@@ -83,16 +83,17 @@ export const COMMANDS = {
   },
   ticket: {
     summary: "make, list and end tickets",
-    usage: ["[create] [ROOT]", "list [ROOT]", "revoke ID"],
+    usage: ["[create] [ROOT]", "list [ROOT]", "revoke ID", "prune [ROOT]"],
     examples: [
       "sftpx ticket --access read --path photos --uses 1 --expires 2h /srv/files",
       "sftpx ticket list",
     ],
     about: [
       "A ticket is good for a serve of the same ROOT and identity, which need not run",
-      "yet. ID is what `list` shows, or its first characters.",
+      "yet. ID is what `list` shows, or its first characters. One that is used up,",
+      "revoked or over is listed until a week after its time, or until `prune`.",
     ],
-    words: ["create", "list", "revoke"],
+    words: ["create", "list", "revoke", "prune"],
     operands: "directories",
   },
   keys: {

@@ -78,6 +78,8 @@ Deno.test("ticket makes one unless told otherwise", () => {
 Deno.test("ticket lists and revokes", () => {
   assert.deepEqual(actionOf("ticket list"), { kind: "list", root: null });
   assert.deepEqual(actionOf("ticket list srv"), { kind: "list", root: "srv" });
+  assert.deepEqual(actionOf("ticket prune"), { kind: "prune", root: null });
+  assert.deepEqual(actionOf("ticket prune srv"), { kind: "prune", root: "srv" });
   assert.deepEqual(actionOf("ticket revoke AB12"), { kind: "revoke", id: "ab12" });
 });
 
@@ -89,6 +91,7 @@ Deno.test("ticket refuses what it cannot do", () => {
   fails("ticket revoke a b", /too many/);
   fails("ticket revoke ../x", /it is no ID/);
   fails("ticket list --uses 3", /Cannot use "--uses" with "ticket list"/);
+  fails("ticket prune --uses 3", /Cannot use "--uses" with "ticket prune"/);
   fails("ticket list --quota 1GB", /Cannot use "--quota" with "ticket list"/);
   fails("ticket --quota 3", /no unit/);
   fails("ticket revoke ab12 --path x", /Cannot use "--path" with "ticket revoke"/);

@@ -4,10 +4,12 @@
 
 import { devNull } from "node:os";
 import { basename, dirname, resolve } from "node:path";
-import { SftpxError } from "../base/errors.ts";
+import { SftpxError, toSftpxError } from "../base/errors.ts";
+import { diskTrouble, isNotCapable, osCode } from "../base/os_error.ts";
 import { escapeText } from "../base/text.ts";
 import { env, mayRead } from "../runtime/runtime.ts";
 import { readTrustFile } from "../trust/trust_file.ts";
+import { type Form, valueHint } from "./config_hint.ts";
 import { jsonKeyLines, type KeyLines, tomlKeyLines } from "./config_lines.ts";
 import type { FlagSpec } from "./flag_spec.ts";
 import type { FlagName } from "./flags.ts";
@@ -66,18 +68,34 @@ export async function loadConfiguration(
         `add --allow-read=${shown(path)}`,
     );
   }
-  const text = await readTrustFile(path, { what: "configuration", secret: false });
+  const text = await readSettings(path);
   if (text !== null) return parseConfiguration(text, path);
   if (!named) return absent;
   throw new SftpxError("usage", `Cannot load configuration "${shown(path)}": there is no file`);
 }
 
+/** The text, or null. A file that cannot be one of settings is a slip; what the system denies is none. */
+async function readSettings(path: string): Promise<string | null> {
+  try {
+    return await readTrustFile(path, { what: "configuration", secret: false });
+  } catch (thrown) {
+    const { message, cause } = toSftpxError(thrown);
+    const isDenied = isNotCapable(cause) || ["EACCES", "EPERM"].includes(osCode(cause));
+    if (isDenied || diskTrouble(osCode(cause)) !== null) throw thrown;
+    throw new SftpxError("usage", message, { cause: thrown });
+  }
+}
+
 /** Reads a file's text: JSON where the path ends in `.json`, else TOML. */
 export async function parseConfiguration(text: string, path: string): Promise<Configuration> {
-  const { tree, lines } = path.toLowerCase().endsWith(".json")
+  const { tree, lines } = formOf(path) === "json"
     ? readJson(text, path)
     : await readToml(text, path);
   return new ConfigReader(path, lines).read(tree);
+}
+
+function formOf(path: string): Form {
+  return path.toLowerCase().endsWith(".json") ? "json" : "toml";
 }
 
 interface ReadText {
@@ -119,6 +137,10 @@ class ConfigReader {
   constructor(path: string, lines: KeyLines) {
     this.#path = path;
     this.#lines = lines;
+  }
+
+  get #form(): Form {
+    return formOf(this.#path);
   }
 
   read(tree: unknown): Configuration {
@@ -214,7 +236,8 @@ class ConfigReader {
     const { kind } = flag.value;
     if (kind === "boolean") {
       if (typeof value === "boolean") return String(value);
-      throw this.#bad(path, `"${flag.name}" is neither true nor false`);
+      const hint = valueHint(flag, value, this.#form);
+      throw this.#bad(path, `"${flag.name}" is neither true nor false${hint}`);
     }
     if (kind === "count" && typeof value === "number") return String(value);
     if (typeof value !== "string") {
@@ -223,7 +246,7 @@ class ConfigReader {
         : flag.list === true
         ? "list of strings"
         : "string";
-      throw this.#bad(path, `"${flag.name}" is no ${wanted}`);
+      throw this.#bad(path, `"${flag.name}" is no ${wanted}${valueHint(flag, value, this.#form)}`);
     }
     if (value === "") throw this.#bad(path, `"${flag.name}" is empty`);
     return kind === "path" || kind === "directory" ? this.#place(value, path) : value;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { SftpxError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { loadConfiguration, parseConfiguration } from "./config_file.ts";
@@ -101,22 +102,29 @@ Deno.test("parseConfiguration() names file, line and what is wrong", async () =>
       'atomic = true\ntimeout = "10"',
       /Cannot use "timeout = 10" in ".*config\.toml" line 2: it has no unit/,
     ],
-    ["\n\ntimeout = 10", /line 3: "timeout" is no string/],
+    [
+      "\n\ntimeout = 10",
+      /line 3: "timeout" is no string: it has no unit, write timeout = "10s"$/,
+    ],
+    ["bwlimit = 3", /"bwlimit" is no string: it has no unit, write bwlimit = "3MB\/s"$/],
+    ["chunk-size = 4", /"chunk-size" is no string: .*, write chunk-size = "4MiB"$/],
+    ["pin = 4", /"pin" is no string, write pin = "4"$/],
     ["timeout = 10s", /line 1: illegal character/],
     ['timeout = "1s"\ntimeout = "2s"', /line 2: trying to redefine/],
     ['[host.a]\nurl="sftpx://h"\n[host.a]\nurl="sftpx://i"', /line 3: trying to redefine/],
     ['\ntimout = "1s"', /line 2: no flag is named "timout", did you mean "timeout"/],
     ['[hots.a]\nurl = "x"', /line 1: no flag is named "hots", did you mean "host"/],
     ["atomic = 1", /line 1: "atomic" is neither true nor false/],
-    ['atomic = "yes"', /"atomic" is neither true nor false/],
+    ['atomic = "yes"', /"atomic" is neither true nor false, write atomic = true$/],
+    ['atomic = "maybe"', /"atomic" is neither true nor false$/],
     ["workers = 1.5", /"workers = 1\.5" in .* line 1: it is not a whole number/],
     ["workers = 900", /it must be from 1 to 64/],
     ["workers = [1]", /"workers" is no number/],
-    ["exclude = [1]", /"exclude" is no list of strings/],
+    ["exclude = [1]", /"exclude" is no list of strings, write exclude = \["1"\]$/],
     ['exclude = ["a", "[b"]', /"exclude = \[b" in .* line 1/],
     ['exclude = [""]', /"exclude" is empty/],
     ['exclude-from = "-"', /"-" is for the command line/],
-    ['timeout = ["1s"]', /"timeout" is no string/],
+    ['timeout = ["1s"]', /"timeout" is no string$/],
     [
       'access = "reed"',
       /it is one of read, write, write-once, append-only, read,write-once, read,append-only, both, did you mean "read"/,
@@ -154,6 +162,7 @@ Deno.test("parseConfiguration() names lines of JSON as well", async () => {
     ['{\n"timout": "1s"}', /line 2: .* did you mean "timeout"/],
     ['{"timeout": "1s",\n"timeout": "2s"}', /line 2: "timeout" stands there twice/],
     ['{"timeout": "1s",\n}', /config\.json" line 2: it is no JSON/],
+    ['{"timeout": 10}', /"timeout" is no string: .*, write "timeout": "10s"$/],
     ["[]", /it is no object/],
     ["1", /it is no object/],
     ['{"__proto__": "x"}', /no flag is named "__proto__"/],
@@ -229,6 +238,30 @@ Deno.test("loadConfiguration() refuses a file that everyone may write, and one w
   } finally {
     await rm(directory, { recursive: true });
   }
+});
+
+Deno.test("loadConfiguration() has one code for all that is wrong with a file", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "sftpx-config-"));
+  try {
+    const [file, loop] = [join(directory, "file"), join(directory, "loop")];
+    await writeFile(file, new Uint8Array([0xff]));
+    await symlink(loop, loop);
+    for (const path of [directory, file, join(file, "below"), loop, join(directory, "none")]) {
+      await assert.rejects(() => loadConfiguration(path, { named: true }), { code: "usage" }, path);
+    }
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+Deno.test({
+  name: "loadConfiguration() says what the system denies as what it is",
+  ignore: process.platform !== "linux",
+  async fn() {
+    // Reading it is an error of the disk, to root as well.
+    const path = "/proc/self/mem";
+    await assert.rejects(() => loadConfiguration(path, { named: true }), { code: "io" });
+  },
 });
 
 Deno.test("loadConfiguration() takes the null device for no configuration", async () => {

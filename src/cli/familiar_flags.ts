@@ -8,6 +8,7 @@ const WHOLE = "directories go whole with modes and times";
 const SHOWN = "progress is shown";
 const SHRUNK = "what shrinks is compressed";
 const RESUMED = "what was broken off goes on";
+const LINKED = "links stay links";
 const PORT = "a port stands in the URL";
 
 /** What is so without the flag. */
@@ -16,6 +17,7 @@ const FAMILIAR: ReadonlyMap<string, readonly string[]> = new Map([
   ["-p", [WHOLE]],
   ["-r", [WHOLE]],
   ["-t", [WHOLE]],
+  ["-l", [LINKED]],
   ["-z", [SHRUNK]],
   ["-C", [SHRUNK]],
   // The progress of rsync, and the port of scp.

@@ -108,7 +108,7 @@ export const FLAGS = [
   own("links", choice(LINKS), TRANSFERS, {
     fallback: "refuse",
     help: "links made: all, none, safe ones",
-    helpIn: { send: "skip: offer no links" },
+    helpIn: { send: "skip: offer none (others: at the receiver)" },
     advanced: true,
   }),
   own("modes", choice(MODES), RECEIVERS, {

@@ -166,7 +166,7 @@ export type CleanedLine = HeldFields & {
   readonly dryRun: boolean;
 };
 
-/** A ticket made, listed or revoked. */
+/** A ticket made, listed, revoked or forgotten. */
 export type TicketLine = {
   readonly id: string;
   /** Only where it was just made (I9). */

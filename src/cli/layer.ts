@@ -3,7 +3,7 @@
 
 import type { Environment } from "./home.ts";
 import { type FlagSpec, variableOf } from "./flag_spec.ts";
-import { type FlagName, FLAGS } from "./flags.ts";
+import { findFlag, type FlagName, FLAGS } from "./flags.ts";
 import type { RawArguments } from "./raw_arguments.ts";
 import { shown } from "./shown.ts";
 
@@ -12,7 +12,8 @@ export const ALL_FLAGS: readonly (FlagSpec & { readonly name: FlagName })[] = FL
 
 /** Where one value was given. */
 export type Origin =
-  | { readonly kind: "typed" }
+  /** `letter` where it stands there by its letter alone. */
+  | { readonly kind: "typed"; readonly letter?: string }
   | { readonly kind: "variable"; readonly variable: string }
   /** `file` is its last component, for `config show`; `path` is for errors. */
   | { readonly kind: "file"; readonly path: string; readonly file: string; readonly line: number };
@@ -45,7 +46,11 @@ export function typedLayer(raw: RawArguments): Layer {
   const origin: Origin = { kind: "typed" };
   const values = new Map<FlagName, Given>();
   for (const [name, texts] of raw.flags) {
-    values.set(name, { texts: texts.length === 0 ? [YES] : texts, origin });
+    const letter = raw.letters.has(name) ? findFlag(name)?.short : undefined;
+    values.set(name, {
+      texts: texts.length === 0 ? [YES] : texts,
+      origin: letter === undefined ? origin : { ...origin, letter },
+    });
   }
   return { values, filters: raw.filters.map((filter) => ({ ...filter, origin })) };
 }

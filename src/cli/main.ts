@@ -4,7 +4,7 @@
 import process from "node:process";
 import { SftpxError, toSftpxError } from "../base/errors.ts";
 import { namedPermission } from "../base/os_error.ts";
-import { env } from "../runtime/runtime.ts";
+import { env, namesIn } from "../runtime/runtime.ts";
 import { readCommand } from "./arguments.ts";
 import type { Command, ConfigCommand, HelpCommand, OutputChoices } from "./command.ts";
 import { isCommandName } from "./commands.ts";
@@ -16,6 +16,7 @@ import { commandHelp, toolHelp, versionText } from "./help.ts";
 import type { Environment } from "./home.ts";
 import { JsonLines } from "./json.ts";
 import { standardOutput, type TextOutput } from "./output.ts";
+import { percentAdvice, percentWarning } from "./percent.ts";
 import { wantsJson } from "./raw_arguments.ts";
 import { listenForSignals, type SignalSource } from "./signals.ts";
 import { ticketWarning } from "./target.ts";
@@ -23,7 +24,7 @@ import { adviceFor } from "./transport_choice.ts";
 import { wantsJsonLog } from "./ui/log_line.ts";
 import { warningLine } from "./ui/problem.ts";
 import { Terminal, type TerminalOptions } from "./ui/terminal.ts";
-import { mistypedVariables, variableNames } from "./variables.ts";
+import { mistypedVariables, unknownParts, variableNames } from "./variables.ts";
 
 /** What `main` needs; all but the first two have this process's own as default. */
 export interface MainDeps {
@@ -56,8 +57,12 @@ export async function main(args: readonly string[], deps: MainDeps): Promise<num
     return tellError(toSftpxError(namedPermission(thrown)), context, name);
   }
   const log = command.name === "serve" ? command.logFormat : null;
-  const context = contextOf(surroundings, command.output, { log, advice: adviceFor(command) });
-  for (const note of mistypedVariables(surroundings.variables())) {
+  const advice = { ...adviceFor(command), ...percentAdvice(command) };
+  const context = contextOf(surroundings, command.output, { log, advice });
+  const encoded = percentWarning(command);
+  if (encoded !== null) context.terminal.warning(encoded);
+  const parts = namesIn(surroundings.env("SFTPX_WITHOUT") ?? "");
+  for (const note of [...mistypedVariables(surroundings.variables()), ...unknownParts(parts)]) {
     context.terminal.line(warningLine(note, context.terminal));
   }
   let code: number;

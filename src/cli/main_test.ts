@@ -310,6 +310,12 @@ Deno.test("main() shows causes with --verbose only", async () => {
   assert.doesNotMatch(plain.stderr.text, /caused by/);
 });
 
+Deno.test("main() tells of a part that SFTPX_WITHOUT does not know", async () => {
+  const it = setUp(() => Promise.resolve(0), { variables: { SFTPX_WITHOUT: "quiche, bogus" } });
+  assert.equal(await it.call("init"), 0);
+  assert.match(it.stderr.text, /^warning: SFTPX_WITHOUT leaves out nothing named "bogus"; .*\n$/);
+});
+
 Deno.test("a mistyped variable is told of, once and before the work, but not to --quiet", async () => {
   const variables = { SFTPX_TIMEUOT: "1s" };
   const it = setUp(() => Promise.resolve(0), { variables });

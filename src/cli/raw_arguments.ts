@@ -17,6 +17,8 @@ import { usageError } from "./usage_error.ts";
 export interface RawArguments {
   readonly positionals: readonly string[];
   readonly flags: ReadonlyMap<FlagName, readonly string[]>;
+  /** Flags that were written by their letter alone. */
+  readonly letters: ReadonlySet<FlagName>;
   /** The values of the flags that say what travels, in the order they were written. */
   readonly filters: readonly { readonly flag: FlagName; readonly text: string }[];
 }
@@ -70,6 +72,7 @@ export function parseRaw(args: readonly string[]): RawArguments {
   return {
     positionals: [...parsed._.map((arg) => unguard(arg).text), ...literal],
     flags,
+    letters: new Set([...flags.keys()].filter((name) => isByLetter(name, before))),
     filters: filters.map(({ flag, text }) => ({ flag, text })),
   };
 }
@@ -133,6 +136,10 @@ function unknownFlag(written: string, command: CommandName | null): SftpxError {
     ? 'a name that begins with "-" goes after "--"'
     : `did you mean "--${near}"`;
   return usageError(attempt, `no flag has that name, ${hint}`);
+}
+
+function isByLetter(name: FlagName, args: readonly string[]): boolean {
+  return !args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
 }
 
 function isBoolean(flag: FlagSpec): boolean {

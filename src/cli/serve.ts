@@ -19,6 +19,7 @@ import { exitOfSummary } from "./exit.ts";
 import { type Environment, identityFile, userFiles } from "./home.ts";
 import { ReadyFile } from "./ready.ts";
 import { ServeReport } from "./serve_report.ts";
+import { refuseFile } from "./served_place.ts";
 import { ownFilesWarning } from "./served_files.ts";
 import { formatHostPort } from "./target.ts";
 import type { Terminal } from "./ui/terminal.ts";
@@ -53,6 +54,7 @@ async function start(
   },
 ): Promise<ServeHandle> {
   const { transfer, root, listen, advertise, access, once, authorizedKeysPath } = command;
+  await refuseFile(command);
   const { rateBytesPerSecond } = transfer;
   const onNotice = (message: string) => context.terminal.warning(message);
   const transport = await chooseTransport(transfer, { isServer: true, onNotice });

@@ -82,7 +82,7 @@ const TICKET_LIFE = "24h";
 /** Flags that say what a key may do. */
 const KEY_SCOPE: readonly FlagName[] = ["access", "path", "quota", "max-file", "from", "expires"];
 
-/** `ticket [create] [ROOT]`, `ticket list [ROOT]`, `ticket revoke ID`. */
+/** `ticket [create] [ROOT]`, `ticket list [ROOT]`, `ticket revoke ID`, `ticket prune [ROOT]`. */
 export function ticketCommand(settings: Settings, positionals: readonly string[]): TicketCommand {
   return {
     name: "ticket",
@@ -96,8 +96,9 @@ function ticketAction(settings: Settings, positionals: readonly string[]): Ticke
   const [word, ...rest] = positionals;
   switch (word) {
     case "list":
-      settings.refuse(TICKET_SCOPE, "ticket list");
-      return { kind: "list", root: atMostOne("ticket list", rest) };
+    case "prune":
+      settings.refuse(TICKET_SCOPE, `ticket ${word}`);
+      return { kind: word, root: atMostOne(`ticket ${word}`, rest) };
     case "revoke": {
       settings.refuse(TICKET_SCOPE, "ticket revoke");
       const [id] = exactly("ticket revoke", rest, ["ID"]);

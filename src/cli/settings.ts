@@ -92,9 +92,12 @@ export class Settings {
     for (const [name, given] of this.#layers.typed.values) {
       const flag = specOf(name);
       if (!acceptsFlag(command, flag)) {
-        const hint = familiarHint(`--${name}`, command);
+        const { origin } = given;
+        const letter = origin.kind === "typed" ? origin.letter : undefined;
+        const typed = letter === undefined ? `--${name}` : `-${letter}`;
+        const hint = familiarHint(typed, command);
         const found = hint === null ? "" : `: ${hint}`;
-        throw new SftpxError("usage", `Cannot use "--${name}" with "${command}"${found}`);
+        throw new SftpxError("usage", `Cannot use "${typed}" with "${command}"${found}`);
       }
       checkGiven(flag, given);
     }

@@ -1,4 +1,4 @@
-// `sftpx ticket create|list|revoke`: tickets made, listed and ended without a server's help; a running
+// `sftpx ticket create|list|revoke|prune`: tickets made, listed and ended without a server's help; a running
 // `serve` of the same user sees them at once, because both look into the same book. A ticket itself is
 // printed once, on stdout, when it is made (I9); the book holds no more than its hash.
 
@@ -49,6 +49,8 @@ export async function runTicket(command: TicketCommand, context: CommandContext)
       return await listTickets(action.root, { identityPath, context });
     case "revoke":
       return revokeTicket(action.id, { identityPath, context });
+    case "prune":
+      return await pruneTickets(action.root, { identityPath, context });
   }
 }
 
@@ -132,6 +134,22 @@ function revokeTicket(id: string, { identityPath, context }: Place): number {
   json?.tell("ticket", fieldsOf(revoked));
   json?.tell("end", { ok: true, count: 1, failed: 0 });
   terminal.line(`ticket ${revoked.id.slice(0, ID_DIGITS)} opens nothing any more`);
+  return 0;
+}
+
+/** Those that open nothing any more: what became of them is told nobody after that. */
+async function pruneTickets(
+  given: string | null,
+  { identityPath, context: { json, terminal, nowMs } }: Place,
+): Promise<number> {
+  const root = given === null ? null : await canonicalRoot(given);
+  using book = TicketBook.open(ticketBookPath(identityPath));
+  const dead = book.prune({ root, nowMs: nowMs() });
+  for (const info of dead) json?.tell("ticket", fieldsOf(info));
+  json?.tell("end", { ok: true, count: dead.length, failed: 0 });
+  const of = root === null ? "" : ` for ${shown(root)}`;
+  const forgotten = dead.length === 1 ? "1 ticket" : `${formatCount(dead.length)} tickets`;
+  terminal.line(`${forgotten}${of} forgotten`);
   return 0;
 }
 

@@ -11,7 +11,7 @@ import { usageError } from "./usage_error.ts";
 
 /** The ROOT as `serve` knows it: absolute and without links. Throws `usage` unless a directory. */
 export async function canonicalRoot(root: string): Promise<string> {
-  const attempt = `make tickets for "${shown(root)}"`;
+  const attempt = `use "${shown(root)}" as ROOT`;
   try {
     const real = await realpath(resolve(root));
     if ((await stat(real)).isDirectory()) return real;

@@ -192,6 +192,33 @@ Deno.test("runTicket() ends a ticket by the beginning of its id", async () => {
   await assert.rejects(place.run({ kind: "revoke", id: "00000000" }), { code: "usage" });
 });
 
+Deno.test("runTicket() forgets what opens nothing any more, and only that", async () => {
+  await using place = await Place.open();
+  const made = (await place.run(place.create(), { json: true })).stdout.jsonLines()[0];
+  const id = String(made?.["id"]);
+  await place.run(place.create());
+  await place.run({ kind: "revoke", id });
+  const json = await place.run({ kind: "prune", root: place.root }, { json: true });
+  const [line, end] = json.stdout.jsonLines();
+  assert.deepEqual([line?.["id"], line?.["state"], end?.["count"]], [id, "revoked", 1]);
+  const again = await place.run({ kind: "prune", root: place.root });
+  assert.equal(again.stderr.text, `0 tickets for ${place.root} forgotten\n`);
+  const left = await place.run({ kind: "list", root: null }, { json: true });
+  assert.deepEqual(left.stdout.jsonLines().map((line) => line["state"]), ["valid", undefined]);
+  const late = await place.run({ kind: "prune", root: null }, { laterMs: 2 * HOUR_MS });
+  assert.equal(late.stderr.text, "1 ticket forgotten\n");
+});
+
+Deno.test("runTicket() lists nothing that ended more than a week ago", async () => {
+  await using place = await Place.open();
+  await place.run(place.create());
+  const WEEK_MS = 7 * 24 * HOUR_MS;
+  for (const [laterMs, count] of [[WEEK_MS, 1], [WEEK_MS + 2 * HOUR_MS, 0]] as const) {
+    const list = await place.run({ kind: "list", root: null }, { json: true, laterMs });
+    assert.equal(list.stdout.jsonLines().at(-1)?.["count"], count);
+  }
+});
+
 Deno.test("runTicket() says so when there is none, and refuses a ROOT that is not there", async () => {
   await using place = await Place.open();
   const { code, stdout, stderr } = await place.run({ kind: "list", root: null });

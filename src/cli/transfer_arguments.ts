@@ -95,10 +95,11 @@ export function sendCommand(meaning: Meaning, positionals: readonly string[]): S
     );
   });
   const copy = copyChoices(settings, sources.length);
-  if (settings.isTyped("links") && settings.text("links") === "refuse") {
+  const links = settings.text("links");
+  if (settings.isTyped("links") && links !== "skip") {
     throw usageError(
-      'use "--links refuse" with "send"',
-      "the receiving side says which it takes; --links skip sends none",
+      `use "--links ${links}" with "send"`,
+      "the receiving side says which it makes; --links skip sends none",
     );
   }
   return {

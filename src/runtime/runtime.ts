@@ -66,8 +66,12 @@ export function env(name: string): string | undefined {
 
 /** Parts to do without, for tests and for finding faults: `SFTPX_WITHOUT`, comma-separated. */
 export function leftOut(): readonly string[] {
-  const text = env("SFTPX_WITHOUT");
-  return text === undefined || text === "" ? [] : text.split(",");
+  return namesIn(env("SFTPX_WITHOUT") ?? "");
+}
+
+/** Names between commas, without the spaces around them. */
+export function namesIn(text: string): readonly string[] {
+  return text.split(",").map((name) => name.trim()).filter((name) => name !== "");
 }
 
 /**

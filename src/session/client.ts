@@ -82,7 +82,11 @@ async function send(
     signal: options.signal,
   };
   const summary = equipment === null
-    ? await (await import("./plan_send_run.ts")).runPlanSend({ ...sending, tellLines: true })
+    ? await (await import("./plan_send_run.ts")).runPlanSend({
+      ...sending,
+      isOwn: true,
+      tellLines: true,
+    })
     : await (await import("./send_run.ts")).runSend({
       ...sending,
       announced: session.hasManifest ? store.announced : null,

@@ -32,7 +32,7 @@ const TIMES: RaceTimes = {
   stallMs: LIMITS.raceStallMs,
   silenceMs: LIMITS.quicSilenceMs,
   mostSilenceMs: LIMITS.mostQuicSilenceMs,
-  aloneMs: LIMITS.connectionIdleMs,
+  aloneMs: LIMITS.quicAloneMs,
 };
 
 /** The transport over both. What it tells its user, it tells once. */

@@ -4,7 +4,6 @@
 // it may resume, nobody else takes its place, and never more transfers commit than were minted. Time
 // is an argument.
 
-import { createHash } from "node:crypto";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { toHex } from "../base/bytes.ts";
 import { SftpxError } from "../base/errors.ts";
@@ -15,7 +14,8 @@ import { identityName } from "./identity.ts";
 import { RunningUses } from "./running_uses.ts";
 import { ServedRoots } from "./served_roots.ts";
 import { sized } from "./statement.ts";
-import { decodeTicket, TICKET_PREFIX, TICKET_SECRET_BYTES } from "./ticket.ts";
+import { TICKET_SECRET_BYTES } from "./ticket.ts";
+import { idPrefix, ticketId, unclear } from "./ticket_id.ts";
 import {
   countUses,
   freeUses,
@@ -34,8 +34,6 @@ export type { ServerPlace } from "./ticket_table.ts";
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
 /** What names a transfer. */
 const PURPOSE_BYTES = 32;
-/** Digits of an id that name a ticket. */
-const ID_PREFIX = /^[0-9a-f]{4,64}$/;
 
 /** Where the tickets of this identity's servers are: with the user's own files, never in ROOT. */
 export function ticketBookPath(identityPath: string): string {
@@ -68,6 +66,13 @@ export interface BearerOptions {
 export interface BeginOptions extends BearerOptions {
   /** Names the transfer, 32 bytes: the same one resumes under it, no other one does. */
   readonly purpose: Uint8Array;
+}
+
+/** Which tickets are meant, and when. */
+export interface ListOptions {
+  /** Null for those of every root. */
+  readonly root: string | null;
+  readonly nowMs: number;
 }
 
 /** A ticket that was accepted. */
@@ -164,9 +169,20 @@ export class TicketBook implements Disposable {
     return this.#use(key, { resumes });
   }
 
-  /** Tickets of one root, or of all; the newest last. */
-  list(options: { readonly root: string | null; readonly nowMs: number }): readonly TicketInfo[] {
-    return this.#table.tickets(options.root).map((record) => ticketInfo(record, options.nowMs));
+  /** Tickets of one root, or of all, but those that ended long ago; the newest last. */
+  list({ root, nowMs }: ListOptions): readonly TicketInfo[] {
+    return this.#table.tickets(root)
+      .filter(({ expiresMs }) => expiresMs >= nowMs - KEPT_MS)
+      .map((record) => ticketInfo(record, nowMs));
+  }
+
+  /** Forgets tickets that open nothing any more, and says which; transfers that run go on. */
+  prune(options: ListOptions): readonly TicketInfo[] {
+    return this.#table.change(() => {
+      const dead = this.list(options).filter(({ state }) => state !== "valid");
+      for (const { id } of dead) this.#table.remove(id);
+      return dead;
+    });
   }
 
   /**
@@ -274,22 +290,6 @@ function requireMintable({ root, uses, expiresMs, nowMs }: MintOptions): void {
   if (!Number.isSafeInteger(expiresMs) || expiresMs <= nowMs) {
     throw new RangeError("A ticket ends after it begins");
   }
-}
-
-function ticketId(secret: Uint8Array): string {
-  const hash = createHash("sha256").update(sized(secret, TICKET_SECRET_BYTES, "secret"));
-  return toHex(new Uint8Array(hash.digest()));
-}
-
-function idPrefix(name: string): string {
-  if (name.trim().startsWith(TICKET_PREFIX)) return ticketId(decodeTicket(name).secret);
-  const prefix = name.toLowerCase();
-  if (!ID_PREFIX.test(prefix)) throw unclear("its name is neither 4 to 64 hex digits nor a ticket");
-  return prefix;
-}
-
-function unclear(found: string): SftpxError {
-  return new SftpxError("usage", `Cannot revoke ticket: ${found}`);
 }
 
 function busy(): SftpxError {

@@ -634,6 +634,24 @@ Deno.test(
 );
 
 Deno.test(
+  "prune() forgets what opens nothing, of one root or of all, and what runs goes on",
+  withBook(({ book }) => {
+    const valid = book.mint(ANY);
+    const running = book.mint(ONCE);
+    const elsewhere = book.mint({ ...ANY, root: `${ROOT}-b` });
+    const use = book.begin(running.id, by(ALICE));
+    for (const { id } of [running, elsewhere]) book.revoke(id);
+    const gone = book.prune({ root: ROOT, nowMs: NOW_MS });
+    assert.deepEqual(gone.map(({ id, state }) => [id, state]), [[running.id, "revoked"]]);
+    use.spend();
+    assert.throws(() => book.redeem(running.secret, by(ALICE)), coded("refused", /unknown/));
+    assert.equal(book.prune({ root: null, nowMs: NOW_MS }).length, 1);
+    assert.ok(book.redeem(valid.secret, by(ALICE)));
+    assert.deepEqual(book.list(everything).map(({ id }) => id), [valid.id]);
+  }),
+);
+
+Deno.test(
   "a use whose ticket was forgotten meanwhile settles quietly",
   withBook(({ book }) => {
     const { id } = book.mint(ONCE);

@@ -135,6 +135,11 @@ export class TicketTable {
     this.#run("UPDATE tickets SET closed = 'revoked' WHERE id = :id AND closed IS NULL", { id });
   }
 
+  /** Forgets one ticket, with what is held of it. */
+  remove(id: string): void {
+    this.#run("DELETE FROM tickets WHERE id = :id", { id });
+  }
+
   /** Holds one more use for an identity's transfer. */
   hold({ id, name, purpose }: HoldKey): void {
     this.#run(

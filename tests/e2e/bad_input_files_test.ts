@@ -85,9 +85,10 @@ const CASES: readonly Case[] = [
     args: ["config", "show"],
     answers: {
       cut: ["usage", /line /],
-      binary: ["io", NO_TEXT],
-      directory: DIRECTORY,
-      open: OPEN,
+      // Whatever is wrong with it, it is a file of settings that is wrong: one exit code.
+      binary: ["usage", NO_TEXT],
+      directory: ["usage", DIRECTORY[1]],
+      open: ["usage", OPEN[1]],
     },
   },
 ];

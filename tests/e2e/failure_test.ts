@@ -138,7 +138,7 @@ Deno.test("serve says why it cannot serve", async (t) => {
       "--listen",
       "127.0.0.1:0",
     ]);
-    assert.equal(code, 1, stderr);
+    assert.equal(code, 2, stderr);
     assert.match(stderr, /Cannot serve/);
   });
 });

@@ -74,6 +74,9 @@ Deno.test("a sender that skips links sends none, and leaves other choices to the
   assert.equal(skipped.code, 0, skipped.stderr);
   assert.match(skipped.stderr, /Skipped link "tree\/in" and 1 more: no links are sent/);
   assert.deepEqual(Object.keys(await readTree(`${server.root}/tree`)), ["f"]);
-  const refused = await scratch.transfer([...send, "--links", "refuse"]);
-  assert.equal(refused.code, 2, refused.stderr);
+  for (const links of ["refuse", "keep"]) {
+    const refused = await scratch.transfer([...send, "--links", links]);
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, /the receiving side says which it makes/);
+  }
 });

@@ -51,6 +51,7 @@ Deno.test({
     await using scratch = await Scratch.open();
     await makeTree(scratch.path("tree"), {
       "closed": file("closed", { mode: 0o600 }),
+      "closed-empty": file("", { mode: 0o600 }),
       "closed-dir/x": file("x"),
       "open": file("open"),
     });
@@ -61,15 +62,19 @@ Deno.test({
     await fs.chown(scratch.path("nobody"), 65534, 65534);
     await lendPackages(scratch.path("nobody/deno"));
     const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    const sent = await scratch.transfer(["send", "tree", server.ticket], {
+    const as = {
       command: [...asNobody, ...toolCommand()],
       env: { SFTPX_HOME: scratch.path("nobody/home"), DENO_DIR: scratch.path("nobody/deno") },
-    });
+    };
+    const wanted = { "tree/closed": "source_unreadable", "tree/closed-dir": "source_unreadable" };
+    const dry = await scratch.transfer(["send", "--dry-run", "tree", server.ticket], as);
+    const planned = dry.lines.filter(({ event, action }) => event === "plan" && action === "fail");
+    assert.deepEqual(Object.fromEntries(planned.map(({ path, code }) => [path, code])), wanted);
+    const sent = await scratch.transfer(["send", "tree", server.ticket], as);
     assert.equal(sent.code, 3, sent.stderr);
-    assert.deepEqual(failures(sent), {
-      "tree/closed": "source_unreadable",
-      "tree/closed-dir": "source_unreadable",
-    });
+    assert.deepEqual(failures(sent), wanted);
+    const told = (stderr: string) => /^error: .*$/m.exec(stderr)?.[0];
+    assert.deepEqual([dry.code, told(dry.stderr)], [sent.code, told(sent.stderr)]);
     assert.equal(await fs.readFile(`${server.root}/tree/open`, "utf8"), "open");
   },
 });

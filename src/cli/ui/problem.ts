@@ -5,6 +5,7 @@ import { ERROR_TABLE, type ErrorCode, type SftpxError } from "../../base/errors.
 import type { SessionEvent } from "../../session/options.ts";
 import { shown } from "../shown.ts";
 import { formatDuration } from "../units.ts";
+import { refusalAdvice } from "./refusal.ts";
 import { styled } from "./style.ts";
 
 /** Longest message shown whole. */
@@ -32,7 +33,7 @@ export function errorLines(
     `${styled("error:", "error", color)} ${shown(error.message, MESSAGE_CHARS)}${by}`,
   ];
   if (!isAdvised) return lines;
-  const advice = ours[error.code] ?? ERROR_TABLE[error.code].advice;
+  const advice = ours[error.code] ?? adviceOf(error);
   if (error.code === "usage") {
     if (error.cause !== undefined) return lines;
     lines.push(`  Run "sftpx ${command === undefined ? "" : `${command} `}--help" for the usage.`);
@@ -40,6 +41,12 @@ export function errorLines(
     lines.push(`  ${advice}`);
   }
   return lines;
+}
+
+/** What the table says, unless it does not fit what was found. */
+function adviceOf({ code, message }: SftpxError): string | null {
+  const fitting = code === "refused" ? refusalAdvice(message) : undefined;
+  return fitting === undefined ? ERROR_TABLE[code].advice : fitting;
 }
 
 /** The chain of causes, for `--verbose`. */

@@ -70,10 +70,12 @@ function headline(
   summary: TransferSummary,
   { deed, color, good }: { deed: Deed; color: boolean; good: boolean },
 ): string {
-  const { bytes, reusedBytes, seconds } = summary;
+  const { bytes, reusedBytes, seconds, changed } = summary;
   const what = styled(amount(summary), "strong", color);
   const time = formatDuration(seconds * 1000);
-  if (good && bytes > 0 && reusedBytes === bytes) return `${what} already there, in ${time}`;
+  // Of files that hold nothing, no bytes tell whether they were there: what was changed does.
+  const isThere = bytes > 0 ? reusedBytes === bytes : summary.files > 0 && changed === 0;
+  if (good && isThere) return `${what} already there, in ${time}`;
   const sentBytes = bytes - reusedBytes;
   const isRated = sentBytes >= MIN_RATED_BYTES && seconds >= MIN_RATED_SECONDS;
   const speed = isRated ? `, ${formatRate(sentBytes / seconds)}` : "";

@@ -57,6 +57,14 @@ Deno.test("summaryLines() says when everything was already there", () => {
   );
 });
 
+Deno.test("summaryLines() calls empty files sent only where something was changed", () => {
+  const empty = { files: 2, bytes: 0, wireBytes: 0, seconds: 0.34 };
+  assert.deepEqual(lines({ ...empty, changed: 0 }), ["✓ 2 files, 0 B already there, in 340 ms"]);
+  for (const rest of [{ changed: 1 }, { changed: null }, { changed: 0, files: 0 }]) {
+    assert.match(lines({ ...empty, ...rest })[0]!, /^✓ \d files, 0 B sent in 340 ms/);
+  }
+});
+
 Deno.test("summaryLines() says what changed though no bytes of a file did", () => {
   assert.deepEqual(
     lines({ files: 3, bytes: 6, reusedBytes: 6, wireBytes: 0, seconds: 0.34, changed: 4 }),
