@@ -329,4 +329,20 @@ export const GUARDS: readonly Guard[] = [
     test: "tests/session/opening_test.ts",
     name: "an offer that is too long for a stranger",
   },
+  {
+    refuses: "more put aside by one transfer than is left for all others",
+    file: "src/runtime/spill_file.ts",
+    text: "this.#budget.take(bytes, { held: this.#heldBytes });",
+    without: "",
+    test: "src/runtime/spill_file_test.ts",
+    name: "no transfer puts more aside than is left for all others, until one of them ends",
+  },
+  {
+    refuses: "more that awaits its commit than may be lost",
+    file: "src/engine/durability.ts",
+    text: " || this.#committingBytes >= most",
+    without: "",
+    test: "src/engine/durability_test.ts",
+    name: "what waits for a commit is not durable before it, and is written at the end",
+  },
 ];

@@ -299,4 +299,28 @@ export const GUARDS: readonly Guard[] = [
     without: "if (fd < 0 || stamp === null) throw sourceChanged(path);",
     test: "src/pool/land_test.ts",
   },
+  {
+    refuses: "a root made again by another than whose it was",
+    file: "src/store/root_disk.ts",
+    text: "if (root === known.path && disk.look(root)?.uid === known.owner) return;",
+    without: "return;",
+    test: "src/store/root_state_test.ts",
+    name: "a root of another owner than it was of is not opened again",
+  },
+  {
+    refuses: "to give up a root on a file system that counts no links",
+    file: "src/store/root_disk.ts",
+    text: "return () => isCounted && links() === 0;",
+    without: "return () => links() === 0;",
+    test: "src/store/root_disk_test.ts",
+    name: "removalOf() takes a file system that counts no links at its word for nothing",
+  },
+  {
+    refuses: "a note of an opened directory that is another one now",
+    file: "src/store/opened_up.ts",
+    text: "stat.dev !== device || stat.ino !== inode",
+    without: "false",
+    test: "src/store/opened_up_test.ts",
+    name: "closeLeftOpen() believes no more of a note than that its owner may do less",
+  },
 ];

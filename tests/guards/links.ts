@@ -181,7 +181,7 @@ export const GUARDS: readonly Guard[] = [
   {
     refuses: "a sender's wish where only the receiving side decides",
     file: "src/cli/transfer_arguments.ts",
-    text: `if (settings.isTyped("links") && settings.text("links") === "refuse") {`,
+    text: `if (settings.isTyped("links") && links !== "skip") {`,
     without: "if (settings.command === null) {",
     test: "src/cli/arguments_test.ts",
     name: "parseCommand() lets a sender skip links",

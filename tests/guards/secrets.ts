@@ -76,10 +76,28 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     refuses: "a ticket's secret in its book",
-    file: "src/trust/ticket_book.ts",
+    file: "src/trust/ticket_id.ts",
     text: "return toHex(new Uint8Array(hash.digest()));",
     without: "return toHex(secret);",
     test: SWEEP,
     name: EVERYTHING,
+  },
+  {
+    refuses: "a runtime's words of this machine to a peer",
+    file: "src/session/abort.ts",
+    text:
+      `const told = UNWORDED.has(code) ? "Cannot go on: the peer's own program failed" : message;`,
+    without: "const told = message;",
+    test: "src/session/abort_test.ts",
+    name: "a peer hears nothing of what a runtime says of this machine",
+  },
+  {
+    refuses: "to a peer where the ticket book lies",
+    file: "src/session/admissions.ts",
+    text:
+      `throw new SftpxError(code, \`Cannot take the client in: \${found}\`, { cause: thrown });`,
+    without: "throw thrown;",
+    test: "src/session/admissions_test.ts",
+    name: "a client hears that the ticket book fails, and not where it lies",
   },
 ];
