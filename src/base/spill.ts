@@ -8,7 +8,7 @@ import { Slabs } from "./slabs.ts";
 
 /** A file that is nobody else's. */
 export interface SpillFile {
-  /** Writes all of it at an offset in bytes; false where that cannot be done. */
+  /** Writes all of it at an offset in bytes; false where that cannot be done. Throws where it may not be. */
   write(bytes: Uint8Array, at: number): boolean;
   /** Reads what there is at an offset in bytes; answers how many bytes, fewer only behind the end. */
   read(into: Uint8Array, at: number): number;

@@ -85,7 +85,8 @@ function between(name: string, clientOf: Stack, serverOf: Stack): void {
         there.resolve();
         return true;
       };
-      const one = serverOf({ handshakeMs: 300, halfOpenPeers: 1 });
+      // Dropped for the next one, not for its time, in which that one has to come in as well.
+      const one = serverOf({ handshakeMs: 60_000, halfOpenPeers: 1 });
       const { listener, to } = await serve(one, { screen });
       using relay = await Relay.to(to.port, { forward: 1 });
       const stop = new AbortController();
@@ -163,12 +164,12 @@ function between(name: string, clientOf: Stack, serverOf: Stack): void {
     overStacks(`${name}: the keep-alive of the client outlasts the idle limit`),
     async () => {
       // Both ends are of this process, which may stand still for a while.
-      const { listener, to } = await serve(serverOf({ idleMs: 1000 }));
-      const client = await clientOf({ idleMs: 1000, keepAliveMs: 50 }).connect(to);
+      const { listener, to } = await serve(serverOf({ idleMs: 2000 }));
+      const client = await clientOf({ idleMs: 2000, keepAliveMs: 50 }).connect(to);
       const server = await listener.accept();
       assert.ok(server !== null);
       let timer;
-      const idle = new Promise((resolve) => timer = setTimeout(resolve, 2500, "idle"));
+      const idle = new Promise((resolve) => timer = setTimeout(resolve, 4500, "idle"));
       assert.equal(await Promise.race([client.closed, server.closed, idle]), "idle");
       clearTimeout(timer);
       await sayHello(client, server);

@@ -22,6 +22,7 @@ import {
 } from "../../src/transport/transport.ts";
 import { anchorPem, issueLeaf } from "../../src/trust/certificate.ts";
 import { generateIdentity } from "../../src/trust/identity.ts";
+import { lastingPort } from "../one_port.ts";
 import { overStacks } from "../quiche_addon.ts";
 import { shut } from "./quic_peers.ts";
 
@@ -311,10 +312,10 @@ for (
     overStacks(`${name}: nobody at the port is unreachable, within the signal`),
     async () => {
       const transport = make();
+      // One that another test is not given meanwhile.
+      const port = await lastingPort();
       const at = await listenAt("127.0.0.1");
-      const listener = await transport.listen(at);
-      const { port } = listener.address;
-      await shut(listener);
+      await shut(await transport.listen({ ...at, port }));
       const signal = AbortSignal.timeout(200);
       await rejectsCode(
         transport.connect({ hostname: "127.0.0.1", port, anchorPem: at.anchorPem, signal }),

@@ -2,8 +2,8 @@
 // answered within --timeout, and says what to try.
 
 import assert from "node:assert/strict";
-import { createSocket } from "node:dgram";
 import * as fs from "node:fs/promises";
+import { lastingPort } from "../one_port.ts";
 import { expectBad } from "./bad_input.ts";
 import { jsonLines } from "./json_output.ts";
 import { Scratch, SilentPort } from "./sftpx_process.ts";
@@ -17,7 +17,7 @@ Deno.test("nobody answers: every command that connects says so within --timeout"
   await using scratch = await Scratch.open();
   await makeFile(scratch.path("f"), "f");
   const silent = await SilentPort.open();
-  const closed = await closedPort();
+  const closed = await lastingPort();
   const places: Record<string, readonly [string, RegExp]> = {
     "a silent port": [`127.0.0.1:${silent.port}`, /no answer within 1 s; .* firewall drops UDP/],
     "a closed port": [`127.0.0.1:${closed}`, /no answer within 1 s; either no sftpx serves there/],
@@ -157,12 +157,3 @@ Deno.test("a ticket that opens nothing says why", async (t) => {
     }
   });
 });
-
-/** A UDP port nobody has: it was free a moment ago, and the system gives out others first. */
-async function closedPort(): Promise<number> {
-  const socket = createSocket("udp4");
-  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
-}

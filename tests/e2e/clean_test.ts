@@ -6,7 +6,7 @@ import { jsonLines } from "./json_output.ts";
 import { isJournalled, SLOW_BYTES_PER_SECOND } from "./line.ts";
 import { Relay } from "./relay.ts";
 import { type Running, Scratch, type Server } from "./sftpx_process.ts";
-import { SLOWLY } from "./slowly.ts";
+import { SLOWLY, STOPPED } from "./slowly.ts";
 import { makeFile, prose, readTree } from "./trees.ts";
 
 const MiB = 2 ** 20;
@@ -21,13 +21,14 @@ Deno.test("clean removes what broke off, and leaves files and what runs alone", 
   const { root } = server;
   const { identity } = JSON.parse((await scratch.run(["init", "--json"])).stdout);
   assert.equal((await scratch.run(["send", "whole", server.ticket])).code, 0);
-  const broken = ["send", "one.log", `${server.ticket}/logs/`, ...SLOWLY];
+  const broken = ["send", "one.log", `${server.ticket}/logs/`, ...STOPPED];
   await breakOff(scratch, server, broken);
   await using relay = await Relay.open({ rateBytesPerSecond: 3 * MiB });
   const next = await scratch.serve("root", ["--advertise", `127.0.0.1:${relay.port}`], {
     listen: `127.0.0.1:${server.port}`,
   });
   await relay.aim({ port: next.port });
+  relay.narrowAfter(SIZE / 2, SLOW_BYTES_PER_SECOND);
   const running = scratch.start(["send", "two.log", `${next.ticket}/logs/`, ...SLOWLY, "--json"]);
   await wellUnderWay(running);
   relay.narrow(SLOW_BYTES_PER_SECOND);
@@ -91,7 +92,7 @@ Deno.test("clean gives back all the room where nothing runs, in the words of a p
   await using scratch = await Scratch.open();
   await makeFile(scratch.path("one.log"), prose(SIZE));
   const server = await scratch.serve("root");
-  const command = ["send", "one.log", server.ticket, ...SLOWLY];
+  const command = ["send", "one.log", server.ticket, ...STOPPED];
   await breakOff(scratch, server, command);
   const { code, stdout, stderr } = await scratch.run(["clean", server.root]);
   assert.equal(code, 0, stderr);

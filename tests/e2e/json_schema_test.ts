@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import { eventProblem, EVENTS, logProblem } from "../events_schema.ts";
 import { type JsonLine, jsonLines } from "./json_output.ts";
+import { Line, QUICK } from "./line.ts";
 import { type Running, Scratch } from "./sftpx_process.ts";
-import { SLOWLY } from "./slowly.ts";
+import { STOPPED } from "./slowly.ts";
 import { file, link, makeFile, makeTree, prose } from "./trees.ts";
 
 const MiB = 2 ** 20;
@@ -76,7 +77,7 @@ Deno.test("what every command prints with --json is as the schema has it", async
   });
   await t.step("a transfer that was interrupted", async () => {
     await makeFile(scratch.path("big"), prose(12 * MiB));
-    const running = scratch.start(["send", "big", url, ...SLOWLY, "--json"]);
+    const running = scratch.start(["send", "big", url, ...STOPPED, "--json"]);
     // Two journals' time: something is held then.
     await wellUnderWay(running);
     running.kill("SIGINT");
@@ -105,15 +106,10 @@ Deno.test("what every command prints with --json is as the schema has it", async
     }
   });
   await t.step("a server that was lost and came back", async () => {
-    const lost = await scratch.serve("other");
-    const running = scratch.start([
-      ...["send", "big", lost.ticket, ...SLOWLY],
-      ...["--timeout", "6s", "--json"],
-    ]);
-    await wellUnderWay(running);
-    lost.running.kill("SIGKILL");
-    await lost.running.ended;
-    await scratch.serve("other", [], { listen: `127.0.0.1:${lost.port}` });
+    await using line = await Line.open("send", QUICK);
+    const running = await line.startToMiddle();
+    await line.stopServer("SIGKILL");
+    await line.serveAgain();
     const lines = check((await running.ended).stdout);
     assert.equal(lines.at(-1)?.["reconnects"], 1);
   });

@@ -112,8 +112,11 @@ export class Line implements AsyncDisposable {
 
   /** Starts the client and waits until a part of it is done. */
   async startToMiddle(args: readonly string[] = this.command): Promise<Running> {
+    // The rest waits where it is told late that so much is done.
+    const rate = this.relay.narrowAfter(SIZE_BYTES * 3 / 4, SLOW_BYTES_PER_SECOND);
     const running = this.start(args);
     await isDone(running, SIZE_BYTES * 3 / 8);
+    this.relay.narrow(rate);
     return running;
   }
 

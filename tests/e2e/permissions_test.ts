@@ -17,7 +17,7 @@ import {
   type SetCommand,
 } from "./permission_sets.ts";
 import { Scratch, type Server } from "./sftpx_process.ts";
-import { SLOWLY } from "./slowly.ts";
+import { STOPPED } from "./slowly.ts";
 import { makeFile, prose } from "./trees.ts";
 import { QUICHE_RUNS } from "../quiche_addon.ts";
 
@@ -107,7 +107,7 @@ async function leaveRoot({ scratch }: Ground): Promise<void> {
   const left = await scratch.serve("kept");
   // What was put in place is remembered too, also when nothing can be resumed any more.
   await scratch.run(["send", scratch.path("src"), left.ticket]);
-  const running = scratch.start(["send", "long.log", left.ticket, ...SLOWLY, "--json"]);
+  const running = scratch.start(["send", "long.log", left.ticket, ...STOPPED, "--json"]);
   await running.line((line) => line.event === "progress" && Number(line["bytesDone"]) > 0);
   running.kill("SIGKILL");
   await running.ended;

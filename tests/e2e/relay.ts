@@ -43,11 +43,15 @@ export class Relay implements AsyncDisposable {
   readonly #passed = { up: 0, down: 0 };
   readonly #waiting = new Set<() => void>();
   readonly #narrows: Readonly<Record<Direction, Narrow>>;
+  #nowBytesPerSecond: number;
+  /** To how much it narrows by itself, once so much came through. */
+  #later: { readonly passedBytes: number; readonly rateBytesPerSecond: number } | null = null;
   #aim: Aim = { port: 0 };
 
   private constructor(front: Socket, options: RelayOptions) {
     this.#front = front;
     this.#rateBytesPerSecond = options.rateBytesPerSecond ?? Infinity;
+    this.#nowBytesPerSecond = this.#rateBytesPerSecond;
     this.#delayMs = options.delayMs ?? 0;
     this.port = front.address().port;
     const rate = this.#rateBytesPerSecond;
@@ -92,7 +96,18 @@ export class Relay implements AsyncDisposable {
   /** Lets less through from now on, or as much as when it was opened. */
   narrow(rateBytesPerSecond: number | null): void {
     const rate = rateBytesPerSecond ?? this.#rateBytesPerSecond;
+    this.#nowBytesPerSecond = rate;
+    this.#later = null;
     for (const narrow of Object.values(this.#narrows)) narrow.change(rate);
+  }
+
+  /**
+   * Narrows once so much more came through, however late whoever waits for it is told on a busy machine.
+   * Answers what is let through until then.
+   */
+  narrowAfter(bytes: number, rateBytesPerSecond: number): number {
+    this.#later = { passedBytes: this.passedBytes + bytes, rateBytesPerSecond };
+    return this.#nowBytesPerSecond;
   }
 
   /** Lets nothing through in these directions. */
@@ -168,6 +183,10 @@ export class Relay implements AsyncDisposable {
       if (this.#swallowed.has(direction)) return;
       this.#passed[direction] += packet.length;
       send();
+      const later = this.#later;
+      if (later !== null && this.passedBytes >= later.passedBytes) {
+        this.narrow(later.rateBytesPerSecond);
+      }
       for (const resolve of [...this.#waiting]) {
         this.#waiting.delete(resolve);
         resolve();

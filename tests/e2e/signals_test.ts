@@ -6,7 +6,7 @@ import { toolCommand } from "./command.ts";
 import { transferOf } from "./json_output.ts";
 import { sideBySide } from "./line.ts";
 import { type Running, Scratch, SilentPort } from "./sftpx_process.ts";
-import { SLOWLY } from "./slowly.ts";
+import { STOPPED } from "./slowly.ts";
 import { digestOf, makeFile, prose } from "./trees.ts";
 
 const MiB = 2 ** 20;
@@ -30,7 +30,7 @@ Deno.test("a signal stops a client with its code, and the next run resumes", asy
       const [args, result] = way === "send"
         ? [["send", "local", `${server.ticket}/${place}`], `${server.root}/${place}`]
         : [["get", `${server.ticket}/remote`, place], scratch.path(place)];
-      const running = scratch.start([...args, ...SLOWLY, "--json"]);
+      const running = scratch.start([...args, ...STOPPED, "--json"]);
       await wellUnderWay(running);
       running.kill(signal);
       const ended = transferOf(await running.ended);
@@ -83,7 +83,7 @@ Deno.test("a server stopped in mid-transfer leaves the client with 20", async ()
   await makeFile(scratch.path("local"), prose(SIZE_BYTES));
   const server = await scratch.serve("root");
   const args = ["send", "local", server.ticket];
-  const running = scratch.start([...args, ...SLOWLY, "--json", "--timeout", "1s"]);
+  const running = scratch.start([...args, ...STOPPED, "--json", "--timeout", "3s"]);
   await wellUnderWay(running);
   const stopped = await server.stop();
   assert.equal(stopped.code, 0, stopped.stderr);

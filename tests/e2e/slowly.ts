@@ -9,6 +9,12 @@ export const SLOWLY: readonly string[] = [
   ...CHUNKS,
 ];
 
+/** The same for one that is stopped on its way: there is more of it left, however late a busy machine does that. */
+export const STOPPED: readonly string[] = [
+  ...["--bwlimit", "1MB/s", "--compress", "none"],
+  ...CHUNKS,
+];
+
 /** As long for as much prose, with something to say of compression at its end. */
 export const SLOWLY_COMPRESSED: readonly string[] = [
   ...["--bwlimit", "500kB/s", "--compress", "zstd:1"],

@@ -97,7 +97,7 @@ async function obey(seedPath: string): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const { name, options } = JSON.parse(line) as Job;
     const target = targets.find((one) => one.name === name)!;
-    const { tally, ...rest } = await fuzz(target, { ...options, onCase });
+    const { tally, ...rest } = await fuzz(target, { ...options, onCase, isAlone: true });
     console.log(JSON.stringify({ ...rest, tally: tally.entries() } satisfies Report));
   }
 }

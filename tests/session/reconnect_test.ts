@@ -266,7 +266,7 @@ Deno.test("sessions that are lost before anything new is stored do not go on for
   await using place = await Place.open({ cutAfterBytes: 30_000 });
   const server = await place.serve();
   await makeFile(place.path("f"), CONTENT);
-  const run = place.push(["f"], server.remote(), { timeoutMs: 1000, connections: 1 });
+  const run = place.push(["f"], server.remote(), { timeoutMs: 2500, connections: 1 });
   const { error } = await run.summary;
   assert.equal(error?.code, "lost");
   assert.match(error.message, /; 8 times in a row before anything new was stored$/);

@@ -97,6 +97,19 @@ Deno.test("a push takes over a place that another client held and no longer does
   }));
   assert.ok(rival !== undefined && bystander !== undefined);
   const run = place.push(["f"], server.remote(), { timeoutMs: 20_000 });
+  let hasWaited = false;
+  const waited = Promise.race([
+    run.events.until(({ kind }) => kind === "reconnecting"),
+    run.summary,
+  ])
+    .then(() => hasWaited = true);
+  // It is there until the push was told so, however long that takes, and then says no more.
+  for (let token = 1; !hasWaited; token++) {
+    rival.send({ type: "ping", token });
+    await rival.take("pong");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await waited;
   const summary = await run.summary;
   assertDone(summary);
   await rival.connection.closed;

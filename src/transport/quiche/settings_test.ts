@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import process from "node:process";
+import { printedBy } from "../../../tests/own_process.ts";
 import { LIMITS } from "../../base/limits.ts";
-import type { Quiche } from "./binding.ts";
-import { quicheTransport } from "./quiche.ts";
 import { isLoopback } from "../addresses.ts";
-import { packetBytesAsked, packetBytesByHost, WindowLedger } from "./settings.ts";
+import { packetBytesAsked, WindowLedger } from "./settings.ts";
 
 const MiB = 1024 * 1024;
 
@@ -16,17 +14,12 @@ Deno.test("packets are long towards this machine, and as the environment says wh
     false,
     false,
   ]);
-  const before = process.env["SFTPX_PACKET_BYTES"];
-  try {
-    delete process.env["SFTPX_PACKET_BYTES"];
-    assert.equal(packetBytesByHost()("192.0.2.1"), LIMITS.packetBytes);
-    assert.equal(packetBytesByHost()("::1"), LIMITS.loopbackPacketBytes);
-    process.env["SFTPX_PACKET_BYTES"] = "8900";
-    assert.equal(packetBytesByHost()("192.0.2.1"), 8900);
-  } finally {
-    if (before === undefined) delete process.env["SFTPX_PACKET_BYTES"];
-    else process.env["SFTPX_PACKET_BYTES"] = before;
-  }
+  const url = JSON.stringify(new URL("./settings.ts", import.meta.url).href);
+  const script = `import { packetBytesByHost } from ${url};
+    console.log(["192.0.2.1", "::1"].map(packetBytesByHost()).join(" "));`;
+  const printed = (asked?: string) => printedBy(script, { SFTPX_PACKET_BYTES: asked });
+  assert.equal(printed(), `${LIMITS.packetBytes} ${LIMITS.loopbackPacketBytes}`);
+  assert.equal(printed("8900"), "8900 8900");
 });
 
 Deno.test("packetBytesAsked() takes sizes that a packet may have, and anything else is an error", () => {
@@ -41,19 +34,18 @@ Deno.test("packetBytesAsked() takes sizes that a packet may have, and anything e
   }
 });
 
-Deno.test("a server and a client are told of a size of packets that there is not", async () => {
-  const before = process.env["SFTPX_PACKET_BYTES"];
+Deno.test("a server and a client are told of a size of packets that there is not", () => {
+  const url = JSON.stringify(new URL("./quiche.ts", import.meta.url).href);
   // The addon is not asked: the size is read first.
-  const transport = quicheTransport({} as Quiche);
-  const to = { hostname: "127.0.0.1", port: 1, anchorPem: "", certificatePem: "", keyPem: "" };
-  try {
-    process.env["SFTPX_PACKET_BYTES"] = "60000";
-    await assert.rejects(transport.connect(to), { code: "usage", message: /1200 to 16383/ });
-    await assert.rejects(transport.listen(to), { code: "usage", message: /"60000"/ });
-  } finally {
-    if (before === undefined) delete process.env["SFTPX_PACKET_BYTES"];
-    else process.env["SFTPX_PACKET_BYTES"] = before;
-  }
+  const script = `const { quicheTransport } = await import(${url});
+    const transport = quicheTransport({});
+    const to = { hostname: "127.0.0.1", port: 1, anchorPem: "", certificatePem: "", keyPem: "" };
+    for (const use of ["connect", "listen"]) {
+      await transport[use](to).catch(({ code, message }) => console.log(code, message));
+    }`;
+  const told = printedBy(script, { SFTPX_PACKET_BYTES: "60000" }).split("\n");
+  assert.equal(told.length, 2);
+  for (const line of told) assert.match(line, /^usage .*"60000".*1200 to 16383/);
 });
 
 Deno.test("a connection may have ten windows of a stream, and a part of what is left", () => {
