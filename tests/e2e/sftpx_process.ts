@@ -225,13 +225,14 @@ export class Scratch implements AsyncDisposable {
     options: SpawnOptions & { readonly listen?: string } = {},
   ): Promise<Server> {
     const path = this.path(root);
-    const listen = ["--listen", options.listen ?? `127.0.0.1:${await lastingPort()}`];
     for (let tries = 1;; tries++) {
+      const listen = ["--listen", options.listen ?? `127.0.0.1:${await lastingPort()}`];
       const running = this.start(["serve", path, "--json", ...listen, ...args], options);
       try {
         return new Server(running, path, await running.line((line) => line.event === "listening"));
       } catch (thrown) {
-        // A system may give the port of a killed process back a moment after that has ended: seen once.
+        // Another test's by then; or that of a killed process, which a system may give back a moment after
+        // it has ended. Each was seen once.
         if (tries === 10 || !/port \d+ is taken/.test(running.stdout)) throw thrown;
         await new Promise((resolve) => setTimeout(resolve, 200));
       }

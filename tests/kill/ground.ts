@@ -3,6 +3,8 @@
 
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import { LIMITS } from "../../src/base/limits.ts";
 import { lastingPort } from "../one_port.ts";
 import type { Attempt, Plan } from "./plan.ts";
 import { type OnLine, Tool } from "./tool.ts";
@@ -60,13 +62,26 @@ export class Ground {
   /** The server that runs; one is started, on another port each time, where none does. */
   async server(): Promise<Tool> {
     return this.#server === null || this.#server.isEnded
-      ? await this.serve(await lastingPort())
+      ? await this.serve("another")
       : this.#server;
   }
 
-  /** Starts a server on a port, or on the one of the last with `again`. */
-  async serve(port: number | "again"): Promise<Tool> {
-    const listen = `127.0.0.1:${port === "again" ? this.#port : port}`;
+  /** Starts a server, on the port of the last with `again`. */
+  async serve(on: "another" | "again"): Promise<Tool> {
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.#serveAt(on === "again" ? this.#port : await lastingPort());
+      } catch (thrown) {
+        // Another test's by then; or the killed one's, which a system may give back a moment later.
+        const isTaken = thrown instanceof Error && /port \d+ is taken/.test(thrown.message);
+        if (!isTaken || tries === LIMITS.portsTried) throw thrown;
+        await after(200);
+      }
+    }
+  }
+
+  async #serveAt(port: number): Promise<Tool> {
+    const listen = `127.0.0.1:${port}`;
     const args = [this.plan.command, this.#path("server"), "--json", "--listen", listen];
     if (this.plan.auth !== "ticket") args.push("--authorized-keys", this.#path("keys"));
     const server = this.start(args, "server");
